@@ -1,0 +1,45 @@
+// Builds dist/: the program (one bundled file, so that it starts fast), the library (packages stay imports, so that an
+// embedder's own `effect` is used) and the library's types.
+import { spawnSync } from "node:child_process"
+import { chmodSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const { version } = createRequire(import.meta.url)("../package.json")
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20.19",
+  sourcemap: true,
+  logLevel: "warning",
+  define: { __SS_PROXY_VERSION__: JSON.stringify(version) },
+}
+
+rmSync(join(root, "dist"), { recursive: true, force: true })
+
+await build({
+  ...common,
+  entryPoints: { bin: "src/bin.ts" },
+  outdir: "dist",
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  minifySyntax: true,
+  treeShaking: true,
+  external: ["better-sqlite3"],
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+})
+
+await build({ ...common, entryPoints: { index: "src/index.ts" }, outdir: "dist", packages: "external" })
+
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
+const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json"], { cwd: root, stdio: "inherit" })
+if (types.status !== 0) process.exit(types.status ?? 1)
+chmodSync(join(root, "dist", "bin.js"), 0o755)

@@ -1,0 +1,65 @@
+// Keeps the floors of docs/ARCHITECTURE.md: a file imports from its own folder or from a floor below, and no imports
+// go in a circle.
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const src = join(dirname(dirname(fileURLToPath(import.meta.url))), "src")
+
+const floors = {
+  domain: 0,
+  wire: 1,
+  sessions: 2,
+  traffic: 2,
+  downstream: 3,
+  telemetry: 3,
+  http: 4,
+  websocket: 4,
+  server: 5,
+  admin: 5,
+  demo: 5,
+  cli: 6,
+  ".": 7,
+}
+
+const files = readdirSync(src, { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith(".ts"))
+
+const folderOf = (file) => dirname(file).split(/[\\/]/)[0] ?? "."
+
+const importsOf = (file) =>
+  [...readFileSync(join(src, file), "utf8").matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)\.js"/g)].map((match) =>
+    relative(src, resolve(src, dirname(file), `${match[1]}.ts`)),
+  )
+
+const graph = new Map(files.map((file) => [file, importsOf(file)]))
+const faults = []
+
+for (const [file, targets] of graph) {
+  for (const target of targets) {
+    const from = floors[folderOf(file)]
+    const to = floors[folderOf(target)]
+    if (from === undefined || to === undefined) faults.push(`${file} or ${target}: its folder has no floor`)
+    else if (folderOf(file) !== folderOf(target) && to >= from)
+      faults.push(`${file} (floor ${from}) imports ${target} (floor ${to})`)
+  }
+}
+
+const done = new Set()
+const visit = (file, path) => {
+  if (path.includes(file)) {
+    faults.push(`circle: ${[...path.slice(path.indexOf(file)), file].join(" -> ")}`)
+    return
+  }
+  if (done.has(file)) return
+  for (const target of graph.get(file) ?? []) visit(target, [...path, file])
+  done.add(file)
+}
+for (const file of files) visit(file, [])
+
+if (faults.length > 0) {
+  process.stderr.write(`${faults.join("\n")}\n`)
+  process.exit(1)
+}
+process.stdout.write(`floors: ${files.length} files, no import goes up, no circles\n`)
