@@ -1,0 +1,68 @@
+import { Context, Layer } from "effect"
+
+/** How `/ws/{session_id}/{rest}` becomes a path at the session's server. */
+export type WsPath =
+  /** `{downstream}/{session_id}/{rest}` */
+  | "append"
+  /** `{downstream}/ws/{session_id}/{rest}` */
+  | "full"
+  /** `{downstream}/{rest}` */
+  | "strip"
+
+/** Every setting of the data plane, once. Times are milliseconds, sizes bytes; 0 switches a limit of time off. */
+export interface ProxySettings {
+  /** Address to listen on. */
+  readonly host: string
+  /** Port to listen on; 0 lets the kernel choose. */
+  readonly port: number
+  /** For a TCP and TLS connection to a session's server. */
+  readonly connectTimeout: number
+  /** For the head of the response, counted from the last byte of the request. */
+  readonly timeout: number
+  /** Without a byte of the response's body. */
+  readonly idleTimeout: number
+  /** For what is in flight when the proxy is told to stop. */
+  readonly grace: number
+  readonly wsPath: WsPath
+  /** CIDR blocks (or single addresses) whose `X-Forwarded-*` fields are believed. */
+  readonly trustedProxies: ReadonlyArray<string>
+  /** How long an idle connection of a client is kept. */
+  readonly keepAliveTimeout: number
+  /** For the head of a request (slowloris). */
+  readonly headTimeout: number
+  /** Without a byte of a request's body, while the proxy waits for one. */
+  readonly bodyTimeout: number
+  /** The header block of a request. */
+  readonly maxHeaderBytes: number
+  /** How long an idle connection to a session's server is kept, unless the server asks for less. */
+  readonly poolIdleTimeout: number
+  /** Idle connections kept for one session. */
+  readonly poolIdleConnections: number
+  /** A line in the log for every request. */
+  readonly accessLog: boolean
+}
+
+export const defaultSettings: ProxySettings = {
+  host: "0.0.0.0",
+  port: 8080,
+  connectTimeout: 10_000,
+  timeout: 30_000,
+  idleTimeout: 0,
+  grace: 30_000,
+  wsPath: "append",
+  trustedProxies: [],
+  keepAliveTimeout: 75_000,
+  headTimeout: 30_000,
+  bodyTimeout: 60_000,
+  maxHeaderBytes: 32_768,
+  poolIdleTimeout: 30_000,
+  poolIdleConnections: 256,
+  accessLog: false,
+}
+
+/** The settings in force. */
+export class ProxyConfig extends Context.Tag("@ss-proxy/ProxyConfig")<ProxyConfig, ProxySettings>() {
+  /** The defaults, with what is given in their place. */
+  static readonly layer = (settings: Partial<ProxySettings> = {}): Layer.Layer<ProxyConfig> =>
+    Layer.succeed(ProxyConfig, { ...defaultSettings, ...settings })
+}

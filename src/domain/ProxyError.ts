@@ -1,0 +1,162 @@
+import { Data } from "effect"
+
+/**
+ * Everything that can go wrong between a client and a session's server. Each error says who is at fault; what a client
+ * is told about it stands in one place, `wire/Reply.ts`.
+ *
+ * `detail` is written for the client and holds nothing internal. `cause` and `address` are for the log only.
+ */
+export type ProxyError = ClientError | DownstreamError | ProxyFault
+
+/** The request was wrong, or asked for what is not there. */
+export type ClientError =
+  | BadRequest
+  | MethodNotAllowed
+  | SessionNotFound
+  | RequestTimeout
+  | BodyTooLarge
+  | HeadersTooLarge
+  | UpgradeRequired
+  | SessionLimit
+  | LoopDetected
+
+/** The session's server could not be reached, or did not answer as HTTP asks. */
+export type DownstreamError =
+  | DownstreamUnreachable
+  | DownstreamReset
+  | DownstreamProtocol
+  | DownstreamTimeout
+  | DownstreamUrlInvalid
+  | SessionUnavailable
+
+/** The proxy itself cannot serve now. */
+export type ProxyFault = Draining | StoreUnavailable
+
+/** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
+export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail: string }> {
+  readonly fault = "client"
+}
+
+/** `/health` asked with another method than GET or HEAD (RFC 9110 section 15.5.6). */
+export class MethodNotAllowed extends Data.TaggedError("MethodNotAllowed")<{ readonly allow: string }> {
+  readonly fault = "client"
+}
+
+/** No row for this id. */
+export class SessionNotFound extends Data.TaggedError("SessionNotFound")<{ readonly sessionId: string }> {
+  readonly fault = "client"
+}
+
+/** The client stopped sending its request (RFC 9110 section 15.5.9). */
+export class RequestTimeout extends Data.TaggedError("RequestTimeout")<{ readonly detail: string }> {
+  readonly fault = "client"
+}
+
+/** The request's content is larger than the limit, in bytes. */
+export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly limit: number }> {
+  readonly fault = "client"
+}
+
+/** The request's header block is larger than the limit, in bytes (RFC 6585 section 5). */
+export class HeadersTooLarge extends Data.TaggedError("HeadersTooLarge")<{ readonly limit: number }> {
+  readonly fault = "client"
+}
+
+/** A plain request on the WebSocket route (RFC 9110 section 15.5.22). */
+export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{}> {
+  readonly fault = "client"
+}
+
+/** The session has as many connections or requests as it may have (RFC 6585 section 4). */
+export class SessionLimit extends Data.TaggedError("SessionLimit")<{ readonly detail: string }> {
+  readonly fault = "client"
+}
+
+/** The request has already been through this proxy (RFC 5842 section 7.2). */
+export class LoopDetected extends Data.TaggedError("LoopDetected")<{ readonly sessionId: string }> {
+  readonly fault = "client"
+}
+
+/** Why no connection to the session's server came to be. */
+export type UnreachableReason = "refused" | "dns" | "tls" | "timeout" | "unroutable" | "failed"
+
+/** No connection to the session's server. */
+export class DownstreamUnreachable extends Data.TaggedError("DownstreamUnreachable")<{
+  readonly reason: UnreachableReason
+  readonly address: string
+  readonly cause?: unknown
+}> {
+  readonly fault = "downstream"
+}
+
+/** The connection broke before the head of the response was complete. */
+export class DownstreamReset extends Data.TaggedError("DownstreamReset")<{
+  readonly address: string
+  readonly cause?: unknown
+}> {
+  readonly fault = "downstream"
+}
+
+/** What the session's server sent is not a response to this request. `problem` names the rule that it broke. */
+export class DownstreamProtocol extends Data.TaggedError("DownstreamProtocol")<{
+  readonly address: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
+/** Connected, but no head of a response within the time allowed, in milliseconds. */
+export class DownstreamTimeout extends Data.TaggedError("DownstreamTimeout")<{
+  readonly address: string
+  readonly milliseconds: number
+}> {
+  readonly fault = "downstream"
+}
+
+/** The stored URL of the session cannot be used. `problem` never repeats the URL itself: it may hold a password. */
+export class DownstreamUrlInvalid extends Data.TaggedError("DownstreamUrlInvalid")<{
+  readonly sessionId: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
+/** The session exists, but its status does not forward, or it was moved while this request waited. */
+export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
+  readonly sessionId: string
+  readonly status: string
+}> {
+  readonly fault = "downstream"
+}
+
+/** The proxy is shutting down and takes nothing new. */
+export class Draining extends Data.TaggedError("Draining")<{}> {
+  readonly fault = "proxy"
+}
+
+/** The session store cannot be read or written. `hint` tells the operator what to do. */
+export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{
+  readonly problem: string
+  readonly hint: string
+  readonly cause?: unknown
+}> {
+  readonly fault = "proxy"
+}
+
+/**
+ * A response whose head was already passed on broke off: its downstream died, its session ended, or nothing came for
+ * longer than the idle timeout. There is no answer for this any more; the client's connection is reset, so that the
+ * truncated response cannot look complete.
+ */
+export class ResponseBroken extends Data.TaggedError("ResponseBroken")<{
+  readonly address: string
+  readonly problem: string
+  readonly cause?: unknown
+}> {
+  readonly fault = "downstream"
+}
+
+/** The client's request body broke off: it left, or sent what is not HTTP. */
+export class RequestBroken extends Data.TaggedError("RequestBroken")<{ readonly problem: string }> {
+  readonly fault = "client"
+}

@@ -1,0 +1,33 @@
+import { Data, Schema } from "effect"
+
+/** First path segments that the proxy keeps for itself. */
+export const reservedIds: ReadonlySet<string> = new Set(["health", "ws"])
+
+/** The id of a session: the first path segment, percent-decoded. Not empty, not reserved. */
+export const SessionId = Schema.String.pipe(
+  Schema.filter((id) =>
+    id === ""
+      ? "a session id cannot be empty"
+      : reservedIds.has(id)
+        ? `"${id}" is reserved: the proxy answers /${id} itself. Choose another id.`
+        : true,
+  ),
+)
+
+/** One row of the `sessions` table. Timestamps are SQLite's text, UTC. */
+export class Session extends Schema.Class<Session>("Session")({
+  id: Schema.String,
+  /** Where requests go, as stored: it may hold user info, so show `redactUrl` of it. */
+  url: Schema.String,
+  status: Schema.String,
+  createdAt: Schema.NullOr(Schema.String),
+  updatedAt: Schema.NullOr(Schema.String),
+}) {}
+
+const forwardingStatuses: ReadonlySet<string> = new Set(["active", "online", "ready"])
+
+/** Whether a session of this status takes requests. */
+export const isForwarding = (status: string): boolean => forwardingStatuses.has(status)
+
+/** `sessions add` of an id that is there already. */
+export class SessionExists extends Data.TaggedError("SessionExists")<{ readonly sessionId: string }> {}

@@ -1,0 +1,58 @@
+import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+
+/** Why a session's lifetime is over: its row is gone, its row names another server, or the proxy shuts down. */
+export type SessionEnd = "removed" | "retargeted" | "shutdown"
+
+/** What hangs on a session's lifetime: an exchange, a WebSocket, a pool of idle connections. */
+export interface SessionListener {
+  /** Called once, when the lifetime ends. */
+  readonly sessionEnded: (end: SessionEnd) => void
+}
+
+let generations = 0
+
+/**
+ * One lifetime of a session: from the moment the directory first sees it at this URL, until its row is removed or names
+ * another one. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
+ * same id at a new address) can not be handed what belonged to an old one.
+ */
+export class LiveSession {
+  /** Differs between any two lifetimes in this process. */
+  readonly generation: number = ++generations
+  private readonly listeners = new Set<SessionListener>()
+  private endedBy: SessionEnd | undefined
+
+  constructor(
+    readonly id: string,
+    readonly target: DownstreamUrl,
+  ) {}
+
+  /** Set once the lifetime is over. */
+  get ended(): SessionEnd | undefined {
+    return this.endedBy
+  }
+
+  /** Whether anything hangs on this lifetime, so that its end must be noticed even while no request comes. */
+  get isWatched(): boolean {
+    return this.listeners.size > 0
+  }
+
+  /** Tells `listener` of the end; at once where it has ended already. */
+  attach(listener: SessionListener): void {
+    if (this.endedBy === undefined) this.listeners.add(listener)
+    else listener.sessionEnded(this.endedBy)
+  }
+
+  detach(listener: SessionListener): void {
+    this.listeners.delete(listener)
+  }
+
+  /** Ends the lifetime. Only the directory calls this. */
+  end(reason: SessionEnd): void {
+    if (this.endedBy !== undefined) return
+    this.endedBy = reason
+    const listeners = [...this.listeners]
+    this.listeners.clear()
+    for (const listener of listeners) listener.sessionEnded(reason)
+  }
+}

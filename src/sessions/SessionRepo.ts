@@ -1,0 +1,53 @@
+import { Context, type Effect, type Option } from "effect"
+import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
+import type { Session, SessionExists } from "../domain/Session.js"
+
+/** A session to be stored. The id and the URL have been checked by the caller (`SessionId`, `parseDownstreamUrl`). */
+export interface NewSession {
+  readonly id: string
+  readonly url: string
+  readonly status: string
+}
+
+/** What `SessionRepo.set` changes; what is absent stays as it is. */
+export interface SessionChange {
+  readonly url?: string
+  readonly status?: string
+}
+
+/** A row as the directory needs it: the session, and what tells two rows of the same id apart. */
+export interface SessionRow {
+  readonly session: Session
+  /** Differs between a row and another that was inserted later under the same id, as far as the store can tell. */
+  readonly incarnation: string
+}
+
+/**
+ * Durable sessions. Everybody may change them behind this service's back, with `sqlite3` or a program of their own;
+ * `version` tells that somebody did.
+ */
+export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
+  SessionRepo,
+  {
+    /** One row, or none. Where the store answers at once this is an `Exit`, and the caller needs no fiber. */
+    readonly find: (id: string) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
+    /** The rows of those ids that exist; for re-reading what is live. At most a few hundred ids a call. */
+    readonly findMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
+    /** Every session, ordered by id. */
+    readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
+    /** Stores a new session. */
+    readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | StoreUnavailable>
+    /** Stores a session, in place of the one that may have this id; `createdAt` of that one is kept. */
+    readonly put: (session: NewSession) => Effect.Effect<Session, StoreUnavailable>
+    /** Changes a session. */
+    readonly set: (id: string, change: SessionChange) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    /** Removes a session. */
+    readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    /**
+     * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap
+     * enough (microseconds, an `Exit`) to be asked every few milliseconds. A store that is busy has committed nothing:
+     * that is not a failure.
+     */
+    readonly version: Effect.Effect<number, StoreUnavailable>
+  }
+>() {}
