@@ -1,0 +1,271 @@
+import { randomUUID } from "node:crypto"
+
+/** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
+export type RawFields = ReadonlyArray<string>
+
+/** How a field is treated on its way through. Everything not listed is passed on. */
+const enum Treatment {
+  PassOn,
+  /** Belongs to one hop, or is written anew (RFC 9110 section 7.6.1). */
+  Remove,
+  Connection,
+  Te,
+  Host,
+  Via,
+  ForwardedFor,
+  ForwardedHost,
+  ForwardedProto,
+  ForwardedPrefix,
+  ForwardedOther,
+  RequestId,
+  TraceParent,
+  Authorization,
+}
+
+const treatments: ReadonlyMap<string, Treatment> = new Map([
+  ["connection", Treatment.Connection],
+  ["keep-alive", Treatment.Remove],
+  ["proxy-connection", Treatment.Remove],
+  ["proxy-authenticate", Treatment.Remove],
+  ["proxy-authorization", Treatment.Remove],
+  ["transfer-encoding", Treatment.Remove],
+  ["upgrade", Treatment.Remove],
+  ["te", Treatment.Te],
+  ["host", Treatment.Host],
+  ["via", Treatment.Via],
+  ["x-forwarded-for", Treatment.ForwardedFor],
+  ["x-forwarded-host", Treatment.ForwardedHost],
+  ["x-forwarded-proto", Treatment.ForwardedProto],
+  ["x-forwarded-prefix", Treatment.ForwardedPrefix],
+  ["x-request-id", Treatment.RequestId],
+  ["traceparent", Treatment.TraceParent],
+  ["authorization", Treatment.Authorization],
+])
+
+/**
+ * Fields that `Connection` cannot remove, whoever nominates them: they frame, route, authenticate or describe the
+ * message, so that removing one would change what it means (RFC 9110 section 7.6.1 forbids nominating end-to-end fields).
+ */
+const notNominable: ReadonlySet<string> = new Set([
+  "accept",
+  "authorization",
+  "cache-control",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "forwarded",
+  "host",
+  "location",
+  "origin",
+  "range",
+  "referer",
+  "set-cookie",
+  "traceparent",
+  "tracestate",
+  "trailer",
+  "via",
+  "www-authenticate",
+  "x-real-ip",
+  "x-request-id",
+])
+
+const isNominable = (name: string): boolean =>
+  !notNominable.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith("sec-websocket-")
+
+const treatmentOf = (lowerCased: string): Treatment =>
+  treatments.get(lowerCased) ??
+  (lowerCased.startsWith("x-forwarded-") ? Treatment.ForwardedOther : Treatment.PassOn)
+
+/** Treatments by the spelling that senders use, so that the common ones are not lower-cased again and again. */
+const bySpelling = new Map<string, Treatment>()
+const rememberedSpellings = 2_000
+
+const treatment = (name: string): Treatment => {
+  const known = bySpelling.get(name)
+  if (known !== undefined) return known
+  const found = treatmentOf(name.toLowerCase())
+  if (bySpelling.size < rememberedSpellings && name.length < 64) bySpelling.set(name, found)
+  return found
+}
+
+/** The value of the first field of this name (lower-cased), or `undefined`. */
+export const firstValue = (fields: RawFields, name: string): string | undefined => {
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (fields[index]?.toLowerCase() === name) return fields[index + 1]
+  }
+  return undefined
+}
+
+/** How many fields have this name (lower-cased). */
+export const countOf = (fields: RawFields, name: string): number => {
+  let count = 0
+  for (let index = 0; index < fields.length; index += 2) if (fields[index]?.toLowerCase() === name) count++
+  return count
+}
+
+/** The members of a comma-separated list, lower-cased, without the empty ones (RFC 9110 section 5.6.1). */
+export const listMembers = (value: string): ReadonlyArray<string> =>
+  value
+    .toLowerCase()
+    .split(",")
+    .map((member) => member.trim())
+    .filter((member) => member !== "")
+
+/** Names, lower-cased, that the `Connection` fields nominate for removal; `undefined` for none, the common case. */
+const nominatedBy = (fields: RawFields): ReadonlySet<string> | undefined => {
+  let nominated: Set<string> | undefined
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (treatment(fields[index] ?? "") !== Treatment.Connection) continue
+    const value = fields[index + 1] ?? ""
+    if (value === "keep-alive" || value === "close" || value === "Keep-Alive") continue
+    for (const name of listMembers(value)) {
+      if (name === "keep-alive" || name === "close" || name === "upgrade" || name === "te" || !isNominable(name)) continue
+      nominated ??= new Set()
+      nominated.add(name)
+    }
+  }
+  return nominated
+}
+
+/** What the proxy knows about a request and tells its session's server. */
+export interface ForwardContext {
+  /** `Host` of the session's server. */
+  readonly authority: string
+  /** Credentials of the session's URL, used where the client sent none. */
+  readonly authorization: string | undefined
+  /** Host that the client asked for. */
+  readonly clientHost: string | undefined
+  /** Address of the client's end of the connection. */
+  readonly clientAddress: string
+  /** Whether that client's word about `X-Forwarded-*` counts. */
+  readonly trusted: boolean
+  readonly proto: "http" | "https"
+  /** The part of the path that is removed; `""` for none. */
+  readonly prefix: string
+  /** Version of HTTP that the client speaks, for `Via`. */
+  readonly httpVersion: string
+  /** This proxy's name in `Via`, unique to the process. */
+  readonly pseudonym: string
+  /** Id of the request: the client's own, or a new one. */
+  readonly requestId: string
+}
+
+const acceptableRequestId = /^[\u0021-\u007e]{1,200}$/
+
+/** The id that a request came with, where it is one that can be logged and passed on, or a new one. */
+export const requestIdOf = (fields: RawFields): string => {
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (treatment(fields[index] ?? "") !== Treatment.RequestId) continue
+    const value = fields[index + 1] ?? ""
+    if (acceptableRequestId.test(value)) return value
+  }
+  return randomUUID()
+}
+
+/**
+ * A `traceparent` (W3C Trace Context) for a request that came without one. It says "sampled", for that is what a server
+ * with the usual settings would have decided for a request that starts a trace.
+ */
+const newTraceParent = (): string => {
+  const trace = randomUUID()
+  const parent = randomUUID()
+  const traceId = trace.slice(0, 8) + trace.slice(9, 13) + trace.slice(14, 18) + trace.slice(19, 23) + trace.slice(24)
+  return `00-${traceId}-${parent.slice(0, 8)}${parent.slice(28)}-01`
+}
+
+const appended = (earlier: string, value: string): string => (earlier === "" ? value : `${earlier}, ${value}`)
+
+/**
+ * The fields of a request as its session's server gets them, or `undefined` where `Via` says that the request has been
+ * through this proxy before. End-to-end fields go on in order, with duplicates and case; hop-by-hop ones are left out.
+ */
+export const requestFields = (fields: RawFields, context: ForwardContext): Array<string> | undefined => {
+  const nominated = nominatedBy(fields)
+  const out: Array<string> = ["Host", context.authority]
+  let via = ""
+  let forwardedFor = ""
+  let forwardedHost = ""
+  let forwardedProto = ""
+  let forwardedPrefix = ""
+  let hasTraceParent = false
+  let hasAuthorization = false
+  let wantsTrailers = false
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ""
+    const value = fields[index + 1] ?? ""
+    switch (treatment(name)) {
+      case Treatment.PassOn:
+        if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, value)
+        break
+      case Treatment.Authorization:
+        hasAuthorization = true
+        out.push(name, value)
+        break
+      case Treatment.TraceParent:
+        hasTraceParent = true
+        out.push(name, value)
+        break
+      case Treatment.Te:
+        wantsTrailers ||= listMembers(value).some((coding) => coding === "trailers" || coding.startsWith("trailers;"))
+        break
+      case Treatment.Via:
+        if (value.includes(context.pseudonym)) return undefined
+        via = appended(via, value)
+        break
+      case Treatment.ForwardedFor:
+        if (context.trusted) forwardedFor = appended(forwardedFor, value)
+        break
+      case Treatment.ForwardedHost:
+        if (context.trusted && forwardedHost === "") forwardedHost = value
+        break
+      case Treatment.ForwardedProto:
+        if (context.trusted && forwardedProto === "") forwardedProto = value
+        break
+      case Treatment.ForwardedPrefix:
+        if (context.trusted && forwardedPrefix === "") forwardedPrefix = value
+        break
+      case Treatment.ForwardedOther:
+        if (context.trusted) out.push(name, value)
+        break
+      case Treatment.Connection:
+      case Treatment.Host:
+      case Treatment.Remove:
+      case Treatment.RequestId:
+        break
+    }
+  }
+  if (wantsTrailers) out.push("TE", "trailers")
+  if (!hasAuthorization && context.authorization !== undefined) out.push("Authorization", context.authorization)
+  out.push("X-Forwarded-For", appended(forwardedFor, context.clientAddress))
+  const host = forwardedHost === "" ? context.clientHost : forwardedHost
+  if (host !== undefined) out.push("X-Forwarded-Host", host)
+  out.push("X-Forwarded-Proto", forwardedProto === "" ? context.proto : forwardedProto)
+  const prefix = forwardedPrefix + context.prefix
+  if (prefix !== "") out.push("X-Forwarded-Prefix", prefix)
+  out.push("Via", appended(via, `${context.httpVersion} ${context.pseudonym}`))
+  out.push("X-Request-Id", context.requestId)
+  if (!hasTraceParent) out.push("traceparent", newTraceParent())
+  return out
+}
+
+/** The fields of a response as the client gets them: all but the hop-by-hop ones, in order, with duplicates and case. */
+export const responseFields = (fields: RawFields): Array<string> => {
+  const nominated = nominatedBy(fields)
+  const out: Array<string> = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ""
+    switch (treatment(name)) {
+      case Treatment.Connection:
+      case Treatment.Remove:
+      case Treatment.Te:
+        break
+      default:
+        if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, fields[index + 1] ?? "")
+    }
+  }
+  return out
+}

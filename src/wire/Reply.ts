@@ -1,0 +1,185 @@
+import { STATUS_CODES } from "node:http"
+import type { ProxyError } from "../domain/ProxyError.js"
+
+/** What a client is told about an error. */
+export interface ErrorAnswer {
+  readonly status: number
+  /** Stable code for machines, in the body's `code`. */
+  readonly code: string
+  /** What happened, for people; nothing internal. */
+  readonly detail: string
+  /** Proxy error type (RFC 9209 section 2.3). */
+  readonly proxyStatus: string
+  /** Fields that this status asks for, flat pairs. */
+  readonly fields?: ReadonlyArray<string>
+}
+
+type AnswerTable = {
+  readonly [Tag in ProxyError["_tag"]]: (error: Extract<ProxyError, { readonly _tag: Tag }>) => ErrorAnswer
+}
+
+const unreachable = {
+  refused: { proxyStatus: "connection_refused", detail: "The session's server refused the connection." },
+  dns: { proxyStatus: "dns_error", detail: "The name of the session's server could not be resolved." },
+  tls: { proxyStatus: "tls_protocol_error", detail: "No TLS connection to the session's server could be made." },
+  timeout: { proxyStatus: "connection_timeout", detail: "Connecting to the session's server took too long." },
+  unroutable: { proxyStatus: "destination_ip_unroutable", detail: "There is no route to the session's server." },
+  failed: { proxyStatus: "connection_terminated", detail: "No connection to the session's server could be made." },
+} as const
+
+const shortly = ["Retry-After", "1"] as const
+
+/** Every error and its one answer. An error that is not in this table does not compile. */
+const answers: AnswerTable = {
+  BadRequest: ({ detail }) => ({ status: 400, code: "bad_request", proxyStatus: "http_request_error", detail }),
+  MethodNotAllowed: ({ allow }) => ({
+    status: 405,
+    code: "method_not_allowed",
+    proxyStatus: "http_request_error",
+    detail: `This path only answers ${allow}.`,
+    fields: ["Allow", allow],
+  }),
+  SessionNotFound: ({ sessionId }) => ({
+    status: 404,
+    code: "session_not_found",
+    proxyStatus: "destination_not_found",
+    detail: sessionId === "" ? "The path names no session." : "There is no session with this id.",
+  }),
+  RequestTimeout: ({ detail }) => ({ status: 408, code: "request_timeout", proxyStatus: "http_request_error", detail }),
+  BodyTooLarge: ({ limit }) => ({
+    status: 413,
+    code: "body_too_large",
+    proxyStatus: "http_request_error",
+    detail: `The content of the request is larger than ${limit} bytes.`,
+  }),
+  HeadersTooLarge: ({ limit }) => ({
+    status: 431,
+    code: "headers_too_large",
+    proxyStatus: "http_request_error",
+    detail: `The header block of the request is larger than ${limit} bytes.`,
+  }),
+  UpgradeRequired: () => ({
+    status: 426,
+    code: "upgrade_required",
+    proxyStatus: "http_request_error",
+    detail: "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it.",
+    fields: ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"],
+  }),
+  SessionLimit: ({ detail }) => ({
+    status: 429,
+    code: "session_limit",
+    proxyStatus: "connection_limit_reached",
+    detail,
+    fields: shortly,
+  }),
+  LoopDetected: () => ({
+    status: 508,
+    code: "loop_detected",
+    proxyStatus: "proxy_loop_detected",
+    detail: "The request has already been through this proxy: the session's URL leads back to it.",
+  }),
+  DownstreamUnreachable: ({ reason }) => ({ status: 502, code: "downstream_unreachable", ...unreachable[reason] }),
+  DownstreamReset: () => ({
+    status: 502,
+    code: "downstream_reset",
+    proxyStatus: "connection_terminated",
+    detail: "The session's server closed the connection before it had answered.",
+  }),
+  DownstreamProtocol: () => ({
+    status: 502,
+    code: "downstream_protocol",
+    proxyStatus: "http_protocol_error",
+    detail: "What the session's server sent is not a valid HTTP response.",
+  }),
+  DownstreamTimeout: () => ({
+    status: 504,
+    code: "downstream_timeout",
+    proxyStatus: "http_response_timeout",
+    detail: "The session's server took the request but did not answer in time.",
+  }),
+  DownstreamUrlInvalid: () => ({
+    status: 502,
+    code: "downstream_url_invalid",
+    proxyStatus: "proxy_configuration_error",
+    detail: "The URL stored for this session cannot be used.",
+  }),
+  SessionUnavailable: () => ({
+    status: 503,
+    code: "session_unavailable",
+    proxyStatus: "destination_unavailable",
+    detail: "The session exists but takes no requests now.",
+    fields: shortly,
+  }),
+  Draining: () => ({
+    status: 503,
+    code: "draining",
+    proxyStatus: "proxy_internal_response",
+    detail: "The proxy is shutting down.",
+    fields: shortly,
+  }),
+  StoreUnavailable: () => ({
+    status: 503,
+    code: "store_unavailable",
+    proxyStatus: "proxy_internal_error",
+    detail: "The session store cannot be read now.",
+    fields: shortly,
+  }),
+}
+
+const answerOf = <Tag extends ProxyError["_tag"]>(
+  tag: Tag,
+  error: Extract<ProxyError, { readonly _tag: Tag }>,
+): ErrorAnswer => answers[tag](error)
+
+/** The one place where an error becomes an answer. */
+export const errorAnswer = (error: ProxyError): ErrorAnswer => answerOf(error._tag, error)
+
+/** An answer of the proxy's own, ready to be written. */
+export interface Reply {
+  readonly status: number
+  readonly reason: string
+  /** Raw field pairs, flat. */
+  readonly fields: ReadonlyArray<string>
+  readonly body: string
+}
+
+/** An error as a reply: problem+json (RFC 9457), `Proxy-Status` (RFC 9209) and the request's id. */
+export const errorReply = (error: ProxyError, requestId: string): Reply => {
+  const answer = errorAnswer(error)
+  const title = STATUS_CODES[answer.status] ?? "Error"
+  const problem = {
+    type: `urn:ss-proxy:error:${answer.code}`,
+    title,
+    status: answer.status,
+    detail: answer.detail,
+    code: answer.code,
+    request_id: requestId,
+  }
+  const body = `${JSON.stringify(problem)}\n`
+  return {
+    status: answer.status,
+    reason: title,
+    fields: [
+      "Content-Type",
+      "application/problem+json",
+      "Content-Length",
+      String(Buffer.byteLength(body)),
+      "Cache-Control",
+      "no-store",
+      "Proxy-Status",
+      `ss-proxy; error=${answer.proxyStatus}`,
+      "X-Request-Id",
+      requestId,
+      ...(answer.fields ?? []),
+    ],
+    body,
+  }
+}
+
+/** The answer to `GET /health` while the proxy takes requests. */
+export const healthReply: Reply = {
+  status: 200,
+  reason: "OK",
+  fields: ["Content-Type", "text/plain; charset=utf-8", "Content-Length", "2", "Cache-Control", "no-store"],
+  body: "OK",
+}
