@@ -1,0 +1,45 @@
+import { Data, Effect } from "effect"
+
+/** What a test waited for did not come in time. The message tells what was there instead. */
+export class NotSeen extends Data.TaggedError("NotSeen")<{ readonly message: string }> {}
+
+/** How long a test waits for an event that should come at once, in milliseconds. Only a failing test waits so long. */
+export const patience = 4_000
+
+/** Tells when something has changed, so that a test can await a state and never has to sleep. */
+export class Changes {
+  private readonly checks = new Set<() => void>()
+
+  /** Something changed: whoever waits looks again. */
+  announce(): void {
+    for (const check of this.checks) check()
+  }
+
+  /** Waits, for as long as it takes, until `condition` holds. What `condition` throws is a defect. */
+  when(condition: () => boolean): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      const check = () => {
+        try {
+          if (!condition()) return
+          resume(Effect.void)
+        } catch (defect) {
+          resume(Effect.die(defect))
+        }
+        this.checks.delete(check)
+      }
+      this.checks.add(check)
+      check()
+      return Effect.sync(() => this.checks.delete(check))
+    })
+  }
+
+  /** Waits until `condition` holds; fails with `NotSeen` when patience is at its end. `seen` tells what is there. */
+  until(what: string, condition: () => boolean, seen: () => string): Effect.Effect<void, NotSeen> {
+    return this.when(condition).pipe(
+      Effect.timeoutFail({
+        duration: patience,
+        onTimeout: () => new NotSeen({ message: `waited ${patience} ms for ${what}; there is: ${seen()}` }),
+      }),
+    )
+  }
+}
