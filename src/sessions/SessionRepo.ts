@@ -46,8 +46,8 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     /**
      * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap
      * enough (microseconds, an `Exit`) to be asked every few milliseconds. A store that is busy has committed nothing:
-     * that is not a failure.
+     * that is not a failure. A function, because each `Exit` is the answer of one moment.
      */
-    readonly version: Effect.Effect<number, StoreUnavailable>
+    readonly version: () => Effect.Effect<number, StoreUnavailable>
   }
 >() {}

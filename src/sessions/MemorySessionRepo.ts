@@ -1,0 +1,62 @@
+import { Effect, Layer, Option } from "effect"
+import { SessionNotFound } from "../domain/ProxyError.js"
+import { Session, SessionExists } from "../domain/Session.js"
+import { type NewSession, SessionRepo, type SessionRow } from "./SessionRepo.js"
+
+/** Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. */
+export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
+  Layer.sync(SessionRepo, () => make(initial))
+
+/** The time as SQLite's CURRENT_TIMESTAMP writes it. */
+const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " ")
+
+/** SQLite's order of text: by the bytes of its UTF-8, not by UTF-16 units. */
+const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
+
+const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
+  const rows = new Map<string, SessionRow>()
+  let version = 0
+
+  const insert = (session: NewSession): Session => {
+    const time = now()
+    return store(new Session({ ...session, createdAt: time, updatedAt: time }), String(++version))
+  }
+  const update = (row: SessionRow, change: Partial<NewSession>): Session => {
+    version++
+    return store(new Session({ ...row.session, ...change, updatedAt: now() }), row.incarnation)
+  }
+  const store = (session: Session, incarnation: string): Session => {
+    rows.set(session.id, { session, incarnation })
+    return session
+  }
+  const existing = (id: string) =>
+    Effect.suspend(() => {
+      const row = rows.get(id)
+      return row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(row)
+    })
+
+  for (const session of initial) insert(session)
+
+  return {
+    find: (id) => Effect.succeed(Option.fromNullable(rows.get(id))),
+    findMany: (ids) => Effect.sync(() => ids.flatMap((id) => rows.get(id) ?? [])),
+    list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
+    add: (session) =>
+      Effect.suspend(() =>
+        rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
+      ),
+    put: (session) =>
+      Effect.sync(() => {
+        const row = rows.get(session.id)
+        return row === undefined ? insert(session) : update(row, session)
+      }),
+    set: (id, change) => Effect.map(existing(id), (row) => update(row, change)),
+    remove: (id) =>
+      Effect.map(existing(id), (row) => {
+        version++
+        rows.delete(id)
+        return row.session
+      }),
+    version: () => Effect.succeed(version),
+  }
+}

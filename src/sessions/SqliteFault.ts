@@ -1,0 +1,116 @@
+import { SqlError } from "@effect/sql/SqlError"
+import Sqlite from "better-sqlite3"
+import { Schedule } from "effect"
+import * as Effect from "effect/Effect"
+import { StoreUnavailable } from "../domain/ProxyError.js"
+
+/** The driver's own error, out of what may be wrapped around it. */
+const driverError = (error: unknown): InstanceType<typeof Sqlite.SqliteError> | undefined => {
+  if (error instanceof SqlError) return driverError(error.cause)
+  return error instanceof Sqlite.SqliteError ? error : undefined
+}
+
+/** SQLite's result code of an error, such as `SQLITE_BUSY`; `""` where it is none of SQLite's. */
+const codeOf = (error: unknown): string => driverError(error)?.code ?? ""
+
+/** Whether another process holds a lock that is in the way: worth another try. */
+export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
+
+/** Whether a row with this key is there already. */
+export const isKeyConflict = (error: unknown): boolean => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(codeOf(error))
+
+/**
+ * Tries again while a lock is in the way, for about `milliseconds`. Waiting is done here and not by SQLite's own busy
+ * timeout, which would block the event loop, and with it every session's traffic.
+ */
+export const whileBusy =
+  (milliseconds: number) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.retry(effect, {
+      while: isBusy,
+      schedule: Schedule.jittered(Schedule.spaced(15)).pipe(Schedule.upTo(milliseconds)),
+    })
+
+interface Explanation {
+  readonly code: RegExp
+  readonly problem: (file: string) => string
+  readonly hint: string
+}
+
+const tableHint =
+  "Name the right file with --db-path, or move this table aside: an absent table is made again when the proxy starts."
+
+// The first that matches the code and the driver's message counts.
+const explanations: ReadonlyArray<Explanation> = [
+  {
+    code: /^SQLITE_NOTADB/,
+    problem: (file) => `${file} is not an SQLite database`,
+    hint: "Name another file with --db-path, or move this one away: a new database is made on the next start.",
+  },
+  {
+    code: /^SQLITE_(BUSY|LOCKED)/,
+    problem: (file) => `${file} is locked by another program`,
+    hint: "End the transaction of the program that holds it (`fuser FILE` or `lsof FILE` names it), then try again.",
+  },
+  {
+    code: /^SQLITE_READONLY/,
+    problem: (file) => `${file} cannot be written`,
+    hint: "Give the proxy's user write permission on the file and on its folder.",
+  },
+  {
+    code: /^SQLITE_(CANTOPEN|PERM|AUTH)/,
+    problem: (file) => `${file} cannot be opened`,
+    hint: "Check that it exists, and that the proxy's user may read and write it and its folder.",
+  },
+  {
+    code: /^SQLITE_FULL/,
+    problem: (file) => `${file} cannot grow: the disk is full`,
+    hint: "Make room on its file system.",
+  },
+  {
+    code: /^SQLITE_CORRUPT/,
+    problem: (file) => `${file} is damaged`,
+    hint: 'Look at it with `sqlite3 FILE "PRAGMA integrity_check"`, and restore a backup.',
+  },
+  {
+    code: /^SQLITE_IOERR/,
+    problem: (file) => `${file} cannot be read or written (I/O error)`,
+    hint: "Check the disk, and whether the file is on a network file system: SQLite needs a local one.",
+  },
+  {
+    code: /^SQLITE_CONSTRAINT/,
+    problem: (file) => `the sessions table in ${file} refuses this row: it has a rule of its own`,
+    hint: "Look at the rule with `sqlite3 FILE .schema`.",
+  },
+  {
+    code: /^SQLITE_ERROR no such table/,
+    problem: (file) => `${file} has no sessions table any more`,
+    hint: "Restore the table, or restart the proxy to make an empty one.",
+  },
+  {
+    code: /^SQLITE_ERROR .*(no such column|no column named)/,
+    problem: (file) => `the sessions table in ${file} has other columns than the proxy's`,
+    hint: tableHint,
+  },
+]
+
+const fallbackHint = "Check the file with `sqlite3 FILE .schema`."
+
+/** What an error of the driver means to an operator. `filename` as the operator wrote it. */
+export const storeFault =
+  (filename: string) =>
+  (error: unknown): StoreUnavailable => {
+    if (error instanceof StoreUnavailable) return error
+    const sqlite = driverError(error)
+    const described = `${sqlite?.code ?? ""} ${sqlite?.message ?? ""}`
+    const known = explanations.find(({ code }) => code.test(described))
+    return new StoreUnavailable({
+      problem: known?.problem(filename) ?? `${filename} cannot be used (${sqlite?.code ?? "unknown error"})`,
+      hint: known?.hint ?? fallbackHint,
+      cause: error,
+    })
+  }
+
+/** The `sessions` table is not one that the proxy can use. `problem` is a phrase about the table. */
+export const tableFault = (filename: string, problem: string): StoreUnavailable =>
+  new StoreUnavailable({ problem: `the sessions table in ${filename} ${problem}`, hint: tableHint })

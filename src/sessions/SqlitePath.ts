@@ -1,0 +1,44 @@
+import { Effect } from "effect"
+import { accessSync, constants, realpathSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { StoreUnavailable } from "../domain/ProxyError.js"
+import { storeFault } from "./SqliteFault.js"
+
+const refuse = (problem: string, hint: string) => Effect.fail(new StoreUnavailable({ problem, hint }))
+
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The absolute path of a database, after a look at what SQLite would only call "unable to open": no folder, a folder
+ * in place of the file, no permission to write. `readonly`: the file has to be there, and need not be writable.
+ */
+export const usablePath = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> =>
+  Effect.try({ try: () => check(filename, readonly), catch: storeFault(filename) }).pipe(Effect.flatten)
+
+const check = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> => {
+  // Each connection would get a database of its own.
+  if (filename === "" || filename === ":memory:")
+    return refuse(`"${filename}" is not a file`, "Name a file with --db-path, such as ./sessions.db.")
+  const path = resolve(filename)
+  if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
+    return refuse(`the folder of ${filename} does not exist`, "Make the folder, or name another file with --db-path.")
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (file?.isDirectory()) return refuse(`${filename} is a folder`, "Name a file in it with --db-path.")
+  if (readonly)
+    return file === undefined
+      ? refuse(`${filename} does not exist`, "Name the right file with --db-path; the proxy makes it when it starts.")
+      : Effect.succeed(path)
+  const real = file === undefined ? path : realpathSync(path)
+  const hint = "Give the proxy's user write permission on the file and on its folder."
+  if (file !== undefined && !isWritable(real)) return refuse(`${filename} is read-only`, hint)
+  // SQLite writes a journal beside the file.
+  if (!isWritable(dirname(real))) return refuse(`the folder of ${filename} is read-only`, hint)
+  return Effect.succeed(path)
+}

@@ -1,0 +1,189 @@
+import { layer as layerReactivity, type Reactivity } from "@effect/experimental/Reactivity"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
+import Sqlite from "better-sqlite3"
+import { Effect, Layer, Option, type Scope } from "effect"
+import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
+import { Session, SessionExists } from "../domain/Session.js"
+import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { isBusy, isKeyConflict, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
+import { usablePath } from "./SqlitePath.js"
+import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
+
+export interface SqliteOptions {
+  /** Path of the database; it is made where it is missing, its folder is not. */
+  readonly filename: string
+  /** Nothing is made or changed, not even the journal's mode: for listing what is in a file one may not write. */
+  readonly readonly?: boolean
+}
+
+/** Sessions in an SQLite file that other programs read and write at the same time. */
+export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, StoreUnavailable> =>
+  Layer.scoped(SessionRepo, make(options.filename, options.readonly ?? false)).pipe(Layer.provide(layerReactivity))
+
+// How long a lock of another program is waited for, in milliseconds: at the start and for a write, and for a request.
+const patience = 5_000
+const requestPatience = 2_000
+
+// SQLite gives a value the type it came with, whatever the column says: read all of it as text.
+const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
+const columns = `${text("session_id")} AS id, ${text("downstream_server_url")} AS url,
+  ${text("downstream_server_status")} AS status,
+  CAST(created_at AS TEXT) AS createdAt, CAST(updated_at AS TEXT) AS updatedAt`
+
+const findStatement = `SELECT ${columns}, rowid || ' ' || ifnull(created_at, '') AS incarnation
+  FROM sessions WHERE session_id = ?`
+const listStatement = `SELECT ${columns} FROM sessions ORDER BY session_id`
+const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
+  VALUES (?, ?, ?)`
+const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
+  downstream_server_url = excluded.downstream_server_url,
+  downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
+const setStatement = `UPDATE sessions SET
+  downstream_server_url = coalesce(?, downstream_server_url),
+  downstream_server_status = coalesce(?, downstream_server_status), updated_at = CURRENT_TIMESTAMP
+  WHERE session_id = ?`
+const removeStatement = "DELETE FROM sessions WHERE session_id = ?"
+const returning = (statement: string) => `${statement} RETURNING ${columns}`
+
+interface Row {
+  readonly id: string
+  readonly url: string
+  readonly status: string
+  readonly createdAt: string | null
+  readonly updatedAt: string | null
+}
+
+interface FoundRow extends Row {
+  readonly incarnation: string
+}
+
+// The statements' casts have seen to the types.
+const toSession = ({ id, url, status, createdAt, updatedAt }: Row): Session =>
+  new Session({ id, url, status, createdAt, updatedAt }, { disableValidation: true })
+
+const make = (
+  filename: string,
+  readonly: boolean,
+): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
+  Effect.gen(function* () {
+    const path = yield* usablePath(filename, readonly)
+    const sql = yield* openClient(path, filename, readonly)
+    const reader = yield* openReader(path, filename, readonly)
+    return { ...reads(reader, filename), ...writes(sql, filename) }
+  })
+
+/** The connection for writes and for what is not urgent, with a table that is known to be usable. */
+const openClient = (path: string, filename: string, readonly: boolean) =>
+  Effect.gen(function* () {
+    // Statements are not kept: the client keeps a failure to prepare one just as long, "locked" included. And the
+    // journal's mode is `prepareFile`'s: the client's own switch blocks the event loop while the file is locked.
+    const options = { filename: path, readonly, disableWAL: true, prepareCacheTTL: 0 }
+    // The client lets the driver's exception through, which is a defect.
+    const sql = yield* makeClient(options).pipe(Effect.catchAllDefect(Effect.fail))
+    yield* sql`PRAGMA busy_timeout = 0`
+    yield* whileBusy(patience)(readonly ? requireTable(sql, filename) : prepareFile(sql, filename))
+    return sql
+  }).pipe(Effect.mapError(storeFault(filename)))
+
+const requireTable = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
+  Effect.flatMap(checkTable(sql, filename), (table) => (table === "absent" ? noTable(filename) : Effect.void))
+
+const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
+  Effect.gen(function* () {
+    yield* checkTable(sql, filename)
+    // Readers and a writer do not wait for each other in this mode. A file in use stays in the mode that it has.
+    yield* Effect.ignore(sql`PRAGMA journal_mode = WAL`)
+    // What a power cut may lose then is the last commits, not the file's consistency.
+    yield* sql`PRAGMA synchronous = NORMAL`
+    yield* createSchema(sql)
+  })
+
+/** A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. */
+interface Reader {
+  readonly find: Sqlite.Statement<[id: string], FoundRow>
+  readonly version: Sqlite.Statement<[], number>
+}
+
+const openReader = (
+  path: string,
+  filename: string,
+  readonly: boolean,
+): Effect.Effect<Reader, StoreUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    // Not opened read-only, where it need not be: such a connection cannot repair what a crashed writer left.
+    const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
+    const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
+    return yield* Effect.try({
+      try: () => ({
+        find: database.prepare<[id: string], FoundRow>(findStatement),
+        version: database.prepare<[], number>("PRAGMA data_version").pluck(),
+      }),
+      catch: (error) => error,
+    }).pipe(whileBusy(patience), Effect.mapError(storeFault(filename)))
+  })
+
+/**
+ * What a request waits for. These read synchronously (microseconds) and return `Exit` values: the caller goes on in the
+ * same turn and needs no fiber.
+ */
+const reads = ({ find, version }: Reader, filename: string) => {
+  const fault = storeFault(filename)
+  let lastVersion = 0
+
+  const read = (id: string): Option.Option<SessionRow> => {
+    const row = find.get(id)
+    return row === undefined ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
+  }
+  const patiently = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> =>
+    Effect.try({ try: query, catch: (error) => error }).pipe(whileBusy(requestPatience), Effect.mapError(fault))
+  const now = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> => {
+    try {
+      return Effect.succeed(query())
+    } catch (error) {
+      return isBusy(error) ? patiently(query) : Effect.fail(fault(error))
+    }
+  }
+  return {
+    find: (id: string) => now(() => read(id)),
+    findMany: (ids: ReadonlyArray<string>) =>
+      Effect.suspend(() => now(() => ids.flatMap((id) => Option.toArray(read(id))))),
+    version: (): Effect.Effect<number, StoreUnavailable> => {
+      try {
+        lastVersion = version.get() ?? lastVersion
+      } catch (error) {
+        // Somebody is about to commit, and has not yet.
+        if (!isBusy(error)) return Effect.fail(fault(error))
+      }
+      return Effect.succeed(lastVersion)
+    },
+  }
+}
+
+const writes = (sql: SqlClient, filename: string) => {
+  const run = (statement: string, parameters: ReadonlyArray<string | null> = []) =>
+    sql.unsafe<Row>(statement, parameters).pipe(whileBusy(patience))
+  const asFault = storeFault(filename)
+  const fault = Effect.mapError(asFault)
+  const theRow = ([row]: ReadonlyArray<Row>) =>
+    row === undefined
+      ? Effect.fail(tableFault(filename, "took a row and did not give it back"))
+      : Effect.succeed(toSession(row))
+  const changed = (id: string, statement: string, parameters: ReadonlyArray<string | null>) =>
+    Effect.flatMap(fault(run(returning(statement), parameters)), ([row]) =>
+      row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(toSession(row)),
+    )
+  return {
+    list: Effect.map(fault(run(listStatement)), (rows) => rows.map(toSession)),
+    add: ({ id, url, status }: NewSession) =>
+      run(returning(addStatement), [id, url, status]).pipe(
+        Effect.mapError((error) => (isKeyConflict(error) ? new SessionExists({ sessionId: id }) : asFault(error))),
+        Effect.flatMap(theRow),
+      ),
+    put: ({ id, url, status }: NewSession) =>
+      Effect.flatMap(fault(run(returning(putStatement), [id, url, status])), theRow),
+    set: (id: string, { url, status }: SessionChange) => changed(id, setStatement, [url ?? null, status ?? null, id]),
+    remove: (id: string) => changed(id, removeStatement, [id]),
+  }
+}

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Option } from "effect"
+import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { temporaryFile } from "./temporary.js"
+
+const layers: Record<string, Layer.Layer<SessionRepo, StoreUnavailable>> = {
+  memory: layerMemory(),
+  sqlite: Layer.unwrapScoped(Effect.map(temporaryFile("sessions.db"), (filename) => layerSqlite({ filename }))),
+}
+
+const alpha = { id: "alpha", url: "http://127.0.0.1:9001", status: "active" }
+const beta = { id: "beta", url: "http://127.0.0.1:9002/base", status: "starting" }
+
+describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer) => {
+  const scenario = (name: string, test: Effect.Effect<unknown, unknown, SessionRepo>) =>
+    it.live(name, () => Effect.provide(test, Layer.fresh(layer)))
+
+  scenario(
+    "is empty at first",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      expect(yield* repo.list).toEqual([])
+      expect(yield* repo.find("alpha")).toEqual(Option.none())
+      expect(yield* repo.findMany(["alpha", "beta"])).toEqual([])
+    }),
+  )
+
+  scenario(
+    "gives back what was added, with the time as SQLite writes it",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const added = yield* repo.add(alpha)
+      expect(added).toMatchObject(alpha)
+      expect(added.createdAt).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
+      expect(added.updatedAt).toBe(added.createdAt)
+      const found = Option.getOrThrow(yield* repo.find("alpha"))
+      expect(found.session).toEqual(added)
+    }),
+  )
+
+  scenario(
+    "refuses to add an id that is there, and leaves that one alone",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const error = yield* Effect.flip(repo.add({ ...alpha, url: "http://elsewhere" }))
+      expect(error).toMatchObject({ _tag: "SessionExists", sessionId: "alpha" })
+      expect(Option.getOrThrow(yield* repo.find("alpha")).session.url).toBe(alpha.url)
+    }),
+  )
+
+  scenario(
+    "puts a session in the place of another, which stays the same row",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      expect(yield* repo.put(alpha)).toMatchObject(alpha)
+      const before = Option.getOrThrow(yield* repo.find("alpha"))
+      expect(yield* repo.put({ ...beta, id: "alpha" })).toMatchObject({ ...beta, id: "alpha" })
+      const after = Option.getOrThrow(yield* repo.find("alpha"))
+      expect(after.session).toMatchObject({ url: beta.url, status: beta.status })
+      expect(after.session.createdAt).toBe(before.session.createdAt)
+      expect(after.incarnation).toBe(before.incarnation)
+      expect(yield* repo.list).toHaveLength(1)
+    }),
+  )
+
+  scenario(
+    "changes only what is asked for",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      expect(yield* repo.set("alpha", { status: "stopped" })).toMatchObject({ ...alpha, status: "stopped" })
+      expect(yield* repo.set("alpha", { url: beta.url })).toMatchObject({ ...alpha, url: beta.url, status: "stopped" })
+      expect(yield* repo.set("alpha", {})).toMatchObject({ id: "alpha", url: beta.url, status: "stopped" })
+    }),
+  )
+
+  scenario(
+    "gives back what was removed",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      expect(yield* repo.remove("alpha")).toMatchObject(alpha)
+      expect(yield* repo.find("alpha")).toEqual(Option.none())
+    }),
+  )
+
+  scenario(
+    "says that there is nothing to change or to remove",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const missing = { _tag: "SessionNotFound", sessionId: "alpha" }
+      expect(yield* Effect.flip(repo.set("alpha", { status: "active" }))).toMatchObject(missing)
+      expect(yield* Effect.flip(repo.remove("alpha"))).toMatchObject(missing)
+    }),
+  )
+
+  scenario(
+    "lists by the bytes of the id, and finds many at once",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const ids = ["b", "\u{1F600}", "B", "a b/%", "\uFF21", "it's", "ä"]
+      for (const id of ids) yield* repo.add({ ...alpha, id })
+      const ordered = ["B", "a b/%", "b", "it's", "ä", "\uFF21", "\u{1F600}"]
+      expect((yield* repo.list).map(({ id }) => id)).toEqual(ordered)
+      const found = yield* repo.findMany(["nobody", "it's", "\u{1F600}"])
+      expect(found.map(({ session }) => session.id).sort()).toEqual(["it's", "\u{1F600}"])
+    }),
+  )
+
+  scenario(
+    "shows a new version after every write, and the same one while nothing is written",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      let last = yield* repo.version()
+      const differs = Effect.gen(function* () {
+        const version = yield* repo.version()
+        expect(version).not.toBe(last)
+        last = version
+        yield* repo.find("alpha")
+        yield* repo.list
+        expect(yield* repo.version()).toBe(last)
+      })
+      yield* repo.add(alpha)
+      yield* differs
+      yield* repo.put(beta)
+      yield* differs
+      yield* repo.put({ ...beta, status: "active" })
+      yield* differs
+      yield* repo.set("alpha", { status: "stopped" })
+      yield* differs
+      yield* repo.remove("alpha")
+      yield* differs
+    }),
+  )
+
+  scenario(
+    "tells a row from one that was inserted in its place",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      yield* repo.add(beta)
+      const before = Option.getOrThrow(yield* repo.find("alpha"))
+      yield* repo.remove("alpha")
+      yield* repo.add(alpha)
+      const after = Option.getOrThrow(yield* repo.find("alpha"))
+      expect(after.incarnation).not.toBe(before.incarnation)
+    }),
+  )
+
+  scenario(
+    "answers what a request asks without a fiber",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      expect(Exit.isExit(repo.find("alpha"))).toBe(true)
+      expect(Exit.isExit(repo.find("nobody"))).toBe(true)
+      expect(Exit.isExit(repo.version())).toBe(true)
+    }),
+  )
+})
