@@ -92,12 +92,11 @@ const safeHexDigits = 13
 const chunkExtensions =
   /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"))?)*$/
 
-/** Fields that mean nothing, or harm, once the body is gone: framing, routing, connection, authentication, coding. */
+/** Fields that mean nothing, or harm, once the body is gone: routing, connection, authentication, coding. */
 const notInTrailers: ReadonlySet<string> = new Set([
   "authorization",
   "connection",
   "content-encoding",
-  "content-length",
   "content-range",
   "content-type",
   "host",
@@ -108,7 +107,6 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "set-cookie",
   "te",
   "trailer",
-  "transfer-encoding",
   "upgrade",
   "www-authenticate",
 ])
@@ -169,12 +167,13 @@ const parseKeepAliveTimeout = (value: string): number | undefined => {
  *   `chunked`, not in HTTP/1.0, not in a 1xx or 204. Never both.
  * - No body whatever the fields say: answers to `HEAD`, 1xx, 204, 304. After a 204 whose `Content-Length` is not 0 the
  *   connection is not kept: bytes may follow. A 1xx with such a `Content-Length` is a fault: the bytes would come now.
+ * - HTTP/1.0 has no interim responses (RFC 9110 section 15.2). `Connection: close` in one holds for the final response.
  * - A 101, and a 2xx to `CONNECT`, end the message at once; what follows is `surplus`, the first bytes of the tunnel.
  * - Neither field: the body ends with the connection.
  * - Lines end with CRLF. No empty line before the status line, no folded fields, no space before a colon, no control
  *   bytes. The one thing tolerated is a missing space before an empty reason (`HTTP/1.1 200`), which many servers send.
  * - Chunk extensions are checked and dropped. Of trailers those are dropped that must not be there (RFC 9110 section
- *   6.5.1): framing, routing, connection, authentication, content coding.
+ *   6.5.1): routing, connection, authentication, content coding. A framing field among them is a fault.
  */
 export class ResponseParser {
   private readonly limits: ParserLimits
@@ -219,6 +218,7 @@ export class ResponseParser {
     this.received = 0
     this.extra = undefined
     this.informationals = 0
+    this.close = false
     this.persistent = false
     this.beginHead()
   }
@@ -352,7 +352,6 @@ export class ResponseParser {
     this.fields = []
     this.contentLength = -1
     this.chunked = false
-    this.close = false
     this.keep = false
     this.timeout = undefined
   }
@@ -523,6 +522,7 @@ export class ResponseParser {
       if (isInterim || this.status === 204) return "Transfer-Encoding is in a response that can have no body"
     }
     if (isInterim && this.contentLength > 0) return "an interim response claims to have a body"
+    if (isInterim && this.minorVersion === 0 && this.status !== 101) return "an interim response is in HTTP/1.0"
     return undefined
   }
 
@@ -666,13 +666,14 @@ export class ResponseParser {
       const end = text.length - 2
       if (text.charCodeAt(end) !== CR) this.fail("a line of the trailers ends without a carriage return")
       else if (end === 0) return this.finishMessage(bytes, next, this.fields)
-      else if (this.takeField(text, 0, end) !== -1) this.dropForbiddenTrailer()
+      else if (this.takeField(text, 0, end) !== -1) this.checkTrailer()
     }
     return next
   }
 
-  private dropForbiddenTrailer(): void {
-    const name = this.fields[this.fields.length - 2]
-    if (name !== undefined && notInTrailers.has(name.toLowerCase())) this.fields.length -= 2
+  private checkTrailer(): void {
+    const name = this.fields[this.fields.length - 2]?.toLowerCase()
+    if (name === "content-length" || name === "transfer-encoding") this.fail("a framing field is among the trailers")
+    else if (name !== undefined && notInTrailers.has(name)) this.fields.length -= 2
   }
 }

@@ -425,15 +425,24 @@ describe("ResponseParser", () => {
       expect(heard.head?.fields).toEqual(["Transfer-Encoding", "chunked"])
     })
 
-    it("that frame, route or authenticate are dropped, and change nothing", () => {
+    it("that route, authenticate or name the coding are dropped, and change nothing", () => {
       const { heard, parser } = readText(
         chunked(
-          "0\r\nContent-Length: 5\r\nX: 1\r\nTRANSFER-ENCODING: gzip\r\nHost: h\r\nConnection: close\r\nSet-Cookie: a=b\r\nY: 2\r\n\r\n",
+          "0\r\nHost: h\r\nX: 1\r\nConnection: close\r\nSET-COOKIE: a=b\r\nContent-Encoding: gzip\r\nY: 2\r\n\r\n",
         ),
       )
       expect(heard.trailers).toEqual(["X", "1", "Y", "2"])
       expect(parser.keepAlive).toBe(true)
     })
+
+    it.each(["Content-Length: 5", "content-length: 0", "TRANSFER-ENCODING: chunked"])(
+      "with the framing field %j are a fault",
+      (line) => {
+        const { heard, parser } = readText(chunked(`5\r\nhello\r\n0\r\n${line}\r\n\r\n`))
+        expect(parser.fault?.problem).toBe("a framing field is among the trailers")
+        expect(heard).toMatchObject({ body: "hello", ends: 0 })
+      },
+    )
 
     it.each([" X: 1", "X : 1", "X: 1\r\n folded", "X: \0", ": 1", "X", "X: 1\nY: 2", "X: 1\rY: 2"])(
       "with the line %j are a fault",
@@ -500,11 +509,11 @@ describe("ResponseParser", () => {
   describe("interim responses", () => {
     it("are told apart, and the final one follows in the same bytes", () => {
       const { heard, parser } = readText(
-        `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\n\r\n${withFields()}`,
+        `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX: y\r\n\r\n${withFields()}`,
       )
       expect(heard.interim.map((head) => [head.status, head.fields])).toEqual([
         [100, []],
-        [103, ["Link", "</a>", "Connection", "close"]],
+        [103, ["Link", "</a>", "X", "y"]],
       ])
       expect(heard.head?.fields).toEqual(["Content-Length", "0"])
       expect(parser.keepAlive).toBe(true)
@@ -515,6 +524,20 @@ describe("ResponseParser", () => {
       expect(problemOf(`HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\n${withFields()}`)).toBe(
         "an interim response claims to have a body",
       )
+    })
+
+    it("that say close mean the connection, whatever the final one says", () => {
+      const { heard, parser } = readText(`HTTP/1.1 103 X\r\nConnection: close\r\n\r\n${withFields()}`)
+      expect(heard.ends).toBe(1)
+      expect(parser.keepAlive).toBe(false)
+      parser.reset("GET", { informational: () => {}, head: () => {}, body: () => {}, end: () => {} })
+      parser.execute(latin1(withFields()))
+      expect(parser.keepAlive).toBe(true)
+    })
+
+    it("in HTTP/1.0 are a fault, but for a 101, which old WebSocket servers send", () => {
+      expect(problemOf(`HTTP/1.0 103 X\r\n\r\n${withFields()}`)).toBe("an interim response is in HTTP/1.0")
+      expect(readText("HTTP/1.0 101 X\r\nUpgrade: websocket\r\n\r\n").parser.isComplete).toBe(true)
     })
 
     it("without end are a fault", () => {

@@ -1,0 +1,297 @@
+import { expect, it } from "@effect/vitest"
+import http from "node:http"
+import { Duplex } from "node:stream"
+import { type ParsedHead, ResponseParser } from "../../src/wire/ResponseParser.js"
+
+/*
+ * Some thousands of responses, half of them spoiled, read by our parser and by node's own client. Where node refuses,
+ * so must we, but for what is named below; where both accept, both must have read the same. That we refuse what node
+ * accepts is fine, and counted.
+ */
+
+const caseCount = 10_000
+const seed = 0x5eed
+
+/** What a client made of the bytes, followed by the end of the connection. */
+interface Reading {
+  /** Status and raw fields of every interim response. */
+  readonly interim: Array<readonly [number, ReadonlyArray<string>]>
+  head:
+    | (Pick<ParsedHead, "status" | "reason" | "minorVersion"> & { readonly fields: ReadonlyArray<string> })
+    | undefined
+  body: Buffer
+  trailers: ReadonlyArray<string>
+  complete: boolean
+}
+
+interface Case {
+  readonly method: string
+  readonly bytes: Buffer
+  /** Where the bytes are cut, ascending. */
+  readonly cuts: ReadonlyArray<number>
+}
+
+const empty = (): Reading => ({ interim: [], head: undefined, body: Buffer.alloc(0), trailers: [], complete: false })
+
+const piecesOf = ({ bytes, cuts }: Case): Array<Buffer> =>
+  [...cuts, bytes.length]
+    .map((to, index) => bytes.subarray(index === 0 ? 0 : cuts[index - 1], to))
+    .filter((piece) => piece.length > 0)
+
+const readWithOurs = (one: Case): { readonly reading: Reading; readonly parser: ResponseParser } => {
+  const reading = empty()
+  const chunks: Array<Uint8Array> = []
+  const parser = new ResponseParser()
+  parser.reset(one.method, {
+    informational: (head) => reading.interim.push([head.status, head.fields]),
+    head: (head) => {
+      reading.head = head
+    },
+    body: (chunk) => chunks.push(chunk),
+    end: (trailers) => {
+      reading.trailers = trailers
+      reading.complete = true
+    },
+  })
+  for (const piece of piecesOf(one)) parser.execute(piece)
+  parser.finish()
+  reading.body = Buffer.concat(chunks)
+  return { reading, parser }
+}
+
+/** A connection that answers whatever is asked with the given pieces, and closes. */
+class PlayedConnection extends Duplex {
+  private played = false
+
+  constructor(private readonly pieces: ReadonlyArray<Buffer>) {
+    super()
+  }
+
+  override _read(): void {}
+
+  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
+    done()
+    if (this.played) return
+    this.played = true
+    setImmediate(() => {
+      for (const piece of this.pieces) if (!this.destroyed) this.push(piece)
+      if (!this.destroyed) this.push(null)
+    })
+  }
+
+  /** What node's client calls on the socket of a connection that it does not keep. */
+  destroySoon(): void {
+    this.destroy()
+  }
+}
+
+const readWithNode = (one: Case): Promise<Reading> =>
+  new Promise((resolve) => {
+    const reading = empty()
+    const chunks: Array<Buffer> = []
+    const connection = new PlayedConnection(piecesOf(one))
+    let response: http.IncomingMessage | undefined
+    const request = http.request({ method: one.method, createConnection: () => connection })
+    request.on("information", (info) => reading.interim.push([info.statusCode, info.rawHeaders]))
+    request.on("response", (incoming) => {
+      response = incoming
+      reading.head = {
+        status: incoming.statusCode ?? 0,
+        reason: incoming.statusMessage ?? "",
+        fields: incoming.rawHeaders,
+        minorVersion: incoming.httpVersionMinor === 0 ? 0 : 1,
+      }
+      incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
+      incoming.on("error", () => {})
+    })
+    request.on("error", () => {})
+    // An interim response may have ended the request for node: everything has been told once its socket is closed.
+    connection.on("close", () =>
+      setImmediate(() => {
+        reading.body = Buffer.concat(chunks)
+        reading.trailers = response?.rawTrailers ?? []
+        reading.complete = response?.complete ?? false
+        resolve(reading)
+      }),
+    )
+    request.end()
+  })
+
+/** A small generator of numbers (mulberry32), so that every run sees the same cases. */
+const makeRandom = (start: number) => {
+  let state = start
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+  const below = (limit: number): number => Math.floor(next() * limit)
+  const pick = <A>(choices: readonly [A, ...Array<A>]): A => choices[below(choices.length)] ?? choices[0]
+  return { below, pick, chance: (probability: number): boolean => next() < probability }
+}
+type Random = ReturnType<typeof makeRandom>
+
+const trailerNames = ["X-A", "x-b", "!#$%&'*+-.^_`|~", "Date", "Vary", "__proto__"] as const
+/** Names of fields; the last ones must not be in trailers, where we drop them and node does not. */
+const fieldNames = [...trailerNames, "Set-Cookie", "Keep-Alive"] as const
+
+const fieldLines = (
+  random: Random,
+  most: number,
+  names: readonly [string, ...Array<string>] = [...fieldNames],
+): Array<string> =>
+  Array.from({ length: random.below(most + 1) }, () => {
+    const value = random.pick(["", "a", "b c", "a=b; Path=/", '"q\\"', "caf\xe9 \x80\xff", "x\ty", "timeout=5, max=9"])
+    const space = random.pick(["", " ", " ", " ", "\t", " \t "])
+    return `${random.pick(names)}:${space}${value}${random.chance(0.2) ? space : ""}`
+  })
+
+const bodyText = (random: Random): string => {
+  const size = random.pick([0, 1, 5, 40, 700])
+  let text = ""
+  while (text.length < size) text += String.fromCharCode(random.below(256))
+  return text
+}
+
+const chunkedText = (random: Random, body: string): string => {
+  let text = ""
+  for (let at = 0; at < body.length;) {
+    const data = body.slice(at, at + 1 + random.below(200))
+    const size = random.pick([
+      data.length.toString(16),
+      data.length.toString(16).toUpperCase(),
+      `0${data.length.toString(16)}`,
+    ])
+    text += `${size}${random.pick(["", "", "", ";a", ";a=b", ';a="b c";d'])}\r\n${data}\r\n`
+    at += data.length
+  }
+  const trailers = fieldLines(random, 2, [...trailerNames]).map((line) => `${line}\r\n`)
+  return `${text}0\r\n${trailers.join("")}\r\n`
+}
+
+/** A response by the rules: any framing, interim responses before it, bytes after it now and then. */
+const legalText = (random: Random): string => {
+  const body = bodyText(random)
+  const version = random.pick(["1.1", "1.1", "1.1", "1.0"])
+  const framing = random.pick(["length", "length", "chunked", "chunked", "close", "none"])
+  const lines = fieldLines(random, 5)
+  if (random.chance(0.3)) lines.push(`Connection: ${random.pick(["close", "keep-alive", "Keep-Alive, x"])}`)
+  let rest = body
+  if (framing === "chunked" && version === "1.1") {
+    lines.splice(random.below(lines.length + 1), 0, `Transfer-Encoding: ${random.pick(["chunked", "Chunked"])}`)
+    rest = chunkedText(random, body)
+  } else if (framing === "length") {
+    lines.splice(
+      random.below(lines.length + 1),
+      0,
+      `${random.pick(["Content-Length", "content-length"])}: ${body.length}`,
+    )
+  } else if (framing === "none") {
+    rest = ""
+  }
+  const status = framing === "none" ? random.pick([204, 304]) : random.pick([200, 201, 206, 302, 404, 503])
+  const interim = random.chance(0.15)
+    ? random.pick(["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 X\r\nLink: <a>\r\n\r\n"])
+    : ""
+  const reason = random.pick([" OK", " Some Reason", " ", "", " caf\xe9"])
+  const after = random.chance(0.05) ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" : ""
+  return `${interim}HTTP/${version} ${status}${reason}\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n${rest}${after}`
+}
+
+const badLines = [
+  "Content-Length: 3",
+  "Content-Length: 3, 3",
+  "Content-Length: +3",
+  "Content-Length:",
+  "Content-Length: 99999999999999999999",
+  "Transfer-Encoding: chunked",
+  "Transfer-Encoding: gzip, chunked",
+  "Transfer-Encoding: chunked, gzip",
+  "Transfer-Encoding : chunked",
+  " folded",
+  "\tfolded",
+  "No-Colon",
+  ": no name",
+  "Sp ace: x",
+  "Nul: a\0b",
+  "Cr: a\rb",
+  "Lf: a\nb",
+  "",
+] as const
+
+/** One small harm: a byte changed, taken out or put in, or a bad line put between two lines. */
+const spoil = (random: Random, text: string): string => {
+  const at = random.below(random.chance(0.8) ? Math.min(text.length, 160) : text.length)
+  const byte = random.pick(["\r", "\n", "\0", " ", "\t", ":", ";", ",", "0", "9", "a", "\xff", "\x7f", "H"])
+  switch (random.below(5)) {
+    case 0:
+      return text.slice(0, at) + text.slice(at + 1)
+    case 1:
+      return text.slice(0, at) + byte + text.slice(at)
+    case 2:
+      return text.slice(0, at) + byte + text.slice(at + 1)
+    case 3:
+      return text.slice(0, at)
+    default: {
+      const lineEnd = text.indexOf("\r\n", at)
+      return lineEnd === -1
+        ? text
+        : `${text.slice(0, lineEnd + 2)}${random.pick(badLines)}\r\n${text.slice(lineEnd + 2)}`
+    }
+  }
+}
+
+const makeCase = (random: Random): Case => {
+  let text = legalText(random)
+  if (random.chance(0.5)) text = spoil(random, text)
+  if (random.chance(0.1)) text = spoil(random, text)
+  const cuts = Array.from({ length: random.pick([0, 0, 1, 4]) }, () => random.below(text.length + 1)).sort(
+    (a, b) => a - b,
+  )
+  return { method: random.chance(0.1) ? "HEAD" : "GET", bytes: Buffer.from(text, "latin1"), cuts }
+}
+
+type Verdict = "both accept" | "both refuse" | "only we refuse" | "only node refuses"
+
+/**
+ * What node refuses though it is legal: a tab after the number of `Content-Length` (RFC 9112 section 5.1), and a final
+ * response after an interim one that says `Connection: close`.
+ */
+const refusedByNodeOnly = /content-length:[^\r\n]*\t\r\n|HTTP\/1\.1 1\d\d[^]*connection:[^\r\n]*close[^]*HTTP\//i
+
+/** Compares the two readings of a case; throws where they contradict each other. */
+const judge = async (one: Case): Promise<Verdict> => {
+  const { reading: ours, parser } = readWithOurs(one)
+  // Bytes after the message are the next caller's trouble: node is asked about the message without them.
+  const surplus = parser.surplus?.length ?? 0
+  const end = one.bytes.length - surplus
+  const theirs = await readWithNode({
+    ...one,
+    bytes: one.bytes.subarray(0, end),
+    cuts: one.cuts.filter((at) => at < end),
+  })
+  const what = JSON.stringify({ method: one.method, text: one.bytes.toString("latin1"), cuts: one.cuts })
+  expect(ours.complete, what).toBe(parser.fault === undefined)
+  if (ours.complete && !theirs.complete && refusedByNodeOnly.test(one.bytes.toString("latin1")))
+    return "only node refuses"
+  if (ours.complete) {
+    expect(theirs, what).toEqual(ours)
+    return "both accept"
+  }
+  return theirs.complete ? "only we refuse" : "both refuse"
+}
+
+it("refuses whatever node's client refuses, and reads the rest as it does", async () => {
+  const random = makeRandom(seed)
+  const counts = { "both accept": 0, "both refuse": 0, "only we refuse": 0, "only node refuses": 0 }
+  for (let done = 0; done < caseCount; done += 100) {
+    const cases = Array.from({ length: 100 }, () => makeCase(random))
+    for (const verdict of await Promise.all(cases.map(judge))) counts[verdict]++
+  }
+  // The cases must be worth something: many of each kind, and few that node would take and we do not.
+  expect(counts["both accept"]).toBeGreaterThan(caseCount / 2)
+  expect(counts["both refuse"]).toBeGreaterThan(caseCount / 8)
+  expect(counts["only we refuse"]).toBeLessThan(caseCount / 20)
+  expect(counts["only node refuses"]).toBeLessThan(caseCount / 1000)
+})
