@@ -232,6 +232,7 @@ export class ResponseParser {
 
   /** The peer sends no more: ends a body that goes on to the end of the connection, else a message cut short is a fault. */
   finish(): void {
+    this.persistent = false
     if (this.broken !== undefined) return
     if (this.state === "body to the end") {
       const handler = this.handler
@@ -246,7 +247,6 @@ export class ResponseParser {
             : "the body of the response was complete"
       this.fail(`the connection ended before ${part}`, "incomplete")
     }
-    this.persistent = false
   }
 
   /** The first fault since `reset`. */
@@ -256,12 +256,12 @@ export class ResponseParser {
 
   /** The message has been read to its end. */
   get isComplete(): boolean {
-    return this.state === "complete" && this.broken === undefined
+    return this.state === "complete"
   }
 
   /** Nothing is expected, and nothing came that was not. */
   get isIdle(): boolean {
-    return (this.state === "idle" || this.state === "complete") && this.broken === undefined && this.extra === undefined
+    return (this.state === "idle" || this.state === "complete") && this.extra === undefined
   }
 
   /**
@@ -551,7 +551,6 @@ export class ResponseParser {
     const { status } = head
     const isTunnel = status === 101 || (this.method === "CONNECT" && status < 300)
     const isBodiless = this.method === "HEAD" || status === 204 || status === 304
-    this.line = ""
     this.sectionBytes = 0
     this.persistent = !isTunnel && !this.close && (head.minorVersion === 1 || this.keep)
     if (isTunnel || isBodiless || this.contentLength === 0) {
@@ -569,7 +568,6 @@ export class ResponseParser {
       this.remaining = this.contentLength
     } else {
       this.state = "body to the end"
-      this.persistent = false
     }
     handler.head(head)
     return at
@@ -637,7 +635,6 @@ export class ResponseParser {
       digit = hexValues[line.charCodeAt(stop)] ?? 16
       if (digit === 16) break
       size = size * 16 + digit
-      if (size > Number.MAX_SAFE_INTEGER) break
     }
     if (line.charCodeAt(end) !== CR) this.fail("a chunk-size line ends without a carriage return")
     else if (stop === 0) this.fail("a chunk has no size in hexadecimal digits")

@@ -114,6 +114,24 @@ describe("ResponseParser", () => {
       })
     })
 
+    it.each(["HTTP/1.1 2", statusLine, chunked("5;a"), chunked("5\r\nhello\r"), chunked("0\r\nA: b\r\nB"), "SSH-2.0"])(
+      "is read from its beginning after a reset in the middle of another: %j",
+      (text) => {
+        const { parser } = readText(text)
+        const heads: Array<ParsedHead> = []
+        parser.reset("GET", {
+          informational: () => {},
+          head: (head) => heads.push(head),
+          body: () => {},
+          end: () => {},
+        })
+        parser.execute(latin1(withFields().slice(0, 20)))
+        parser.execute(latin1(withFields().slice(20)))
+        expect(heads.map((head) => head.fields)).toEqual([["Content-Length", "0"]])
+        expect(parser).toMatchObject({ fault: undefined, keepAlive: true })
+      },
+    )
+
     it("hands over the body as views of the input, never copies", () => {
       const bytes = latin1(`${statusLine}Content-Length: 300000\r\n\r\n${"x".repeat(100_000)}`)
       const rest = Buffer.alloc(200_000, 120)
@@ -569,6 +587,11 @@ describe("ResponseParser", () => {
       expect(parser).toMatchObject({ fault: undefined, isComplete: true, keepAlive: false })
     })
 
+    it("takes the connection even where nothing follows yet", () => {
+      const { parser } = readText(switching)
+      expect(parser).toMatchObject({ isComplete: true, surplus: undefined, keepAlive: false })
+    })
+
     it("is known with its surplus while the head is told", () => {
       let surplus: Buffer | undefined
       const parser = new ResponseParser()
@@ -612,6 +635,22 @@ describe("ResponseParser", () => {
       open.parser.finish()
       expect(open.heard).toMatchObject({ body: "hello", ends: 1, trailers: [] })
       expect(open.parser).toMatchObject({ fault: undefined, isComplete: true, keepAlive: false })
+    })
+
+    it("is known to whom the end of such a body is told", () => {
+      let keepAlive: boolean | undefined
+      const parser = new ResponseParser()
+      parser.reset("GET", {
+        informational: () => {},
+        head: () => {},
+        body: () => {},
+        end: () => {
+          keepAlive = parser.keepAlive
+        },
+      })
+      parser.execute(latin1(`${statusLine}\r\nx`))
+      parser.finish()
+      expect(keepAlive).toBe(false)
     })
 
     it.each([
@@ -898,6 +937,7 @@ describe("ResponseParser", () => {
       {},
       {},
       { maxHeadBytes: 64 },
+      { maxChunkLine: 16 },
       { maxHeadBytes: 16, maxChunkLine: 16, maxTrailerBytes: 12 },
       { maxFields: 2, maxInformational: 1, maxTrailerBytes: 2 },
     )
