@@ -2,7 +2,7 @@ import { Effect, Stream } from "effect"
 import type { ServerResponse } from "node:http"
 import type { DemoRefusal, DemoRequest } from "./DemoRequest.js"
 
-/** An answer, not yet written. A body that is a stream is framed by chunks, unless `Content-Length` is among the fields. */
+/** An answer, not yet written. A stream is framed by chunks, unless `Content-Length` is among the fields. */
 export interface DemoAnswer {
   readonly status: number
   readonly fields: Readonly<Record<string, string | ReadonlyArray<string>>>

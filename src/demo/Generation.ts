@@ -86,9 +86,9 @@ const eventText = (id: number): Effect.Effect<string> =>
   Effect.map(DateTime.now, (now) => `id: ${id}\ndata: ${JSON.stringify({ id, time: DateTime.formatIso(now) })}\n\n`)
 
 /**
- * `count` numbered events, one every `interval` milliseconds. A client that comes back with `Last-Event-ID` is given those
- * after it, and 204, which tells it to stay away, when there are no more. To show this, `drop` ends every answer after
- * so many events.
+ * `count` numbered events, one every `interval` milliseconds. A client that comes back with `Last-Event-ID` is given
+ * those after it, and 204, which tells it to stay away, when there are no more. To show this, `drop` ends every answer
+ * after so many events.
  */
 export const events: DemoHandler = ({ query, header }) =>
   Effect.gen(function* () {

@@ -17,7 +17,7 @@ const folded = (pairs: Iterable<readonly [string, string]>): Folded => {
   return Object.fromEntries([...values].map(([name, all]) => [name, all.length === 1 ? (all[0] ?? "") : all]))
 }
 
-/** Fields by name, spelled as the first of that name was; the values of repeated ones in one list (RFC 9110 section 5.3). */
+/** Fields by name, spelled as the first of that name was; repeated ones as one list (RFC 9110 section 5.3). */
 const foldedFields = (fields: ReadonlyArray<string>): Readonly<Record<string, string>> => {
   const byName = new Map<string, { readonly spelled: string; readonly value: string }>()
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -106,8 +106,8 @@ export const showCookies: DemoHandler = (request) => {
 const cookieName = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
- * A cookie for every argument, each in a field of its own, and a redirect to where they are shown. No `Path`: the default
- * one reaches `/cookies` from behind a prefix too, and does not reach what else is served beside it.
+ * A cookie for every argument, each in a field of its own, and a redirect to where they are shown. No `Path`: the
+ * default one reaches `/cookies` from behind a prefix too, and does not reach what else is served beside it.
  */
 export const setCookies: DemoHandler = (request) =>
   Effect.gen(function* () {

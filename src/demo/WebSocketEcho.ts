@@ -28,8 +28,8 @@ const refuse = (socket: Duplex, detail: string): void => {
 }
 
 /**
- * Answers WebSocket handshakes on every path: text comes back as text, binary as binary. Of the subprotocols offered the
- * first is chosen. `?close=CODE` closes the WebSocket at once, with `reason` where that is given.
+ * Answers WebSocket handshakes on every path: text comes back as text, binary as binary. Of the subprotocols offered
+ * the first is chosen. `?close=CODE` closes the WebSocket at once, with `reason` where that is given.
  */
 export const webSocketEcho = (): ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) => {
   const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: true })

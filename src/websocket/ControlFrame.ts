@@ -28,7 +28,7 @@ export const closeFrame = (code: number, reason: string, masked: boolean): Buffe
   controlFrame(0x88, Buffer.concat([Uint8Array.of(code >>> 8, code & 0xff), fittingReason(reason)]), masked)
 
 /**
- * A ping frame (RFC 6455 section 5.5.2); its payload comes back in the pong. `masked`: for a frame that goes to a server.
+ * A ping frame (RFC 6455 section 5.5.2); its payload comes back in the pong. `masked`: for a frame to a server.
  * Throws a RangeError where the payload has more than 125 bytes.
  */
 export const pingFrame = (payload: Uint8Array, masked: boolean): Buffer => {

@@ -112,9 +112,9 @@ const controlFault = (first: number, second: number): CursorFault | undefined =>
  * Follows the frame boundaries of one direction of a WebSocket (RFC 6455 section 5) as its bytes pass, cut into chunks
  * in any way. Payload is neither copied nor unmasked, except that of a close frame; a frame allocates nothing.
  *
- * Stricter than the RFC in one point: RSV bits on control frames and reserved opcodes are faults even where an extension
- * was negotiated, for no registered extension uses them. Not checked, because both ends do: UTF-8 and the values of
- * close codes. What follows a close frame is no fault either, only counted: it is for the receiver to ignore.
+ * Stricter than the RFC in one point: RSV bits on control frames and reserved opcodes are faults even where an
+ * extension was negotiated, for no registered extension uses them. Not checked, because both ends do: UTF-8 and the
+ * values of close codes. What follows a close frame is no fault either, only counted: it is for the receiver to ignore.
  */
 export class FrameCursor {
   /** Complete text messages. */
@@ -235,7 +235,7 @@ export class FrameCursor {
     const size = headerSize(second)
     if (this.fault !== undefined || available < size) return 0
     const length = lengthAt(bytes, at)
-    this.fault = lengthFault(bytes, at, length) ?? this.messageFault(first & opcodeBits, length)
+    this.fault = lengthFault(bytes, at, length) ?? this.extendMessage(first & opcodeBits, length)
     if (this.fault !== undefined) return 0
     this.first = first
     this.remaining = length
@@ -255,8 +255,8 @@ export class FrameCursor {
     return this.message === 0 ? undefined : faults.interruptedMessage
   }
 
-  /** Adds a frame to its message, unless that becomes too large. */
-  private messageFault(opcode: number, length: number): CursorFault | undefined {
+  /** Adds a frame to its message; a fault where that becomes too large. */
+  private extendMessage(opcode: number, length: number): CursorFault | undefined {
     if (opcode >= closing) return undefined
     if (length > this.limit - this.messageBytes) return faults.tooLong
     if (opcode !== continuation) this.message = opcode

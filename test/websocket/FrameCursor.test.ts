@@ -70,7 +70,7 @@ const findings = (cursor: FrameCursor) => ({
   inMessage: cursor.inMessage,
 })
 
-/** Cuts `stream` at the given places and follows it; collects boundaries and control frames as offsets in the stream. */
+/** Cuts `stream` at the given places and follows it; boundaries and control frames are offsets in the stream. */
 const followed = (stream: Uint8Array, cuts: ReadonlyArray<number>, options: FrameCursorOptions) => {
   let base = 0
   const controls: Array<readonly [number, number, number]> = []
