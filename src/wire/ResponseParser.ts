@@ -4,7 +4,7 @@ export interface ParsedHead {
   readonly status: number
   /** `""` where there is none. */
   readonly reason: string
-  /** Raw pairs, flat (name, value, name, value): order, case and duplicates kept, read as latin1, without OWS around. */
+  /** Raw pairs, flat (name, value, name, value): order, case and duplicates kept, latin1, no OWS around values. */
   readonly fields: Array<string>
   readonly minorVersion: 0 | 1
 }
@@ -89,8 +89,11 @@ for (let value = 0; value < 16; value++) {
 const safeHexDigits = 13
 
 /** `chunk-ext` of RFC 9112 section 7.1.1, without the bad whitespace that nobody should send. */
-const chunkExtensions =
-  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"))?)*$/
+const chunkExtensions = (() => {
+  const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+  const quoted = String.raw`"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"`
+  return new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)*$`)
+})()
 
 /** Fields that mean nothing, or harm, once the body is gone: routing, connection, authentication, coding. */
 const notInTrailers: ReadonlySet<string> = new Set([
@@ -230,7 +233,7 @@ export class ResponseParser {
     while (at < bytes.length && this.broken === undefined) at = this.step(bytes, at)
   }
 
-  /** The peer sends no more: ends a body that goes on to the end of the connection, else a message cut short is a fault. */
+  /** The peer sends no more: that ends a body without framing; any other message it cuts short, which is a fault. */
   finish(): void {
     this.persistent = false
     if (this.broken !== undefined) return
@@ -277,7 +280,7 @@ export class ResponseParser {
     return this.timeout
   }
 
-  /** A copy of the bytes after the end of the message: after a 101 the start of the tunnel, else a breach of protocol. */
+  /** A copy of the bytes after the end of the message: after a 101 the tunnel begins, else the peer broke the rules. */
   get surplus(): Buffer | undefined {
     return this.extra
   }
@@ -386,7 +389,7 @@ export class ResponseParser {
     return next
   }
 
-  /** Adds to `line` up to its LF, or all there is. Looking into `line` before it has ended would cost a copy each time. */
+  /** Adds to `line` up to its LF, or all there is. To look into `line` before it has ended costs a copy each time. */
   private collectLine(bytes: Buffer, at: number): number {
     const lineFeed = bytes.indexOf(LF, at)
     const next = lineFeed === -1 ? bytes.length : lineFeed + 1
