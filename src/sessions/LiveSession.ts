@@ -9,6 +9,12 @@ export interface SessionListener {
   readonly sessionEnded: (end: SessionEnd) => void
 }
 
+/** Who has to notice the end of a lifetime: told when the first listener comes and when the last one goes. */
+export interface SessionWatcher {
+  readonly watched: (session: LiveSession) => void
+  readonly unwatched: (session: LiveSession) => void
+}
+
 let generations = 0
 
 /**
@@ -25,6 +31,7 @@ export class LiveSession {
   constructor(
     readonly id: string,
     readonly target: DownstreamUrl,
+    private readonly watcher?: SessionWatcher,
   ) {}
 
   /** Set once the lifetime is over. */
@@ -39,12 +46,14 @@ export class LiveSession {
 
   /** Tells `listener` of the end; at once where it has ended already. */
   attach(listener: SessionListener): void {
-    if (this.endedBy === undefined) this.listeners.add(listener)
-    else listener.sessionEnded(this.endedBy)
+    if (this.endedBy !== undefined) return listener.sessionEnded(this.endedBy)
+    const isFirst = !this.isWatched
+    this.listeners.add(listener)
+    if (isFirst) this.watcher?.watched(this)
   }
 
   detach(listener: SessionListener): void {
-    this.listeners.delete(listener)
+    if (this.listeners.delete(listener) && !this.isWatched) this.watcher?.unwatched(this)
   }
 
   /** Ends the lifetime. Only the directory calls this. */
@@ -53,6 +62,7 @@ export class LiveSession {
     this.endedBy = reason
     const listeners = [...this.listeners]
     this.listeners.clear()
+    if (listeners.length > 0) this.watcher?.unwatched(this)
     for (const listener of listeners) listener.sessionEnded(reason)
   }
 }

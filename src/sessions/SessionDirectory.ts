@@ -1,11 +1,13 @@
-import { Context, type Effect } from "effect"
-import type {
-  DownstreamUrlInvalid,
-  SessionNotFound,
-  SessionUnavailable,
+import { Cause, Chunk, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
+import {
+  type DownstreamUrlInvalid,
+  type SessionNotFound,
+  type SessionUnavailable,
   StoreUnavailable,
 } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
+import { LiveSessions } from "./LiveSessions.js"
+import { SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /** Why a lookup finds nothing to forward to. */
 export type LookupError = SessionNotFound | SessionUnavailable | DownstreamUrlInvalid | StoreUnavailable
@@ -17,7 +19,196 @@ export type LookupError = SessionNotFound | SessionUnavailable | DownstreamUrlIn
 export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
   SessionDirectory,
   {
-    /** The session to forward to. An `Exit` wherever the answer is known without waiting. */
+    /**
+     * The session to forward to, at the moment of this call. An `Exit` wherever the answer is known without waiting:
+     * ask again for another answer, do not run the same effect twice.
+     */
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
   }
->() {}
+>() {
+  /** Every lifetime that this directory began ends with the layer. */
+  static readonly layer: Layer.Layer<SessionDirectory, never, SessionRepo> = Layer.scoped(
+    SessionDirectory,
+    Effect.suspend(() => make),
+  )
+}
+
+// How long the store's version counts as known, in milliseconds: a third of what the contract allows a change to take,
+// which leaves the rest to the event loop.
+const versionAge = 3
+// How often the version is looked at for the sake of live traffic alone, in milliseconds. Such traffic must be gone
+// one second after its session; most of that belongs to saying goodbye.
+const watchInterval = 100
+// Rows that are read again in one turn of the event loop: well under a millisecond's work for SQLite.
+const sliceSize = 200
+// The part of the time that may go into reading rows again while changes never stop, and the longest rest for it.
+const restFactor = 3
+const longestRest = 500
+// A few hundred bytes each.
+const unwatchedLimit = 50_000
+
+/** Whether the answer is there already. */
+const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+
+/** Lets the event loop run: sockets, timers. Effect's own yield only goes to the end of the microtasks. */
+const nextTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
+
+type Version = ReturnType<typeof SessionRepo.Service.version>
+type Find = ReturnType<typeof SessionRepo.Service.find>
+
+interface Reading {
+  readonly epoch: number
+  readonly fiber: Fiber.Fiber<LiveSession, LookupError>
+}
+
+const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | Scope.Scope> = Effect.gen(function* () {
+  const directory = new Directory(yield* SessionRepo, yield* Effect.scope)
+  yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
+  yield* Effect.forkScoped(directory.watch)
+  return { lookup: directory.lookup }
+})
+
+class Directory {
+  private readonly anyWatched = Effect.unsafeMakeLatch(false)
+  private readonly changed = Effect.unsafeMakeLatch(false)
+  readonly sessions = new LiveSessions(unwatchedLimit, {
+    watched: (readIn) => {
+      if (readIn !== this.epoch) this.sweepDue = true
+      this.anyWatched.unsafeOpen()
+    },
+    noneWatched: () => this.anyWatched.unsafeClose(),
+  })
+  /** Grows whenever the store may hold something else than was read before. */
+  private epoch = 0
+  private version: number | undefined
+  private versionTakenAt = Number.NEGATIVE_INFINITY
+  /** A watched lifetime's row may be another than it was. */
+  private sweepDue = false
+  /** The store could not be read when it was last swept. */
+  private isFailing = false
+  /** Reads under way, of a store that does not answer at once. */
+  private readonly readings = new Map<string, Reading>()
+
+  constructor(
+    private readonly repo: typeof SessionRepo.Service,
+    private readonly scope: Scope.Scope,
+  ) {}
+
+  readonly lookup = (id: string): Effect.Effect<LiveSession, LookupError> => {
+    const now = performance.now()
+    if (now - this.versionTakenAt > versionAge) {
+      const version = this.repo.version()
+      if (!isSettled(version)) return this.lookupAfter(version, now, id)
+      this.noteVersion(version, now)
+    }
+    return this.sessions.current(id, this.epoch) ?? this.read(id)
+  }
+
+  /** For a store that does not tell its version at once. */
+  private lookupAfter(version: Version, askedAt: number, id: string): Effect.Effect<LiveSession, LookupError> {
+    return Effect.flatMap(Effect.exit(version), (found) => {
+      this.noteVersion(found, askedAt)
+      return this.sessions.current(id, this.epoch) ?? this.read(id)
+    })
+  }
+
+  /** A version that cannot be told counts as a new one: then each row has to be read, and that says what is wrong. */
+  private noteVersion(found: Exit.Exit<number, StoreUnavailable>, askedAt: number): void {
+    this.versionTakenAt = askedAt
+    const version = Exit.isSuccess(found) ? found.value : undefined
+    if (version !== undefined && version === this.version) return
+    this.version = version
+    this.epoch++
+    this.sweepDue = true
+    if (this.sessions.anyWatched) this.changed.unsafeOpen()
+  }
+
+  private read(id: string): Effect.Effect<LiveSession, LookupError> {
+    if (this.readings.has(id)) return this.readLater(id)
+    const found = this.repo.find(id)
+    return isSettled(found) ? this.settle(id, found, this.epoch) : this.readLater(id, found)
+  }
+
+  private settle(
+    id: string,
+    found: Exit.Exit<Option.Option<SessionRow>, StoreUnavailable>,
+    readIn: number,
+  ): Effect.Effect<LiveSession, LookupError> {
+    return Exit.isSuccess(found) ? this.sessions.update(id, found.value, readIn) : Exit.failCause(found.cause)
+  }
+
+  /**
+   * For a store that answers later. An id is read once at a time, so that no read overtakes another and brings back an
+   * older row. A reading goes on when who asked first has left, for others may wait for it.
+   */
+  private readLater(
+    id: string,
+    find: Find = Effect.suspend(() => this.repo.find(id)),
+  ): Effect.Effect<LiveSession, LookupError> {
+    return Effect.gen(this, function* () {
+      const underWay = this.readings.get(id)
+      if (underWay !== undefined) {
+        const answer = yield* Fiber.await(underWay.fiber)
+        return yield* underWay.epoch === this.epoch ? answer : this.lookup(id)
+      }
+      const readIn = this.epoch
+      const reading = Effect.exit(find).pipe(
+        Effect.flatMap((found) => this.settle(id, found, readIn)),
+        Effect.ensuring(Effect.sync(() => this.readings.delete(id))),
+      )
+      const fiber = yield* Effect.forkIn(reading, this.scope)
+      this.readings.set(id, { epoch: readIn, fiber })
+      return yield* yield* Fiber.await(fiber)
+    })
+  }
+
+  /** Looks after live traffic while no request comes; asleep as long as there is none. Never ends. */
+  get watch(): Effect.Effect<never> {
+    return Effect.gen(this, function* () {
+      yield* this.anyWatched.await
+      yield* Effect.timeoutOption(this.changed.await, watchInterval)
+      const now = performance.now()
+      this.noteVersion(yield* Effect.exit(this.repo.version()), now)
+      this.changed.unsafeClose()
+      if (this.sweepDue) yield* this.sweep
+    }).pipe(
+      Effect.catchAllCause((cause) => this.warn(cause)),
+      Effect.forever,
+    )
+  }
+
+  /** Reads the rows of watched lifetimes again, a slice in each turn of the event loop. */
+  private get sweep(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.gen(this, function* () {
+      const startedAt = performance.now()
+      const readIn = this.epoch
+      this.sweepDue = false
+      for (const ids of Chunk.chunksOf(Chunk.unsafeFromArray(this.sessions.outdated(readIn)), sliceSize)) {
+        const rows = yield* this.repo.findMany(Chunk.toReadonlyArray(ids))
+        const rowOf = new Map(rows.map((row) => [row.session.id, row]))
+        for (const id of ids) this.sessions.refresh(id, Option.fromNullable(rowOf.get(id)), readIn)
+        yield* nextTurn
+      }
+      this.isFailing = false
+      yield* Effect.sleep(Math.min(restFactor * (performance.now() - startedAt), longestRest))
+    })
+  }
+
+  /** One line for an outage, however long it is; then a while until the next try. */
+  private warn(cause: Cause.Cause<StoreUnavailable>): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      this.sweepDue = true
+      if (!this.isFailing) yield* Effect.logWarning(`live traffic goes on unchecked: ${describe(cause)}`)
+      this.isFailing = true
+      yield* Effect.sleep(watchInterval)
+    })
+  }
+}
+
+const describe = (cause: Cause.Cause<StoreUnavailable>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof StoreUnavailable ? `${error.problem}. ${error.hint}` : Cause.pretty(cause)
+}

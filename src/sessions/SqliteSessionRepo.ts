@@ -134,7 +134,8 @@ const reads = ({ find, version }: Reader, filename: string) => {
 
   const read = (id: string): Option.Option<SessionRow> => {
     const row = find.get(id)
-    return row === undefined ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
+    // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
+    return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
   }
   const patiently = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> =>
     Effect.try({ try: query, catch: (error) => error }).pipe(whileBusy(requestPatience), Effect.mapError(fault))

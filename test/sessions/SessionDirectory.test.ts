@@ -1,0 +1,438 @@
+import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref, type Scope } from "effect"
+import { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { isForwarding } from "../../src/domain/Session.js"
+import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { temporaryFile } from "./temporary.js"
+
+type Repo = typeof SessionRepo.Service
+type Directory = typeof SessionDirectory.Service
+
+const alpha = { id: "alpha", url: "http://127.0.0.1:9001", status: "active" }
+const beta = { id: "beta", url: "http://127.0.0.1:9002", status: "active" }
+
+/** What is asked of the repository, by operation. */
+interface Asked {
+  find: number
+  findMany: number
+  version: number
+}
+
+/** A repository that counts, fails while `broken` holds an error, and may take its time. */
+const observed = (repo: Repo, asked: Asked, broken: { error: StoreUnavailable | undefined }): Repo => ({
+  ...repo,
+  find: (id) => {
+    asked.find++
+    return broken.error === undefined ? repo.find(id) : Effect.fail(broken.error)
+  },
+  findMany: (ids) => {
+    asked.findMany++
+    return broken.error === undefined ? repo.findMany(ids) : Effect.fail(broken.error)
+  },
+  version: () => {
+    asked.version++
+    return broken.error === undefined ? repo.version() : Effect.fail(broken.error)
+  },
+})
+
+/** The same answers as another repository's, each in a later turn of the event loop. */
+const slow = (repo: Repo): Repo => {
+  const later = <A, E>(effect: Effect.Effect<A, E>) => Effect.delay(effect, 1)
+  return {
+    ...repo,
+    find: (id) => later(Effect.suspend(() => repo.find(id))),
+    findMany: (ids) => later(repo.findMany(ids)),
+    version: () => later(Effect.suspend(() => repo.version())),
+  }
+}
+
+const sqlite = Layer.unwrapScoped(Effect.map(temporaryFile("sessions.db"), (filename) => layerSqlite({ filename })))
+const repos = {
+  memory: layerMemory(),
+  sqlite,
+  "memory, answering later": Layer.map(layerMemory(), (context) =>
+    Context.make(SessionRepo, slow(Context.get(context, SessionRepo))),
+  ),
+}
+
+interface Harness {
+  readonly repo: Repo
+  readonly directory: Directory
+  readonly asked: Asked
+  readonly broken: { error: StoreUnavailable | undefined }
+}
+
+const harness = (
+  layer: Layer.Layer<SessionRepo, StoreUnavailable>,
+): Effect.Effect<Harness, StoreUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const repo = Context.get(yield* Layer.build(Layer.fresh(layer)), SessionRepo)
+    const asked: Asked = { find: 0, findMany: 0, version: 0 }
+    const broken: Harness["broken"] = { error: undefined }
+    const directory = yield* directoryOver(observed(repo, asked, broken))
+    return { repo, directory, asked, broken }
+  })
+
+const directoryOver = (repo: Repo): Effect.Effect<Directory, never, Scope.Scope> =>
+  Effect.map(
+    Layer.build(Layer.provide(Layer.fresh(SessionDirectory.layer), Layer.succeed(SessionRepo, repo))),
+    Context.get(SessionDirectory),
+  )
+
+/** Completes with the reason when the lifetime ends. */
+const endOf = (live: LiveSession): Effect.Effect<Deferred.Deferred<SessionEnd>> =>
+  Effect.map(Deferred.make<SessionEnd>(), (ended) => {
+    live.attach({ sessionEnded: (reason) => Deferred.unsafeDone(ended, Effect.succeed(reason)) })
+    return ended
+  })
+
+/** A change must be in force after this long. */
+const inForce = Effect.sleep(10)
+
+const anOutage = new StoreUnavailable({ problem: "the disk is gone", hint: "Plug it in." })
+
+describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => {
+  const scenario = (name: string, test: (harness: Harness) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
+    it.scopedLive(name, () => Effect.flatMap(harness(layer), test))
+
+  scenario("finds a session, and the same lifetime again", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      expect(live.id).toBe("alpha")
+      expect(live.target).toMatchObject({ hostname: "127.0.0.1", port: 9001 })
+      expect(yield* directory.lookup("alpha")).toBe(live)
+    }),
+  )
+
+  scenario("has a new session, a new status and a removal in force within 10 ms", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+        _tag: "SessionNotFound",
+        sessionId: "alpha",
+      })
+      yield* repo.add(alpha)
+      yield* inForce
+      yield* directory.lookup("alpha")
+      yield* repo.set("alpha", { status: "stopped" })
+      yield* inForce
+      expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+        _tag: "SessionUnavailable",
+        sessionId: "alpha",
+        status: "stopped",
+      })
+      yield* repo.remove("alpha")
+      yield* inForce
+      expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ _tag: "SessionNotFound" })
+    }),
+  )
+
+  scenario("names the status before it names an unusable URL", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add({ ...alpha, url: "ftp://user:secret@host" })
+      const error = yield* Effect.flip(directory.lookup("alpha"))
+      expect(error).toMatchObject({ _tag: "DownstreamUrlInvalid", sessionId: "alpha" })
+      expect(JSON.stringify(error)).not.toContain("secret")
+      yield* repo.set("alpha", { status: "stopped" })
+      yield* inForce
+      expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ _tag: "SessionUnavailable" })
+      yield* repo.set("alpha", alpha)
+      yield* inForce
+      expect((yield* directory.lookup("alpha")).target.port).toBe(9001)
+    }),
+  )
+
+  scenario("keeps a lifetime through changes of status, and the traffic on it", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      yield* endOf(live)
+      yield* repo.set("alpha", { status: "stopped" })
+      yield* inForce
+      yield* Effect.flip(directory.lookup("alpha"))
+      yield* repo.set("alpha", { status: "ready" })
+      yield* inForce
+      expect(yield* directory.lookup("alpha")).toBe(live)
+      expect(live.ended).toBeUndefined()
+    }),
+  )
+
+  scenario("ends a lifetime when a request finds its row removed", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const ended = yield* endOf(yield* directory.lookup("alpha"))
+      yield* repo.remove("alpha")
+      yield* inForce
+      yield* Effect.flip(directory.lookup("alpha"))
+      expect(yield* Deferred.poll(ended)).toEqual(Option.some(Effect.succeed("removed")))
+    }),
+  )
+
+  scenario("ends a lifetime when its row names another server, and begins a new one", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const before = yield* directory.lookup("alpha")
+      yield* repo.set("alpha", { url: beta.url })
+      yield* inForce
+      const after = yield* directory.lookup("alpha")
+      expect(before.ended).toBe("retargeted")
+      expect(after.generation).not.toBe(before.generation)
+      expect(after.target.port).toBe(9002)
+    }),
+  )
+
+  scenario("ends a lifetime when its row was removed and inserted again", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      yield* repo.add(beta)
+      const before = yield* directory.lookup("alpha")
+      yield* repo.remove("alpha")
+      yield* repo.add(alpha)
+      yield* inForce
+      expect(yield* directory.lookup("alpha")).not.toBe(before)
+      expect(before.ended).toBe("retargeted")
+    }),
+  )
+
+  scenario("ends what is watched while no request comes, and nothing else", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      const ids = Array.from({ length: 450 }, (_, index) => `session-${index}`)
+      for (const id of ids) yield* repo.add({ ...alpha, id })
+      const lives = yield* Effect.forEach(ids, (id) => directory.lookup(id), { concurrency: "unbounded" })
+      const ends = yield* Effect.forEach(lives, endOf)
+      yield* repo.remove("session-7")
+      yield* repo.set("session-449", { url: beta.url })
+      yield* repo.set("session-8", { status: "stopped" })
+      expect(yield* Deferred.await(ends[7] ?? (yield* Deferred.make<SessionEnd>()))).toBe("removed")
+      expect(yield* Deferred.await(ends[449] ?? (yield* Deferred.make<SessionEnd>()))).toBe("retargeted")
+      const over = lives.filter((live) => live.ended !== undefined).map(({ id }) => id)
+      expect(over).toEqual(["session-7", "session-449"])
+      expect(yield* directory.lookup("session-9")).toBe(lives[9])
+    }),
+  )
+
+  scenario("ends a lifetime that is watched only after its row has gone", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      yield* repo.add(beta)
+      const late = yield* directory.lookup("alpha")
+      yield* endOf(yield* directory.lookup("beta"))
+      yield* repo.remove("alpha")
+      yield* inForce
+      yield* directory.lookup("beta")
+      yield* Effect.sleep(150)
+      expect(yield* Deferred.await(yield* endOf(late))).toBe("removed")
+    }),
+  )
+
+  scenario("never takes a store that fails for a session that is not there", ({ repo, directory, broken }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      const ended = yield* endOf(live)
+      broken.error = anOutage
+      yield* inForce
+      expect(yield* Effect.flip(directory.lookup("alpha"))).toBe(anOutage)
+      expect(yield* Effect.flip(directory.lookup("nobody"))).toBe(anOutage)
+      yield* Effect.sleep(150)
+      expect(live.ended).toBeUndefined()
+      broken.error = undefined
+      yield* inForce
+      expect(yield* directory.lookup("alpha")).toBe(live)
+      expect(yield* Effect.flip(directory.lookup("nobody"))).toMatchObject({ _tag: "SessionNotFound" })
+      yield* repo.remove("alpha")
+      expect(yield* Deferred.await(ended)).toBe("removed")
+    }),
+  )
+
+  it.scopedLive("ends every lifetime with the layer", () =>
+    Effect.gen(function* () {
+      const lives = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { repo, directory } = yield* harness(layer)
+          yield* repo.add(alpha)
+          yield* repo.add(beta)
+          const watched = yield* directory.lookup("alpha")
+          yield* endOf(watched)
+          return [watched, yield* directory.lookup("beta")]
+        }),
+      )
+      expect(lives.map(({ ended }) => ended)).toEqual(["shutdown", "shutdown"])
+    }),
+  )
+
+  it.live("equals the table after any sequence of changes", () =>
+    Effect.promise(() =>
+      FastCheck.assert(
+        FastCheck.asyncProperty(FastCheck.array(anEdit, { maxLength: 10 }), (edits) =>
+          Effect.runPromise(Effect.scoped(Effect.flatMap(harness(layer), (given) => staysEqual(given, edits)))),
+        ),
+        { numRuns: 8 },
+      ),
+    ),
+  )
+})
+
+const anEdit = FastCheck.record({
+  id: FastCheck.constantFrom("a", "b", "c"),
+  url: FastCheck.constantFrom("http://127.0.0.1:1001", "127.0.0.1:1002", "no url"),
+  status: FastCheck.constantFrom("active", "ready", "stopped"),
+  kind: FastCheck.constantFrom("put", "status", "remove", "replace"),
+  watch: FastCheck.boolean(),
+})
+
+type Edit = typeof anEdit extends FastCheck.Arbitrary<infer A> ? A : never
+
+const applyEdit = (repo: Repo, { kind, watch: _watch, ...session }: Edit) => {
+  const remove = Effect.ignore(repo.remove(session.id))
+  if (kind === "put") return repo.put(session)
+  if (kind === "remove") return remove
+  return kind === "status"
+    ? Effect.ignore(repo.set(session.id, { status: session.status }))
+    : Effect.zipRight(remove, repo.add(session))
+}
+
+/** Applies each edit, and compares every lookup with the table 5 ms later. */
+const staysEqual = ({ repo, directory }: Harness, edits: ReadonlyArray<Edit>) =>
+  Effect.gen(function* () {
+    const given = new Map<string, LiveSession>()
+    for (const edit of edits) {
+      yield* applyEdit(repo, edit)
+      yield* Effect.sleep(5)
+      for (const id of ["a", "b", "c"]) {
+        const row = Option.getOrUndefined(yield* repo.find(id))?.session
+        const answer = yield* Effect.exit(directory.lookup(id))
+        expect(describeAnswer(answer)).toBe(describeRow(row))
+        const before = given.get(id)
+        if (before !== undefined && (row === undefined || !row.url.endsWith(String(before.target.port))))
+          expect(before.ended).toBe(row === undefined ? "removed" : "retargeted")
+        if (before?.ended !== undefined) given.delete(id)
+        if (!Exit.isSuccess(answer)) continue
+        expect(answer.value.ended).toBeUndefined()
+        if (edit.watch) yield* endOf(answer.value)
+        given.set(id, answer.value)
+      }
+    }
+  })
+
+const describeAnswer = (answer: Exit.Exit<LiveSession, { readonly _tag: string }>): string =>
+  Exit.match(answer, {
+    onSuccess: ({ target }) => `${target.hostname}:${target.port}`,
+    onFailure: (cause) => (cause._tag === "Fail" ? cause.error._tag : cause._tag),
+  })
+
+const describeRow = (row: { readonly url: string; readonly status: string } | undefined): string => {
+  if (row === undefined) return "SessionNotFound"
+  if (!isForwarding(row.status)) return "SessionUnavailable"
+  return row.url === "no url" ? "DownstreamUrlInvalid" : row.url.replace("http://", "")
+}
+
+describe("the directory", () => {
+  it.scopedLive("makes no query for a warm lookup, whatever time passes", () =>
+    Effect.gen(function* () {
+      const { repo, directory, asked } = yield* harness(sqlite)
+      yield* repo.add(alpha)
+      const first = directory.lookup("alpha")
+      expect(asked).toMatchObject({ find: 1, findMany: 0 })
+      yield* Effect.sleep(8)
+      for (let i = 0; i < 1_000; i++) expect(directory.lookup("alpha")).toBe(first)
+      expect(asked).toMatchObject({ find: 1, findMany: 0 })
+      expect(Exit.isExit(first)).toBe(true)
+    }),
+  )
+
+  it.scopedLive("asks the store nothing while there are neither requests nor traffic", () =>
+    Effect.gen(function* () {
+      const { repo, directory, asked } = yield* harness(sqlite)
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      const listener = { sessionEnded: () => {} }
+      live.attach(listener)
+      yield* Effect.sleep(250)
+      expect(asked.version).toBeGreaterThan(1)
+      live.detach(listener)
+      // The round that was under way when the last listener left.
+      yield* Effect.sleep(150)
+      const before = { ...asked }
+      yield* Effect.sleep(350)
+      expect(asked).toEqual(before)
+    }),
+  )
+
+  it.scopedLive("has what another program commits in force within 10 ms, and ends what hung on it soon after", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      const { directory } = yield* harness(layerSqlite({ filename }))
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => new Sqlite(filename)),
+        (database) => Effect.sync(() => database.close()),
+      )
+      const insert = other.prepare(
+        "INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status) VALUES (?, ?, 'active')",
+      )
+      yield* Effect.flip(directory.lookup("alpha"))
+      insert.run("alpha", alpha.url)
+      insert.run("beta", beta.url)
+      yield* inForce
+      const live = yield* directory.lookup("alpha")
+      const ended = yield* endOf(live)
+      yield* directory.lookup("beta")
+      other.exec("DELETE FROM sessions WHERE session_id = 'alpha'")
+      const removedAt = performance.now()
+      yield* Effect.sleep(5)
+      // A request for another session is enough for the change to be noticed.
+      yield* directory.lookup("beta")
+      expect(yield* Deferred.await(ended)).toBe("removed")
+      expect(performance.now() - removedAt).toBeLessThan(90)
+    }),
+  )
+
+  it.scopedLive("says once that the store fails, and goes on when it is back", () =>
+    Effect.gen(function* () {
+      const lines = yield* Ref.make<ReadonlyArray<string>>([])
+      const logger = Logger.make(({ message }) => Effect.runSync(Ref.update(lines, (all) => [...all, String(message)])))
+      yield* Effect.gen(function* () {
+        const { repo, directory, broken, asked } = yield* harness(layerMemory([alpha]))
+        const ended = yield* endOf(yield* directory.lookup("alpha"))
+        const outage = Effect.gen(function* () {
+          broken.error = anOutage
+          const before = asked.findMany
+          while (asked.findMany < before + 3) yield* Effect.sleep(10)
+          broken.error = undefined
+          const after = asked.findMany
+          while (asked.findMany === after) yield* Effect.sleep(10)
+        })
+        yield* outage
+        yield* outage
+        yield* repo.remove("alpha")
+        expect(yield* Deferred.await(ended)).toBe("removed")
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      const line = "live traffic goes on unchecked: the disk is gone. Plug it in."
+      expect(yield* Ref.get(lines)).toEqual([line, line])
+    }),
+  )
+
+  it.scopedLive("forgets the oldest sessions that nothing hangs on, and finds them again", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 50_010 }, (_, index) => ({ ...alpha, id: `s${index}` }))
+      const { directory, asked } = yield* harness(layerMemory(many))
+      const watched = yield* directory.lookup("s0")
+      const ended = yield* endOf(watched)
+      const early = yield* directory.lookup("s1")
+      for (const { id } of many) yield* directory.lookup(id)
+      expect(yield* directory.lookup("s0")).toBe(watched)
+      expect(asked.find).toBe(many.length)
+      const again = yield* directory.lookup("s1")
+      expect(asked.find).toBe(many.length + 1)
+      expect(again).not.toBe(early)
+      // Who still holds the forgotten lifetime is not left with one that nobody ends.
+      expect(yield* Deferred.await(yield* endOf(early))).toBe("retargeted")
+      expect(yield* Deferred.poll(ended)).toEqual(Option.none())
+    }),
+  )
+})
