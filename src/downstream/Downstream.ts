@@ -101,6 +101,29 @@ export type UpgradeAnswer =
   /** The downstream said something else than 101: its answer, to be relayed. */
   | { readonly _tag: "Refused"; readonly answer: Answer }
 
+/** Who waits for a handshake without a fiber. Exactly one of the two is called, once; neither after a cancel. */
+export interface UpgradeListener {
+  readonly upgraded: (answer: UpgradeAnswer) => void
+  readonly fail: (error: RequestError) => void
+}
+
+/** A handshake with a session's server, not yet sent: an Effect, like `DownstreamCall`, that can also be driven. */
+export abstract class DownstreamUpgrade extends Effectable.Class<UpgradeAnswer, RequestError> {
+  abstract start(listener: UpgradeListener): void
+  /** Gives the handshake up. A connection that was handed over already is not touched. */
+  abstract cancel(): void
+
+  override commit(): Effect.Effect<UpgradeAnswer, RequestError> {
+    return Effect.async<UpgradeAnswer, RequestError>((resume) => {
+      this.start({
+        upgraded: (answer) => resume(Effect.succeed(answer)),
+        fail: (error) => resume(Effect.fail(error)),
+      })
+      return Effect.sync(() => this.cancel())
+    })
+  }
+}
+
 /** Talks to the servers of sessions. Connections belong to a session's lifetime and are closed with it. */
 export class Downstream extends Context.Tag("@ss-proxy/Downstream")<
   Downstream,

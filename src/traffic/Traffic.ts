@@ -1,10 +1,11 @@
-import { Context, Deferred, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
-  readonly session: LiveSession
+  /** Known while it is registered. */
+  readonly session: LiveSession | undefined
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
@@ -29,7 +30,7 @@ export interface TrafficView {
 
 const viewOf = (traffic: LiveTraffic): TrafficView => ({
   kind: traffic.kind,
-  sessionId: traffic.session.id,
+  sessionId: traffic.session?.id ?? "",
   requestId: traffic.requestId,
   since: traffic.since,
   bytesIn: traffic.bytesIn,
@@ -46,6 +47,10 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     /** Registers traffic, for as long as it lives. Plain calls: they stand on the path of every request. */
     readonly open: (traffic: LiveTraffic) => void
     readonly close: (traffic: LiveTraffic) => void
+    /** Whether the proxy is going away and takes nothing new. */
+    readonly isDraining: () => boolean
+    /** From here on nothing new is taken. */
+    readonly startDraining: Effect.Effect<void>
     /** How much is under way. */
     readonly count: Effect.Effect<number>
     /** What is under way, oldest first. */
@@ -61,31 +66,28 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
   static readonly layer: Layer.Layer<Traffic> = Layer.scoped(
     Traffic,
     Effect.gen(function* () {
+      let draining = false
       const live = new Set<LiveTraffic>()
-      const waiting = new Set<Deferred.Deferred<void>>()
+      const waiting = new Set<() => void>()
 
       const open = (traffic: LiveTraffic): void => {
         live.add(traffic)
-        traffic.session.attach(traffic)
+        traffic.session?.attach(traffic)
       }
 
       const close = (traffic: LiveTraffic): void => {
         if (!live.delete(traffic)) return
-        traffic.session.detach(traffic)
+        traffic.session?.detach(traffic)
         if (live.size > 0 || waiting.size === 0) return
-        for (const deferred of waiting) Deferred.unsafeDone(deferred, Effect.void)
+        for (const wake of waiting) wake()
         waiting.clear()
       }
 
-      const idle = Effect.suspend(() => {
-        if (live.size === 0) return Effect.void
-        return Effect.flatMap(Deferred.make<void>(), (deferred) => {
-          waiting.add(deferred)
-          return Effect.ensuring(
-            Deferred.await(deferred),
-            Effect.sync(() => waiting.delete(deferred)),
-          )
-        })
+      const idle = Effect.async<void>((resume) => {
+        if (live.size === 0) return resume(Effect.void)
+        const wake = () => resume(Effect.void)
+        waiting.add(wake)
+        return Effect.sync(() => waiting.delete(wake))
       })
 
       const farewell = (milliseconds: number) =>
@@ -94,13 +96,17 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
           const spacing = Math.min(farewellSpacing, milliseconds / Math.max(1, sockets.length))
           return Effect.forEach(
             sockets,
-            (socket) => Effect.zipRight(Effect.sync(socket.goAway), Effect.sleep(spacing)),
+            (socket) =>
+              Effect.zipRight(
+                Effect.sync(() => socket.goAway()),
+                Effect.sleep(spacing),
+              ),
             { discard: true },
           )
         })
 
       const cutAll = Effect.sync(() => {
-        for (const traffic of [...live]) traffic.cut()
+        for (const traffic of live) traffic.cut()
       })
 
       yield* Effect.addFinalizer(() => cutAll)
@@ -108,6 +114,10 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       return {
         open,
         close,
+        isDraining: () => draining,
+        startDraining: Effect.sync(() => {
+          draining = true
+        }),
         count: Effect.sync(() => live.size),
         live: Effect.sync(() => [...live].map(viewOf)),
         idle,

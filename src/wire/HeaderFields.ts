@@ -77,8 +77,7 @@ const isNominable = (name: string): boolean =>
   !notNominable.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith("sec-websocket-")
 
 const treatmentOf = (lowerCased: string): Treatment =>
-  treatments.get(lowerCased) ??
-  (lowerCased.startsWith("x-forwarded-") ? Treatment.ForwardedOther : Treatment.PassOn)
+  treatments.get(lowerCased) ?? (lowerCased.startsWith("x-forwarded-") ? Treatment.ForwardedOther : Treatment.PassOn)
 
 /** Treatments by the spelling that senders use, so that the common ones are not lower-cased again and again. */
 const bySpelling = new Map<string, Treatment>()
@@ -123,7 +122,8 @@ const nominatedBy = (fields: RawFields): ReadonlySet<string> | undefined => {
     const value = fields[index + 1] ?? ""
     if (value === "keep-alive" || value === "close" || value === "Keep-Alive") continue
     for (const name of listMembers(value)) {
-      if (name === "keep-alive" || name === "close" || name === "upgrade" || name === "te" || !isNominable(name)) continue
+      if (name === "keep-alive" || name === "close" || name === "upgrade" || name === "te" || !isNominable(name))
+        continue
       nominated ??= new Set()
       nominated.add(name)
     }
@@ -266,6 +266,31 @@ export const responseFields = (fields: RawFields): Array<string> => {
       default:
         if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, fields[index + 1] ?? "")
     }
+  }
+  return out
+}
+
+/** Fields that may not stand behind a body: they frame, route or authenticate (RFC 9110 section 6.5.1). */
+const notInTrailers: ReadonlySet<string> = new Set([
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "host",
+  "set-cookie",
+  "trailer",
+])
+
+/** Trailer pairs that may be passed on. */
+export const trailerFields = (fields: RawFields): RawFields => {
+  if (fields.length === 0) return fields
+  const out: Array<string> = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ""
+    const known = treatment(name)
+    const isOfTheHop = known === Treatment.Remove || known === Treatment.Connection || known === Treatment.Te
+    if (!isOfTheHop && !notInTrailers.has(name.toLowerCase())) out.push(name, fields[index + 1] ?? "")
   }
   return out
 }

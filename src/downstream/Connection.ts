@@ -1,0 +1,179 @@
+import type { Socket } from "node:net"
+import { type ParserFault, type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
+import { giveUp } from "./Dial.js"
+import type { ReadBuffers } from "./ReadBuffers.js"
+
+/** Who has a request on a connection. */
+export interface ConnectionUser extends ResponseHandler {
+  /** The response is complete. `reusable`: as far as the response goes, the connection may carry another request. */
+  readonly finished: (reusable: boolean) => void
+  /** What came is no response. The connection is gone. */
+  readonly faulted: (fault: ParserFault) => void
+  /** The connection broke before the response was complete. */
+  readonly lost: (cause: Error | undefined) => void
+  /** What was written has left; more may be written. */
+  readonly drained: () => void
+}
+
+/** What becomes of a connection that nobody uses. */
+export interface ConnectionKeeper {
+  /** It closed, or the peer sent something unasked: never use it again. */
+  readonly idleLost: (connection: Connection) => void
+}
+
+/** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
+export class Connection {
+  private readonly parser = new ResponseParser()
+  private user: ConnectionUser | undefined
+  private closed = false
+  /** How many requests it has carried. */
+  requests = 0
+
+  /** `buffers`: where `socket` reads to, when it was opened with them; a TLS socket has none and allocates. */
+  constructor(
+    private readonly socket: Socket,
+    private readonly buffers: ReadBuffers | undefined,
+    private readonly keeper: ConnectionKeeper,
+  ) {
+    if (buffers === undefined) socket.on("data", this.received)
+    socket.on("end", this.ended)
+    socket.on("error", this.broken)
+    socket.on("close", this.broken)
+    socket.on("drain", this.drained)
+  }
+
+  /** Whether a byte of the response to the current request has arrived. */
+  get hasStarted(): boolean {
+    return this.parser.hasStarted
+  }
+
+  get isOpen(): boolean {
+    return !this.closed
+  }
+
+  /** Seconds that the peer keeps an idle connection, where it said so. */
+  get keepAliveTimeout(): number | undefined {
+    return this.parser.keepAliveTimeout
+  }
+
+  /** Bytes behind the head of a 101. */
+  get surplus(): Buffer | undefined {
+    return this.parser.surplus
+  }
+
+  /** Whether views of what is received must be copied to be kept. */
+  get isShared(): boolean {
+    return this.buffers !== undefined && !this.buffers.isOwned
+  }
+
+  /** Begins an exchange: responses go to `user` until it is over. */
+  begin(method: string, user: ConnectionUser): void {
+    this.requests++
+    this.user = user
+    this.parser.reset(method, user)
+  }
+
+  /** Writes text as latin1. `false`: wait for `drained`. */
+  writeText(text: string): boolean {
+    return this.socket.write(text, "latin1")
+  }
+
+  /** Writes bytes. `false`: wait for `drained`. */
+  write(bytes: Uint8Array): boolean {
+    return this.socket.write(bytes)
+  }
+
+  /** Writes several pieces as one. */
+  batch(write: () => void): void {
+    this.socket.cork()
+    write()
+    this.socket.uncork()
+  }
+
+  /** A body is in motion: let its chunks be passed on without a copy. */
+  ownBytes(own: boolean): void {
+    if (this.buffers !== undefined) this.buffers.own = own
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  /** Closes the connection; nobody is told. */
+  destroy(): void {
+    if (this.closed) return
+    this.closed = true
+    this.user = undefined
+    giveUp(this.socket)
+  }
+
+  /** Closes an idle connection, and its keeper is told. */
+  expire(): void {
+    this.loseIdle()
+  }
+
+  /** Hands the socket over, paused: what is on it is not HTTP any more. An error on it cannot crash the process. */
+  release(): Socket {
+    this.closed = true
+    this.user = undefined
+    this.socket.on("error", () => {})
+    this.socket.pause()
+    this.socket.removeListener("data", this.received)
+    this.socket.removeListener("end", this.ended)
+    this.socket.removeListener("close", this.broken)
+    this.socket.removeListener("drain", this.drained)
+    this.socket.removeListener("error", this.broken)
+    return this.socket
+  }
+
+  /** Takes what the socket read. */
+  readonly received = (bytes: Buffer): void => {
+    const user = this.user
+    if (user === undefined) return this.loseIdle()
+    this.parser.execute(bytes)
+    this.settleWith(user)
+  }
+
+  private readonly ended = (): void => {
+    const user = this.user
+    if (user === undefined) return this.loseIdle()
+    this.parser.finish()
+    this.settleWith(user)
+  }
+
+  /** Tells the user what the parser came to, if it came to anything. */
+  private settleWith(user: ConnectionUser): void {
+    const fault = this.parser.fault
+    if (this.closed) return
+    if (fault !== undefined) {
+      this.destroy()
+      if (fault.kind === "incomplete") user.lost(undefined)
+      else user.faulted(fault)
+    } else if (this.parser.isComplete) {
+      this.user = undefined
+      user.finished(this.parser.keepAlive)
+    }
+  }
+
+  private readonly broken = (cause?: Error | boolean): void => {
+    const user = this.user
+    if (this.closed) return
+    if (user === undefined) return this.loseIdle()
+    this.destroy()
+    user.lost(cause instanceof Error ? cause : undefined)
+  }
+
+  private readonly drained = (): void => {
+    this.user?.drained()
+  }
+
+  private loseIdle(): void {
+    if (this.closed) return
+    this.destroy()
+    this.keeper.idleLost(this)
+  }
+}

@@ -1,0 +1,29 @@
+import { Effect, Layer } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { Deadlines } from "./Deadlines.js"
+import { Downstream } from "./Downstream.js"
+import { EndOfTurn } from "./EndOfTurn.js"
+import { type CallContext, HttpCall } from "./HttpCall.js"
+import { Pools } from "./Pool.js"
+import { UpgradeCall } from "./UpgradeCall.js"
+
+/** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */
+export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Layer.scoped(
+  Downstream,
+  Effect.gen(function* () {
+    const settings = yield* ProxyConfig
+    const pools = new Pools(settings)
+    const headDeadlines = new Deadlines<HttpCall>(settings.timeout, (call) => call.expire())
+    const context: CallContext = { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        pools.close()
+        headDeadlines.clear()
+      }),
+    )
+    return {
+      request: (session, head, body) => new HttpCall(context, session, head, body),
+      upgrade: (session, head) => new UpgradeCall(context, session, head),
+    }
+  }),
+)

@@ -1,0 +1,259 @@
+import {
+  DownstreamProtocol,
+  DownstreamReset,
+  DownstreamTimeout,
+  type DownstreamUnreachable,
+  type RequestBroken,
+  ResponseBroken,
+} from "../domain/ProxyError.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import { ChunkSource } from "../wire/ChunkSource.js"
+import type { ParsedHead, ParserFault } from "../wire/ResponseParser.js"
+import type { Connection, ConnectionUser } from "./Connection.js"
+import type { Deadlines } from "./Deadlines.js"
+import { addressOf } from "./Dial.js"
+import {
+  DownstreamCall,
+  type AnswerBody,
+  type RequestBody,
+  type RequestError,
+  type RequestHead,
+  type RequestListener,
+} from "./Downstream.js"
+import type { EndOfTurn, TurnListener } from "./EndOfTurn.js"
+import type { Lease, LeaseListener, Pools } from "./Pool.js"
+import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
+
+/** What a call needs from the layer that made it. */
+export interface CallContext {
+  readonly pools: Pools
+  /** For the head of a response. */
+  readonly headDeadlines: Deadlines<HttpCall>
+  /** The length of `headDeadlines` in milliseconds, for the error. */
+  readonly timeout: number
+  /** For responses whose body may be complete by the end of the turn. */
+  readonly endOfTurn: EndOfTurn<TurnListener>
+}
+
+const noTrailers: ReadonlyArray<string> = []
+
+const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array | undefined =>
+  chunks.length > 1 ? Buffer.concat(chunks) : chunks[0]
+
+/** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
+export class HttpCall extends DownstreamCall implements ConnectionUser, LeaseListener, RequestProgress, TurnListener {
+  private listener: RequestListener | undefined
+  protected connection: Connection | undefined
+  protected abandonDial: (() => void) | undefined
+  private writer: RequestWriter | undefined
+  private reused = false
+  private isSent = false
+  protected response: ParsedHead | undefined
+  private gathered: Array<Uint8Array> = []
+  private trailers = noTrailers
+  private source: ChunkSource<ResponseBroken> | undefined
+  protected isOver = false
+
+  constructor(
+    protected readonly context: CallContext,
+    protected readonly session: LiveSession,
+    protected readonly request: RequestHead,
+    private readonly content: RequestBody,
+  ) {
+    super()
+  }
+
+  override start(listener: RequestListener): void {
+    this.listener = listener
+    const idle = this.mayPool ? this.context.pools.idle(this.session) : undefined
+    if (idle === undefined) this.openConnection()
+    else this.leased({ connection: idle, reused: true })
+  }
+
+  override cancel(): void {
+    this.close()
+  }
+
+  // A connection is there, or is not.
+
+  readonly leased = ({ connection, reused }: Lease): void => {
+    this.abandonDial = undefined
+    this.connection = connection
+    this.reused = reused
+    connection.begin(this.request.method, this)
+    this.writer = new RequestWriter(connection, this.request, this.content, this)
+    this.writer.start()
+  }
+
+  readonly refused = (error: DownstreamUnreachable): void => {
+    this.abandonDial = undefined
+    this.fail(error)
+  }
+
+  // The request is on its way.
+
+  requestSent(): void {
+    this.isSent = true
+    this.waitForHead(true)
+  }
+
+  serverIsBusy(busy: boolean): void {
+    this.waitForHead(busy)
+  }
+
+  requestBroken(error: RequestBroken): void {
+    if (this.response === undefined) this.fail(error)
+    else this.breakResponse("the client's request broke off")
+  }
+
+  drained(): void {
+    this.writer?.drained()
+  }
+
+  /** The deadline for the head has passed. */
+  expire(): void {
+    this.fail(new DownstreamTimeout({ address: this.address, milliseconds: this.context.timeout }))
+  }
+
+  // The response arrives.
+
+  informational(head: ParsedHead): void {
+    this.listener?.informational(head)
+  }
+
+  head(head: ParsedHead): void {
+    this.waitForHead(false)
+    this.response = head
+    this.context.endOfTurn.add(this)
+  }
+
+  body(chunk: Uint8Array): void {
+    const owned = this.connection?.isShared === true ? Buffer.from(chunk) : chunk
+    if (this.source === undefined) this.gathered.push(owned)
+    else this.source.push(owned)
+  }
+
+  end(trailers: ReadonlyArray<string>): void {
+    this.trailers = trailers
+  }
+
+  finished(reusable: boolean): void {
+    const source = this.source
+    if (this.response?.status === 101) return this.switched()
+    this.settleConnection(reusable && this.isSent && this.mayPool)
+    if (source !== undefined) source.end(this.trailers)
+    else this.answer({ _tag: "Whole", bytes: joined(this.gathered), trailers: this.trailers })
+  }
+
+  /** The rest of the body is not there yet: it becomes a body in motion. */
+  turnEnded(): void {
+    if (this.isOver || this.source !== undefined) return
+    const connection = this.connection
+    if (connection === undefined) return
+    this.startSource(connection)
+  }
+
+  faulted(fault: ParserFault): void {
+    const problem = fault.problem
+    if (this.source !== undefined) this.breakResponse(problem)
+    else this.fault(problem)
+  }
+
+  lost(cause: Error | undefined): void {
+    if (this.response !== undefined) this.breakResponse("the connection closed before the response was complete", cause)
+    else if (this.mayRetry) this.retry()
+    else this.fail(new DownstreamReset({ address: this.address, cause }))
+  }
+
+  /** Whether a pooled connection will do, and this one may become one. */
+  protected get mayPool(): boolean {
+    return true
+  }
+
+  private get address(): string {
+    return addressOf(this.session.target)
+  }
+
+  private waitForHead(waiting: boolean): void {
+    if (this.response !== undefined || this.isOver) return
+    if (waiting) this.context.headDeadlines.start(this)
+    else this.context.headDeadlines.stop(this)
+  }
+
+  protected openConnection(): void {
+    this.abandonDial = this.context.pools.open(this.session, this)
+  }
+
+  /** A pooled connection that its server had closed already: nothing came back, and everything can be said again. */
+  private get mayRetry(): boolean {
+    const untouched = this.reused && this.connection?.hasStarted === false
+    return untouched && this.content._tag !== "Moving"
+  }
+
+  private retry(): void {
+    this.context.headDeadlines.stop(this)
+    this.connection = undefined
+    this.isSent = false
+    this.openConnection()
+  }
+
+  private startSource(connection: Connection): ChunkSource<ResponseBroken> {
+    const source = new ChunkSource<ResponseBroken>({
+      pause: () => connection.pause(),
+      resume: () => connection.resume(),
+      cancel: () => this.close(),
+    })
+    connection.ownBytes(true)
+    this.source = source
+    for (const chunk of this.gathered.splice(0)) source.push(chunk)
+    this.answer({ _tag: "Moving", source })
+    return source
+  }
+
+  private answer(body: AnswerBody): void {
+    const response = this.response
+    if (response === undefined) return
+    this.listener?.answer({ status: response.status, reason: response.reason, fields: response.fields, body })
+  }
+
+  /** The response broke off behind its head: whoever takes the body must not take it for complete. */
+  private breakResponse(problem: string, cause?: unknown): void {
+    const source = this.source ?? (this.connection === undefined ? undefined : this.startSource(this.connection))
+    this.close()
+    source?.fail(new ResponseBroken({ address: this.address, problem, cause }))
+  }
+
+  /** The server has answered 101. A plain request has not asked for that. */
+  protected switched(): void {
+    this.fault("it switched protocols, which nobody had asked for")
+  }
+
+  protected fault(problem: string): void {
+    this.fail(new DownstreamProtocol({ address: this.address, problem }))
+  }
+
+  private fail(error: RequestError): void {
+    if (this.isOver) return
+    this.close()
+    this.listener?.fail(error)
+  }
+
+  private close(): void {
+    this.abandonDial?.()
+    this.settleConnection(false)
+  }
+
+  /** The exchange with the server is over, one way or the other. */
+  private settleConnection(reusable: boolean): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.context.headDeadlines.stop(this)
+    this.writer?.stop()
+    const connection = this.connection
+    if (connection === undefined) return
+    if (!reusable) return connection.destroy()
+    connection.ownBytes(false)
+    connection.resume()
+    this.context.pools.give(this.session, connection)
+  }
+}

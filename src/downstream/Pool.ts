@@ -1,0 +1,143 @@
+import type { ProxySettings } from "../domain/ProxyConfig.js"
+import type { DownstreamUnreachable } from "../domain/ProxyError.js"
+import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
+import { Connection, type ConnectionKeeper } from "./Connection.js"
+import { Deadlines } from "./Deadlines.js"
+import { dial } from "./Dial.js"
+import { ReadBuffers } from "./ReadBuffers.js"
+
+/** A connection is given up so long before its server would close it, in milliseconds. */
+const keepAliveMargin = 1_000
+
+/** The idle connections of one lifetime of a session: last in, first out. */
+class SessionPool implements ConnectionKeeper, SessionListener {
+  private readonly idle: Array<Connection> = []
+
+  constructor(
+    private readonly session: LiveSession,
+    private readonly pools: Pools,
+  ) {
+    session.attach(this)
+  }
+
+  take(): Connection | undefined {
+    const connection = this.idle.pop()
+    if (connection !== undefined) this.pools.expiryOf(connection)?.stop(connection)
+    return connection
+  }
+
+  put(connection: Connection, limit: number): void {
+    const expiry = this.pools.expiryOf(connection)
+    if (expiry === undefined || this.idle.length >= limit) return connection.destroy()
+    this.idle.push(connection)
+    expiry.start(connection)
+  }
+
+  readonly idleLost = (connection: Connection): void => {
+    this.pools.expiryOf(connection)?.stop(connection)
+    const index = this.idle.indexOf(connection)
+    if (index >= 0) this.idle.splice(index, 1)
+    if (this.idle.length === 0) this.pools.retire(this.session)
+  }
+
+  readonly sessionEnded = (): void => {
+    this.pools.retire(this.session)
+    for (const connection of this.idle.splice(0)) {
+      this.pools.expiryOf(connection)?.stop(connection)
+      connection.destroy()
+    }
+  }
+}
+
+/** A connection, and whether it has carried a request before. */
+export interface Lease {
+  readonly connection: Connection
+  readonly reused: boolean
+}
+
+/** Who waits for a connection. */
+export interface LeaseListener {
+  readonly leased: (lease: Lease) => void
+  readonly refused: (error: DownstreamUnreachable) => void
+}
+
+/**
+ * Connections to the servers of sessions, pooled for each lifetime of a session: they are never shared by two sessions
+ * nor by two lifetimes of one, and are closed when the lifetime ends, though two may have the same address.
+ */
+export class Pools {
+  private readonly pools = new Map<LiveSession, SessionPool>()
+  private readonly expiries = new Map<number, Deadlines<Connection>>()
+
+  constructor(
+    private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout" | "poolIdleConnections">,
+  ) {}
+
+  /** An idle connection of this lifetime, if there is one. */
+  idle(session: LiveSession): Connection | undefined {
+    return this.pools.get(session)?.take()
+  }
+
+  /**
+   * A new connection. Returns a function that gives the attempt up. `forTunnel`: its socket will be handed over, so it
+   * reads to no buffers of ours.
+   */
+  open(session: LiveSession, listener: LeaseListener, forTunnel = false): () => void {
+    const buffers = session.target.secure || forTunnel ? undefined : new ReadBuffers()
+    let connection: Connection | undefined
+    const received = (bytes: Buffer): void => connection?.received(bytes)
+    return dial(
+      session.target,
+      this.settings.connectTimeout,
+      {
+        connected: (socket) => {
+          connection = new Connection(socket, buffers, this.poolOf(session))
+          listener.leased({ connection, reused: false })
+        },
+        failed: listener.refused,
+      },
+      buffers?.options(received),
+    )
+  }
+
+  /** Takes back a connection on which a response is complete and nothing odd was seen. */
+  give(session: LiveSession, connection: Connection): void {
+    if (session.ended !== undefined || !connection.isOpen) return connection.destroy()
+    this.poolOf(session).put(connection, this.settings.poolIdleConnections)
+  }
+
+  /** The deadline for an idle connection; `undefined` where its server does not keep it long enough to be of use. */
+  expiryOf(connection: Connection): Deadlines<Connection> | undefined {
+    const asked = connection.keepAliveTimeout
+    const longest = this.settings.poolIdleTimeout
+    const allowed = asked === undefined ? longest : Math.min(longest, asked * 1_000 - keepAliveMargin)
+    if (allowed <= 0) return undefined
+    const known = this.expiries.get(allowed)
+    if (known !== undefined) return known
+    const expiry = new Deadlines<Connection>(allowed, (expired) => expired.expire())
+    this.expiries.set(allowed, expiry)
+    return expiry
+  }
+
+  /** Forgets the pool of a lifetime: it is empty, or the lifetime is over. */
+  retire(session: LiveSession): void {
+    const pool = this.pools.get(session)
+    if (pool === undefined) return
+    this.pools.delete(session)
+    session.detach(pool)
+  }
+
+  /** Closes every idle connection. */
+  close(): void {
+    for (const pool of this.pools.values()) pool.sessionEnded()
+    for (const expiry of this.expiries.values()) expiry.clear()
+  }
+
+  private poolOf(session: LiveSession): SessionPool {
+    const known = this.pools.get(session)
+    if (known !== undefined) return known
+    const pool = new SessionPool(session, this)
+    this.pools.set(session, pool)
+    return pool
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import { firstValue, listMembers } from "../wire/HeaderFields.js"
+import {
+  DownstreamUpgrade,
+  emptyBody,
+  type RequestHead,
+  type UpgradeAnswer,
+  type UpgradeListener,
+} from "./Downstream.js"
+import { type CallContext, HttpCall } from "./HttpCall.js"
+
+const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+/** The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). */
+export const acceptFor = (key: string): string =>
+  createHash("sha1")
+    .update(key + webSocketGuid)
+    .digest("base64")
+
+const noBytes = new Uint8Array(0)
+
+/** The request of a handshake, on a connection of its own that is never pooled. */
+class HandshakeCall extends HttpCall {
+  constructor(
+    context: CallContext,
+    session: LiveSession,
+    request: RequestHead,
+    private readonly switchedTo: (answer: UpgradeAnswer) => void,
+  ) {
+    super(context, session, request, emptyBody)
+  }
+
+  protected override get mayPool(): boolean {
+    return false
+  }
+
+  protected override openConnection(): void {
+    this.abandonDial = this.context.pools.open(this.session, this, true)
+  }
+
+  protected override switched(): void {
+    const { connection, response } = this
+    if (connection === undefined || response === undefined) return
+    const problem = this.handshakeProblem(response.fields)
+    if (problem !== undefined) return this.fault(problem)
+    const early = connection.surplus ?? noBytes
+    const socket = connection.release()
+    this.isOver = true
+    this.switchedTo({ _tag: "Switched", head: response, socket, early })
+  }
+
+  /** What is wrong with the head of a 101 (RFC 6455 section 4.1). */
+  private handshakeProblem(fields: ReadonlyArray<string>): string | undefined {
+    const upgrade = firstValue(fields, "upgrade")
+    if (upgrade?.toLowerCase() !== "websocket") return "its 101 does not upgrade to websocket"
+    const connection = firstValue(fields, "connection")
+    if (connection === undefined || !listMembers(connection).includes("upgrade"))
+      return "its 101 has no Connection: Upgrade"
+    const key = firstValue(this.request.fields, "sec-websocket-key") ?? ""
+    const accept = firstValue(fields, "sec-websocket-accept")
+    return accept === acceptFor(key) ? undefined : "its Sec-WebSocket-Accept does not answer the client's key"
+  }
+}
+
+/** A WebSocket handshake on a connection of our own (RFC 6455 section 4). */
+export class UpgradeCall extends DownstreamUpgrade {
+  private call: HandshakeCall | undefined
+
+  constructor(
+    private readonly context: CallContext,
+    private readonly session: LiveSession,
+    private readonly head: RequestHead,
+  ) {
+    super()
+  }
+
+  override start({ upgraded, fail }: UpgradeListener): void {
+    this.call = new HandshakeCall(this.context, this.session, this.head, upgraded)
+    this.call.start({ informational: () => {}, answer: (answer) => upgraded({ _tag: "Refused", answer }), fail })
+  }
+
+  override cancel(): void {
+    this.call?.cancel()
+  }
+}

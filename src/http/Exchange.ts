@@ -1,0 +1,327 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { Cause, Effect, Exit, Option } from "effect"
+import {
+  BadRequest,
+  DownstreamProtocol,
+  Draining,
+  type ProxyError,
+  type RequestBroken,
+  RequestTimeout,
+  type ResponseBroken,
+  SessionNotFound,
+  SessionUnavailable,
+} from "../domain/ProxyError.js"
+import {
+  type Answer,
+  DownstreamCall,
+  DownstreamUpgrade,
+  type RequestBody,
+  type RequestError,
+  type RequestListener,
+  type ResponseHead,
+  type UpgradeAnswer,
+} from "../downstream/Downstream.js"
+import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import type { LiveTraffic } from "../traffic/Traffic.js"
+import type { ChunkSource } from "../wire/ChunkSource.js"
+import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
+import { errorReply, type Reply } from "../wire/Reply.js"
+import { type RequestFraming, requestFraming } from "../wire/RequestFraming.js"
+import { type AnswerProgress, AnswerWriter, type BodyStage } from "./AnswerWriter.js"
+import { type ContentContext, type ContentListener, RequestContent } from "./RequestContent.js"
+
+/** The client's end of a connection. */
+export interface Client {
+  /** IP address, as text. */
+  readonly address: string
+  /** Whether its word about `X-Forwarded-*` counts. */
+  readonly trusted: boolean
+  readonly proto: "http" | "https"
+}
+
+/** The connection that an exchange belongs to. */
+export interface ExchangeOwner {
+  readonly client: Client
+  /** Runs an effect in a fiber that ends, at the latest, with the connection. `done` hears of every end but that. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void) => void
+  /** The exchange is over, well or badly. */
+  readonly exchangeOver: (exchange: Exchange) => void
+  /** Resets the connection, so that what was written of an answer cannot look complete. */
+  readonly reset: () => void
+}
+
+/** What the exchanges of a server share. */
+export interface ExchangeContext extends ContentContext {
+  /** Begins and ends the accounting of live traffic. */
+  readonly open: (traffic: LiveTraffic) => void
+  readonly close: (traffic: LiveTraffic) => void
+  /** Says in the log what went wrong with an exchange. */
+  readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
+  readonly finished: ((exchange: Exchange) => void) | undefined
+}
+
+/** How an error that ended a lookup or a request looks to the client; a client that is gone gets no answer. */
+type ExchangeError = ProxyError | RequestBroken
+
+/** Narrows an effect that has its result already: no fiber is needed to get it. */
+const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+
+const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
+  removed: (sessionId) => new SessionNotFound({ sessionId }),
+  retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
+  shutdown: () => new Draining(),
+}
+
+/**
+ * One request and its answer: a state machine driven by callbacks, owned by its connection. It needs no fiber of its own
+ * as long as every step has its result at once or is a `DownstreamCall`.
+ */
+export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, RequestListener {
+  readonly kind = "http"
+  readonly since = Date.now()
+  readonly framing: RequestFraming
+  bytesIn = 0
+  bytesOut = 0
+  private liveSession: LiveSession | undefined
+  private content: RequestContent | undefined
+  private withContent: ((body: RequestBody) => void) | undefined
+  private call: DownstreamCall | DownstreamUpgrade | undefined
+  private source: ChunkSource<ResponseBroken> | undefined
+  private stage: BodyStage | undefined
+  private id: string | undefined
+  private isSettled = false
+  private isOver = false
+  private readonly writer: AnswerWriter
+
+  constructor(
+    private readonly context: ExchangeContext,
+    private readonly owner: ExchangeOwner,
+    private readonly message: IncomingMessage,
+    private readonly response: ServerResponse,
+  ) {
+    this.framing = requestFraming(message.rawHeaders, message.httpVersion)
+    this.writer = new AnswerWriter(response, this.method, message.httpVersion, this)
+    response.on("close", this.closed)
+  }
+
+  get method(): string {
+    return this.message.method ?? "GET"
+  }
+
+  /** The request target, raw, as latin1. */
+  get target(): string {
+    return this.message.url ?? "/"
+  }
+
+  get httpVersion(): string {
+    return this.message.httpVersion
+  }
+
+  /** Raw field pairs of the request. */
+  get fields(): RawFields {
+    return this.message.rawHeaders
+  }
+
+  get client(): Client {
+    return this.owner.client
+  }
+
+  get requestId(): string {
+    this.id ??= requestIdOf(this.message.rawHeaders)
+    return this.id
+  }
+
+  /** The session that the request goes to; known once it was looked up. */
+  get session(): LiveSession | undefined {
+    return this.liveSession
+  }
+
+  /** Status that the client got; 0 while there is none. */
+  get status(): number {
+    return this.writer.headIsSent ? this.response.statusCode : 0
+  }
+
+  /** Whether everything that the client had to send has arrived. */
+  get requestIsComplete(): boolean {
+    return this.framing.content === "none" || this.framing.content === 0 || this.message.complete
+  }
+
+  // One step after another.
+
+  /** Goes on with the result of an effect, at once where it is there already, or answers its error. */
+  proceed<A, E extends ExchangeError>(effect: Effect.Effect<A, E>, next: (value: A) => void): void {
+    if (isSettled(effect)) this.settled(effect, next)
+    else this.owner.run(effect, (exit) => this.settled(exit, next))
+  }
+
+  /** Belongs to a session from here on: ends when that session's lifetime does. */
+  enter(session: LiveSession): void {
+    this.liveSession = session
+    this.context.open(this)
+  }
+
+  /** Goes on with the content of the request. */
+  withBody(next: (body: RequestBody) => void): void {
+    this.withContent = next
+    this.content = new RequestContent(this.context, this.message, this.framing, this)
+    this.content.start()
+  }
+
+  /** Sends the request and relays what comes back, through `stage` where there is one. */
+  dispatch(request: Effect.Effect<Answer, RequestError>, stage: BodyStage | undefined): void {
+    this.stage = stage
+    if (request instanceof DownstreamCall) {
+      this.call = request
+      request.start(this)
+    } else {
+      this.proceed(request, this.answer)
+    }
+  }
+
+  /** Sends a handshake, and goes on with what it came to. */
+  dispatchUpgrade(handshake: Effect.Effect<UpgradeAnswer, RequestError>, next: (answer: UpgradeAnswer) => void): void {
+    if (handshake instanceof DownstreamUpgrade) {
+      this.call = handshake
+      handshake.start({ upgraded: next, fail: this.fail })
+    } else {
+      this.proceed(handshake, next)
+    }
+  }
+
+  /** The connection has become something else than HTTP: nobody is answered here any more. */
+  leave(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.response.removeListener("close", this.closed)
+    if (this.liveSession !== undefined) this.context.close(this)
+    this.owner.exchangeOver(this)
+  }
+
+  /** Answers on the proxy's own account. */
+  reply(reply: Reply): void {
+    this.finishWith(reply, false)
+  }
+
+  /** Answers with an error; where an answer is on its way already, resets the connection instead. */
+  readonly fail = (error: ExchangeError): void => {
+    if (this.isSettled || this.isOver) return
+    if (error._tag === "RequestBroken") return this.abandon()
+    this.context.report(this, error)
+    this.call?.cancel()
+    this.finishWith(errorReply(error, this.requestId), error._tag === "BadRequest" || error._tag === "Draining")
+  }
+
+  // What the downstream says.
+
+  readonly informational = (head: ResponseHead): void => {
+    if (!this.isSettled) this.writer.informational(head)
+  }
+
+  readonly answer = (answer: Answer): void => {
+    if (this.isSettled || this.isOver) return
+    if (!this.writeHead(answer)) return
+    this.isSettled = true
+    const body = answer.body
+    if (body._tag === "Whole") return this.writer.whole(body.bytes, body.trailers)
+    this.source = body.source
+    if (this.stage === undefined) this.writer.moving(body.source)
+    else this.owner.run(this.writer.staged(body.source, this.stage), this.stageEnded)
+  }
+
+  // How bytes get on.
+
+  readonly contentReady = (body: RequestBody): void => this.withContent?.(body)
+
+  readonly contentArrived = (bytes: number): void => {
+    this.bytesIn += bytes
+  }
+
+  readonly contentTimedOut = (): void => {
+    if (this.isSettled) this.break()
+    else this.fail(new RequestTimeout({ detail: "The content of the request stopped coming." }))
+  }
+
+  readonly answerWritten = (bytes: number): void => {
+    this.bytesOut += bytes
+  }
+
+  readonly answerBroken = (error: ResponseBroken): void => {
+    if (this.isOver) return
+    this.context.report(this, error)
+    this.break()
+  }
+
+  // How it ends.
+
+  readonly sessionEnded = (end: SessionEnd): void => {
+    const session = this.liveSession
+    if (this.isSettled || session === undefined) this.break()
+    else this.fail(endedBy[end](session.id))
+  }
+
+  /** An exchange ends by itself: there is nothing to ask of it. */
+  readonly goAway = (): void => {}
+
+  readonly cut = (): void => this.break()
+
+  /** The request's content turned out to be no HTTP. */
+  malformed(detail: string): void {
+    if (this.isSettled) this.break()
+    else this.fail(new BadRequest({ detail }))
+  }
+
+  /** The client is gone: the downstream is told at once, and nobody is answered. */
+  abandon(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.content?.fail("the client closed the connection")
+    this.call?.cancel()
+    this.source?.cancel()
+    if (this.liveSession !== undefined) this.context.close(this)
+    this.context.finished?.(this)
+    this.owner.exchangeOver(this)
+  }
+
+  private readonly closed = (): void => {
+    this.abandon()
+  }
+
+  private settled<A, E extends ExchangeError>(exit: Exit.Exit<A, E>, next: (value: A) => void): void {
+    if (this.isSettled || this.isOver) return
+    if (Exit.isSuccess(exit)) return next(exit.value)
+    const failure = Cause.failureOption(exit.cause)
+    if (Option.isSome(failure)) this.fail(failure.value)
+    else this.break()
+  }
+
+  private readonly stageEnded = (exit: Exit.Exit<void, ResponseBroken>): void => {
+    if (Exit.isSuccess(exit)) return
+    const failure = Cause.failureOption(exit.cause)
+    if (Option.isSome(failure)) this.answerBroken(failure.value)
+    else this.break()
+  }
+
+  /** Writes the head, or answers that it cannot be written. */
+  private writeHead(answer: Answer): boolean {
+    try {
+      this.writer.head(answer)
+      return true
+    } catch {
+      this.fail(new DownstreamProtocol({ address: "", problem: "its head holds bytes that cannot be written" }))
+      return false
+    }
+  }
+
+  /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
+  private finishWith(reply: Reply, close: boolean): void {
+    this.isSettled = true
+    this.writer.reply(reply, close || !this.requestIsComplete)
+    this.content?.cancel()
+  }
+
+  private break(): void {
+    this.abandon()
+    this.owner.reset()
+  }
+}

@@ -1,0 +1,129 @@
+import type { IncomingMessage } from "node:http"
+import { RequestBroken } from "../domain/ProxyError.js"
+import type { Deadlines } from "../downstream/Deadlines.js"
+import { emptyBody, type RequestBody } from "../downstream/Downstream.js"
+import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
+import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
+import { trailerFields } from "../wire/HeaderFields.js"
+import type { RequestFraming } from "../wire/RequestFraming.js"
+
+/** The largest content that is held to be sent in one piece with its head, in bytes. */
+const largestHeld = 65_536
+
+const noTrailers: ReadonlyArray<string> = []
+
+/** Who wants the content of a request. */
+export interface ContentListener {
+  /** Content as it goes to the server: whole, where it had arrived by the end of the turn, else in motion. */
+  readonly contentReady: (body: RequestBody) => void
+  /** The client has sent nothing for longer than it may. */
+  readonly contentTimedOut: () => void
+  /** So many more bytes of content have arrived. */
+  readonly contentArrived: (bytes: number) => void
+}
+
+/** What reading content needs from the server around it. */
+export interface ContentContext {
+  readonly endOfTurn: EndOfTurn<TurnListener>
+  /** For the next byte of content while one is waited for. */
+  readonly progress: Deadlines<RequestContent>
+}
+
+/** The content of one request, on its way in from the client. */
+export class RequestContent implements TurnListener, ChunkProducer {
+  private source: ChunkSource<RequestBroken> | undefined
+  private isOver = false
+
+  constructor(
+    private readonly context: ContentContext,
+    private readonly message: IncomingMessage,
+    private readonly framing: RequestFraming,
+    private readonly listener: ContentListener,
+  ) {}
+
+  /** Whether everything that the client had to send has arrived. */
+  get isComplete(): boolean {
+    return this.framing.content === "none" || this.framing.content === 0 || this.message.complete
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const { content, expectsContinue } = this.framing
+    if (content === "none" || content === 0) this.listener.contentReady(emptyBody)
+    else if (expectsContinue || (content !== "chunked" && content > largestHeld)) this.move()
+    else this.context.endOfTurn.add(this)
+  }
+
+  readonly turnEnded = (): void => {
+    if (this.isOver) return
+    if (this.message.complete) this.hand()
+    else this.move()
+  }
+
+  readonly pause = (): void => {
+    this.message.pause()
+    this.context.progress.stop(this)
+  }
+
+  readonly resume = (): void => {
+    this.message.resume()
+    if (!this.isOver) this.context.progress.start(this)
+  }
+
+  /** The server wants no more of it: what still comes is thrown away. */
+  readonly cancel = (): void => {
+    this.close()
+    this.message.resume()
+  }
+
+  /** The client has sent nothing for too long. */
+  expire(): void {
+    this.listener.contentTimedOut()
+    this.fail("the client stopped sending")
+  }
+
+  /** The client is gone, or sent what is not HTTP. */
+  fail(problem: string): void {
+    if (this.isOver) return
+    this.close()
+    this.source?.fail(new RequestBroken({ problem }))
+  }
+
+  private hand(): void {
+    const held: unknown = this.message.read()
+    const bytes = held instanceof Uint8Array ? held : new Uint8Array(0)
+    this.message.resume()
+    this.isOver = true
+    this.listener.contentArrived(bytes.byteLength)
+    const chunked = this.framing.content === "chunked"
+    const trailers = chunked ? trailerFields(this.message.rawTrailers) : noTrailers
+    this.listener.contentReady({ _tag: "Bytes", bytes, chunked, trailers })
+  }
+
+  private move(): void {
+    const source = new ChunkSource<RequestBroken>(this)
+    this.source = source
+    this.message.on("data", this.received)
+    this.message.on("end", this.ended)
+    this.context.progress.start(this)
+    this.listener.contentReady({ _tag: "Moving", source, chunked: this.framing.content === "chunked" })
+  }
+
+  private readonly received = (chunk: Buffer): void => {
+    if (this.isOver) return
+    this.context.progress.start(this)
+    this.listener.contentArrived(chunk.byteLength)
+    this.source?.push(chunk)
+  }
+
+  private readonly ended = (): void => {
+    if (this.isOver) return
+    this.close()
+    this.source?.end(trailerFields(this.message.rawTrailers))
+  }
+
+  private close(): void {
+    this.isOver = true
+    this.context.progress.stop(this)
+  }
+}

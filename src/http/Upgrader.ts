@@ -1,0 +1,126 @@
+import type { Socket } from "node:net"
+import { Context, Effect, Layer } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { BadRequest, LoopDetected } from "../domain/ProxyError.js"
+import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import { Traffic } from "../traffic/Traffic.js"
+import { countOf, firstValue, listMembers, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
+import type { Exchange } from "./Exchange.js"
+import { enterGate, fieldsFor, type SessionRoute } from "./Gate.js"
+
+/** A handshake that both sides have agreed to. */
+export interface SwitchedUpgrade {
+  readonly session: LiveSession
+  readonly requestId: string
+  /** Head of the 101, as text, for the client. */
+  readonly headText: string
+  /** Connection to the session's server, paused. */
+  readonly socket: Socket
+  /** Bytes that came glued to the server's 101. */
+  readonly early: Uint8Array
+  /** Whether an extension was negotiated. */
+  readonly extensions: boolean
+}
+
+/** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
+const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
+
+/** Whether an Upgrade asks for a WebSocket, and not for something else such as h2c. */
+export const asksForWebSocket = (fields: RawFields): boolean => {
+  const upgrade = firstValue(fields, "upgrade")
+  return upgrade !== undefined && listMembers(upgrade).includes("websocket")
+}
+
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
+const handshakeProblem = (exchange: Exchange): string | undefined => {
+  const { content } = exchange.framing
+  const key = firstValue(exchange.fields, "sec-websocket-key")
+  if (exchange.method !== "GET") return "A WebSocket handshake is a GET request."
+  if (exchange.httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
+  if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
+  if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
+  if (countOf(exchange.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
+  if (firstValue(exchange.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
+  return undefined
+}
+
+const headText = (reason: string, fields: RawFields): string => {
+  const kept = responseFields(fields)
+  let lines = ""
+  for (let index = 0; index + 1 < kept.length; index += 2) lines += `${kept[index]}: ${kept[index + 1]}\r\n`
+  return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`
+}
+
+/** A WebSocket handshake's whole way: check it, parse the target, look up, ask the server first, then the client. */
+export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
+  Upgrader,
+  {
+    /** Takes a handshake to its answer; `switched` gets the connection where the server agreed. */
+    readonly upgrade: (exchange: Exchange, switched: (upgrade: SwitchedUpgrade) => void) => void
+  }
+>() {
+  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Traffic> =
+    Layer.effect(
+      Upgrader,
+      Effect.gen(function* () {
+        const { wsPath } = yield* ProxyConfig
+        const directory = yield* SessionDirectory
+        const downstream = yield* Downstream
+        const traffic = yield* Traffic
+
+        const handshakeHead = (
+          exchange: Exchange,
+          session: LiveSession,
+          route: SessionRoute,
+        ): RequestHead | undefined => {
+          const { segment, rest, webSocketOnly } = route
+          const fields = fieldsFor(exchange, session, route, webSocketOnly ? webSocketPrefix(segment, wsPath) : segment)
+          if (fields === undefined) return undefined
+          fields.push("Connection", "Upgrade", "Upgrade", "websocket")
+          const target = webSocketOnly
+            ? webSocketTarget(session.target, segment, rest, wsPath)
+            : downstreamTarget(session.target, rest)
+          return { method: "GET", target, fields }
+        }
+
+        const answer = (
+          exchange: Exchange,
+          session: LiveSession,
+          result: UpgradeAnswer,
+          switched: (upgrade: SwitchedUpgrade) => void,
+        ): void => {
+          if (result._tag === "Refused") return exchange.answer(result.answer)
+          const { head, socket, early } = result
+          const extensions = firstValue(head.fields, "sec-websocket-extensions") !== undefined
+          const { requestId } = exchange
+          switched({ session, requestId, headText: headText(head.reason, head.fields), socket, early, extensions })
+        }
+
+        const dispatch = (
+          exchange: Exchange,
+          session: LiveSession,
+          route: SessionRoute,
+          switched: (upgrade: SwitchedUpgrade) => void,
+        ): void => {
+          const head = handshakeHead(exchange, session, route)
+          if (head === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
+          exchange.enter(session)
+          exchange.dispatchUpgrade(downstream.upgrade(session, head), (result) =>
+            answer(exchange, session, result, switched),
+          )
+        }
+
+        return {
+          upgrade: (exchange, switched) =>
+            enterGate(traffic, exchange, (route) => {
+              const problem = handshakeProblem(exchange)
+              if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
+              exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route, switched))
+            }),
+        }
+      }),
+    )
+}

@@ -1,0 +1,192 @@
+import { type IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import { Effect, Exit, FiberSet } from "effect"
+import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
+import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import type { Forwarder } from "../http/Forwarder.js"
+import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
+import { requestIdOf } from "../wire/HeaderFields.js"
+import { errorReply } from "../wire/Reply.js"
+import type { WsBridge } from "../websocket/WsBridge.js"
+import { EarlyBytes } from "./EarlyBytes.js"
+
+/** What every connection of a server needs. */
+export interface ConnectionContext {
+  readonly exchanges: ExchangeContext
+  readonly forwarder: typeof Forwarder.Service
+  readonly upgrader: typeof Upgrader.Service
+  readonly bridge: typeof WsBridge.Service
+  readonly isTrusted: (address: string) => boolean
+  readonly maxHeaderBytes: number
+  /** A defect: something of ours threw. It ends this connection and no other. */
+  readonly defect: (cause: unknown) => void
+}
+
+/** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
+const lingerTime = 2_000
+
+type Run = <A, E>(effect: Effect.Effect<A, E>) => import("effect/Fiber").RuntimeFiber<A, E>
+
+const clientAddress = (socket: Socket): string => {
+  const address = socket.remoteAddress ?? ""
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
+}
+
+/** What a fault that node's parser found in a request is called. */
+const parserError = (error: Error, maxHeaderBytes: number): ProxyError | undefined => {
+  const code = "code" in error ? error.code : undefined
+  switch (code) {
+    case "ECONNRESET":
+    case "EPIPE":
+    case "HPE_INVALID_EOF_STATE":
+      return undefined
+    case "HPE_HEADER_OVERFLOW":
+      return new HeadersTooLarge({ limit: maxHeaderBytes })
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new RequestTimeout({ detail: "The head of the request did not arrive in time." })
+    default:
+      return new BadRequest({ detail: "The request is not valid HTTP/1.1." })
+  }
+}
+
+/**
+ * One connection of a client: a fiber that sleeps until the socket closes, and whose scope owns everything on it. Client
+ * gone, drain, kill and shutdown are all the closing of that scope.
+ */
+export class ClientConnection implements ExchangeOwner {
+  readonly client: Client
+  private readonly live = new Set<Exchange>()
+  private newest: Exchange | undefined
+  private pending: ProxyError | undefined
+
+  private constructor(
+    private readonly context: ConnectionContext,
+    private readonly socket: Socket,
+    private readonly fork: Run,
+  ) {
+    const address = clientAddress(socket)
+    this.client = { address, trusted: context.isTrusted(address), proto: "http" }
+  }
+
+  /** Serves a socket until it closes. `opened` gets the connection before a byte of it is read. */
+  static serve(
+    context: ConnectionContext,
+    socket: Socket,
+    opened: (connection: ClientConnection) => void,
+  ): Effect.Effect<void> {
+    socket.on("error", () => {})
+    return Effect.gen(function* () {
+      const fork = yield* FiberSet.makeRuntime<never>()
+      const connection = new ClientConnection(context, socket, fork)
+      opened(connection)
+      yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
+      yield* Effect.async<void>((resume) => {
+        if (socket.destroyed) resume(Effect.void)
+        else socket.once("close", () => resume(Effect.void))
+      })
+    }).pipe(Effect.scoped)
+  }
+
+  /** A request whose head is complete. */
+  request(message: IncomingMessage, response: ServerResponse): void {
+    this.guard(() => this.context.forwarder.forward(this.open(message, response)))
+  }
+
+  /** A request to switch to WebSocket: node has let go of the socket, so it is answered by a response of our own. */
+  upgrade(message: IncomingMessage, head: Buffer): void {
+    const response = new ServerResponse(message)
+    response.shouldKeepAlive = false
+    response.assignSocket(this.socket)
+    response.on("finish", () => this.socket.end(() => this.socket.destroy()))
+    const early = new EarlyBytes(this.socket, head)
+    this.guard(() => {
+      const exchange = this.open(message, response)
+      this.context.upgrader.upgrade(exchange, (upgrade) => {
+        response.detachSocket(this.socket)
+        exchange.leave()
+        this.bridge(upgrade, early)
+      })
+    })
+  }
+
+  /** What node's parser could not read. */
+  malformed(error: Error): void {
+    const fault = parserError(error, this.context.maxHeaderBytes)
+    if (fault === undefined) return void this.socket.destroy()
+    const newest = this.newest
+    if (newest !== undefined && this.live.has(newest) && !newest.requestIsComplete) {
+      newest.malformed("The content of the request is not framed as HTTP asks.")
+    } else if (this.live.size > 0) {
+      this.pending = fault
+    } else {
+      this.refuse(fault)
+    }
+  }
+
+  /** Answers a request that never became an exchange, and closes the connection. */
+  refuse(error: ProxyError): void {
+    if (!this.socket.writable) return void this.socket.destroy()
+    const { status, reason, fields, body } = errorReply(error, requestIdOf([]))
+    let lines = ""
+    for (let index = 0; index + 1 < fields.length; index += 2) lines += `${fields[index]}: ${fields[index + 1]}\r\n`
+    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}Connection: close\r\n\r\n${body}`, "latin1")
+    this.linger()
+  }
+
+  readonly run = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void => {
+    this.fork(effect).addObserver((exit) => {
+      if (!Exit.isInterrupted(exit)) this.guard(() => done(exit))
+    })
+  }
+
+  exchangeOver(exchange: Exchange): void {
+    this.live.delete(exchange)
+    if (this.pending !== undefined && this.live.size === 0) this.refuse(this.pending)
+  }
+
+  reset(): void {
+    this.socket.resetAndDestroy()
+  }
+
+  /** Closes the connection once nobody is answered on it: the rest of a request may still be on its way. */
+  linger(): void {
+    const { socket } = this
+    socket.end()
+    socket.resume()
+    const timer = setTimeout(() => socket.destroy(), lingerTime)
+    socket.once("close", () => clearTimeout(timer))
+    socket.once("end", () => socket.destroy())
+  }
+
+  private open(message: IncomingMessage, response: ServerResponse): Exchange {
+    const exchange = new Exchange(this.context.exchanges, this, message, response)
+    this.live.add(exchange)
+    this.newest = exchange
+    return exchange
+  }
+
+  private bridge(upgrade: SwitchedUpgrade, early: EarlyBytes): void {
+    this.socket.write(upgrade.headText, "latin1")
+    const { session, requestId, socket: server, early: serverEarly, extensions } = upgrade
+    const clientEarly = early.take()
+    const ends = { session, requestId, client: this.socket, clientEarly, server, serverEarly, extensions }
+    this.run(this.context.bridge.bridge(ends), (exit) => {
+      if (Exit.isFailure(exit)) this.context.defect(exit.cause)
+    })
+  }
+
+  private close(): void {
+    for (const exchange of this.live) exchange.abandon()
+    this.socket.destroy()
+  }
+
+  /** Something of ours that throws must not take another connection with it. */
+  private guard(step: () => void): void {
+    try {
+      step()
+    } catch (cause) {
+      this.context.defect(cause)
+      this.reset()
+    }
+  }
+}

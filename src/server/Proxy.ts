@@ -1,0 +1,25 @@
+import { Layer } from "effect"
+import type { ProxyConfig } from "../domain/ProxyConfig.js"
+import { layerConnections } from "../downstream/ConnectionDownstream.js"
+import type { Downstream } from "../downstream/Downstream.js"
+import { Forwarder } from "../http/Forwarder.js"
+import { Upgrader } from "../http/Upgrader.js"
+import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { Traffic } from "../traffic/Traffic.js"
+import { WsBridge } from "../websocket/WsBridge.js"
+import { type ListenError, ProxyServer } from "./ProxyServer.js"
+
+/** The proxy on a `Downstream` of the caller's choice. `Traffic` is there for whoever wants to look. */
+export const layerProxyWith = <E>(
+  downstream: Layer.Layer<Downstream, E, ProxyConfig>,
+): Layer.Layer<ProxyServer | Traffic, ListenError | E, ProxyConfig | SessionRepo> =>
+  ProxyServer.layer.pipe(
+    Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
+    Layer.provide([SessionDirectory.layer, downstream]),
+    Layer.provideMerge(Traffic.layer),
+  )
+
+/** The whole proxy: it needs settings and a session store, nothing else. */
+export const layerProxy: Layer.Layer<ProxyServer | Traffic, ListenError, ProxyConfig | SessionRepo> =
+  layerProxyWith(layerConnections)

@@ -1,0 +1,65 @@
+import type { RawFields } from "./HeaderFields.js"
+
+/** What the head of a request says about its host and its body (RFC 9112 sections 3.2 and 6). */
+export interface RequestFraming {
+  /** Which rule the head breaks, as a sentence for the client; `undefined` for none. */
+  readonly problem: string | undefined
+  readonly host: string | undefined
+  /** Bytes of content: a number, `"chunked"`, or `"none"` where the head announces no content at all. */
+  readonly content: number | "chunked" | "none"
+  /** The client waits for `100 Continue` before it sends the content (RFC 9110 section 10.1.1). */
+  readonly expectsContinue: boolean
+}
+
+const validHost = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
+const digits = /^\d+$/
+
+const refused = (problem: string): RequestFraming => ({
+  problem,
+  host: undefined,
+  content: "none",
+  expectsContinue: false,
+})
+
+/**
+ * Reads the fields that frame a request, and refuses whatever two recipients could read in two ways. The parser before
+ * this is strict, but lets some of it through.
+ */
+export const requestFraming = (fields: RawFields, httpVersion: string): RequestFraming => {
+  let host: string | undefined
+  let length: number | undefined
+  let chunked = false
+  let expectsContinue = false
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ""
+    const value = fields[index + 1] ?? ""
+    switch (name.length) {
+      case 4:
+        if (name.toLowerCase() !== "host") break
+        if (host !== undefined) return refused("The request has more than one Host field.")
+        if (!validHost.test(value)) return refused("The Host field is not a host.")
+        host = value
+        break
+      case 6:
+        if (name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue") expectsContinue = true
+        break
+      case 14:
+        if (name.toLowerCase() !== "content-length") break
+        if (length !== undefined) return refused("The request has more than one Content-Length field.")
+        if (!digits.test(value)) return refused("The Content-Length field is not a number.")
+        length = Number(value)
+        if (!Number.isSafeInteger(length)) return refused("The Content-Length field is too large a number.")
+        break
+      case 17:
+        if (name.toLowerCase() !== "transfer-encoding") break
+        if (chunked || value.toLowerCase() !== "chunked")
+          return refused('The only transfer coding that is understood is a single "chunked".')
+        chunked = true
+        break
+    }
+  }
+  if (chunked && length !== undefined) return refused("The request has both Content-Length and Transfer-Encoding.")
+  if (chunked && httpVersion === "1.0") return refused("HTTP/1.0 knows no Transfer-Encoding.")
+  if (host === undefined && httpVersion !== "1.0") return refused("The request has no Host field.")
+  return { problem: undefined, host, content: chunked ? "chunked" : (length ?? "none"), expectsContinue }
+}
