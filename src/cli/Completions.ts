@@ -1,0 +1,101 @@
+import type { CommandDoc } from "./CommandDoc.js"
+import { flagsOf } from "./CommandDoc.js"
+import { builtInFlags, type Shell } from "./CommandLine.js"
+import { type Flag, isSwitch } from "./Flag.js"
+
+/** The commands that may follow this one. */
+const under = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): ReadonlyArray<CommandDoc> =>
+  docs.filter(
+    ({ path }) => path.length === doc.path.length + 1 && doc.path.every((word, index) => path[index] === word),
+  )
+
+const lastWord = (doc: CommandDoc): string => doc.path.at(-1) ?? ""
+
+const spellings = (flag: Flag): ReadonlyArray<string> =>
+  flag.alias === undefined ? [`--${flag.name}`] : [`--${flag.name}`, `-${flag.alias}`]
+
+const isFile = (flag: Flag): boolean => flag.value === "PATH"
+
+const wordsAfter = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string =>
+  [...under(doc, docs).map(lastWord), ...[...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)].join(" ")
+
+/** The flags of all commands, each name once. */
+const everyFlag = (docs: ReadonlyArray<CommandDoc>): ReadonlyArray<Flag> => [
+  ...new Map([...docs.flatMap(flagsOf), ...builtInFlags].map((flag) => [flag.name, flag])).values(),
+]
+
+const bashValues = (flag: Flag): string => {
+  const compgen = isFile(flag) ? "-f" : `-W "${(flag.choices ?? []).join(" ")}"`
+  return `    ${spellings(flag).join("|")}) COMPREPLY=( $(compgen ${compgen} -- "$cur") ); return ;;`
+}
+
+const bash = (docs: ReadonlyArray<CommandDoc>): string =>
+  [
+    "_ss_proxy() {",
+    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" words="" index',
+    "  for (( index = 1; index < COMP_CWORD; index++ )); do",
+    '    case "$command ${COMP_WORDS[index]}" in',
+    ...docs
+      .filter((doc) => doc.path.length > 0)
+      .map((doc) => `    "${doc.path.slice(0, -1).join(" ")} ${lastWord(doc)}") command="${doc.path.join(" ")}" ;;`),
+    "    esac",
+    "  done",
+    '  case "$prev" in',
+    ...everyFlag(docs)
+      .filter((flag) => !isSwitch(flag))
+      .map(bashValues),
+    "  esac",
+    '  case "$command" in',
+    ...docs.map((doc) => `    "${doc.path.join(" ")}") words="${wordsAfter(doc, docs)}" ;;`),
+    "  esac",
+    '  COMPREPLY=( $(compgen -W "$words" -- "$cur") )',
+    "}",
+    "complete -o default -F _ss_proxy ss-proxy",
+  ].join("\n")
+
+/** zsh runs the completions of bash. */
+const zsh = (docs: ReadonlyArray<CommandDoc>): string =>
+  ["#compdef ss-proxy", "autoload -U +X bashcompinit && bashcompinit", bash(docs)].join("\n")
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`
+
+/** When fish is to offer what belongs to a command: its words have been typed, and none that go on from there. */
+const fishCondition = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string => {
+  const next = under(doc, docs).map(lastWord)
+  const seen = doc.path.map((word) => `__fish_seen_subcommand_from ${word}`)
+  const unseen = next.length === 0 ? [] : [`not __fish_seen_subcommand_from ${next.join(" ")}`]
+  return quoted([...seen, ...unseen].join("; and "))
+}
+
+const fishFlag = (flag: Flag): string => {
+  const alias = flag.alias === undefined ? "" : ` -s ${flag.alias}`
+  const values = isSwitch(flag) ? "" : isFile(flag) ? " -r -F" : ` -x -a ${quoted((flag.choices ?? []).join(" "))}`
+  return `-l ${flag.name}${alias}${values} -d ${quoted(flag.about)}`
+}
+
+const fish = (docs: ReadonlyArray<CommandDoc>): string =>
+  docs
+    .flatMap((doc) => {
+      const start = `complete -c ss-proxy -n ${fishCondition(doc, docs)}`
+      return [
+        ...under(doc, docs).map((next) => `${start} -f -a ${lastWord(next)} -d ${quoted(next.summary)}`),
+        ...[...flagsOf(doc), ...builtInFlags].map((flag) => `${start} ${fishFlag(flag)}`),
+      ]
+    })
+    .join("\n")
+
+/**
+ * A script that completes commands and flags in a shell. @effect/cli has one too, but it loses its way in commands of
+ * commands, and offers flags that this program does not have.
+ */
+export const renderCompletions = (shell: Shell, docs: ReadonlyArray<CommandDoc>): string => {
+  switch (shell) {
+    case "bash":
+    case "sh":
+      return bash(docs)
+    case "zsh":
+      return zsh(docs)
+    case "fish":
+      return fish(docs)
+  }
+}

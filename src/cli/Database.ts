@@ -1,0 +1,92 @@
+import { Effect, Layer, Option } from "effect"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { redactUrl } from "../wire/DownstreamUrl.js"
+import { UsageError } from "./Failure.js"
+import * as Flag from "./Flag.js"
+import { variable } from "./Setting.js"
+
+/** Which store holds the sessions. */
+export interface Database {
+  readonly filename: string
+}
+
+/** The flags that choose it, for every command. */
+export const databaseFlags = { dbPath: Flag.option(Flag.dbPath), db: Flag.option(Flag.db) }
+
+/** What was given for `databaseFlags`. */
+export interface DatabaseChoice {
+  readonly dbPath: Option.Option<string>
+  readonly db: Option.Option<string>
+}
+
+const parseDatabaseUrl = (source: string, url: string): Effect.Effect<Database, UsageError> => {
+  const filename = /^sqlite:(?:\/\/)?(.+)$/.exec(url)?.[1]
+  if (filename !== undefined) return Effect.succeed({ filename })
+  const problem = /^postgres(ql)?:/.test(url) ? "PostgreSQL is not supported by this version" : "it is no database URL"
+  return new UsageError({ message: `${source} is ${JSON.stringify(redactUrl(url))}; ${problem}, use sqlite:PATH` })
+}
+
+/** Path and URL from one source: the flags, or the variables. Both may be given if they say the same. */
+const fromOneSource = (
+  names: { readonly dbPath: string; readonly db: string },
+  choice: DatabaseChoice,
+): Effect.Effect<Option.Option<Database>, UsageError> =>
+  Effect.gen(function* () {
+    const byUrl = yield* Effect.transposeMapOption(choice.db, (url) => parseDatabaseUrl(names.db, url))
+    if (Option.isNone(choice.dbPath)) return byUrl
+    const filename = choice.dbPath.value
+    if (filename === "") return yield* new UsageError({ message: `${names.dbPath} is empty; it must be a path` })
+    if (Option.isSome(byUrl) && byUrl.value.filename !== filename)
+      return yield* new UsageError({
+        message: `${names.db} says ${byUrl.value.filename} and ${names.dbPath} says ${filename}; give one of them`,
+      })
+    return Option.some({ filename })
+  })
+
+/** The database to use: flags win over variables, variables over `./sessions.db`. */
+export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database, UsageError> =>
+  Effect.gen(function* () {
+    const byFlag = yield* fromOneSource({ dbPath: "--db-path", db: "--db" }, choice)
+    if (Option.isSome(byFlag)) return byFlag.value
+    const names = { dbPath: "SS_PROXY_DB_PATH", db: "SS_PROXY_DB" }
+    const variables = { dbPath: yield* variable(names.dbPath), db: yield* variable(names.db) }
+    return Option.getOrElse(yield* fromOneSource(names, variables), () => ({ filename: "./sessions.db" }))
+  })
+
+/** What a command does to the store: one that only reads can do so in a file that it may not write. */
+type Access = "read" | "write"
+
+/** The store itself. It is loaded here and not before: a command that needs no store starts faster. */
+export const openDatabase = (
+  { filename }: Database,
+  access: Access,
+): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> =>
+  Effect.map(
+    Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+    ({ layerSqlite }) => {
+      const store = layerSqlite({ filename })
+      if (access === "write") return store
+      return Layer.catchAll(store, (error) =>
+        Layer.orElse(layerSqlite({ filename, readonly: true }), () => Layer.fail(error)),
+      )
+    },
+  )
+
+const withDatabase =
+  (access: Access) =>
+  <A, E, R>(
+    choice: DatabaseChoice,
+    use: (database: Database) => Effect.Effect<A, E, R>,
+  ): Effect.Effect<A, E | UsageError | StoreUnavailable, Exclude<R, SessionRepo>> =>
+    Effect.gen(function* () {
+      const database = yield* resolveDatabase(choice)
+      const store = yield* openDatabase(database, access)
+      return yield* Effect.provide(use(database), store)
+    })
+
+/** Runs what reads sessions, with the store that the flags and variables choose. */
+export const readingDatabase = withDatabase("read")
+
+/** Runs what changes sessions, with the store that the flags and variables choose. */
+export const changingDatabase = withDatabase("write")

@@ -1,0 +1,77 @@
+import { Effect, Layer, Option } from "effect"
+import type { Scope } from "effect"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { DemoDownstream } from "../demo/DemoDownstream.js"
+import { SessionRepo } from "../sessions/SessionRepo.js"
+import { redactUrl } from "../wire/DownstreamUrl.js"
+import { CommandFailed } from "./Failure.js"
+import { databaseFlag, programName } from "./ProgramName.js"
+
+const demoId = "demo"
+
+/** Whether a URL is that of a demo server, this one or one of an earlier run. */
+const isDemoUrl = (url: string): boolean => url.endsWith("/built-in-demo")
+
+const foreignDemo = (url: string): CommandFailed =>
+  new CommandFailed({
+    problem: `there is a session "${demoId}" of your own in the database, for ${redactUrl(url)}`,
+    hint: `start without --demo, with another --db-path, or remove it: ss-proxy sessions remove ${demoId}`,
+  })
+
+const putDemo = (url: string): Effect.Effect<void, CommandFailed | StoreUnavailable, SessionRepo> =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const found = yield* repo.find(demoId)
+    if (Option.isSome(found) && !isDemoUrl(found.value.session.url)) return yield* foreignDemo(found.value.session.url)
+    yield* repo.put({ id: demoId, url, status: "active" })
+  })
+
+/** Takes the session away again, unless somebody has given it another server meanwhile. */
+const removeDemo = (url: string): Effect.Effect<void, never, SessionRepo> =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const found = yield* repo.find(demoId)
+    if (Option.isSome(found) && found.value.session.url === url) yield* repo.remove(demoId)
+  }).pipe(Effect.catchAll((error) => Effect.logWarning("the session demo could not be removed", error)))
+
+/** A demo server and a session for it, as long as the scope lasts. */
+export const demoSession: Effect.Effect<void, CommandFailed | StoreUnavailable, SessionRepo | Scope.Scope> = Effect.gen(
+  function* () {
+    const context = yield* Effect.catchTag(
+      Layer.build(DemoDownstream.layer),
+      "DemoListenError",
+      () =>
+        new CommandFailed({
+          problem: "the demo server cannot listen on 127.0.0.1",
+          hint: "start without --demo, or allow it to listen there",
+        }),
+    )
+    const { url } = yield* Effect.provide(DemoDownstream, context)
+    yield* Effect.acquireRelease(putDemo(url), () => removeDemo(url))
+  },
+)
+
+/** Node has a WebSocket of its own since version 22; version 20 has it behind a flag. */
+const nodeWithWebSocket = Number.parseInt(process.versions.node, 10) < 22 ? "node --experimental-websocket" : "node"
+
+/** Command lines to copy, for a proxy that is reached at `url`. */
+export const whatToTry = (url: string, database: string): string =>
+  [
+    "Try it, from another terminal:",
+    "",
+    "  # a request, and what the server behind the proxy saw of it",
+    `  curl ${url}/${demoId}/get`,
+    "",
+    "  # a chat completion, streamed word by word",
+    `  curl -N ${url}/${demoId}/v1/chat/completions -H 'Content-Type: application/json' \\`,
+    `    -d '{"stream":true,"messages":[{"role":"user","content":"Hello through the proxy"}]}'`,
+    "",
+    "  # a WebSocket that echoes",
+    `  ${nodeWithWebSocket} -e 'const s = new WebSocket("${url.replace(/^http/, "ws")}/ws/${demoId}");`,
+    `    s.onopen = () => s.send("hello"); s.onmessage = (m) => { console.log(m.data); s.close() }'`,
+    "",
+    "  # a server of your own",
+    `  ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database)}`,
+    `  curl ${url}/my-session/`,
+    "",
+  ].join("\n")

@@ -1,0 +1,157 @@
+import * as Options from "@effect/cli/Options"
+import type { Option } from "effect"
+
+/** A flag of the command line, once: what parses it, and what the help says of it. */
+export interface Flag {
+  /** Long name, without the dashes. */
+  readonly name: string
+  /** Short name: one letter. */
+  readonly alias?: string
+  /** What stands for the value in the help. A flag without one is a switch: `--name` means `--name=true`. */
+  readonly value?: string
+  /** Every value it can have, where they are few. */
+  readonly choices?: ReadonlyArray<string>
+  /** The variable that is read when the flag is not given. */
+  readonly env?: string
+  readonly about: string
+  /** The default, as the help shows it. */
+  readonly fallback?: string
+}
+
+/** Whether the flag stands alone and takes no word after it. */
+export const isSwitch = (flag: Flag): boolean => flag.value === undefined
+
+/**
+ * The flag for @effect/cli: its raw text, if given. What the text means is decided in `Setting.ts`, which also knows of
+ * variables and defaults, and can name both in what it says about a bad value.
+ */
+export const option = (flag: Flag): Options.Options<Option.Option<string>> => {
+  const text = Options.text(flag.name).pipe(Options.withDescription(flag.about))
+  return Options.optional(flag.alias === undefined ? text : Options.withAlias(text, flag.alias))
+}
+
+export const host: Flag = {
+  name: "host",
+  alias: "H",
+  value: "ADDRESS",
+  env: "SS_PROXY_HOST",
+  about: "Address to listen on.",
+  fallback: "0.0.0.0",
+}
+
+export const port: Flag = {
+  name: "port",
+  alias: "p",
+  value: "PORT",
+  env: "SS_PROXY_PORT",
+  about: "Port to listen on; 0 takes a free one.",
+  fallback: "8080",
+}
+
+export const dbPath: Flag = {
+  name: "db-path",
+  alias: "d",
+  value: "PATH",
+  env: "SS_PROXY_DB_PATH",
+  about: "SQLite database of sessions; made on first use.",
+  fallback: "./sessions.db",
+}
+
+export const db: Flag = {
+  name: "db",
+  value: "URL",
+  env: "SS_PROXY_DB",
+  about: "The same as a URL: sqlite:PATH.",
+}
+
+export const timeout: Flag = {
+  name: "timeout",
+  alias: "t",
+  value: "SECONDS",
+  env: "SS_PROXY_TIMEOUT",
+  about: "Longest wait for the head of a response, counted from the end of the request. Never cuts a stream.",
+  fallback: "30",
+}
+
+export const connectTimeout: Flag = {
+  name: "connect-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_CONNECT_TIMEOUT",
+  about: "Longest wait for a connection to a session's server.",
+  fallback: "10",
+}
+
+export const idleTimeout: Flag = {
+  name: "idle-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_IDLE_TIMEOUT",
+  about: "Cuts a response that sends nothing for this long; 0 never does.",
+  fallback: "0",
+}
+
+export const grace: Flag = {
+  name: "grace",
+  value: "SECONDS",
+  env: "SS_PROXY_GRACE",
+  about: "On SIGTERM or SIGINT, how long what is in flight may take to finish.",
+  fallback: "30",
+}
+
+export const wsPath: Flag = {
+  name: "ws-path",
+  value: "RULE",
+  choices: ["append", "full", "strip"],
+  env: "SS_PROXY_WS_PATH",
+  about: "What /ws/ID/REST becomes at the session's server: append /ID/REST, full /ws/ID/REST, strip /REST.",
+  fallback: "append",
+}
+
+export const trustedProxies: Flag = {
+  name: "trusted-proxies",
+  value: "CIDR,…",
+  env: "SS_PROXY_TRUSTED_PROXIES",
+  about: "Addresses of proxies in front of this one, whose X-Forwarded-* fields are kept.",
+}
+
+export const logLevel: Flag = {
+  name: "log-level",
+  alias: "l",
+  value: "LEVEL",
+  choices: ["trace", "debug", "info", "warn", "error", "off"],
+  env: "SS_PROXY_LOG_LEVEL",
+  about: "What is logged to standard error: trace, debug, info, warn, error or off.",
+  fallback: "info",
+}
+
+export const accessLog: Flag = {
+  name: "access-log",
+  env: "SS_PROXY_ACCESS_LOG",
+  about: "Logs a line for every request.",
+}
+
+export const demo: Flag = {
+  name: "demo",
+  about: 'Brings a small server along, as the session "demo", to try the proxy with.',
+}
+
+export const status: Flag = {
+  name: "status",
+  value: "STATUS",
+  about: "Any text; active, online and ready forward, any other answers 503.",
+}
+
+export const url: Flag = {
+  name: "url",
+  value: "URL",
+  about: "Where the session's requests go.",
+}
+
+export const replace: Flag = {
+  name: "replace",
+  about: "Replaces a session that exists already.",
+}
+
+export const json: Flag = {
+  name: "json",
+  about: "Prints one JSON value on standard output, and nothing else.",
+}

@@ -1,0 +1,57 @@
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import type { ValidationError } from "@effect/cli/ValidationError"
+import { Cause, Either } from "effect"
+import { stripVTControlCharacters } from "node:util"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import type { CommandFailed, UsageError } from "./Failure.js"
+import { printable, type Style } from "./Style.js"
+
+/** Every way in which a command can fail. */
+export type Failure = UsageError | CommandFailed | StoreUnavailable | ValidationError
+
+/** What is told of a failure, and the exit code that goes with it. */
+export interface Report {
+  readonly text: string
+  readonly exitCode: 1 | 2
+}
+
+/** "Make the folder." as the second half of a sentence: "make the folder". */
+const asClause = (sentence: string): string => {
+  const bare = sentence.trim().replace(/\.$/, "")
+  return /^[A-Z][a-z]/.test(bare) ? bare.charAt(0).toLowerCase() + bare.slice(1) : bare
+}
+
+const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
+
+const reportFailure = (failure: Failure, style: Style): Report => {
+  switch (failure._tag) {
+    case "UsageError":
+      return { text: oneLine(style, failure.message), exitCode: 2 }
+    case "CommandFailed":
+    case "StoreUnavailable":
+      return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+    default: {
+      const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
+        .trim()
+        .replaceAll(/\s*\n\s*/g, " ")
+      return { text: oneLine(style, `${message}; see ss-proxy --help`), exitCode: 2 }
+    }
+  }
+}
+
+const defectHint = "this is a bug, please report it with what --log-level debug shows"
+
+/** What nobody foresaw: one line, and `detailed` the whole cause under it. */
+export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report => {
+  const defect = Cause.squash(cause)
+  const message = defect instanceof Error ? defect.message : String(defect)
+  const line = oneLine(style, `internal error: ${message}; ${defectHint}`)
+  return { text: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line, exitCode: 1 }
+}
+
+/** What a command's failure is told as. `detailed`: with the causes of defects. */
+export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
+  Either.match(Cause.failureOrCause(cause), {
+    onLeft: (failure) => reportFailure(failure, style),
+    onRight: (defect) => reportDefect(defect, style, detailed),
+  })

@@ -1,0 +1,92 @@
+import * as Command from "@effect/cli/Command"
+import { Effect, type Option } from "effect"
+import { defaultSettings, type ProxySettings } from "../domain/ProxyConfig.js"
+import type { CommandDoc, FlagGroup } from "./CommandDoc.js"
+import { databaseFlags, resolveDatabase } from "./Database.js"
+import type { UsageError } from "./Failure.js"
+import * as Flag from "./Flag.js"
+import { layerLog } from "./Log.js"
+import * as Setting from "./Setting.js"
+
+/** Every flag of `run`; the program without a command takes them too. */
+export const runFlags = {
+  host: Flag.option(Flag.host),
+  port: Flag.option(Flag.port),
+  timeout: Flag.option(Flag.timeout),
+  connectTimeout: Flag.option(Flag.connectTimeout),
+  idleTimeout: Flag.option(Flag.idleTimeout),
+  grace: Flag.option(Flag.grace),
+  wsPath: Flag.option(Flag.wsPath),
+  trustedProxies: Flag.option(Flag.trustedProxies),
+  accessLog: Flag.option(Flag.accessLog),
+  logLevel: Flag.option(Flag.logLevel),
+  demo: Flag.option(Flag.demo),
+  database: databaseFlags,
+}
+
+/** What was given for `runFlags`. */
+export type RunChoice = Readonly<Record<Exclude<keyof typeof runFlags, "database">, Option.Option<string>>> & {
+  readonly database: Parameters<typeof resolveDatabase>[0]
+}
+
+export const runGroups: ReadonlyArray<FlagGroup> = [
+  { title: "Listening", flags: [Flag.host, Flag.port, Flag.trustedProxies] },
+  { title: "Sessions", flags: [Flag.dbPath, Flag.db, Flag.demo] },
+  { title: "Forwarding", flags: [Flag.timeout, Flag.connectTimeout, Flag.idleTimeout, Flag.wsPath] },
+  { title: "Running", flags: [Flag.logLevel, Flag.accessLog, Flag.grace] },
+]
+
+export const runDoc: CommandDoc = {
+  path: ["run"],
+  summary: "Run the proxy. This is also what ss-proxy does without a command.",
+  about:
+    "Runs the proxy until SIGTERM or SIGINT. Then /health answers 503, requests in flight may finish within the grace " +
+    "period, and WebSockets are told to go; a second signal cuts at once. A flag wins over its variable.",
+  args: [],
+  groups: runGroups,
+  examples: [
+    ["ss-proxy run --demo", "brings a server along to try the proxy with, and says how"],
+    ["ss-proxy run --port 9000 --db-path /var/lib/ss-proxy/sessions.db", "another port, another database"],
+    ["SS_PROXY_LOG_LEVEL=debug ss-proxy run --timeout 120", "settings by variable and by flag"],
+  ],
+}
+
+/** The settings that the flags, the variables and the defaults come to. */
+export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError> =>
+  Effect.map(
+    Effect.all({
+      host: Setting.setting(Flag.host, given.host, Setting.hostName, defaultSettings.host),
+      port: Setting.setting(Flag.port, given.port, Setting.portNumber, defaultSettings.port),
+      timeout: Setting.setting(Flag.timeout, given.timeout, Setting.positiveSeconds, defaultSettings.timeout),
+      connectTimeout: Setting.setting(
+        Flag.connectTimeout,
+        given.connectTimeout,
+        Setting.positiveSeconds,
+        defaultSettings.connectTimeout,
+      ),
+      idleTimeout: Setting.setting(Flag.idleTimeout, given.idleTimeout, Setting.seconds, defaultSettings.idleTimeout),
+      grace: Setting.setting(Flag.grace, given.grace, Setting.seconds, defaultSettings.grace),
+      wsPath: Setting.setting(Flag.wsPath, given.wsPath, Setting.wsPathRule, defaultSettings.wsPath),
+      trustedProxies: Setting.setting(
+        Flag.trustedProxies,
+        given.trustedProxies,
+        Setting.addressBlocks,
+        defaultSettings.trustedProxies,
+      ),
+      accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
+    }),
+    (settings) => ({ ...defaultSettings, ...settings }),
+  )
+
+/** Runs the proxy as the flags say. The server is loaded here and not before. */
+export const runProxy = (given: RunChoice) =>
+  Effect.gen(function* () {
+    const settings = yield* resolveSettings(given)
+    const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
+    const demo = yield* Setting.setting(Flag.demo, given.demo, Setting.onOrOff, false)
+    const database = yield* resolveDatabase(given.database)
+    const { serve } = yield* Effect.promise(() => import("./Serve.js"))
+    yield* serve({ settings, database, demo }).pipe(Effect.provide(layerLog(threshold)))
+  })
+
+export const run = Command.make("run", runFlags, runProxy).pipe(Command.withDescription(runDoc.summary))

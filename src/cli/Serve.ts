@@ -1,0 +1,96 @@
+import { Effect, Exit, Layer, Queue } from "effect"
+import type { Scope } from "effect"
+import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { layerProxy } from "../server/Proxy.js"
+import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
+import { SessionRepo } from "../sessions/SessionRepo.js"
+import { type Database, openDatabase } from "./Database.js"
+import { demoSession, whatToTry } from "./Demo.js"
+import { CommandFailed } from "./Failure.js"
+import { printResult } from "./Output.js"
+import { databaseFlag, programName } from "./ProgramName.js"
+import { stopSignals } from "./StopSignal.js"
+
+export interface ServeOptions {
+  readonly settings: ProxySettings
+  readonly database: Database
+  /** Brings the demo server along, as the session `demo`. */
+  readonly demo: boolean
+}
+
+const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
+  new CommandFailed({ problem: `cannot listen on ${host}:${port}: ${reason}`, hint })
+
+/** Where somebody on this machine reaches the proxy. */
+const localUrl = (address: { readonly host: string; readonly port: number }): string => {
+  const isEverywhere = address.host === "0.0.0.0" || address.host === "::"
+  const host = isEverywhere ? "localhost" : address.host
+  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
+}
+
+const announce = (database: Database): Effect.Effect<void, StoreUnavailable, ProxyServer | SessionRepo> =>
+  Effect.gen(function* () {
+    const { address } = yield* ProxyServer
+    const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
+    yield* Effect.logInfo("listening; stop with Ctrl-C or SIGTERM").pipe(
+      Effect.annotateLogs({
+        url: localUrl(address),
+        host: address.host,
+        port: address.port,
+        database: database.filename,
+        sessions: sessions.length,
+      }),
+    )
+    if (sessions.length === 0)
+      yield* Effect.logInfo(
+        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database.filename)}`,
+      )
+  })
+
+/** The first signal lets what is in flight finish, a second one does not wait for it. */
+const drainOrCut = (signals: Queue.Dequeue<NodeJS.Signals>): Effect.Effect<void, never, ProxyServer> =>
+  Effect.gen(function* () {
+    const server = yield* ProxyServer
+    const signal = yield* Queue.take(signals)
+    yield* Effect.annotateLogs(Effect.logInfo("draining…; a second signal cuts at once"), { signal })
+    const impatient = Effect.gen(function* () {
+      const second = yield* Queue.take(signals)
+      yield* Effect.annotateLogs(Effect.logWarning("cutting what is left"), { signal: second })
+      yield* server.cut
+    })
+    yield* Effect.raceFirst(server.drain, impatient)
+  })
+
+const withDemo = (database: Database): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
+  Effect.gen(function* () {
+    const { address } = yield* ProxyServer
+    yield* demoSession
+    yield* printResult(whatToTry(localUrl(address), database.filename))
+  })
+
+type Serving = ProxyServer | SessionRepo | Scope.Scope
+
+/** Runs the proxy until it is told to stop, and has stopped. */
+export const serve = ({
+  settings,
+  database,
+  demo,
+}: ServeOptions): Effect.Effect<void, CommandFailed | StoreUnavailable> =>
+  Effect.gen(function* () {
+    const signals = yield* stopSignals
+    const store = yield* openDatabase(database, "write")
+    const proxy = layerProxy.pipe(Layer.provideMerge(store), Layer.provide(ProxyConfig.layer(settings)))
+    const context = yield* Layer.build(proxy)
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        if (demo) yield* withDemo(database)
+        yield* announce(database)
+        yield* drainOrCut(signals)
+      }),
+    ).pipe(Effect.provide(context))
+  }).pipe(
+    Effect.catchTag("ListenError", cannotListen),
+    Effect.scoped,
+    Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.logInfo("stopped") : Effect.void)),
+  )

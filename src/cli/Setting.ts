@@ -1,0 +1,144 @@
+import { Config, Effect, Option } from "effect"
+import { isIP } from "node:net"
+import { BlockList } from "node:net"
+import type { WsPath } from "../domain/ProxyConfig.js"
+import { redactUrl } from "../wire/DownstreamUrl.js"
+import { UsageError } from "./Failure.js"
+import type { Flag } from "./Flag.js"
+
+/** How the text of a flag or variable becomes a value. `allowed` completes the sentence "it must be …". */
+export interface Reading<A> {
+  readonly allowed: string
+  readonly read: (text: string) => Option.Option<A>
+}
+
+/** Any text but the empty one. */
+export const text: Reading<string> = {
+  allowed: "a text that is not empty",
+  read: (given) => (given === "" ? Option.none() : Option.some(given)),
+}
+
+/** A host name or an address; IPv6 may stand in brackets. */
+export const hostName: Reading<string> = {
+  allowed: "a host name or an IP address",
+  read: (given) => {
+    const bare = given.replace(/^\[(.*)\]$/, "$1")
+    return isIP(bare) > 0 || /^[A-Za-z0-9._-]+$/.test(bare) ? Option.some(bare) : Option.none()
+  },
+}
+
+/** A TCP port, or 0. */
+export const portNumber: Reading<number> = {
+  allowed: "a whole number from 0 to 65535",
+  read: (given) => (/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? Option.some(Number(given)) : Option.none()),
+}
+
+/** The longest time that a timer of Node can wait. */
+const longestSeconds = 2_147_483
+
+const milliseconds = (given: string): Option.Option<number> =>
+  /^(\d+(\.\d*)?|\.\d+)$/.test(given) && Number(given) <= longestSeconds
+    ? Option.some(Math.ceil(Number(given) * 1000))
+    : Option.none()
+
+/** Seconds, in milliseconds; 0 is allowed. */
+export const seconds: Reading<number> = {
+  allowed: `a number of seconds from 0 to ${longestSeconds}, such as 30 or 0.5`,
+  read: milliseconds,
+}
+
+/** Seconds above 0, in milliseconds. */
+export const positiveSeconds: Reading<number> = {
+  allowed: `a number of seconds above 0 and up to ${longestSeconds}, such as 30 or 0.5`,
+  read: (given) => Option.filter(milliseconds(given), (value) => value > 0),
+}
+
+/** One of some words, in any case. */
+export const oneOf = <A extends string>(...words: readonly [A, ...ReadonlyArray<A>]): Reading<A> => ({
+  allowed: `one of ${words.join(", ")}`,
+  read: (given) => Option.fromNullable(words.find((word) => word === given.toLowerCase())),
+})
+
+/** The rule for WebSocket paths. */
+export const wsPathRule: Reading<WsPath> = oneOf("append", "full", "strip")
+
+/** What is logged. */
+export type LogThreshold = "trace" | "debug" | "info" | "warn" | "error" | "off"
+
+export const logThreshold: Reading<LogThreshold> = oneOf("trace", "debug", "info", "warn", "error", "off")
+
+const truth: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+}
+
+/** A switch. */
+export const onOrOff: Reading<boolean> = {
+  allowed: "true or false",
+  read: (given) => Option.fromNullable(truth[given.toLowerCase()]),
+}
+
+const isBlock = (block: string): boolean => {
+  const [address = "", prefix, ...more] = block.split("/")
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return false
+  if (prefix === undefined) return true
+  if (!/^\d{1,3}$/.test(prefix)) return false
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 4 ? "ipv4" : "ipv6")
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Addresses and CIDR blocks, between commas. */
+export const addressBlocks: Reading<ReadonlyArray<string>> = {
+  allowed: "IP addresses or CIDR blocks between commas, such as 10.0.0.0/8,::1",
+  read: (given) => {
+    const blocks = given
+      .split(",")
+      .map((block) => block.trim())
+      .filter((block) => block !== "")
+    return blocks.every(isBlock) ? Option.some(blocks) : Option.none()
+  },
+}
+
+const readOrRefuse = <A>(source: string, reading: Reading<A>, given: string): Effect.Effect<A, UsageError> =>
+  Effect.mapError(
+    reading.read(given),
+    () =>
+      new UsageError({ message: `${source} is ${JSON.stringify(redactUrl(given))}; it must be ${reading.allowed}` }),
+  )
+
+/** The text of a variable. An empty variable counts as none. */
+export const variable = (name: string): Effect.Effect<Option.Option<string>> =>
+  Config.string(name).pipe(Effect.option, Effect.map(Option.filter((found) => found !== "")))
+
+/** What a flag's text means, if the flag was given. */
+export const given = <A>(
+  flag: Flag,
+  text: Option.Option<string>,
+  reading: Reading<A>,
+): Effect.Effect<Option.Option<A>, UsageError> =>
+  Effect.transposeMapOption(text, (text) => readOrRefuse(`--${flag.name}`, reading, text))
+
+/** A setting: the flag, else its variable, else the default. */
+export const setting = <A>(
+  flag: Flag,
+  text: Option.Option<string>,
+  reading: Reading<A>,
+  fallback: A,
+): Effect.Effect<A, UsageError> =>
+  Effect.gen(function* () {
+    if (Option.isSome(text)) return yield* readOrRefuse(`--${flag.name}`, reading, text.value)
+    if (flag.env === undefined) return fallback
+    const found = yield* variable(flag.env)
+    return Option.isSome(found) ? yield* readOrRefuse(flag.env, reading, found.value) : fallback
+  })

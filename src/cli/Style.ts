@@ -1,0 +1,35 @@
+/** Ways to mark text on a terminal. On anything else they leave it as it is. */
+export interface Style {
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly red: (text: string) => string
+  readonly green: (text: string) => string
+  readonly yellow: (text: string) => string
+  readonly cyan: (text: string) => string
+}
+
+const marked = (open: number, close: number) => (text: string) => `\u001b[${open}m${text}\u001b[${close}m`
+const plain = (text: string): string => text
+
+const plainStyle: Style = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain }
+const colourStyle: Style = {
+  bold: marked(1, 22),
+  dim: marked(2, 22),
+  red: marked(31, 39),
+  green: marked(32, 39),
+  yellow: marked(33, 39),
+  cyan: marked(36, 39),
+}
+
+/** Colours for a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb; none for a pipe or a file. */
+export const styleOf = (stream: NodeJS.WriteStream): Style => {
+  const wantsNone = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb"
+  return stream.isTTY && !wantsNone ? colourStyle : plainStyle
+}
+
+/** Text that cannot change the terminal it is shown on: control characters are spelled out. */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  )

@@ -1,0 +1,69 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Option } from "effect"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { databaseFlags, changingDatabase } from "../Database.js"
+import { CommandFailed } from "../Failure.js"
+import * as Flag from "../Flag.js"
+import { printResult } from "../Output.js"
+import { onOrOff, setting } from "../Setting.js"
+import { idProblem, refuse, urlHint, urlProblem, warnOfStatus } from "./SessionCheck.js"
+import { describe, renderJson, viewOf } from "./SessionView.js"
+
+const status: Flag.Flag = { ...Flag.status, fallback: "active" }
+
+export const addDoc: CommandDoc = {
+  path: ["sessions", "add"],
+  summary: "Add a session: requests for /ID/… go to URL.",
+  about:
+    "Adds a session. From then on requests for /ID/PATH go to URL/PATH, and WebSockets for /ws/ID too. A running " +
+    "proxy takes it up at once.",
+  args: [
+    { name: "ID", about: "First segment of the path, not percent-encoded. Not empty, not health, not ws." },
+    { name: "URL", about: "http, https, ws or wss; without a scheme it is http. It may have a path, but no query." },
+  ],
+  groups: [
+    { title: "Options", flags: [status, Flag.replace, Flag.json] },
+    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+  ],
+  examples: [
+    ["ss-proxy sessions add my-session http://localhost:9000", "http://PROXY/my-session/… goes to port 9000"],
+    ["ss-proxy sessions add my-session 10.0.0.7:9000/base --replace", "the same id, on another machine from now on"],
+  ],
+}
+
+export const add = Command.make(
+  "add",
+  {
+    id: Args.text({ name: "ID" }),
+    url: Args.text({ name: "URL" }),
+    status: Flag.option(status),
+    replace: Flag.option(Flag.replace),
+    json: Flag.option(Flag.json),
+    database: databaseFlags,
+  },
+  ({ id, url, database, ...flags }) =>
+    Effect.gen(function* () {
+      const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
+      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
+      const session = { id, url, status: Option.getOrElse(flags.status, () => "active") }
+      yield* refuse(idProblem(id), "choose another id")
+      yield* refuse(urlProblem(url), urlHint)
+      const added = yield* changingDatabase(database, () =>
+        Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
+      )
+      yield* warnOfStatus(id, added.status)
+      yield* printResult(json ? renderJson(viewOf(added)) : `added ${describe(added)}`)
+    }).pipe(
+      Effect.catchTag(
+        "SessionExists",
+        () =>
+          new CommandFailed({
+            problem: `the session ${JSON.stringify(id)} exists already`,
+            hint: `change it with "ss-proxy sessions set ${id} --url ${redactUrl(url)}", or add it with --replace`,
+          }),
+      ),
+    ),
+).pipe(Command.withDescription(addDoc.summary))

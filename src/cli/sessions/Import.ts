@@ -1,0 +1,103 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Either } from "effect"
+import { readFile } from "node:fs/promises"
+import { text as readStream } from "node:stream/consumers"
+import { isForwarding } from "../../domain/Session.js"
+import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { databaseFlags, changingDatabase } from "../Database.js"
+import { CommandFailed } from "../Failure.js"
+import * as Flag from "../Flag.js"
+import { printDiagnostic, printResult } from "../Output.js"
+import { onOrOff, setting } from "../Setting.js"
+import { parseSessionFile } from "./SessionFile.js"
+
+export const importDoc: CommandDoc = {
+  path: ["sessions", "import"],
+  summary: "Add the sessions of a JSON file.",
+  about:
+    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, as " +
+    "export prints them. The whole file is checked first; if anything is wrong, nothing is written.",
+  args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
+  groups: [
+    { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
+    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+  ],
+  examples: [
+    ["ss-proxy sessions import sessions.json", "adds them all, or none"],
+    ["ss-proxy sessions export -d old.db | ss-proxy sessions import - -d new.db", "copies one database to another"],
+  ],
+}
+
+const reasonOf = (cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  if (code === "ENOENT") return "there is no such file"
+  if (code === "EACCES") return "reading it is not permitted"
+  if (code === "EISDIR") return "it is a folder"
+  return typeof code === "string" ? code : "it cannot be read"
+}
+
+const read = (file: string): Effect.Effect<string, CommandFailed> =>
+  Effect.tryPromise({
+    try: () => (file === "-" ? readStream(process.stdin) : readFile(file, "utf8")),
+    catch: (cause) =>
+      new CommandFailed({
+        problem: `cannot read ${file === "-" ? "standard input" : file}: ${reasonOf(cause)}`,
+        hint: "give the path of a file that sessions export wrote, or - for standard input",
+      }),
+  })
+
+const shownProblems = 3
+
+const refuseAll = (file: string, problems: ReadonlyArray<string>, hint: string): CommandFailed => {
+  const more = problems.length > shownProblems ? `, and ${problems.length - shownProblems} more` : ""
+  return new CommandFailed({
+    problem: `nothing was imported from ${file === "-" ? "standard input" : file}: ${problems.slice(0, shownProblems).join(", ")}${more}`,
+    hint,
+  })
+}
+
+const parse = (file: string, content: string): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
+  Either.mapLeft(parseSessionFile(content), (problems) =>
+    refuseAll(file, problems, "correct the file and import it again"),
+  )
+
+/** Writes the sessions; how many of them were there before. */
+const store = (file: string, sessions: ReadonlyArray<NewSession>, replace: boolean) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const present = new Set((yield* repo.list).map((session) => session.id))
+    const clashes = sessions.filter((session) => present.has(session.id)).map((session) => session.id)
+    const exists = (ids: ReadonlyArray<string>) =>
+      refuseAll(
+        file,
+        ids.map((id) => `${JSON.stringify(id)} exists already`),
+        "add --replace to replace what exists",
+      )
+    if (clashes.length > 0 && !replace) return yield* exists(clashes)
+    for (const session of sessions)
+      yield* replace
+        ? repo.put(session)
+        : Effect.catchTag(repo.add(session), "SessionExists", () => exists([session.id]))
+    return clashes.length
+  })
+
+const counted = (count: number): string => (count === 1 ? "1 session" : `${count} sessions`)
+
+export const importAll = Command.make(
+  "import",
+  { file: Args.text({ name: "FILE" }), replace: Flag.option(Flag.replace), database: databaseFlags },
+  ({ file, database, ...flags }) =>
+    Effect.gen(function* () {
+      const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
+      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content))
+      const replaced = yield* changingDatabase(database, () => store(file, sessions, replace))
+      const silent = sessions.filter((session) => !isForwarding(session.status)).length
+      if (silent > 0)
+        yield* printDiagnostic(
+          `note: ${counted(silent)} of a status that does not forward; active, online and ready do`,
+        )
+      yield* printResult(`imported ${counted(sessions.length)}${replaced > 0 ? `, ${replaced} of them replaced` : ""}`)
+    }),
+).pipe(Command.withDescription(importDoc.summary))

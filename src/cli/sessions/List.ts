@@ -1,0 +1,77 @@
+import * as Command from "@effect/cli/Command"
+import { Effect, Option } from "effect"
+import { isForwarding, type Session } from "../../domain/Session.js"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { databaseFlags, readingDatabase } from "../Database.js"
+import * as Flag from "../Flag.js"
+import { printDiagnostic, printResult } from "../Output.js"
+import { databaseFlag, programName } from "../ProgramName.js"
+import { onOrOff, setting } from "../Setting.js"
+import { type Style, styleOf } from "../Style.js"
+import { renderTable } from "../Table.js"
+import { renderJson, viewOf } from "./SessionView.js"
+
+const status: Flag.Flag = { ...Flag.status, about: "Lists only the sessions of this status." }
+
+export const listDoc: CommandDoc = {
+  path: ["sessions", "list"],
+  summary: "List the sessions.",
+  about: "Lists the sessions, ordered by id. User names and passwords in URLs are not shown.",
+  args: [],
+  groups: [
+    { title: "Options", flags: [status, Flag.json] },
+    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+  ],
+  examples: [
+    ["ss-proxy sessions list", "all of them, as a table"],
+    [
+      "ss-proxy sessions list --status active --json",
+      "for a program: id, url, status, forwards, created_at, updated_at",
+    ],
+  ],
+}
+
+/** The sessions as a table; cut to the width of a terminal. */
+export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
+  renderTable(
+    [
+      { title: "ID", cells: sessions.map((session) => session.id) },
+      {
+        title: "STATUS",
+        cells: sessions.map((session) => session.status),
+        colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
+      },
+      { title: "URL", cells: sessions.map((session) => redactUrl(session.url)) },
+      { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
+    ],
+    style,
+    lineWidth,
+  )
+
+const whatToDoAboutNone = (filename: string, status: Option.Option<string>): string =>
+  Option.match(status, {
+    onNone: () => `no sessions in ${filename}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
+    onSome: (status) => `no sessions with the status ${JSON.stringify(status)} in ${filename}`,
+  })
+
+export const list = Command.make(
+  "list",
+  { status: Flag.option(status), json: Flag.option(Flag.json), database: databaseFlags },
+  ({ status, database, ...flags }) =>
+    Effect.gen(function* () {
+      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
+      yield* readingDatabase(database, ({ filename }) =>
+        Effect.gen(function* () {
+          const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
+          const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
+          if (json) yield* printResult(renderJson(sessions.map(viewOf)))
+          if (sessions.length === 0) return yield* printDiagnostic(whatToDoAboutNone(filename, status))
+          const { stdout } = process
+          if (!json)
+            yield* printResult(sessionTable(sessions, styleOf(stdout), stdout.isTTY ? stdout.columns : undefined))
+        }),
+      )
+    }),
+).pipe(Command.withDescription(listDoc.summary))

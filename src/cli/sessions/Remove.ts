@@ -1,0 +1,48 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Option } from "effect"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { databaseFlags, changingDatabase } from "../Database.js"
+import * as Flag from "../Flag.js"
+import { printResult } from "../Output.js"
+import { onOrOff, setting } from "../Setting.js"
+import { unknownSession } from "./SessionCheck.js"
+import { describe, renderJson, viewOf } from "./SessionView.js"
+
+export const removeDoc: CommandDoc = {
+  path: ["sessions", "remove"],
+  summary: "Remove sessions.",
+  about:
+    "Removes sessions. What is live on them ends: streams are cut, WebSockets are closed with 1001. If one of the ids " +
+    "is not there, none is removed.",
+  args: [{ name: "ID", about: "The ids of the sessions.", repeated: true }],
+  groups: [
+    { title: "Options", flags: [Flag.json] },
+    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+  ],
+  examples: [["ss-proxy sessions remove my-session other-session", "removes both"]],
+}
+
+/** Removes all of them, or none where one is not there to begin with. */
+const removeAll = (ids: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    for (const id of ids) if (Option.isNone(yield* repo.find(id))) return yield* unknownSession(id)
+    return yield* Effect.forEach(ids, (id) =>
+      Effect.catchTag(repo.remove(id), "SessionNotFound", () => unknownSession(id)),
+    )
+  })
+
+export const remove = Command.make(
+  "remove",
+  { ids: Args.repeated(Args.text({ name: "ID" })), json: Flag.option(Flag.json), database: databaseFlags },
+  ({ ids, database, ...flags }) =>
+    Effect.gen(function* () {
+      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
+      const removed = yield* changingDatabase(database, () => removeAll([...new Set(ids)]))
+      yield* printResult(
+        json ? renderJson(removed.map(viewOf)) : removed.map((session) => `removed ${describe(session)}`).join("\n"),
+      )
+    }),
+).pipe(Command.withDescription(removeDoc.summary))

@@ -1,0 +1,55 @@
+import { Effect, Either, Option, Schema } from "effect"
+import { ArrayFormatter } from "effect/ParseResult"
+import { isForwarding, SessionId } from "../../domain/Session.js"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
+import { CommandFailed } from "../Failure.js"
+import { printDiagnostic } from "../Output.js"
+import { mostSimilar } from "../Similar.js"
+
+/** Why this cannot be the id of a session, without what to do about it; nothing if it can. */
+export const idProblem = (id: string): Option.Option<string> =>
+  Either.match(Schema.decodeUnknownEither(SessionId)(id), {
+    onLeft: (error) => Option.fromNullable(ArrayFormatter.formatErrorSync(error)[0]?.message.split(". ")[0]),
+    onRight: () => Option.none(),
+  })
+
+/** Why a session cannot have this URL; nothing if it can. */
+export const urlProblem = (url: string): Option.Option<string> =>
+  Either.match(parseDownstreamUrl(url), {
+    onLeft: ({ problem }) => Option.some(`the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`),
+    onRight: () => Option.none(),
+  })
+
+/** Fails with the problem, if there is one. */
+export const refuse = (problem: Option.Option<string>, hint: string): Effect.Effect<void, CommandFailed> =>
+  Option.match(problem, {
+    onNone: () => Effect.void,
+    onSome: (problem) => new CommandFailed({ problem, hint }),
+  })
+
+export const urlHint = "give a URL such as http://localhost:9000/base"
+
+/** Says so where a status stops requests; it may well be meant. */
+export const warnOfStatus = (id: string, status: string): Effect.Effect<void> =>
+  isForwarding(status)
+    ? Effect.void
+    : printDiagnostic(
+        `note: the status ${JSON.stringify(status)} does not forward, requests for ${id} are answered with 503; ` +
+          "active, online and ready forward",
+      )
+
+/** The failure for an id that is not there, with the id that may have been meant. */
+export const unknownSession = (id: string): Effect.Effect<never, CommandFailed, SessionRepo> =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const sessions = yield* Effect.orElseSucceed(repo.list, () => [])
+    const guess = mostSimilar(
+      id,
+      sessions.map((session) => session.id),
+    )
+    return yield* new CommandFailed({
+      problem: `there is no session ${JSON.stringify(id)}`,
+      hint: guess === undefined ? 'see "ss-proxy sessions list"' : `did you mean ${JSON.stringify(guess)}?`,
+    })
+  })

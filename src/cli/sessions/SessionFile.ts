@@ -1,0 +1,80 @@
+import { Either, Option } from "effect"
+import type { NewSession } from "../../sessions/SessionRepo.js"
+import { idProblem, urlProblem } from "./SessionCheck.js"
+
+/** An entry of a file, and where it stands in it. */
+interface Entry {
+  readonly place: string
+  readonly value: unknown
+}
+
+type Parsed<A> = Either.Either<A, string>
+
+const parseJson = (text: string): Parsed<unknown> =>
+  Either.try({ try: () => JSON.parse(text) as unknown, catch: () => "it is not JSON" })
+
+const lineEntries = (text: string): ReadonlyArray<Parsed<Entry>> =>
+  text.split("\n").flatMap((line, index) =>
+    line.trim() === ""
+      ? []
+      : [
+          Either.mapBoth(parseJson(line), {
+            onLeft: (problem) => `line ${index + 1}: ${problem}`,
+            onRight: (value) => ({ place: `line ${index + 1}`, value }),
+          }),
+        ],
+  )
+
+/** A JSON array, or JSON lines: one object on each. */
+const entriesOf = (text: string): ReadonlyArray<Parsed<Entry>> => {
+  if (!text.trimStart().startsWith("[")) return lineEntries(text)
+  const parsed = parseJson(text)
+  if (Either.isLeft(parsed)) return [Either.left("it begins as a JSON array, but is not JSON")]
+  return Array.isArray(parsed.right)
+    ? parsed.right.map((value: unknown, index) => Either.right({ place: `entry ${index + 1}`, value }))
+    : [Either.left("it is not a JSON array")]
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
+
+const sessionOf = (value: unknown): Parsed<NewSession> => {
+  if (!isRecord(value)) return Either.left("it is not an object")
+  const { id, url, status = "active" } = value
+  if (typeof id !== "string") return Either.left('"id" must be a text')
+  if (typeof url !== "string") return Either.left('"url" must be a text')
+  if (typeof status !== "string") return Either.left('"status" must be a text')
+  if (hiddenUserInfo.test(url))
+    return Either.left('the user name and password of its URL were left out by "list"; use the output of "export"')
+  const problem = Option.orElse(idProblem(id), () => urlProblem(url))
+  return Option.isSome(problem) ? Either.left(problem.value) : Either.right({ id, url, status })
+}
+
+/**
+ * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status`; other fields
+ * are passed over. Either every entry is good, or the problems of all that are not, each with its place.
+ */
+export const parseSessionFile = (
+  text: string,
+): Either.Either<ReadonlyArray<NewSession>, readonly [string, ...ReadonlyArray<string>]> => {
+  const sessions = new Map<string, NewSession>()
+  const problems: Array<string> = []
+  for (const entry of entriesOf(text.replace(/^\uFEFF/, ""))) {
+    const session = Either.flatMap(entry, ({ place, value }) =>
+      Either.mapLeft(
+        Either.filterOrLeft(
+          sessionOf(value),
+          ({ id }) => !sessions.has(id),
+          ({ id }) => `the id ${JSON.stringify(id)} stands twice`,
+        ),
+        (problem) => `${place}: ${problem}`,
+      ),
+    )
+    if (Either.isLeft(session)) problems.push(session.left)
+    else sessions.set(session.right.id, session.right)
+  }
+  const [first, ...others] = problems
+  return first === undefined ? Either.right([...sessions.values()]) : Either.left([first, ...others])
+}

@@ -1,0 +1,35 @@
+import { isForwarding, type Session } from "../../domain/Session.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { printable } from "../Style.js"
+
+/** A session as `--json` prints it. These names are stable; `import` reads them too. */
+export interface SessionView {
+  readonly id: string
+  readonly url: string
+  readonly status: string
+  readonly forwards: boolean
+  readonly created_at: string | null
+  readonly updated_at: string | null
+}
+
+const view = (session: Session, url: string): SessionView => ({
+  id: session.id,
+  url,
+  status: session.status,
+  forwards: isForwarding(session.status),
+  created_at: session.createdAt,
+  updated_at: session.updatedAt,
+})
+
+/** The session as it may be shown: user info in its URL is hidden. */
+export const viewOf = (session: Session): SessionView => view(session, redactUrl(session.url))
+
+/** The session whole, user info included, so that it can be brought back. */
+export const backupOf = (session: Session): SessionView => view(session, session.url)
+
+/** The one JSON value that a command prints. */
+export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
+
+/** A session in one line of text. */
+export const describe = (session: Session): string =>
+  printable(`${session.id} -> ${redactUrl(session.url)} (${session.status})`)

@@ -1,0 +1,54 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Option } from "effect"
+import type { Session } from "../../domain/Session.js"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { databaseFlags, readingDatabase } from "../Database.js"
+import * as Flag from "../Flag.js"
+import { printResult } from "../Output.js"
+import { onOrOff, setting } from "../Setting.js"
+import { printable } from "../Style.js"
+import { unknownSession } from "./SessionCheck.js"
+import { renderJson, viewOf } from "./SessionView.js"
+
+export const showDoc: CommandDoc = {
+  path: ["sessions", "show"],
+  summary: "Show one session.",
+  about: "Shows one session. A user name and password in its URL are not shown.",
+  args: [{ name: "ID", about: "The session's id." }],
+  groups: [
+    { title: "Options", flags: [Flag.json] },
+    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+  ],
+  examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
+}
+
+const details = (session: Session): string => {
+  const { id, url, status, forwards, created_at, updated_at } = viewOf(session)
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ["id", id],
+    ["url", url],
+    ["status", forwards ? status : `${status} (does not forward: requests are answered with 503)`],
+    ["created", created_at === null ? "unknown" : `${created_at} UTC`],
+    ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],
+  ]
+  return rows.map(([name, value]) => `${name.padEnd(7)}  ${printable(value)}`).join("\n")
+}
+
+export const show = Command.make(
+  "show",
+  { id: Args.text({ name: "ID" }), json: Flag.option(Flag.json), database: databaseFlags },
+  ({ id, database, ...flags }) =>
+    Effect.gen(function* () {
+      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
+      const session = yield* readingDatabase(database, () =>
+        Effect.gen(function* () {
+          const repo = yield* SessionRepo
+          const found = yield* repo.find(id)
+          return Option.isSome(found) ? found.value.session : yield* unknownSession(id)
+        }),
+      )
+      yield* printResult(json ? renderJson(viewOf(session)) : details(session))
+    }),
+).pipe(Command.withDescription(showDoc.summary))

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@effect/vitest"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { json, onDatabase } from "./Program.js"
+
+describe("export and import", () => {
+  it("copy one database to another", async () => {
+    const from = onDatabase()
+    const to = onDatabase()
+    await from.sessions("add", "a", "http://user:secret@h:1")
+    await from.sessions("add", "b", "h:2/base", "--status", "paused")
+    const exported = await from.sessions("export")
+    expect(await to.feed(exported.stdout, "import", "-")).toMatchObject({ code: 0, stdout: "imported 2 sessions\n" })
+    const copied = await to.sessions("export")
+    expect(json(copied)).toMatchObject([
+      { id: "a", url: "http://user:secret@h:1", status: "active" },
+      { id: "b", url: "h:2/base", status: "paused" },
+    ])
+  })
+
+  it("write nothing where one entry is wrong or exists already", async () => {
+    const { folder, sessions } = onDatabase()
+    const file = join(folder, "sessions.jsonl")
+    writeFileSync(file, '{"id":"a","url":"h:1"}\n{"id":"ws","url":"h:1"}\n')
+    const bad = await sessions("import", file)
+    expect(bad).toMatchObject({ code: 1, stdout: "" })
+    expect(bad.stderr).toContain('line 2: "ws" is reserved')
+    expect(json(await sessions("list", "--json"))).toEqual([])
+
+    await sessions("add", "a", "h:9")
+    writeFileSync(file, '{"id":"b","url":"h:1"}\n{"id":"a","url":"h:1"}\n')
+    const taken = await sessions("import", file)
+    expect(taken.stderr).toContain('"a" exists already; add --replace')
+    expect(json(await sessions("list", "--json"))).toMatchObject([{ id: "a", url: "h:9" }])
+    expect(await sessions("import", file, "--replace")).toMatchObject({
+      code: 0,
+      stdout: "imported 2 sessions, 1 of them replaced\n",
+    })
+    expect(json(await sessions("list", "--json"))).toMatchObject([{ id: "a", url: "h:1" }, { id: "b" }])
+  })
+
+  it("say so where there is no such file", async () => {
+    const { sessions } = onDatabase()
+    expect((await sessions("import", "/nowhere/x.json")).stderr).toMatch(
+      /^ss-proxy: cannot read \/nowhere\/x\.json: there is no such file; .*\n$/,
+    )
+  })
+})

@@ -1,0 +1,105 @@
+import Database from "better-sqlite3"
+import { describe, expect, it } from "@effect/vitest"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type RunOptions, runProgram, temporaryFolder } from "./Program.js"
+
+/** The one line on standard error that a failed run leaves, and its exit code. */
+const failureOf = async (args: ReadonlyArray<string>, options: RunOptions = {}) => {
+  const { code, stdout, stderr } = await runProgram(args, options)
+  expect(stdout).toBe("")
+  expect(stderr).toMatch(/^ss-proxy: [^\n]+\n$/)
+  expect(stderr).not.toMatch(/\u001b|_tag|\bat .*:\d+:\d+/)
+  return { code, line: stderr.trimEnd() }
+}
+
+describe("a mistake on the command line", () => {
+  it.concurrent.each([
+    [["--port", "99999"], '--port is "99999"; it must be a whole number from 0 to 65535'],
+    [["run", "-t", "soon"], '--timeout is "soon"; it must be a number of seconds above 0'],
+    [["--log-level=loud"], '--log-level is "loud"; it must be one of trace, debug, info, warn, error, off'],
+    [["--access-log=maybe"], '--access-log is "maybe"; it must be true or false'],
+    [["--trusted-proxies", "10.0.0.0/40"], '--trusted-proxies is "10.0.0.0/40"; it must be IP addresses or CIDR blocks'],
+    [["--db", "postgres://u:secret@h/d"], "PostgreSQL is not supported by this version"],
+    [["--db=sqlite:a", "--db-path=b"], "--db says a and --db-path says b"],
+    [["--prot", "1"], "did you mean --port?"],
+    [["session"], "did you mean ss-proxy sessions?"],
+    [["sessions", "add", "a"], "sessions add needs URL"],
+  ])("in %j is one line, and exit code 2", async (args, message) => {
+    const { code, line } = await failureOf(args)
+    expect(code).toBe(2)
+    expect(line).toContain(message)
+    expect(line).not.toContain("secret")
+  })
+
+  it.concurrent.each([
+    ["SS_PROXY_PORT", "http"],
+    ["SS_PROXY_IDLE_TIMEOUT", "-1"],
+    ["SS_PROXY_LOG_LEVEL", "loud"],
+    ["SS_PROXY_DB", "mysql://h"],
+  ])("in %s is told by the variable's name", async (name, value) => {
+    const { code, line } = await failureOf([], { env: { [name]: value } })
+    expect(code).toBe(2)
+    expect(line).toContain(`${name} is "${value}"; `)
+  })
+})
+
+describe("a new session", () => {
+  it.concurrent.each([
+    ["a reserved id", ["health", "h:1"], /"health" is reserved/],
+    ["the other reserved id", ["ws", "h:1"], /"ws" is reserved/],
+    ["an empty id", ["", "h:1"], /cannot be empty/],
+    ["a URL with a query", ["a", "http://h/?q"], /"http:\/\/h\/\?q" cannot be used: it has a query/],
+    ["a URL with a fragment", ["a", "http://h/#f"], /it has a fragment/],
+    ["a URL with another scheme", ["a", "ftp://u:secret@h"], /its scheme is "ftp"/],
+    ["an empty URL", ["a", ""], /it is empty/],
+  ])("is refused for %s, with exit code 1", async (_, words, message) => {
+    const { code, line } = await failureOf(["sessions", "add", ...words, "-d", "/nowhere/x.db"])
+    expect(code).toBe(1)
+    expect(line).toMatch(message)
+    expect(line).not.toContain("secret")
+  })
+})
+
+describe("a database that cannot be used", () => {
+  const listing = (path: string) => failureOf(["sessions", "list", "-d", path])
+
+  it("is a clear failure where it is no database, a folder, or in no folder", async () => {
+    const folder = temporaryFolder()
+    const text = join(folder, "text.db")
+    writeFileSync(text, "this is not a database, but it is long enough to look like one".repeat(20))
+    for (const path of [text, folder, join(folder, "nowhere", "x.db")]) {
+      const { code, line } = await listing(path)
+      expect(code).toBe(1)
+      expect(line).toContain(path.replace(/\/nowhere.*/, ""))
+      expect(line).toContain("; ")
+    }
+  })
+
+  it("is a clear failure where its table is not ours", async () => {
+    const path = join(temporaryFolder(), "other.db")
+    const other = new Database(path)
+    other.exec("CREATE TABLE sessions (name TEXT)")
+    other.close()
+    const { code, line } = await listing(path)
+    expect(code).toBe(1)
+    expect(line).toContain(path)
+  })
+})
+
+describe("which database is used", () => {
+  it("is decided by the flag before the variable, and by the variable before the default", async () => {
+    const cwd = temporaryFolder()
+    const env = { SS_PROXY_DB_PATH: "by-variable.db" }
+    await runProgram(["sessions", "add", "flag", "h:1", "-d", "by-flag.db"], { cwd, env })
+    await runProgram(["sessions", "add", "variable", "h:1"], { cwd, env })
+    await runProgram(["sessions", "add", "default", "h:1"], { cwd })
+    const idsIn = async (file: string) => {
+      const { stdout } = await runProgram(["--db", `sqlite:${file}`, "sessions", "export"], { cwd, env })
+      return (JSON.parse(stdout) as ReadonlyArray<{ readonly id: string }>).map(({ id }) => id)
+    }
+    expect(await idsIn("by-flag.db")).toEqual(["flag"])
+    expect(await idsIn("by-variable.db")).toEqual(["variable"])
+    expect(await idsIn("sessions.db")).toEqual(["default"])
+  })
+})

@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
+
+/** The built program. */
+export const binary = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
+
+/** How a run of the program ended, and what it said. */
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+/** The variables of this process, without any that the program reads. */
+const cleanEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SS_PROXY_|NO_COLOR$|FORCE_COLOR$)/.test(name)))
+
+/** Starts the program; for those that run on. */
+export const start = (args: ReadonlyArray<string>, options: RunOptions = {}) =>
+  spawn(process.execPath, [binary, ...args], {
+    cwd: options.cwd ?? tmpdir(),
+    env: { ...cleanEnvironment(), ...options.env },
+    stdio: "pipe",
+  })
+
+/** Runs the program to its end. */
+export const runProgram = (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Outcome> =>
+  new Promise((resolve, reject) => {
+    const child = start(args, options)
+    let stdout = ""
+    let stderr = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.once("error", reject)
+    child.once("close", (code) => resolve({ code, stdout, stderr }))
+    child.stdin.on("error", () => {})
+    child.stdin.end(options.input ?? "")
+  })
+
+/** A folder of this test's own. */
+export const temporaryFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-cli-"))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** The `sessions` commands on a database of the test's own. */
+export const onDatabase = () => {
+  const folder = temporaryFolder()
+  const file = join(folder, "sessions.db")
+  return {
+    folder,
+    sessions: (...args: ReadonlyArray<string>) => runProgram(["sessions", ...args, "--db-path", file]),
+    feed: (input: string, ...args: ReadonlyArray<string>) =>
+      runProgram(["sessions", ...args, "--db-path", file], { input }),
+  }
+}
+
+/** The one JSON value that a run printed. */
+export const json = ({ stdout }: Outcome): unknown => JSON.parse(stdout)

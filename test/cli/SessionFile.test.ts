@@ -1,0 +1,39 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Either } from "effect"
+import { parseSessionFile } from "../../src/cli/sessions/SessionFile.js"
+
+const a = { id: "a", url: "http://h:1", status: "active" }
+const b = { id: "b", url: "wss://h:2/base", status: "paused" }
+
+const problemsOf = (text: string) => Either.getOrThrow(Either.flip(parseSessionFile(text)))
+
+describe("a file of sessions", () => {
+  it("may be a JSON array", () => {
+    expect(parseSessionFile(JSON.stringify([a, b], null, 2))).toEqual(Either.right([a, b]))
+    expect(parseSessionFile("[]")).toEqual(Either.right([]))
+  })
+
+  it("may be JSON lines, with empty ones between them and a byte order mark before them", () => {
+    expect(parseSessionFile(`\uFEFF${JSON.stringify(a)}\r\n\n${JSON.stringify(b)}\n`)).toEqual(Either.right([a, b]))
+    expect(parseSessionFile("")).toEqual(Either.right([]))
+  })
+
+  it("is active where it names no status, and passes over other fields", () => {
+    expect(parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(Either.right([a]))
+  })
+
+  it("names every entry that is wrong, and where it stands", () => {
+    const lines = ['{"id":1,"url":"h"}', '{"id":"ws","url":"h"}', '{"id":"x","url":"h?q"}', "{", '"a"', '{"id":"y"}']
+    expect(problemsOf(lines.join("\n")).map((problem) => problem.replace(/: .*/, ""))).toEqual(
+      lines.map((_, index) => `line ${index + 1}`),
+    )
+  })
+
+  it("names an id that stands in it twice", () => {
+    expect(problemsOf(JSON.stringify([a, b, a]))).toEqual(['entry 3: the id "a" stands twice'])
+  })
+
+  it("is refused where the passwords were left out", () => {
+    expect(problemsOf(JSON.stringify([{ id: "a", url: "http://***@h" }]))[0]).toContain('use the output of "export"')
+  })
+})

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Either, Option } from "effect"
+import { resolveDatabase } from "../../src/cli/Database.js"
+import { resolveSettings, type RunChoice, runFlags } from "../../src/cli/Run.js"
+import * as Setting from "../../src/cli/Setting.js"
+import { defaultSettings } from "../../src/domain/ProxyConfig.js"
+
+const none = Option.none<string>()
+
+const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoice => {
+  const flag = (name: keyof typeof runFlags) => Option.fromNullable(given[name])
+  return {
+    host: flag("host"),
+    port: flag("port"),
+    timeout: flag("timeout"),
+    connectTimeout: flag("connectTimeout"),
+    idleTimeout: flag("idleTimeout"),
+    grace: flag("grace"),
+    wsPath: flag("wsPath"),
+    trustedProxies: flag("trustedProxies"),
+    accessLog: flag("accessLog"),
+    logLevel: flag("logLevel"),
+    demo: flag("demo"),
+    database: { dbPath: none, db: none },
+  }
+}
+
+const withVariables =
+  (variables: Readonly<Record<string, string>>) =>
+  <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.withConfigProvider(effect, ConfigProvider.fromMap(new Map(Object.entries(variables))))
+
+describe("the settings", () => {
+  it.effect("are the defaults where nothing is given", () =>
+    Effect.gen(function* () {
+      expect(yield* withVariables({})(resolveSettings(choice({})))).toEqual(defaultSettings)
+    }),
+  )
+
+  it.effect("come from a flag, else from its variable, else from the default", () =>
+    Effect.gen(function* () {
+      const settings = yield* resolveSettings(choice({ port: "9001", timeout: "0.5" })).pipe(
+        withVariables({ SS_PROXY_PORT: "9000", SS_PROXY_HOST: "[::1]", SS_PROXY_GRACE: "", SS_PROXY_ACCESS_LOG: "1" }),
+      )
+      expect(settings).toEqual({ ...defaultSettings, port: 9001, timeout: 500, host: "::1", accessLog: true })
+    }),
+  )
+
+  it.effect("do not look at a variable that a flag stands in for", () =>
+    Effect.gen(function* () {
+      const settings = yield* withVariables({ SS_PROXY_PORT: "abc" })(resolveSettings(choice({ port: "0" })))
+      expect(settings.port).toBe(0)
+    }),
+  )
+
+  it.effect("say which flag or variable has which bad value, and what is allowed", () =>
+    Effect.gen(function* () {
+      const byFlag = yield* Effect.flip(resolveSettings(choice({ timeout: "0" })))
+      expect(byFlag.message).toMatch(/^--timeout is "0"; it must be a number of seconds above 0/)
+      const byVariable = yield* Effect.flip(withVariables({ SS_PROXY_WS_PATH: "no" })(resolveSettings(choice({}))))
+      expect(byVariable.message).toBe('SS_PROXY_WS_PATH is "no"; it must be one of append, full, strip')
+    }),
+  )
+
+  it.each([
+    ["a port", Setting.portNumber, "65535", 65_535],
+    ["a port of 0", Setting.portNumber, "0", 0],
+    ["seconds", Setting.seconds, "1.5", 1500],
+    ["no seconds", Setting.seconds, "0", 0],
+    ["less than a millisecond, which is not never", Setting.positiveSeconds, "0.0001", 1],
+    ["blocks", Setting.addressBlocks, "10.0.0.0/8, ::1,fd00::/8", ["10.0.0.0/8", "::1", "fd00::/8"]],
+    ["a rule in capitals", Setting.wsPathRule, "FULL", "full"],
+    ["a switch", Setting.onOrOff, "off", false],
+    ["a host name", Setting.hostName, "localhost", "localhost"],
+  ])("read %s", (_, reading: Setting.Reading<unknown>, text, value) => {
+    expect(reading.read(text)).toEqual(Option.some(value))
+  })
+
+  it.each([
+    ["a port that is too large", Setting.portNumber, "65536"],
+    ["a port that is no number", Setting.portNumber, "0x50"],
+    ["a negative port", Setting.portNumber, "-1"],
+    ["a time with a unit", Setting.seconds, "5s"],
+    ["a negative time", Setting.seconds, "-1"],
+    ["a time no timer can wait", Setting.seconds, "1e9"],
+    ["a time of nothing", Setting.seconds, "."],
+    ["no time at all", Setting.positiveSeconds, "0"],
+    ["a prefix that is too long", Setting.addressBlocks, "10.0.0.0/33"],
+    ["a name in place of an address", Setting.addressBlocks, "localhost"],
+    ["a host with a space", Setting.hostName, "a b"],
+    ["a host with a port", Setting.hostName, "localhost:80"],
+  ])("refuse %s", (_, reading: Setting.Reading<unknown>, text) => {
+    expect(reading.read(text)).toEqual(Option.none())
+  })
+})
+
+describe("the database", () => {
+  const resolve = (flags: { dbPath?: string; db?: string }, variables: Readonly<Record<string, string>> = {}) =>
+    resolveDatabase({ dbPath: Option.fromNullable(flags.dbPath), db: Option.fromNullable(flags.db) }).pipe(
+      withVariables(variables),
+      Effect.map(({ filename }) => filename),
+      Effect.mapError(({ message }) => message),
+      Effect.either,
+    )
+
+  it.effect("is chosen by flag, else by variable, else by default", () =>
+    Effect.gen(function* () {
+      const variables = { SS_PROXY_DB_PATH: "v.db" }
+      expect(yield* resolve({})).toEqual(Either.right("./sessions.db"))
+      expect(yield* resolve({}, variables)).toEqual(Either.right("v.db"))
+      expect(yield* resolve({ dbPath: "f.db" }, variables)).toEqual(Either.right("f.db"))
+      expect(yield* resolve({ db: "sqlite:u.db" }, variables)).toEqual(Either.right("u.db"))
+      expect(yield* resolve({}, { SS_PROXY_DB: "sqlite:///var/u.db" })).toEqual(Either.right("/var/u.db"))
+    }),
+  )
+
+  it.effect("may be given twice if both say the same", () =>
+    Effect.gen(function* () {
+      expect(yield* resolve({ db: "sqlite:a.db", dbPath: "a.db" })).toEqual(Either.right("a.db"))
+      expect(yield* resolve({ db: "sqlite:a.db", dbPath: "b.db" })).toEqual(
+        Either.left("--db says a.db and --db-path says b.db; give one of them"),
+      )
+    }),
+  )
+
+  it.effect("is refused where it is not SQLite, without showing a password", () =>
+    Effect.gen(function* () {
+      expect(yield* resolve({ db: "postgres://user:secret@host/db" })).toEqual(
+        Either.left(
+          '--db is "postgres://***@host/db"; PostgreSQL is not supported by this version, use sqlite:PATH',
+        ),
+      )
+      expect(yield* resolve({ db: "a.db" })).toEqual(Either.left('--db is "a.db"; it is no database URL, use sqlite:PATH'))
+      expect(yield* resolve({ dbPath: "" })).toEqual(Either.left("--db-path is empty; it must be a path"))
+    }),
+  )
+})

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "@effect/vitest"
+import { PassThrough } from "node:stream"
+import { sessionTable } from "../../src/cli/sessions/List.js"
+import { styleOf } from "../../src/cli/Style.js"
+import { Session } from "../../src/domain/Session.js"
+
+const streamOf = (isTTY: boolean): NodeJS.WriteStream =>
+  // Only `isTTY` is looked at; a real terminal cannot be had in a test.
+  Object.assign(new PassThrough(), { isTTY }) as unknown as NodeJS.WriteStream
+
+const session = (id: string, url: string, status = "active") =>
+  new Session({ id, url, status, createdAt: null, updatedAt: "2026-01-02 03:04:05" })
+
+const sessions = [
+  session("a", "http://user:secret@10.0.0.7:9000/base"),
+  session("a-longer-id", `http://h/${"x".repeat(200)}`, "stopped"),
+  session("evil\u001b[2J\n", "http://h"),
+]
+
+const plain = styleOf(streamOf(false))
+
+describe("the table of sessions", () => {
+  it("is aligned, without tabs, colours or anything cut when it goes to a pipe", () => {
+    const lines = sessionTable(sessions, plain, undefined).split("\n")
+    expect(lines).toHaveLength(4)
+    const [title = "", first = "", second = ""] = lines
+    expect(first.indexOf("active")).toBe(title.indexOf("STATUS"))
+    expect(second.indexOf("stopped")).toBe(title.indexOf("STATUS"))
+    expect(second).toContain("x".repeat(200))
+    expect(lines.join("")).not.toMatch(/[\u0000-\u001f]/)
+  })
+
+  it("fits the width of a terminal", () => {
+    const lines = sessionTable(sessions, plain, 80).split("\n")
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+    expect(lines[2]).toContain("…")
+  })
+
+  it("never shows a password", () => {
+    expect(sessionTable(sessions, plain, undefined)).not.toContain("secret")
+    expect(sessionTable(sessions, plain, undefined)).toContain("http://***@10.0.0.7:9000/base")
+  })
+
+  it("has colours on a terminal only, and none where NO_COLOR is set", () => {
+    const escape = "\u001b["
+    const before = process.env["NO_COLOR"]
+    try {
+      delete process.env["NO_COLOR"]
+      expect(sessionTable(sessions.slice(0, 1), styleOf(streamOf(true)), 80)).toContain(escape)
+      expect(sessionTable(sessions.slice(0, 1), styleOf(streamOf(false)), 80)).not.toContain(escape)
+      process.env["NO_COLOR"] = "1"
+      expect(sessionTable(sessions.slice(0, 1), styleOf(streamOf(true)), 80)).not.toContain(escape)
+    } finally {
+      if (before === undefined) delete process.env["NO_COLOR"]
+      else process.env["NO_COLOR"] = before
+    }
+  })
+})
