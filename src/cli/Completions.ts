@@ -67,10 +67,15 @@ const fishCondition = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string
   return quoted([...seen, ...unseen].join("; and "))
 }
 
+const fishValues = (flag: Flag): string => {
+  if (isSwitch(flag)) return ""
+  if (isFile(flag)) return " -r -F"
+  return flag.choices === undefined ? " -x" : ` -x -a ${quoted(flag.choices.join(" "))}`
+}
+
 const fishFlag = (flag: Flag): string => {
   const alias = flag.alias === undefined ? "" : ` -s ${flag.alias}`
-  const values = isSwitch(flag) ? "" : isFile(flag) ? " -r -F" : ` -x -a ${quoted((flag.choices ?? []).join(" "))}`
-  return `-l ${flag.name}${alias}${values} -d ${quoted(flag.about)}`
+  return `-l ${flag.name}${alias}${fishValues(flag)} -d ${quoted(flag.about)}`
 }
 
 const fish = (docs: ReadonlyArray<CommandDoc>): string =>

@@ -33,14 +33,8 @@ const announce = (database: Database): Effect.Effect<void, StoreUnavailable, Pro
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
     const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
-    yield* Effect.logInfo("listening; stop with Ctrl-C or SIGTERM").pipe(
-      Effect.annotateLogs({
-        url: localUrl(address),
-        host: address.host,
-        port: address.port,
-        database: database.filename,
-        sessions: sessions.length,
-      }),
+    yield* Effect.logInfo(`listening on ${localUrl(address)}; stop with Ctrl-C or SIGTERM`).pipe(
+      Effect.annotateLogs({ ...address, database: database.filename, sessions: sessions.length }),
     )
     if (sessions.length === 0)
       yield* Effect.logInfo(

@@ -81,6 +81,8 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
   const detailed = isDetailed(words)
   // The reader of our output may leave early, as `head` does.
   process.stdout.on("error", () => process.exit(0))
+  // A log that nobody reads any more is no reason to stop.
+  process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {
     process.stderr.write(`${reportDefect(Cause.die(defect), style, detailed).text}\n`)
     process.exit(1)

@@ -56,7 +56,9 @@ describe("the command line", () => {
   })
 
   it("answers --help and --version before it looks at anything else", () => {
-    expect(read("sessions", "add", "--help")).toMatchObject({ right: { _tag: "Help", doc: { path: ["sessions", "add"] } } })
+    expect(read("sessions", "add", "--help")).toMatchObject({
+      right: { _tag: "Help", doc: { path: ["sessions", "add"] } },
+    })
     expect(wordsOf("sessions", "add", "--version")).toBe("Version")
   })
 
@@ -85,10 +87,17 @@ describe("the command line", () => {
     const flags = [Flag.host, Flag.dbPath, Flag.timeout, Flag.db]
     const value = FastCheck.string({ unit: "grapheme" })
     FastCheck.assert(
-      FastCheck.property(FastCheck.dictionary(FastCheck.constantFrom(...flags.map((flag) => flag.name)), value), (given) => {
-        const words = Object.entries(given).map(([name, value]) => `--${name}=${value}`)
-        expect(wordsOf("run", ...words)).toEqual(["run", ...Object.entries(given).flatMap(([n, v]) => [`--${n}`, v]), "--"])
-      }),
+      FastCheck.property(
+        FastCheck.dictionary(FastCheck.constantFrom(...flags.map((flag) => flag.name)), value),
+        (given) => {
+          const words = Object.entries(given).map(([name, value]) => `--${name}=${value}`)
+          expect(wordsOf("run", ...words)).toEqual([
+            "run",
+            ...Object.entries(given).flatMap(([n, v]) => [`--${n}`, v]),
+            "--",
+          ])
+        },
+      ),
     )
     FastCheck.assert(
       FastCheck.property(FastCheck.array(value, { minLength: 1 }), (ids) => {

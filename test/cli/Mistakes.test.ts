@@ -19,7 +19,10 @@ describe("a mistake on the command line", () => {
     [["run", "-t", "soon"], '--timeout is "soon"; it must be a number of seconds above 0'],
     [["--log-level=loud"], '--log-level is "loud"; it must be one of trace, debug, info, warn, error, off'],
     [["--access-log=maybe"], '--access-log is "maybe"; it must be true or false'],
-    [["--trusted-proxies", "10.0.0.0/40"], '--trusted-proxies is "10.0.0.0/40"; it must be IP addresses or CIDR blocks'],
+    [
+      ["--trusted-proxies", "10.0.0.0/40"],
+      '--trusted-proxies is "10.0.0.0/40"; it must be IP addresses or CIDR blocks',
+    ],
     [["--db", "postgres://u:secret@h/d"], "PostgreSQL is not supported by this version"],
     [["--db=sqlite:a", "--db-path=b"], "--db says a and --db-path says b"],
     [["--prot", "1"], "did you mean --port?"],

@@ -83,7 +83,9 @@ describe("ss-proxy run", () => {
     const proxy = runProxy().proxy()
     const url = await proxy.url()
     expect(await (await fetch(`${url}/health`)).text()).toBe("OK")
-    expect(proxy.stderr).toMatch(/^\S+Z INFO {2}listening; stop with Ctrl-C or SIGTERM .*database=\S+sessions\.db/)
+    expect(proxy.stderr).toMatch(
+      /^\S+Z INFO {2}listening on http:\/\/127\.0\.0\.1:\d+; stop with Ctrl-C or SIGTERM .*database=\S+sessions\.db/,
+    )
     expect(proxy.stderr).toMatch(/no sessions yet; add one: .* sessions add my-session/)
     proxy.signal("SIGTERM")
     expect(await proxy.exitCode).toBe(0)

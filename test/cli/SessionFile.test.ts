@@ -19,7 +19,9 @@ describe("a file of sessions", () => {
   })
 
   it("is active where it names no status, and passes over other fields", () => {
-    expect(parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(Either.right([a]))
+    expect(parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(
+      Either.right([a]),
+    )
   })
 
   it("names every entry that is wrong, and where it stands", () => {

@@ -23,7 +23,9 @@ describe("ss-proxy sessions", () => {
     expect(json(await sessions("show", "a", "--json"))).toEqual(expected)
     const shown = await sessions("show", "a")
     expect(shown.stdout).toContain("url      http://localhost:9000/base\n")
-    expect((await sessions("list")).stdout).toMatch(/^ID {2}STATUS {2}URL {25}UPDATED\na {3}active {2}http:.* \d\d:\d\d:\d\d\n$/)
+    expect((await sessions("list")).stdout).toMatch(
+      /^ID {2}STATUS {2}URL {25}UPDATED\na {3}active {2}http:.* \d\d:\d\d:\d\d\n$/,
+    )
   })
 
   it("warns of a status that does not forward, beside the JSON", async () => {
@@ -41,7 +43,7 @@ describe("ss-proxy sessions", () => {
       code: 1,
       stdout: "",
       stderr:
-        'ss-proxy: the session "a" exists already; change it with "ss-proxy sessions set a --url h:2", or add it with --replace\n',
+        'ss-proxy: the session "a" exists already; change it with "ss-proxy sessions set a --url URL", or add it with --replace\n',
     })
     expect(json(await sessions("add", "a", "h:2", "--replace", "--json"))).toMatchObject({ url: "h:2" })
   })

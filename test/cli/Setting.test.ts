@@ -126,11 +126,11 @@ describe("the database", () => {
   it.effect("is refused where it is not SQLite, without showing a password", () =>
     Effect.gen(function* () {
       expect(yield* resolve({ db: "postgres://user:secret@host/db" })).toEqual(
-        Either.left(
-          '--db is "postgres://***@host/db"; PostgreSQL is not supported by this version, use sqlite:PATH',
-        ),
+        Either.left('--db is "postgres://***@host/db"; PostgreSQL is not supported by this version, use sqlite:PATH'),
       )
-      expect(yield* resolve({ db: "a.db" })).toEqual(Either.left('--db is "a.db"; it is no database URL, use sqlite:PATH'))
+      expect(yield* resolve({ db: "a.db" })).toEqual(
+        Either.left('--db is "a.db"; it is no database URL, use sqlite:PATH'),
+      )
       expect(yield* resolve({ dbPath: "" })).toEqual(Either.left("--db-path is empty; it must be a path"))
     }),
   )

@@ -2,7 +2,6 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, changingDatabase } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
@@ -62,7 +61,7 @@ export const add = Command.make(
         () =>
           new CommandFailed({
             problem: `the session ${JSON.stringify(id)} exists already`,
-            hint: `change it with "ss-proxy sessions set ${id} --url ${redactUrl(url)}", or add it with --replace`,
+            hint: `change it with "ss-proxy sessions set ${id} --url URL", or add it with --replace`,
           }),
       ),
     ),

@@ -50,9 +50,14 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
     lineWidth,
   )
 
+/** Columns of a terminal; none for anything else, and for a terminal that does not say. */
+const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
+  stream.isTTY && stream.columns > 0 ? stream.columns : undefined
+
 const whatToDoAboutNone = (filename: string, status: Option.Option<string>): string =>
   Option.match(status, {
-    onNone: () => `no sessions in ${filename}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
+    onNone: () =>
+      `no sessions in ${filename}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
     onSome: (status) => `no sessions with the status ${JSON.stringify(status)} in ${filename}`,
   })
 
@@ -69,8 +74,7 @@ export const list = Command.make(
           if (json) yield* printResult(renderJson(sessions.map(viewOf)))
           if (sessions.length === 0) return yield* printDiagnostic(whatToDoAboutNone(filename, status))
           const { stdout } = process
-          if (!json)
-            yield* printResult(sessionTable(sessions, styleOf(stdout), stdout.isTTY ? stdout.columns : undefined))
+          if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
         }),
       )
     }),

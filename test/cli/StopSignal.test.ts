@@ -1,0 +1,38 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Queue } from "effect"
+import { stopSignals } from "../../src/cli/StopSignal.js"
+
+const listeners = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
+
+describe("the signals that ask to stop", () => {
+  it.scoped("are kept until somebody takes them", () =>
+    Effect.gen(function* () {
+      const signals = yield* stopSignals
+      process.emit("SIGTERM")
+      process.emit("SIGINT")
+      expect([...(yield* Queue.takeAll(signals))]).toEqual(["SIGTERM", "SIGINT"])
+    }),
+  )
+
+  it.scoped("count once where the same comes twice at once, as npm sends a Ctrl-C", () =>
+    Effect.gen(function* () {
+      const signals = yield* stopSignals
+      process.emit("SIGINT")
+      process.emit("SIGINT")
+      expect(yield* Queue.size(signals)).toBe(1)
+    }),
+  )
+
+  it.effect("are no longer caught when the scope is closed", () =>
+    Effect.gen(function* () {
+      const before = listeners()
+      yield* Effect.scoped(
+        Effect.zipRight(
+          stopSignals,
+          Effect.sync(() => expect(listeners()).toBe(before + 2)),
+        ),
+      )
+      expect(listeners()).toBe(before)
+    }),
+  )
+})
