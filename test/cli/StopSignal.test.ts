@@ -8,8 +8,8 @@ describe("the signals that ask to stop", () => {
   it.scoped("are kept until somebody takes them", () =>
     Effect.gen(function* () {
       const signals = yield* stopSignals
-      process.emit("SIGTERM")
-      process.emit("SIGINT")
+      process.emit("SIGTERM", "SIGTERM")
+      process.emit("SIGINT", "SIGINT")
       expect([...(yield* Queue.takeAll(signals))]).toEqual(["SIGTERM", "SIGINT"])
     }),
   )
@@ -17,8 +17,8 @@ describe("the signals that ask to stop", () => {
   it.scoped("count once where the same comes twice at once, as npm sends a Ctrl-C", () =>
     Effect.gen(function* () {
       const signals = yield* stopSignals
-      process.emit("SIGINT")
-      process.emit("SIGINT")
+      process.emit("SIGINT", "SIGINT")
+      process.emit("SIGINT", "SIGINT")
       expect(yield* Queue.size(signals)).toBe(1)
     }),
   )
