@@ -1,0 +1,44 @@
+import { Effect, type Scope } from "effect"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import type { ListenError } from "../../src/server/ProxyServer.js"
+import type { NotSeen } from "./Changes.js"
+import type { HttpMessage } from "./HttpMessage.js"
+import { answer } from "./HttpText.js"
+import { answering, RawOrigin, type Script } from "./RawOrigin.js"
+import { startProxy, type TestProxy } from "./TestProxy.js"
+
+/** What differs from the plain laboratory. */
+export interface LabOptions {
+  /** What the origin does; without it every request is answered `200` with the body `hello`. */
+  readonly script?: Script
+  /** Path after the origin's URL, in the session's URL. */
+  readonly base?: string
+  readonly settings?: Partial<ProxySettings>
+}
+
+/** A proxy with one session, `app`, and its origin. */
+export interface Lab {
+  readonly origin: RawOrigin
+  readonly proxy: TestProxy
+  /** Sends the pieces on a new connection, and reads the response to the request that they begin with. */
+  readonly ask: (...pieces: ReadonlyArray<string>) => Effect.Effect<HttpMessage, NotSeen, Scope.Scope>
+}
+
+/** The answer of an origin that was not told another. */
+export const hello: string = answer("200 OK", "hello")
+
+/** Starts origin and proxy; both check at the end of the scope that nothing was left behind. */
+export const startLab = (options: LabOptions = {}): Effect.Effect<Lab, ListenError | StoreUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const origin = yield* RawOrigin.start(options.script ?? answering(hello))
+    const proxy = yield* startProxy({
+      sessions: { app: origin.url + (options.base ?? "") },
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+    })
+    return {
+      origin,
+      proxy,
+      ask: (...pieces) => Effect.flatMap(proxy.connect, (client) => client.ask(...pieces)),
+    }
+  })

@@ -1,0 +1,95 @@
+import { Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
+import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import type { ListenError } from "../../src/server/ProxyServer.js"
+import { layerProxy } from "../../src/server/Proxy.js"
+import { ProxyServer } from "../../src/server/ProxyServer.js"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { Traffic } from "../../src/traffic/Traffic.js"
+import { NotSeen, patience } from "./Changes.js"
+import { RawClient } from "./RawClient.js"
+
+/** A session of a test: its URL, `active` unless said otherwise. */
+export type TestSession = string | { readonly url: string; readonly status: string }
+
+/** What a test's proxy is made of. */
+export interface TestProxyOptions {
+  /** By id. Not used where `repo` is given. */
+  readonly sessions?: Readonly<Record<string, TestSession>>
+  readonly settings?: Partial<ProxySettings>
+  /** The store, in place of one in memory. */
+  readonly repo?: Layer.Layer<SessionRepo, StoreUnavailable>
+}
+
+/** A whole proxy on a free port, in this process. */
+export interface TestProxy {
+  readonly host: string
+  readonly port: number
+  /** Its base URL, without a slash at the end. */
+  readonly url: string
+  readonly repo: Context.Tag.Service<SessionRepo>
+  readonly server: Context.Tag.Service<ProxyServer>
+  /** Live exchanges and upgrades. */
+  readonly trafficCount: Effect.Effect<number>
+  /** Waits until nothing is under way any more. */
+  readonly quiet: Effect.Effect<void, NotSeen>
+  /** What was logged, a line each: message, then annotations as `key=value`. */
+  readonly log: ReadonlyArray<string>
+  /** A new connection to it. */
+  readonly connect: Effect.Effect<RawClient, never, Scope.Scope>
+}
+
+const logInto = (lines: Array<string>) =>
+  Logger.replace(
+    Logger.defaultLogger,
+    Logger.logfmtLogger.pipe(
+      Logger.map((line) => {
+        lines.push(line)
+      }),
+    ),
+  )
+
+const memory = (sessions: Readonly<Record<string, TestSession>>) =>
+  layerMemory(
+    Object.entries(sessions).map(([id, session]) =>
+      typeof session === "string" ? { id, url: session, status: "active" } : { id, ...session },
+    ),
+  )
+
+/**
+ * Starts a proxy. When the scope closes after a success, the proxy must have come to rest by itself (clients are closed
+ * before it): live traffic that remains is a defect.
+ */
+export const startProxy = (
+  options: TestProxyOptions,
+): Effect.Effect<TestProxy, ListenError | StoreUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const log: Array<string> = []
+    const repo = options.repo ?? memory(options.sessions ?? {})
+    const settings = ProxyConfig.layer({ host: "127.0.0.1", port: 0, ...options.settings })
+    const services = yield* Layer.build(
+      layerProxy.pipe(Layer.provideMerge(Layer.merge(settings, repo)), Layer.provide(logInto(log))),
+    )
+    const server = Context.get(services, ProxyServer)
+    const traffic = Context.get(services, Traffic)
+    const { host, port } = server.address
+    const quiet = traffic.idle.pipe(
+      Effect.timeoutFail({
+        duration: patience,
+        onTimeout: () => new NotSeen({ message: `the proxy still counts live traffic after ${patience} ms` }),
+      }),
+    )
+    yield* Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? Effect.orDie(quiet) : Effect.void))
+    return {
+      host,
+      port,
+      url: `http://${host}:${port}`,
+      repo: Context.get(services, SessionRepo),
+      server,
+      trafficCount: traffic.count,
+      quiet,
+      log,
+      connect: RawClient.connect(port, host),
+    }
+  })

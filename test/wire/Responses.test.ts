@@ -1,0 +1,267 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { answer, bareRequest, chunk, lastChunk, request, response } from "../support/HttpText.js"
+import { startLab } from "../support/Lab.js"
+import { answering, saying, type Script } from "../support/RawOrigin.js"
+
+const get = request("GET /app/x")
+
+describe("a response", () => {
+  for (const [status, reason] of [
+    [200, "OK"],
+    [200, "Wonderful, isn't it"],
+    [200, ""],
+    [200, "caf\xe9"],
+    [201, "Created"],
+    [206, "Partial Content"],
+    [299, "Custom"],
+    [401, "Unauthorized"],
+    [404, "Not Found"],
+    [418, "I'm a teapot"],
+    [500, "Internal Server Error"],
+    [502, "Bad Gateway"],
+    [503, "Service Unavailable"],
+    [599, "x"],
+    [600, "Beyond"],
+    [999, "Last"],
+  ] as const) {
+    it.scopedLive(`keeps status ${status} with the reason "${reason}", and its body`, () =>
+      Effect.gen(function* () {
+        const { ask } = yield* startLab({ script: answering(answer(`${status} ${reason}`, "body\0\xff")) })
+        const got = yield* ask(get)
+        assert.strictEqual(got.startLine, `HTTP/1.1 ${status} ${reason}`)
+        assert.strictEqual(got.text, "body\0\xff")
+        assert.deepStrictEqual([got.value("proxy-status"), got.value("x-request-id")], [undefined, undefined])
+      }),
+    )
+  }
+
+  it.scopedLive("may leave out the space before an empty reason", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startLab({ script: answering("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok") })
+      const got = yield* ask(get)
+      assert.deepStrictEqual([got.status, got.text], [200, "ok"])
+    }),
+  )
+
+  for (const status of ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 x"]) {
+    it.scopedLive(`that redirects (${status}) is relayed, not followed`, () =>
+      Effect.gen(function* () {
+        const { origin, ask } = yield* startLab({ script: answering(answer(status, "", ["Location: /app/y"])) })
+        const got = yield* ask(get)
+        assert.strictEqual(got.startLine, `HTTP/1.1 ${status}`)
+        assert.strictEqual(got.value("location"), "/app/y")
+        assert.strictEqual(origin.requests.length, 1)
+      }),
+    )
+  }
+
+  it.scopedLive("to HEAD has no body and keeps its Content-Length; the connection stays in step", () =>
+    Effect.gen(function* () {
+      const head = response("200 OK", ["Content-Length: 1234", "ETag: x"])
+      const { origin, proxy } = yield* startLab({ script: answering(head, answer("200 OK", "next")) })
+      const client = yield* proxy.connect
+      const got = yield* client.ask(request("HEAD /app/x"))
+      assert.deepStrictEqual([got.value("content-length"), got.value("etag")], ["1234", "x"])
+      assert.strictEqual((yield* client.ask(get)).text, "next")
+      assert.strictEqual(origin.connections.length, 1)
+    }),
+  )
+
+  it.scopedLive("to HEAD may be chunked or say nothing of its length, and has no body all the same", () =>
+    Effect.gen(function* () {
+      const heads = [response("200 OK", ["Transfer-Encoding: chunked"]), response("200 OK", ["A: 1"])] as const
+      const { proxy } = yield* startLab({ script: answering(...heads, answer("200 OK", "next")) })
+      const client = yield* proxy.connect
+      for (const _ of heads) assert.strictEqual((yield* client.ask(request("HEAD /app/x"))).status, 200)
+      assert.strictEqual((yield* client.ask(get)).text, "next")
+    }),
+  )
+
+  for (const status of ["204 No Content", "304 Not Modified"]) {
+    it.scopedLive(`${status} has no body, keeps its fields, and the connection stays in step`, () =>
+      Effect.gen(function* () {
+        const bare = response(status, status.startsWith("304") ? ["Content-Length: 1234", "ETag: x"] : ["ETag: x"])
+        const { origin, proxy } = yield* startLab({ script: answering(bare, answer("200 OK", "next")) })
+        const client = yield* proxy.connect
+        const got = yield* client.ask(get)
+        assert.strictEqual(got.startLine, `HTTP/1.1 ${status}`)
+        assert.strictEqual(got.value("content-length"), status.startsWith("304") ? "1234" : undefined)
+        assert.strictEqual(got.value("transfer-encoding"), undefined)
+        assert.strictEqual((yield* client.ask(get)).text, "next")
+        assert.strictEqual(origin.connections.length, 1)
+      }),
+    )
+  }
+
+  it.scopedLive("may be preceded by 103 and 102, each with its own fields", () =>
+    Effect.gen(function* () {
+      const hints = response("103 Early Hints", [
+        "Link: </a>; rel=preload",
+        "Link: </b>",
+        "Connection: X-Hop",
+        "X-Hop: 1",
+      ])
+      const script = saying(hints + response("102 Processing") + answer("200 OK", "hello", ["A: 1"]))
+      const { ask } = yield* startLab({ script })
+      const got = yield* ask(get)
+      assert.deepStrictEqual(
+        got.interim.map(({ status, fields }) => [status, fields]),
+        [
+          [
+            103,
+            [
+              ["Link", "</a>; rel=preload"],
+              ["Link", "</b>"],
+            ],
+          ],
+          [102, []],
+        ],
+      )
+      assert.deepStrictEqual([got.text, got.value("a")], ["hello", "1"])
+    }),
+  )
+
+  it.scopedLive("sends 103 on as it comes, and spares a client of HTTP/1.0", () =>
+    Effect.gen(function* () {
+      const hints = response("103 Early Hints", ["Link: </a>"])
+      const script: Script = (connection) =>
+        Effect.gen(function* () {
+          yield* connection.request
+          yield* connection.send(hints)
+        })
+      const { origin, proxy } = yield* startLab({ script })
+      const client = yield* proxy.connect
+      yield* client.send(get)
+      assert.strictEqual((yield* client.head).status, 103)
+      yield* (yield* origin.connection()).send(answer("200 OK", "hello"))
+      assert.strictEqual((yield* client.response()).text, "hello")
+      const old = yield* startLab({ script: saying(hints + answer("200 OK", "hello")) })
+      const got = yield* old.ask(get.replace("HTTP/1.1", "HTTP/1.0"))
+      assert.deepStrictEqual([got.interim.length, got.text], [0, "hello"])
+    }),
+  )
+
+  it.scopedLive("has trailers where it was chunked, announced or not", () =>
+    Effect.gen(function* () {
+      const trailers = lastChunk(["X-Sum: abc", "x-sum: \xe9", "Server-Timing: a"])
+      for (const announced of [["Trailer: X-Sum"], []]) {
+        const lines = [...announced, "Transfer-Encoding: chunked"]
+        const { ask } = yield* startLab({ script: answering(response("200 OK", lines, chunk("ab") + trailers)) })
+        const got = yield* ask(request("GET /app/x", ["TE: trailers"]))
+        assert.strictEqual(got.text, "ab")
+        assert.deepStrictEqual(got.trailers, [
+          ["X-Sum", "abc"],
+          ["x-sum", "\xe9"],
+          ["Server-Timing", "a"],
+        ])
+      }
+    }),
+  )
+
+  it.scopedLive("of 3 MiB arrives byte for byte, with a length, in chunks, and until close", () =>
+    Effect.gen(function* () {
+      const body = Buffer.alloc(3 << 20, "0123456789\xe9\x00", "latin1").toString("latin1")
+      for (const script of [
+        answering(answer("200 OK", body)),
+        answering(response("200 OK", ["Transfer-Encoding: chunked"], chunk(body) + lastChunk())),
+        saying(response("200 OK", [], body), "finish"),
+      ]) {
+        const { ask } = yield* startLab({ script })
+        assert.isTrue((yield* ask(get)).text === body)
+      }
+    }),
+  )
+
+  it.scopedLive("reaches the client as it is written: head first, then each event", () =>
+    Effect.gen(function* () {
+      for (const chunked of [true, false]) {
+        const frame = (data: string) => (chunked ? chunk(data) : data)
+        const lines = ["Content-Type: text/event-stream", ...(chunked ? ["Transfer-Encoding: chunked"] : [])]
+        const { origin, proxy } = yield* startLab({ script: saying(response("200 OK", lines)) })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual((yield* client.head).status, 200)
+        const connection = yield* origin.connection()
+        for (const event of ["data: 1\n\n", "data: 2\n\n"]) {
+          yield* connection.send(frame(event))
+          yield* client.seen(event)
+        }
+        yield* chunked ? connection.send(lastChunk()) : connection.finish
+        assert.strictEqual((yield* client.response()).text, "data: 1\n\ndata: 2\n\n")
+      }
+    }),
+  )
+
+  it.scopedLive("may arrive split at every byte", () =>
+    Effect.gen(function* () {
+      const whole = response("200 OK", ["Transfer-Encoding: chunked"], chunk("hello") + lastChunk(["T: 1"]))
+      const script: Script = (connection) => Effect.zipRight(connection.request, connection.send(...whole))
+      const { ask } = yield* startLab({ script })
+      const got = yield* ask(get)
+      assert.deepStrictEqual([got.text, got.trailers], ["hello", [["T", "1"]]])
+    }),
+  )
+})
+
+describe("old and closing ends", () => {
+  it.scopedLive("a response until close ends for the client with a proper end of its own", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* startLab({ script: saying("HTTP/1.1 200 OK\r\n\r\nuntil close", "finish") })
+      const got = yield* ask(get)
+      assert.deepStrictEqual([got.text, got.framing], ["until close", "chunked"])
+    }),
+  )
+
+  it.scopedLive("a server of HTTP/1.0 is answered for as HTTP/1.1", () =>
+    Effect.gen(function* () {
+      for (const lines of ["", "Content-Length: 3\r\n"]) {
+        const { ask } = yield* startLab({ script: saying(`HTTP/1.0 200 OK\r\n${lines}\r\nold`, "finish") })
+        const got = yield* ask(get)
+        assert.deepStrictEqual([got.startLine, got.text], ["HTTP/1.1 200 OK", "old"])
+      }
+    }),
+  )
+
+  it.scopedLive("a client of HTTP/1.0 gets no chunks, and its connection is closed after the answer", () =>
+    Effect.gen(function* () {
+      const lines = ["Transfer-Encoding: chunked"]
+      const { proxy } = yield* startLab({
+        script: answering(response("200 OK", lines, chunk("ab") + chunk("cd") + lastChunk())),
+      })
+      for (const hosted of [["Host: h"], []]) {
+        const client = yield* proxy.connect
+        const got = yield* client.ask(bareRequest("GET /app/x", hosted).replace("HTTP/1.1", "HTTP/1.0"))
+        assert.deepStrictEqual([got.status, got.text, got.value("transfer-encoding")], [200, "abcd", undefined])
+        assert.strictEqual(yield* client.gone, "finished")
+      }
+    }),
+  )
+
+  it.scopedLive("a client that says Connection: close gets its answer and a closed connection", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const got = yield* client.ask(request("GET /app/x", ["Connection: close"]))
+      assert.strictEqual(got.text, "hello")
+      assert.strictEqual(got.value("connection")?.toLowerCase(), "close")
+      assert.strictEqual(yield* client.gone, "finished")
+      assert.strictEqual((yield* origin.request()).values("connection").includes("close"), false)
+    }),
+  )
+
+  it.scopedLive("a server that says Connection: close does not cost the client its connection", () =>
+    Effect.gen(function* () {
+      const script: Script = (connection) =>
+        Effect.gen(function* () {
+          yield* connection.request
+          yield* connection.send(answer("200 OK", "bye", ["Connection: close"]))
+          yield* connection.finish
+        })
+      const { origin, proxy } = yield* startLab({ script })
+      const client = yield* proxy.connect
+      for (let count = 0; count < 3; count++) assert.strictEqual((yield* client.ask(get)).text, "bye")
+      assert.strictEqual(origin.connections.length, 3)
+    }),
+  )
+})
