@@ -141,8 +141,25 @@ export class Connection {
   private readonly ended = (): void => {
     const user = this.user
     if (user === undefined) return this.loseIdle()
+    if (this.parser.endsWithConnection) this.finishUnlessReset(user)
+    else this.finish(user)
+  }
+
+  private finish(user: ConnectionUser): void {
     this.parser.finish()
     this.settleWith(user)
+  }
+
+  /**
+   * A reset that arrives together with data is reported by libuv as an end, and a body that ends with the connection
+   * would look complete. A write tells the two apart: it fails on a connection that was reset. What is written is an
+   * empty line, which a server ignores (RFC 9112 section 2.2).
+   */
+  private finishUnlessReset(user: ConnectionUser): void {
+    this.socket.write("\r\n", (error) => {
+      if (error instanceof Error) this.broken(error)
+      else if (!this.closed) this.finish(user)
+    })
   }
 
   /** Tells the user what the parser came to, if it came to anything. */

@@ -1,4 +1,4 @@
-import { isIP, connect as connectTcp, type OnReadOpts, type Socket, type TcpSocketConnectOpts } from "node:net"
+import { isIP, connect as connectTcp, type OnReadOpts, type Socket, type TcpNetConnectOpts } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
@@ -38,9 +38,11 @@ export const addressOf = (target: DownstreamUrl): string =>
   target.hostname.includes(":") ? `[${target.hostname}]:${target.port}` : `${target.hostname}:${target.port}`
 
 const open = (target: DownstreamUrl, onread: OnReadOpts | undefined): Socket => {
-  const options: TcpSocketConnectOpts = {
+  const options: TcpNetConnectOpts = {
     host: target.hostname,
     port: target.port,
+    // Whoever reads decides what an end means; node would answer it with one of ours.
+    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeDelay,

@@ -4,11 +4,10 @@ import { LoopDetected, ResponseBroken, UpgradeRequired } from "../domain/ProxyEr
 import { Downstream } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
-import { Traffic } from "../traffic/Traffic.js"
 import { downstreamTarget } from "../wire/Target.js"
 import type { BodyStage } from "./AnswerWriter.js"
 import type { Exchange } from "./Exchange.js"
-import { enterGate, fieldsFor, type SessionRoute } from "./Gate.js"
+import { Gate, type SessionRoute } from "./Gate.js"
 
 /** Ends a body in which nothing comes for `milliseconds`. */
 const idleLimit =
@@ -28,18 +27,18 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
     readonly forward: (exchange: Exchange) => void
   }
 >() {
-  static readonly layer: Layer.Layer<Forwarder, never, ProxyConfig | SessionDirectory | Downstream | Traffic> =
+  static readonly layer: Layer.Layer<Forwarder, never, ProxyConfig | SessionDirectory | Downstream | Gate> =
     Layer.effect(
       Forwarder,
       Effect.gen(function* () {
         const settings = yield* ProxyConfig
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
-        const traffic = yield* Traffic
+        const gate = yield* Gate
         const stage = settings.idleTimeout === 0 ? undefined : idleLimit(settings.idleTimeout)
 
         const dispatch = (exchange: Exchange, session: LiveSession, route: SessionRoute): void => {
-          const fields = fieldsFor(exchange, session, route, route.segment)
+          const fields = gate.fieldsFor(exchange, session, route, route.segment)
           if (fields === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
           const head = { method: exchange.method, target: downstreamTarget(session.target, route.rest), fields }
           exchange.enter(session)
@@ -47,7 +46,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         }
 
         const forward = (exchange: Exchange): void =>
-          enterGate(traffic, exchange, (route) => {
+          gate.enter(exchange, (route) => {
             if (route.webSocketOnly) return exchange.fail(new UpgradeRequired())
             exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route))
           })

@@ -5,11 +5,10 @@ import { BadRequest, LoopDetected } from "../domain/ProxyError.js"
 import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
-import { Traffic } from "../traffic/Traffic.js"
 import { countOf, firstValue, listMembers, type RawFields, responseFields } from "../wire/HeaderFields.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import type { Exchange } from "./Exchange.js"
-import { enterGate, fieldsFor, type SessionRoute } from "./Gate.js"
+import { Gate, type SessionRoute } from "./Gate.js"
 
 /** A handshake that both sides have agreed to. */
 export interface SwitchedUpgrade {
@@ -62,14 +61,14 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
     readonly upgrade: (exchange: Exchange, switched: (upgrade: SwitchedUpgrade) => void) => void
   }
 >() {
-  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Traffic> =
+  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Gate> =
     Layer.effect(
       Upgrader,
       Effect.gen(function* () {
         const { wsPath } = yield* ProxyConfig
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
-        const traffic = yield* Traffic
+        const gate = yield* Gate
 
         const handshakeHead = (
           exchange: Exchange,
@@ -77,7 +76,12 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           route: SessionRoute,
         ): RequestHead | undefined => {
           const { segment, rest, webSocketOnly } = route
-          const fields = fieldsFor(exchange, session, route, webSocketOnly ? webSocketPrefix(segment, wsPath) : segment)
+          const fields = gate.fieldsFor(
+            exchange,
+            session,
+            route,
+            webSocketOnly ? webSocketPrefix(segment, wsPath) : segment,
+          )
           if (fields === undefined) return undefined
           fields.push("Connection", "Upgrade", "Upgrade", "websocket")
           const target = webSocketOnly
@@ -115,7 +119,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
 
         return {
           upgrade: (exchange, switched) =>
-            enterGate(traffic, exchange, (route) => {
+            gate.enter(exchange, (route) => {
               const problem = handshakeProblem(exchange)
               if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
               exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route, switched))

@@ -56,6 +56,8 @@ const parserError = (error: Error, maxHeaderBytes: number): ProxyError | undefin
 export class ClientConnection implements ExchangeOwner {
   readonly client: Client
   private readonly live = new Set<Exchange>()
+  /** Requests that came before their predecessor was answered: they are taken one at a time, in order. */
+  private readonly queue: Array<Exchange> = []
   private newest: Exchange | undefined
   private pending: ProxyError | undefined
 
@@ -89,11 +91,20 @@ export class ClientConnection implements ExchangeOwner {
 
   /** A request whose head is complete. */
   request(message: IncomingMessage, response: ServerResponse): void {
-    this.guard(() => this.context.forwarder.forward(this.open(message, response)))
+    this.guard(() => {
+      const isNext = this.live.size === 0
+      const exchange = this.open(message, response)
+      if (isNext) this.context.forwarder.forward(exchange)
+      else this.queue.push(exchange)
+    })
   }
 
   /** A request to switch to WebSocket: node has let go of the socket, so it is answered by a response of our own. */
   upgrade(message: IncomingMessage, head: Buffer): void {
+    if (this.live.size > 0) {
+      this.pending = new BadRequest({ detail: "An Upgrade cannot be pipelined behind another request." })
+      return
+    }
     const response = new ServerResponse(message)
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
@@ -141,6 +152,8 @@ export class ClientConnection implements ExchangeOwner {
 
   exchangeOver(exchange: Exchange): void {
     this.live.delete(exchange)
+    const next = this.queue.shift()
+    if (next !== undefined && !this.socket.destroyed) return this.guard(() => this.context.forwarder.forward(next))
     if (this.pending !== undefined && this.live.size === 0) this.refuse(this.pending)
   }
 

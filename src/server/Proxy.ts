@@ -3,6 +3,7 @@ import type { ProxyConfig } from "../domain/ProxyConfig.js"
 import { layerConnections } from "../downstream/ConnectionDownstream.js"
 import type { Downstream } from "../downstream/Downstream.js"
 import { Forwarder } from "../http/Forwarder.js"
+import { Gate } from "../http/Gate.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
@@ -16,7 +17,7 @@ export const layerProxyWith = <E>(
 ): Layer.Layer<ProxyServer | Traffic, ListenError | E, ProxyConfig | SessionRepo> =>
   ProxyServer.layer.pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
-    Layer.provide([SessionDirectory.layer, downstream]),
+    Layer.provide([Gate.layer, SessionDirectory.layer, downstream]),
     Layer.provideMerge(Traffic.layer),
   )
 

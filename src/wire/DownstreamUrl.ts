@@ -21,6 +21,7 @@ export class InvalidDownstreamUrl extends Data.TaggedError("InvalidDownstreamUrl
 const secureness: Readonly<Record<string, boolean>> = { "http:": false, "ws:": false, "https:": true, "wss:": true }
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//
 const forbiddenBytes = /[\u0000-\u0020\u007f\\]/
+const emptyAuthority = /^[^/]*\/\/(?:$|[/?#])/
 const afterAuthority = /^[^/]*\/\/[^/?#]*([^?#]*)/
 
 const invalid = (problem: string) => Either.left(new InvalidDownstreamUrl({ problem }))
@@ -63,7 +64,7 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   if (text === "") return invalid("it is empty")
   if (forbiddenBytes.test(text)) return invalid("it holds a space, a backslash or a control character")
   const withScheme = schemePattern.test(text) ? text : `http://${text}`
-  if (text.startsWith("/")) return invalid("it names no host")
+  if (emptyAuthority.test(withScheme)) return invalid("it names no host")
   const url = parseUrl(withScheme)
   if (url === undefined) return invalid("it is not a URL such as http://host:port/path")
   const secure = secureness[url.protocol]

@@ -26,6 +26,7 @@ const refused = (problem: string): RequestFraming => ({
  * this is strict, but lets some of it through.
  */
 export const requestFraming = (fields: RawFields, httpVersion: string): RequestFraming => {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return refused("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
   let host: string | undefined
   let length: number | undefined
   let chunked = false

@@ -257,6 +257,11 @@ export class ResponseParser {
     return this.broken
   }
 
+  /** Whether the body ends with the connection, so that only its end tells that it is complete. */
+  get endsWithConnection(): boolean {
+    return this.state === "body to the end"
+  }
+
   /** The message has been read to its end. */
   get isComplete(): boolean {
     return this.state === "complete"
