@@ -144,6 +144,7 @@ describe("a response that breaks off", () => {
     ["in chunks, by RST", response("200 OK", [chunked], chunk("12345")), "reset"],
     ["in the middle of a chunk", response("200 OK", [chunked], "a\r\n12345"), "finish"],
     ["before the last CRLF", response("200 OK", [chunked], `${chunk("12345")}0\r\n`), "finish"],
+    ["until close, by RST", response("200 OK", ["A: 1"], "12345"), "reset"],
   ] as const) {
     it.scopedLive(`${what}: the client's connection is reset`, () =>
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { answer, chunk, request, response } from "../support/HttpText.js"
+import { splitRequests } from "../support/HttpMessage.js"
+import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
 import { answering, inTurn, RawOrigin, saying, type Script, silent } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
@@ -83,6 +84,39 @@ describe("connections to a session's server", () => {
       assert.strictEqual(got.status, 502)
       assert.include(got.text, "downstream_reset")
       assert.notInclude(origin.connections[1]?.text ?? "", "POST")
+    }),
+  )
+
+  for (const [line, fields, body] of [
+    ["PUT", ["Content-Length: 4"], "held"],
+    ["POST", ["Content-Length: 4"], "held"],
+    ["DELETE", ["Transfer-Encoding: chunked"], chunk("held") + lastChunk()],
+  ] as const) {
+    it.scopedLive(`that turn out stale cost a ${line} one retry, with its whole body, where that is still held`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({ script: inTurn(closingOnSecond, answering(hello)) })
+        const client = yield* proxy.connect
+        assert.strictEqual((yield* client.ask(get)).text, "first")
+        assert.strictEqual((yield* client.ask(request(`${line} /app/x`, fields, body))).text, "hello")
+        const [again] = splitRequests((yield* origin.connection(1)).received).strict
+        assert.deepStrictEqual([again?.startLine, again?.text], [`${line} /x HTTP/1.1`, "held"])
+      }),
+    )
+  }
+
+  it.scopedLive("on which a request was given up half-way are not used again", () =>
+    Effect.gen(function* () {
+      const early: Script = (connection) =>
+        Effect.zipRight(connection.head, connection.send(answer("403 Forbidden", "early")))
+      const { origin, proxy } = yield* startLab({ script: inTurn(early, answering(hello)) })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
+      assert.strictEqual((yield* client.response()).status, 403)
+      client.socket.destroy()
+      const next = yield* proxy.connect
+      assert.strictEqual((yield* next.ask(get)).text, "hello")
+      assert.strictEqual(origin.connections.length, 2)
+      yield* (yield* origin.connection(0)).gone
     }),
   )
 

@@ -141,7 +141,16 @@ describe("what a client is told", () => {
     }),
   )
 
-  for (const url of ["ftp://h/", "", "http://", "http://h:99999", "http://u:secret@h/?q", "http://h/#f", "a b"]) {
+  for (const url of [
+    "ftp://h/",
+    "",
+    "http://",
+    "http://h:99999",
+    "http://u:secret@h/?q",
+    "http://h/#f",
+    "a b",
+    "http:///x",
+  ]) {
     it.scopedLive(`502 downstream_url_invalid: the stored URL is "${url}"`, () =>
       Effect.gen(function* () {
         const { reply } = yield* oneRequest({ sessions: { app: url } })
@@ -261,6 +270,16 @@ describe("a loop", () => {
       yield* one.repo.add({ id: "a", url: `${two.url}/b`, status: "active" })
       const client = yield* one.connect
       assert.strictEqual((yield* client.ask(request("GET /a/x"))).status, 508)
+    }),
+  )
+
+  it.scopedLive("is not what two proxies in a row are", () =>
+    Effect.gen(function* () {
+      const { origin, proxy: inner } = yield* startLab()
+      const outer = yield* startProxy({ sessions: { far: `${inner.url}/app` } })
+      const client = yield* outer.connect
+      assert.strictEqual((yield* client.ask(request("GET /far/x"))).text, "hello")
+      assert.strictEqual((yield* origin.request()).target, "/x")
     }),
   )
 })

@@ -198,6 +198,17 @@ describe("a request body that does not come to its end", () => {
     }),
   )
 
+  it.scopedLive("is waited for as long as it makes progress, for longer than every timeout", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ settings: { bodyTimeout: 200, timeout: 200 } })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", ["Content-Length: 6"]))
+      for (const byte of "123456") yield* Effect.delay(client.send(byte), 80)
+      assert.strictEqual((yield* client.response()).text, "hello")
+      assert.strictEqual((yield* origin.request()).text, "123456")
+    }),
+  )
+
   it.scopedLive("is not made to look complete when the client leaves", () =>
     Effect.gen(function* () {
       for (const how of ["finish", "reset"] as const) {
