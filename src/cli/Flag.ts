@@ -1,5 +1,6 @@
 import * as Options from "@effect/cli/Options"
 import type { Option } from "effect"
+import type { WsPath } from "../domain/ProxyConfig.js"
 
 /** A flag of the command line, once: what parses it, and what the help says of it. */
 export interface Flag {
@@ -29,6 +30,12 @@ export const option = (flag: Flag): Options.Options<Option.Option<string>> => {
   const text = Options.text(flag.name).pipe(Options.withDescription(flag.about))
   return Options.optional(flag.alias === undefined ? text : Options.withAlias(text, flag.alias))
 }
+
+/** What `--log-level` can be, from all to nothing. */
+export const logThresholds = ["trace", "debug", "info", "warn", "error", "off"] as const
+
+/** What `--ws-path` can be. */
+export const wsPathRules = ["append", "full", "strip"] as const satisfies ReadonlyArray<WsPath>
 
 export const host: Flag = {
   name: "host",
@@ -100,7 +107,7 @@ export const grace: Flag = {
 export const wsPath: Flag = {
   name: "ws-path",
   value: "RULE",
-  choices: ["append", "full", "strip"],
+  choices: wsPathRules,
   env: "SS_PROXY_WS_PATH",
   about: "What /ws/ID/REST becomes at the session's server: append /ID/REST, full /ws/ID/REST, strip /REST.",
   fallback: "append",
@@ -117,7 +124,7 @@ export const logLevel: Flag = {
   name: "log-level",
   alias: "l",
   value: "LEVEL",
-  choices: ["trace", "debug", "info", "warn", "error", "off"],
+  choices: logThresholds,
   env: "SS_PROXY_LOG_LEVEL",
   about: "What is logged to standard error: trace, debug, info, warn, error or off.",
   fallback: "info",

@@ -1,10 +1,9 @@
 import { Config, Effect, Option } from "effect"
-import { isIP } from "node:net"
-import { BlockList } from "node:net"
+import { BlockList, isIP } from "node:net"
 import type { WsPath } from "../domain/ProxyConfig.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { UsageError } from "./Failure.js"
-import type { Flag } from "./Flag.js"
+import { type Flag, logThresholds, wsPathRules } from "./Flag.js"
 
 /** How the text of a flag or variable becomes a value. `allowed` completes the sentence "it must be …". */
 export interface Reading<A> {
@@ -54,18 +53,18 @@ export const positiveSeconds: Reading<number> = {
 }
 
 /** One of some words, in any case. */
-export const oneOf = <A extends string>(...words: readonly [A, ...ReadonlyArray<A>]): Reading<A> => ({
+export const oneOf = <A extends string>(words: ReadonlyArray<A>): Reading<A> => ({
   allowed: `one of ${words.join(", ")}`,
   read: (given) => Option.fromNullable(words.find((word) => word === given.toLowerCase())),
 })
 
 /** The rule for WebSocket paths. */
-export const wsPathRule: Reading<WsPath> = oneOf("append", "full", "strip")
+export const wsPathRule: Reading<WsPath> = oneOf(wsPathRules)
 
 /** What is logged. */
-export type LogThreshold = "trace" | "debug" | "info" | "warn" | "error" | "off"
+export type LogThreshold = (typeof logThresholds)[number]
 
-export const logThreshold: Reading<LogThreshold> = oneOf("trace", "debug", "info", "warn", "error", "off")
+export const logThreshold: Reading<LogThreshold> = oneOf(logThresholds)
 
 const truth: Readonly<Record<string, boolean>> = {
   true: true,

@@ -97,24 +97,3 @@ describe("ss-proxy sessions", () => {
     expect(json(await sessions("list", "--status", "paused", "--json"))).toMatchObject([{ id: "b" }])
   })
 })
-
-describe("a password in a URL", () => {
-  it("is shown nowhere but in an export, which says so", async () => {
-    const { sessions } = onDatabase()
-    const outcomes = [
-      await sessions("add", "a", "http://user:secret@h:1"),
-      await sessions("list"),
-      await sessions("list", "--json"),
-      await sessions("show", "a"),
-      await sessions("set", "a", "--status", "ready", "--json"),
-    ]
-    for (const { code, stdout, stderr } of outcomes) {
-      expect(code).toBe(0)
-      expect(stdout + stderr).toContain("http://***@h:1")
-      expect(stdout + stderr).not.toContain("secret")
-    }
-    const exported = await sessions("export")
-    expect(json(exported)).toMatchObject([{ url: "http://user:secret@h:1" }])
-    expect(exported.stderr).toContain("keep this safe")
-  })
-})
