@@ -1,7 +1,7 @@
 // Builds dist/: the program (one bundled file, so that it starts fast), the library (packages stay imports, so that an
 // embedder's own `effect` is used) and the library's types.
 import { spawnSync } from "node:child_process"
-import { chmodSync, rmSync } from "node:fs"
+import { chmodSync, renameSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,12 +21,14 @@ const common = {
   define: { __SS_PROXY_VERSION__: JSON.stringify(version) },
 }
 
-rmSync(join(root, "dist"), { recursive: true, force: true })
+// Built beside dist/ and put in its place at the end, so that what is there keeps working meanwhile.
+const fresh = `dist.${process.pid}`
+process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }))
 
 await build({
   ...common,
   entryPoints: { bin: "src/bin.ts" },
-  outdir: "dist",
+  outdir: fresh,
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   minifySyntax: true,
@@ -37,9 +39,11 @@ await build({
   },
 })
 
-await build({ ...common, entryPoints: { index: "src/index.ts" }, outdir: "dist", packages: "external" })
+await build({ ...common, entryPoints: { index: "src/index.ts" }, outdir: fresh, packages: "external" })
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
-const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json"], { cwd: root, stdio: "inherit" })
+const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json", "--outDir", join(fresh, "types")], { cwd: root, stdio: "inherit" })
 if (types.status !== 0) process.exit(types.status ?? 1)
-chmodSync(join(root, "dist", "bin.js"), 0o755)
+chmodSync(join(root, fresh, "bin.js"), 0o755)
+rmSync(join(root, "dist"), { recursive: true, force: true })
+renameSync(join(root, fresh), join(root, "dist"))
