@@ -2,7 +2,6 @@ import { Effect } from "effect"
 import { accessSync, constants, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { StoreUnavailable } from "../domain/ProxyError.js"
-import { storeFault } from "./SqliteFault.js"
 
 const refuse = (problem: string, hint: string) => Effect.fail(new StoreUnavailable({ problem, hint }))
 
@@ -20,7 +19,14 @@ const isWritable = (path: string): boolean => {
  * in place of the file, no permission to write. `readonly`: the file has to be there, and need not be writable.
  */
 export const usablePath = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> =>
-  Effect.try({ try: () => check(filename, readonly), catch: storeFault(filename) }).pipe(Effect.flatten)
+  Effect.try({ try: () => check(filename, readonly), catch: unreachable(filename) }).pipe(Effect.flatten)
+
+const unreachable = (filename: string) => (cause: unknown) =>
+  new StoreUnavailable({
+    problem: `${filename} cannot be reached (${cause instanceof Error && "code" in cause ? String(cause.code) : "unknown"})`,
+    hint: "Check the path, and that the proxy's user may enter every folder on it.",
+    cause,
+  })
 
 const check = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> => {
   // Each connection would get a database of its own.

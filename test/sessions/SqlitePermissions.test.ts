@@ -1,0 +1,91 @@
+import { beforeAll, describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { chmodSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
+import { temporaryFile } from "./temporary.js"
+
+// Permissions do not bind root: for good become somebody else. Each test file has a process of its own.
+beforeAll(() => {
+  if (process.getuid?.() === 0) process.setuid?.(65534)
+})
+
+const open = (options: SqliteOptions) => Effect.map(Layer.build(layerSqlite(options)), Context.get(SessionRepo))
+
+/** A database with one session, nobody at it. */
+const database = Effect.tap(temporaryFile("sessions.db"), (filename) =>
+  Effect.scoped(
+    Effect.flatMap(open({ filename }), (repo) => repo.add({ id: "alpha", url: "http://h", status: "active" })),
+  ),
+)
+
+/** Takes permissions away until the scope ends. */
+const permitting = (path: string, mode: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => chmodSync(path, mode)),
+    () => Effect.sync(() => chmodSync(path, 0o700)),
+  )
+
+const permissionHint = "Give the proxy's user write permission on the file and on its folder."
+
+describe("permissions", () => {
+  it.scopedLive("a read-only file is refused", () =>
+    Effect.gen(function* () {
+      const filename = yield* database
+      yield* permitting(filename, 0o444)
+      expect(yield* Effect.flip(open({ filename }))).toMatchObject({
+        problem: `${filename} is read-only`,
+        hint: permissionHint,
+      })
+    }),
+  )
+
+  it.scopedLive("a read-only folder is refused, with and without a file in it", () =>
+    Effect.gen(function* () {
+      const [taken, free] = [yield* database, yield* temporaryFile("sessions.db")]
+      for (const filename of [taken, free]) {
+        yield* permitting(dirname(filename), 0o555)
+        expect(yield* Effect.flip(open({ filename }))).toMatchObject({
+          problem: `the folder of ${filename} is read-only`,
+          hint: permissionHint,
+        })
+      }
+    }),
+  )
+
+  it.scopedLive("a file that may be written and not read is refused", () =>
+    Effect.gen(function* () {
+      const filename = yield* database
+      yield* permitting(filename, 0o200)
+      expect((yield* Effect.flip(open({ filename }))).problem).toBe(`${filename} cannot be opened`)
+    }),
+  )
+
+  it.scopedLive("a folder that may not be entered is refused", () =>
+    Effect.gen(function* () {
+      const filename = yield* database
+      yield* permitting(dirname(filename), 0o000)
+      const { problem } = yield* Effect.flip(open({ filename }))
+      expect(problem).toBe(`${filename} cannot be reached (EACCES)`)
+    }),
+  )
+
+  it.scopedLive("a read-only file can still be listed", () =>
+    Effect.gen(function* () {
+      const filename = yield* database
+      yield* permitting(filename, 0o444)
+      const repo = yield* open({ filename, readonly: true })
+      expect((yield* repo.list).map(({ id }) => id)).toEqual(["alpha"])
+    }),
+  )
+
+  it.scopedLive("a text file that is read-only is not listed", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      writeFileSync(filename, "not a database, though long enough to be one\n".repeat(50), { mode: 0o444 })
+      const { problem } = yield* Effect.flip(open({ filename, readonly: true }))
+      expect(problem).toBe(`${filename} is not an SQLite database`)
+    }),
+  )
+})
