@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import { type ParserFault, type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
+import { Deadline, type Expirable } from "./Deadlines.js"
 import type { ReadBuffers } from "./ReadBuffers.js"
 
 /** Who has a request on a connection. */
@@ -22,10 +23,12 @@ export interface ConnectionKeeper {
 }
 
 /** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
-export class Connection {
+export class Connection implements Expirable {
   private readonly parser = new ResponseParser()
   private user: ConnectionUser | undefined
   private closed = false
+  /** Runs while it is idle. */
+  readonly idleDeadline = new Deadline(this)
   /** How many requests it has carried. */
   requests = 0
 

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "./Deadlines.js"
 import { Downstream } from "./Downstream.js"
@@ -7,23 +7,25 @@ import { type CallContext, HttpCall } from "./HttpCall.js"
 import { Pools } from "./Pool.js"
 import { UpgradeCall } from "./UpgradeCall.js"
 
+/** What calls on connections of our own share; idle connections are closed with the scope. */
+export const makeCallContext: Effect.Effect<CallContext, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
+  const settings = yield* ProxyConfig
+  const pools = new Pools(settings)
+  const headDeadlines = new Deadlines(settings.timeout)
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      pools.close()
+      headDeadlines.clear()
+    }),
+  )
+  return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
+})
+
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */
 export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Layer.scoped(
   Downstream,
-  Effect.gen(function* () {
-    const settings = yield* ProxyConfig
-    const pools = new Pools(settings)
-    const headDeadlines = new Deadlines<HttpCall>(settings.timeout, (call) => call.expire())
-    const context: CallContext = { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        pools.close()
-        headDeadlines.clear()
-      }),
-    )
-    return {
-      request: (session, head, body) => new HttpCall(context, session, head, body),
-      upgrade: (session, head) => new UpgradeCall(context, session, head),
-    }
-  }),
+  Effect.map(makeCallContext, (context) => ({
+    request: (session, head, body) => new HttpCall(context, session, head, body),
+    upgrade: (session, head) => new UpgradeCall(context, session, head),
+  })),
 )

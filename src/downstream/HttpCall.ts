@@ -10,7 +10,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
 import type { ParsedHead, ParserFault } from "../wire/ResponseParser.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
-import type { Deadlines } from "./Deadlines.js"
+import { Deadline, type Deadlines, type Expirable } from "./Deadlines.js"
 import { addressOf } from "./Dial.js"
 import {
   DownstreamCall,
@@ -28,7 +28,7 @@ import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
 export interface CallContext {
   readonly pools: Pools
   /** For the head of a response. */
-  readonly headDeadlines: Deadlines<HttpCall>
+  readonly headDeadlines: Deadlines
   /** The length of `headDeadlines` in milliseconds, for the error. */
   readonly timeout: number
   /** For responses whose body may be complete by the end of the turn. */
@@ -41,13 +41,17 @@ const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array | undefined =>
   chunks.length > 1 ? Buffer.concat(chunks) : chunks[0]
 
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
-export class HttpCall extends DownstreamCall implements ConnectionUser, LeaseListener, RequestProgress, TurnListener {
+export class HttpCall
+  extends DownstreamCall
+  implements ConnectionUser, Expirable, LeaseListener, RequestProgress, TurnListener
+{
   private listener: RequestListener | undefined
   protected connection: Connection | undefined
   protected abandonDial: (() => void) | undefined
   private writer: RequestWriter | undefined
   private reused = false
   private isSent = false
+  private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
   private gathered: Array<Uint8Array> = []
   private trailers = noTrailers
@@ -176,8 +180,8 @@ export class HttpCall extends DownstreamCall implements ConnectionUser, LeaseLis
 
   private waitForHead(waiting: boolean): void {
     if (this.response !== undefined || this.isOver) return
-    if (waiting) this.context.headDeadlines.start(this)
-    else this.context.headDeadlines.stop(this)
+    if (waiting) this.context.headDeadlines.start(this.headDeadline)
+    else this.context.headDeadlines.stop(this.headDeadline)
   }
 
   protected openConnection(): void {
@@ -191,7 +195,7 @@ export class HttpCall extends DownstreamCall implements ConnectionUser, LeaseLis
   }
 
   private retry(): void {
-    this.context.headDeadlines.stop(this)
+    this.context.headDeadlines.stop(this.headDeadline)
     this.connection = undefined
     this.isSent = false
     this.openConnection()
@@ -247,7 +251,7 @@ export class HttpCall extends DownstreamCall implements ConnectionUser, LeaseLis
   private settleConnection(reusable: boolean): void {
     if (this.isOver) return
     this.isOver = true
-    this.context.headDeadlines.stop(this)
+    this.context.headDeadlines.stop(this.headDeadline)
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return

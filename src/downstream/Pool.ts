@@ -22,7 +22,7 @@ class SessionPool implements ConnectionKeeper, SessionListener {
 
   take(): Connection | undefined {
     const connection = this.idle.pop()
-    if (connection !== undefined) this.pools.expiryOf(connection)?.stop(connection)
+    if (connection !== undefined) this.pools.expiryOf(connection)?.stop(connection.idleDeadline)
     return connection
   }
 
@@ -30,11 +30,11 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     const expiry = this.pools.expiryOf(connection)
     if (expiry === undefined || this.idle.length >= limit) return connection.destroy()
     this.idle.push(connection)
-    expiry.start(connection)
+    expiry.start(connection.idleDeadline)
   }
 
   readonly idleLost = (connection: Connection): void => {
-    this.pools.expiryOf(connection)?.stop(connection)
+    this.pools.expiryOf(connection)?.stop(connection.idleDeadline)
     const index = this.idle.indexOf(connection)
     if (index >= 0) this.idle.splice(index, 1)
     if (this.idle.length === 0) this.pools.retire(this.session)
@@ -43,7 +43,7 @@ class SessionPool implements ConnectionKeeper, SessionListener {
   readonly sessionEnded = (): void => {
     this.pools.retire(this.session)
     for (const connection of this.idle.splice(0)) {
-      this.pools.expiryOf(connection)?.stop(connection)
+      this.pools.expiryOf(connection)?.stop(connection.idleDeadline)
       connection.destroy()
     }
   }
@@ -67,7 +67,7 @@ export interface LeaseListener {
  */
 export class Pools {
   private readonly pools = new Map<LiveSession, SessionPool>()
-  private readonly expiries = new Map<number, Deadlines<Connection>>()
+  private readonly expiries = new Map<number, Deadlines>()
 
   constructor(
     private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout" | "poolIdleConnections">,
@@ -107,14 +107,14 @@ export class Pools {
   }
 
   /** The deadline for an idle connection; `undefined` where its server does not keep it long enough to be of use. */
-  expiryOf(connection: Connection): Deadlines<Connection> | undefined {
+  expiryOf(connection: Connection): Deadlines | undefined {
     const asked = connection.keepAliveTimeout
     const longest = this.settings.poolIdleTimeout
     const allowed = asked === undefined ? longest : Math.min(longest, asked * 1_000 - keepAliveMargin)
     if (allowed <= 0) return undefined
     const known = this.expiries.get(allowed)
     if (known !== undefined) return known
-    const expiry = new Deadlines<Connection>(allowed, (expired) => expired.expire())
+    const expiry = new Deadlines(allowed)
     this.expiries.set(allowed, expiry)
     return expiry
   }

@@ -80,6 +80,7 @@ const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError
 export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, RequestListener {
   readonly kind = "http"
   readonly since = Date.now()
+  place = -1
   readonly framing: RequestFraming
   bytesIn = 0
   bytesOut = 0

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { RequestBroken } from "../domain/ProxyError.js"
-import type { Deadlines } from "../downstream/Deadlines.js"
+import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
 import { emptyBody, type RequestBody } from "../downstream/Downstream.js"
 import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
@@ -26,13 +26,14 @@ export interface ContentListener {
 export interface ContentContext {
   readonly endOfTurn: EndOfTurn<TurnListener>
   /** For the next byte of content while one is waited for. */
-  readonly progress: Deadlines<RequestContent>
+  readonly progress: Deadlines
 }
 
 /** The content of one request, on its way in from the client. */
-export class RequestContent implements TurnListener, ChunkProducer {
+export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   private source: ChunkSource<RequestBroken> | undefined
   private isOver = false
+  private readonly nextByte = new Deadline(this)
 
   constructor(
     private readonly context: ContentContext,
@@ -62,12 +63,12 @@ export class RequestContent implements TurnListener, ChunkProducer {
 
   readonly pause = (): void => {
     this.message.pause()
-    this.context.progress.stop(this)
+    this.context.progress.stop(this.nextByte)
   }
 
   readonly resume = (): void => {
     this.message.resume()
-    if (!this.isOver) this.context.progress.start(this)
+    if (!this.isOver) this.context.progress.start(this.nextByte)
   }
 
   /** The server wants no more of it: what still comes is thrown away. */
@@ -105,13 +106,13 @@ export class RequestContent implements TurnListener, ChunkProducer {
     this.source = source
     this.message.on("data", this.received)
     this.message.on("end", this.ended)
-    this.context.progress.start(this)
+    this.context.progress.start(this.nextByte)
     this.listener.contentReady({ _tag: "Moving", source, chunked: this.framing.content === "chunked" })
   }
 
   private readonly received = (chunk: Buffer): void => {
     if (this.isOver) return
-    this.context.progress.start(this)
+    this.context.progress.start(this.nextByte)
     this.listener.contentArrived(chunk.byteLength)
     this.source?.push(chunk)
   }
@@ -124,6 +125,6 @@ export class RequestContent implements TurnListener, ChunkProducer {
 
   private close(): void {
     this.isOver = true
-    this.context.progress.stop(this)
+    this.context.progress.stop(this.nextByte)
   }
 }

@@ -25,6 +25,9 @@ export interface ConnectionContext {
 /** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
 const lingerTime = 2_000
 
+/** More requests than this, sent without waiting for an answer, are an attack and no pipeline. */
+const longestQueue = 1_000
+
 type Run = <A, E>(effect: Effect.Effect<A, E>) => import("effect/Fiber").RuntimeFiber<A, E>
 
 const clientAddress = (socket: Socket): string => {
@@ -55,10 +58,9 @@ const parserError = (error: Error, maxHeaderBytes: number): ProxyError | undefin
  */
 export class ClientConnection implements ExchangeOwner {
   readonly client: Client
-  private readonly live = new Set<Exchange>()
+  private current: Exchange | undefined
   /** Requests that came before their predecessor was answered: they are taken one at a time, in order. */
   private readonly queue: Array<Exchange> = []
-  private newest: Exchange | undefined
   private pending: ProxyError | undefined
 
   private constructor(
@@ -92,16 +94,15 @@ export class ClientConnection implements ExchangeOwner {
   /** A request whose head is complete. */
   request(message: IncomingMessage, response: ServerResponse): void {
     this.guard(() => {
-      const isNext = this.live.size === 0
       const exchange = this.open(message, response)
-      if (isNext) this.context.forwarder.forward(exchange)
-      else this.queue.push(exchange)
+      if (this.current === undefined) this.forward(exchange)
+      else if (this.queue.push(exchange) > longestQueue) this.reset()
     })
   }
 
   /** A request to switch to WebSocket: node has let go of the socket, so it is answered by a response of our own. */
   upgrade(message: IncomingMessage, head: Buffer): void {
-    if (this.live.size > 0) {
+    if (this.current !== undefined) {
       this.pending = new BadRequest({ detail: "An Upgrade cannot be pipelined behind another request." })
       return
     }
@@ -112,6 +113,7 @@ export class ClientConnection implements ExchangeOwner {
     const early = new EarlyBytes(this.socket, head)
     this.guard(() => {
       const exchange = this.open(message, response)
+      this.current = exchange
       this.context.upgrader.upgrade(exchange, (upgrade) => {
         response.detachSocket(this.socket)
         exchange.leave()
@@ -124,10 +126,10 @@ export class ClientConnection implements ExchangeOwner {
   malformed(error: Error): void {
     const fault = parserError(error, this.context.maxHeaderBytes)
     if (fault === undefined) return void this.socket.destroy()
-    const newest = this.newest
-    if (newest !== undefined && this.live.has(newest) && !newest.requestIsComplete) {
+    const newest = this.queue.at(-1) ?? this.current
+    if (newest !== undefined && !newest.requestIsComplete) {
       newest.malformed("The content of the request is not framed as HTTP asks.")
-    } else if (this.live.size > 0) {
+    } else if (newest !== undefined) {
       this.pending = fault
     } else {
       this.refuse(fault)
@@ -151,10 +153,12 @@ export class ClientConnection implements ExchangeOwner {
   }
 
   exchangeOver(exchange: Exchange): void {
-    this.live.delete(exchange)
+    if (this.current !== exchange) return
+    this.current = undefined
+    if (this.socket.destroyed) return
     const next = this.queue.shift()
-    if (next !== undefined && !this.socket.destroyed) return this.guard(() => this.context.forwarder.forward(next))
-    if (this.pending !== undefined && this.live.size === 0) this.refuse(this.pending)
+    if (next !== undefined) this.guard(() => this.forward(next))
+    else if (this.pending !== undefined) this.refuse(this.pending)
   }
 
   reset(): void {
@@ -172,10 +176,12 @@ export class ClientConnection implements ExchangeOwner {
   }
 
   private open(message: IncomingMessage, response: ServerResponse): Exchange {
-    const exchange = new Exchange(this.context.exchanges, this, message, response)
-    this.live.add(exchange)
-    this.newest = exchange
-    return exchange
+    return new Exchange(this.context.exchanges, this, message, response)
+  }
+
+  private forward(exchange: Exchange): void {
+    this.current = exchange
+    this.context.forwarder.forward(exchange)
   }
 
   private bridge(upgrade: SwitchedUpgrade, early: EarlyBytes): void {
@@ -189,8 +195,9 @@ export class ClientConnection implements ExchangeOwner {
   }
 
   private close(): void {
-    for (const exchange of this.live) exchange.abandon()
     this.socket.destroy()
+    this.current?.abandon()
+    for (const exchange of this.queue.splice(0)) exchange.abandon()
   }
 
   /** Something of ours that throws must not take another connection with it. */

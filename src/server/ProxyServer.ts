@@ -7,7 +7,6 @@ import { Deadlines } from "../downstream/Deadlines.js"
 import { EndOfTurn } from "../downstream/EndOfTurn.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
-import type { RequestContent } from "../http/RequestContent.js"
 import { asksForWebSocket, Upgrader } from "../http/Upgrader.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
@@ -139,7 +138,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const server = makeServer(settings)
       const fork = yield* FiberSet.makeRuntime<never>()
 
-      const progress = new Deadlines<RequestContent>(settings.bodyTimeout, (content) => content.expire())
+      const progress = new Deadlines(settings.bodyTimeout)
       const exchanges: ExchangeContext = {
         endOfTurn: new EndOfTurn(),
         progress,

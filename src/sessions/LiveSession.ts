@@ -25,7 +25,8 @@ let generations = 0
 export class LiveSession {
   /** Differs between any two lifetimes in this process. */
   readonly generation: number = ++generations
-  private readonly listeners = new Set<SessionListener>()
+  /** An array and no Set: few, and they come and go with every request. */
+  private readonly listeners: Array<SessionListener> = []
   private endedBy: SessionEnd | undefined
 
   constructor(
@@ -41,27 +42,29 @@ export class LiveSession {
 
   /** Whether anything hangs on this lifetime, so that its end must be noticed even while no request comes. */
   get isWatched(): boolean {
-    return this.listeners.size > 0
+    return this.listeners.length > 0
   }
 
   /** Tells `listener` of the end; at once where it has ended already. */
   attach(listener: SessionListener): void {
     if (this.endedBy !== undefined) return listener.sessionEnded(this.endedBy)
     const isFirst = !this.isWatched
-    this.listeners.add(listener)
+    this.listeners.push(listener)
     if (isFirst) this.watcher?.watched(this)
   }
 
   detach(listener: SessionListener): void {
-    if (this.listeners.delete(listener) && !this.isWatched) this.watcher?.unwatched(this)
+    const index = this.listeners.indexOf(listener)
+    if (index < 0) return
+    this.listeners.splice(index, 1)
+    if (!this.isWatched) this.watcher?.unwatched(this)
   }
 
   /** Ends the lifetime. Only the directory calls this. */
   end(reason: SessionEnd): void {
     if (this.endedBy !== undefined) return
     this.endedBy = reason
-    const listeners = [...this.listeners]
-    this.listeners.clear()
+    const listeners = this.listeners.splice(0)
     if (listeners.length > 0) this.watcher?.unwatched(this)
     for (const listener of listeners) listener.sessionEnded(reason)
   }

@@ -1,11 +1,13 @@
 import { Context, Effect, Layer } from "effect"
-import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
+import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
+  /** Where `Traffic` finds it; nobody else's business. */
+  place: number
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
@@ -37,6 +39,69 @@ const viewOf = (traffic: LiveTraffic): TrafficView => ({
   bytesOut: traffic.bytesOut,
 })
 
+/** How much of the live traffic belongs to one lifetime of a session; hangs on that lifetime while there is any. */
+class SessionShare implements SessionListener {
+  private count = 0
+
+  constructor(
+    private readonly session: LiveSession,
+    private readonly roster: Roster,
+  ) {}
+
+  opened(): void {
+    if (this.count++ === 0 && this.session.ended === undefined) this.session.attach(this)
+  }
+
+  closed(): void {
+    if (--this.count === 0) this.session.detach(this)
+  }
+
+  readonly sessionEnded = (end: SessionEnd): void => {
+    for (const traffic of this.roster.all.filter(({ session }) => session === this.session)) traffic.sessionEnded(end)
+  }
+}
+
+/**
+ * All live traffic. Each piece remembers its place in the array, so that coming and going are a few instructions; a Set
+ * would leave work behind for the garbage collector (see `Deadlines`).
+ */
+class Roster {
+  private readonly live: Array<LiveTraffic> = []
+  private readonly shares = new WeakMap<LiveSession, SessionShare>()
+
+  get all(): ReadonlyArray<LiveTraffic> {
+    return this.live
+  }
+
+  add(traffic: LiveTraffic): void {
+    const { session } = traffic
+    if (session === undefined) return
+    traffic.place = this.live.push(traffic) - 1
+    this.shareOf(session).opened()
+    if (session.ended !== undefined) traffic.sessionEnded(session.ended)
+  }
+
+  /** `false`: it was not there. */
+  remove(traffic: LiveTraffic): boolean {
+    if (traffic.session === undefined || this.live[traffic.place] !== traffic) return false
+    const last = this.live.pop()
+    if (last !== undefined && last !== traffic) {
+      this.live[traffic.place] = last
+      last.place = traffic.place
+    }
+    this.shareOf(traffic.session).closed()
+    return true
+  }
+
+  private shareOf(session: LiveSession): SessionShare {
+    const known = this.shares.get(session)
+    if (known !== undefined) return known
+    const share = new SessionShare(session, this)
+    this.shares.set(session, share)
+    return share
+  }
+}
+
 /** WebSockets told to go are at least so far apart, in milliseconds, where the time allowed permits it. */
 const farewellSpacing = 50
 
@@ -53,7 +118,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly startDraining: Effect.Effect<void>
     /** How much is under way. */
     readonly count: Effect.Effect<number>
-    /** What is under way, oldest first. */
+    /** What is under way, in no particular order. */
     readonly live: Effect.Effect<ReadonlyArray<TrafficView>>
     /** Completes once nothing is under way. */
     readonly idle: Effect.Effect<void>
@@ -67,24 +132,17 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Traffic,
     Effect.gen(function* () {
       let draining = false
-      const live = new Set<LiveTraffic>()
+      const roster = new Roster()
       const waiting = new Set<() => void>()
 
-      const open = (traffic: LiveTraffic): void => {
-        live.add(traffic)
-        traffic.session?.attach(traffic)
-      }
-
       const close = (traffic: LiveTraffic): void => {
-        if (!live.delete(traffic)) return
-        traffic.session?.detach(traffic)
-        if (live.size > 0 || waiting.size === 0) return
+        if (!roster.remove(traffic) || roster.all.length > 0) return
         for (const wake of waiting) wake()
         waiting.clear()
       }
 
       const idle = Effect.async<void>((resume) => {
-        if (live.size === 0) return resume(Effect.void)
+        if (roster.all.length === 0) return resume(Effect.void)
         const wake = () => resume(Effect.void)
         waiting.add(wake)
         return Effect.sync(() => waiting.delete(wake))
@@ -92,7 +150,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
 
       const farewell = (milliseconds: number) =>
         Effect.suspend(() => {
-          const sockets = [...live].filter((traffic) => traffic.kind === "websocket")
+          const sockets = roster.all.filter((traffic) => traffic.kind === "websocket")
           const spacing = Math.min(farewellSpacing, milliseconds / Math.max(1, sockets.length))
           return Effect.forEach(
             sockets,
@@ -106,20 +164,20 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         })
 
       const cutAll = Effect.sync(() => {
-        for (const traffic of live) traffic.cut()
+        for (const traffic of Array.from(roster.all)) traffic.cut()
       })
 
       yield* Effect.addFinalizer(() => cutAll)
 
       return {
-        open,
+        open: (traffic) => roster.add(traffic),
         close,
         isDraining: () => draining,
         startDraining: Effect.sync(() => {
           draining = true
         }),
-        count: Effect.sync(() => live.size),
-        live: Effect.sync(() => [...live].map(viewOf)),
+        count: Effect.sync(() => roster.all.length),
+        live: Effect.sync(() => roster.all.map(viewOf)),
         idle,
         farewell,
         cutAll,

@@ -37,6 +37,7 @@ type BridgeEnd =
 class BridgedSocket implements LiveTraffic {
   readonly kind = "websocket"
   readonly since = Date.now()
+  place = -1
   readonly session: LiveSession
   readonly requestId: string
   /** From the client to the server, and back. */

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto"
+import { randomHex } from "./RandomHex.js"
 
 /** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
 export type RawFields = ReadonlyArray<string>
@@ -156,28 +156,27 @@ export interface ForwardContext {
 
 const acceptableRequestId = /^[\u0021-\u007e]{1,200}$/
 
-/** The id that a request came with, where it is one that can be logged and passed on, or a new one. */
+/** The id that a request came with, where it is one that can be logged and passed on, or a new one: 32 hex digits. */
 export const requestIdOf = (fields: RawFields): string => {
   for (let index = 0; index + 1 < fields.length; index += 2) {
     if (treatment(fields[index] ?? "") !== Treatment.RequestId) continue
     const value = fields[index + 1] ?? ""
     if (acceptableRequestId.test(value)) return value
   }
-  return randomUUID()
-}
-
-/**
- * A `traceparent` (W3C Trace Context) for a request that came without one. It says "sampled", for that is what a server
- * with the usual settings would have decided for a request that starts a trace.
- */
-const newTraceParent = (): string => {
-  const trace = randomUUID()
-  const parent = randomUUID()
-  const traceId = trace.slice(0, 8) + trace.slice(9, 13) + trace.slice(14, 18) + trace.slice(19, 23) + trace.slice(24)
-  return `00-${traceId}-${parent.slice(0, 8)}${parent.slice(28)}-01`
+  return randomHex(16)
 }
 
 const appended = (earlier: string, value: string): string => (earlier === "" ? value : `${earlier}, ${value}`)
+
+const traceIdPattern = /^(?!0{32})[0-9a-f]{32}$/
+
+/**
+ * A `traceparent` (W3C Trace Context) for a request that came without one. A request id of ours serves as trace id too,
+ * so that log and trace can be brought together. It says "sampled", for that is what a server with the usual settings
+ * would have decided for a request that starts a trace.
+ */
+const newTraceParent = (requestId: string): string =>
+  `00-${traceIdPattern.test(requestId) ? requestId : randomHex(16)}-${randomHex(8)}-01`
 
 /**
  * The fields of a request as its session's server gets them, or `undefined` where `Via` says that the request has been
@@ -248,7 +247,7 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
   if (prefix !== "") out.push("X-Forwarded-Prefix", prefix)
   out.push("Via", appended(via, `${context.httpVersion} ${context.pseudonym}`))
   out.push("X-Request-Id", context.requestId)
-  if (!hasTraceParent) out.push("traceparent", newTraceParent())
+  if (!hasTraceParent) out.push("traceparent", newTraceParent(context.requestId))
   return out
 }
 
