@@ -40,6 +40,18 @@ export interface ProxySettings {
   readonly poolIdleConnections: number
   /** A line in the log for every request. */
   readonly accessLog: boolean
+  /** A side of a WebSocket that is silent for this long is pinged; one that stays so for as long again is gone. */
+  readonly wsPing: number
+  /** Payload bytes of one WebSocket message, as they are on the wire; 0 for any number. */
+  readonly wsMaxMessage: number
+  /** A WebSocket on which nothing but pings and pongs passed for this long is closed. */
+  readonly wsIdleTimeout: number
+  /** A WebSocket is closed when it is this old. */
+  readonly wsMaxLifetime: number
+  /** WebSockets at a time, handshakes included; 0 for any number. */
+  readonly maxWebSockets: number
+  /** The same for each session. */
+  readonly maxWebSocketsPerSession: number
 }
 
 export const defaultSettings: ProxySettings = {
@@ -58,6 +70,12 @@ export const defaultSettings: ProxySettings = {
   poolIdleTimeout: 30_000,
   poolIdleConnections: 256,
   accessLog: false,
+  wsPing: 0,
+  wsMaxMessage: 0,
+  wsIdleTimeout: 0,
+  wsMaxLifetime: 0,
+  maxWebSockets: 0,
+  maxWebSocketsPerSession: 0,
 }
 
 /** The settings in force. */

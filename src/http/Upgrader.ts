@@ -1,12 +1,14 @@
 import type { Socket } from "node:net"
 import { Context, Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { BadRequest, LoopDetected } from "../domain/ProxyError.js"
+import { BadRequest, LoopDetected, SessionLimit } from "../domain/ProxyError.js"
 import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, listMembers, type RawFields, responseFields } from "../wire/HeaderFields.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
+import { countedUpgrade } from "./CountedUpgrade.js"
 import type { Exchange } from "./Exchange.js"
 import { Gate, type SessionRoute } from "./Gate.js"
 
@@ -22,6 +24,8 @@ export interface SwitchedUpgrade {
   readonly early: Uint8Array
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
+  /** To be called once the WebSocket is over: it gives its place back to those that limits count. */
+  readonly release: () => void
 }
 
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
@@ -46,6 +50,11 @@ const handshakeProblem = (exchange: Exchange): string | undefined => {
   return undefined
 }
 
+const limitDetail: { readonly [Which in FullSlots]: string } = {
+  all: "The proxy has as many WebSockets as it may have.",
+  session: "The session has as many WebSockets as it may have.",
+}
+
 const headText = (reason: string, fields: RawFields): string => {
   const kept = responseFields(fields)
   let lines = ""
@@ -65,7 +74,9 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
     Layer.effect(
       Upgrader,
       Effect.gen(function* () {
-        const { wsPath } = yield* ProxyConfig
+        const settings = yield* ProxyConfig
+        const { wsPath } = settings
+        const slots = new WebSocketSlots(settings)
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
         const gate = yield* Gate
@@ -94,13 +105,15 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           exchange: Exchange,
           session: LiveSession,
           result: UpgradeAnswer,
+          release: () => void,
           switched: (upgrade: SwitchedUpgrade) => void,
         ): void => {
           if (result._tag === "Refused") return exchange.answer(result.answer)
           const { head, socket, early } = result
           const extensions = firstValue(head.fields, "sec-websocket-extensions") !== undefined
           const { requestId } = exchange
-          switched({ session, requestId, headText: headText(head.reason, head.fields), socket, early, extensions })
+          const text = headText(head.reason, head.fields)
+          switched({ session, requestId, headText: text, socket, early, extensions, release })
         }
 
         const dispatch = (
@@ -111,9 +124,12 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         ): void => {
           const head = handshakeHead(exchange, session, route)
           if (head === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
+          const full = slots.full(session)
+          if (full !== undefined) return exchange.fail(new SessionLimit({ detail: limitDetail[full] }))
           exchange.enter(session)
-          exchange.dispatchUpgrade(downstream.upgrade(session, head), (result) =>
-            answer(exchange, session, result, switched),
+          const release = slots.take(session)
+          exchange.dispatchUpgrade(countedUpgrade(downstream.upgrade(session, head), release), (result) =>
+            answer(exchange, session, result, release, switched),
           )
         }
 

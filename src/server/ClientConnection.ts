@@ -116,8 +116,9 @@ export class ClientConnection implements ExchangeOwner {
       this.current = exchange
       this.context.upgrader.upgrade(exchange, (upgrade) => {
         response.detachSocket(this.socket)
-        exchange.leave()
+        // In this order, so that a drain never finds nothing under way in between.
         this.bridge(upgrade, early)
+        exchange.leave()
       })
     })
   }
@@ -186,10 +187,10 @@ export class ClientConnection implements ExchangeOwner {
 
   private bridge(upgrade: SwitchedUpgrade, early: EarlyBytes): void {
     this.socket.write(upgrade.headText, "latin1")
-    const { session, requestId, socket: server, early: serverEarly, extensions } = upgrade
+    const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = early.take()
     const ends = { session, requestId, client: this.socket, clientEarly, server, serverEarly, extensions }
-    this.run(this.context.bridge.bridge(ends), (exit) => {
+    this.run(Effect.ensuring(this.context.bridge.bridge(ends), Effect.sync(release)), (exit) => {
       if (Exit.isFailure(exit)) this.context.defect(exit.cause)
     })
   }

@@ -1,16 +1,25 @@
+import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
-import { Effect } from "effect"
-import { closeFrame } from "./ControlFrame.js"
-import { type CursorFault, FrameCursor } from "./FrameCursor.js"
+import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
+import { type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
+import { reset } from "./SocketEnd.js"
 
-/** How one direction came to its end. */
-export type PumpEnd =
-  /** The sender said goodbye with a close frame and hung up, or we did in its place. */
-  | { readonly _tag: "Closed" }
+/** The two ends of a bridged WebSocket. */
+export type Side = "client" | "server"
+
+/** What happened in one direction of a bridged WebSocket, for whoever supervises it. Each is told at most once. */
+export type PumpEvent =
+  /** The sender's close frame has passed. */
+  | { readonly _tag: "Closing" }
   /** The sender vanished without a close frame. */
-  | { readonly _tag: "Lost"; readonly cause: Error | undefined }
-  /** What the sender sent is not RFC 6455. */
+  | { readonly _tag: "Lost"; readonly cause: string }
+  /** What the sender sent is not RFC 6455, or over a limit. */
   | { readonly _tag: "Violated"; readonly fault: CursorFault }
+  /** The pump itself threw. */
+  | { readonly _tag: "Crashed"; readonly cause: unknown }
+
+/** Told what happens to the frames that `side` sends. */
+export type PumpListener = (side: Side, event: PumpEvent) => void
 
 /** A close frame that the proxy puts into a direction on its own account. */
 export interface Farewell {
@@ -18,124 +27,226 @@ export interface Farewell {
   readonly reason: string
 }
 
+const pongByte = 0x8a
+
+/** By this payload the answers to our own pings are told from those that the other end waits for. */
+const pingPayload = randomBytes(8)
+
+/** An end by FIN says no more than that; one by an error says why. */
+const causeOf = (socket: Socket): string => {
+  const { errored } = socket
+  if (errored === null) return "it hung up without a close frame"
+  return "code" in errored && typeof errored.code === "string" ? errored.code : errored.message
+}
+
 /**
- * One direction of a bridged WebSocket. Bytes move in the sockets' callbacks, with backpressure; the fiber that runs the
- * pump only waits for its end.
+ * One direction of a bridged WebSocket, as a state machine that the sockets' callbacks drive: no fiber is woken and
+ * nothing allocated for a chunk. Frames pass byte for byte until the direction is *mute*: its sender has said goodbye,
+ * or we have in its place. From then on what still comes is read and dropped.
  */
 export class Pump {
   readonly cursor: FrameCursor
-  private ending: ((end: PumpEnd) => void) | undefined
+  private isMute = false
+  /** A farewell that waits for the end of a frame. */
   private farewell: Farewell | undefined
-  private isSilent = false
+  /** Pings of ours to the sender that it has not answered. */
+  private owed = 0
+  /** The beginning of a pong that may be the answer to a ping of ours; the receiver has not got it. */
+  private held: Buffer | undefined
+  /** Offsets in the chunk at hand: where the close frame ends, and where pongs begin and end. */
+  private closeEnd = -1
+  private pongs: Array<number> | undefined
 
-  /**
-   * `towardServer`: frames must be masked, those of ours too. `extensions`: whether one was negotiated.
-   */
+  /** `side`: who sends. `extensions`: whether one was negotiated. `maxMessageBytes`: 0 for no limit. */
   constructor(
+    readonly side: Side,
     private readonly from: Socket,
     private readonly to: Socket,
-    private readonly towardServer: boolean,
     extensions: boolean,
+    maxMessageBytes: number,
+    private readonly listener: PumpListener,
   ) {
-    this.cursor = new FrameCursor({ masked: towardServer, extensions })
+    this.cursor = new FrameCursor({
+      masked: side === "client",
+      extensions,
+      ...(maxMessageBytes === 0 ? {} : { maxMessageBytes }),
+      onControl: this.controlPassed,
+    })
   }
 
-  /** Bytes that have passed. */
+  /** Bytes that have come from the sender. */
   get bytes(): number {
     return this.cursor.wireBytes
   }
 
-  /** Complete messages that have passed. */
+  /** Complete messages that have come from the sender. */
   get messages(): number {
     return this.cursor.texts + this.cursor.binaries
   }
 
-  /** Moves bytes until this direction ends. `early`: what had arrived before. */
-  readonly run = (early: Uint8Array): Effect.Effect<PumpEnd> =>
-    Effect.async<PumpEnd>((resume) => {
-      this.ending = (end) => resume(Effect.succeed(end))
-      this.from.on("data", this.received)
-      this.from.on("end", this.ended)
-      this.from.on("error", this.broken)
-      this.from.on("close", this.closed)
-      this.to.on("drain", this.drained)
-      if (early.byteLength > 0) this.received(early)
-      this.from.resume()
-      if (this.from.destroyed) this.closed()
-      return Effect.sync(() => this.stop())
-    })
+  /** Whether the sender is not read at the moment, because the receiver does not keep up. */
+  get isStalled(): boolean {
+    return this.from.isPaused()
+  }
+
+  /** Begins to move bytes. `early`: what had arrived before. */
+  start(early: Uint8Array): void {
+    this.from.on("data", this.received)
+    this.from.on("end", this.ended)
+    this.to.on("drain", this.drained)
+    if (early.byteLength > 0) this.received(Buffer.from(early.buffer, early.byteOffset, early.byteLength))
+    if (!this.to.writableNeedDrain) this.from.resume()
+  }
 
   /**
-   * Says goodbye to the receiver at the next frame boundary; what the sender still sends goes nowhere. `false`: a frame
-   * is half sent, so that the farewell waits for its end, and may wait in vain.
+   * Says goodbye to the receiver at the next frame boundary, and hangs up on it. `false`: a frame is half sent, so that
+   * the farewell waits for its end, and may wait in vain.
    */
   say(farewell: Farewell): boolean {
-    if (this.isSilent || this.farewell !== undefined) return this.isSilent
-    if (this.cursor.closes > 0) return true
-    this.farewell = farewell
-    if (this.cursor.atBoundary) this.sayNow(farewell)
-    return this.isSilent
+    if (this.isMute) this.hangUp()
+    else if (this.mayInject) this.sayNow(farewell)
+    else this.farewell ??= farewell
+    return this.isMute
   }
 
-  /** Hangs up on the receiver, once it has everything. */
-  hangUp(): void {
-    this.isSilent = true
-    this.to.end()
+  /** Says goodbye, or resets the receiver where that cannot be done: the rest of a half-sent frame will not come. */
+  sayOrReset(farewell: Farewell): void {
+    if (!this.say(farewell)) this.breakOff()
   }
 
-  private readonly received = (chunk: Uint8Array): void => {
-    if (this.isSilent) return
-    const fault = this.cursor.advance(chunk)
-    if (fault !== undefined) return this.violated(chunk, fault)
-    if (this.farewell !== undefined && this.cursor.lastBoundary >= 0) {
-      this.to.write(chunk.subarray(0, this.cursor.lastBoundary))
-      return this.sayNow(this.farewell)
+  /** Sends a ping to the receiver, where a frame may be put now. Returns whether it did. */
+  ping(): boolean {
+    if (this.isMute || !this.mayInject) return false
+    this.to.write(pingFrame(pingPayload, this.side === "client"))
+    return true
+  }
+
+  /** A ping of ours is on its way to the sender: its answer is not for the receiver. */
+  expectPong(): void {
+    this.owed++
+  }
+
+  /** Lets nothing more pass: the receiver is gone. */
+  mute(): void {
+    this.isMute = true
+    this.held = undefined
+    this.from.resume()
+  }
+
+  /** The sender is gone, or has nothing more to send. */
+  readonly ended = (): void => {
+    if (this.isMute) this.hangUp()
+    else this.listener(this.side, { _tag: "Lost", cause: causeOf(this.from) })
+  }
+
+  private get mayInject(): boolean {
+    return this.cursor.atBoundary || this.held !== undefined
+  }
+
+  private readonly received = (chunk: Buffer): void => {
+    if (this.isMute) return
+    try {
+      const fault = this.cursor.advance(chunk)
+      if (fault !== undefined || this.needsCare) this.passWithCare(chunk, fault)
+      else if (!this.to.write(chunk)) this.from.pause()
+    } catch (cause) {
+      this.breakOff()
+      this.listener(this.side, { _tag: "Crashed", cause })
     }
-    if (!this.to.write(chunk)) this.from.pause()
   }
 
-  private violated(chunk: Uint8Array, fault: CursorFault): void {
-    const sound = this.cursor.lastBoundary
-    if (sound > 0) this.to.write(chunk.subarray(0, sound))
-    if (sound >= 0) this.sayNow({ code: fault.code, reason: fault.problem })
-    this.isSilent = true
-    this.finish({ _tag: "Violated", fault })
+  /** Whether more is to be done with a chunk than to pass it on. */
+  private get needsCare(): boolean {
+    return this.owed > 0 || this.closeEnd >= 0 || this.farewell !== undefined
+  }
+
+  private readonly controlPassed = (opcode: ControlOpcode, start: number, end: number): void => {
+    if (opcode === 8) {
+      if (this.closeEnd < 0) this.closeEnd = end
+    } else if (opcode === 10 && this.owed > 0) {
+      this.pongs ??= []
+      this.pongs.push(start, end)
+    }
+  }
+
+  /** Passes on what may pass of a chunk that holds, or may hold, something special. */
+  private passWithCare(chunk: Buffer, fault: CursorFault | undefined): void {
+    const { held, farewell, closeEnd } = this
+    const shift = held?.byteLength ?? 0
+    const bytes = held === undefined ? chunk : Buffer.concat([held, chunk])
+    const { lastBoundary } = this.cursor
+    const boundary = lastBoundary >= 0 ? lastBoundary + shift : held === undefined ? -1 : 0
+    this.held = undefined
+    if (closeEnd >= 0) {
+      this.forward(bytes, closeEnd + shift, shift)
+      this.closed()
+    } else if (fault !== undefined) {
+      this.forward(bytes, Math.max(0, boundary), shift)
+      this.violated(fault, boundary)
+    } else if (farewell !== undefined && boundary >= 0) {
+      this.forward(bytes, boundary, shift)
+      this.sayNow(farewell)
+    } else {
+      this.forward(bytes, this.holdBack(bytes, boundary), shift)
+    }
+  }
+
+  /** Passes on the bytes up to `end`, less the answers to our own pings. */
+  private forward(bytes: Buffer, end: number, shift: number): void {
+    let at = 0
+    const pongs = this.pongs ?? []
+    for (let index = 0; index + 1 < pongs.length; index += 2) {
+      const from = (pongs[index] ?? 0) + shift
+      const to = (pongs[index + 1] ?? 0) + shift
+      if (from < 0 || to > end || !pongAnswers(bytes.subarray(from, to), pingPayload)) continue
+      if (this.owed > 0) this.owed--
+      this.write(bytes.subarray(at, from))
+      at = to
+    }
+    this.pongs = undefined
+    this.write(bytes.subarray(at, end))
+  }
+
+  /** Keeps back a pong that is not complete, while one of them is for us. Returns where what may pass now ends. */
+  private holdBack(bytes: Buffer, boundary: number): number {
+    if (this.owed === 0 || this.cursor.atBoundary || boundary < 0 || bytes[boundary] !== pongByte) return bytes.length
+    this.held = Buffer.from(bytes.subarray(boundary))
+    return boundary
+  }
+
+  private write(bytes: Buffer): void {
+    if (bytes.byteLength > 0 && !this.to.write(bytes)) this.from.pause()
+  }
+
+  private closed(): void {
+    this.mute()
+    if (this.farewell !== undefined) this.hangUp()
+    this.listener(this.side, { _tag: "Closing" })
+  }
+
+  private violated(fault: CursorFault, boundary: number): void {
+    if (boundary >= 0) this.sayNow({ code: fault.code, reason: fault.problem })
+    else this.breakOff()
+    this.listener(this.side, { _tag: "Violated", fault })
   }
 
   private sayNow({ code, reason }: Farewell): void {
-    this.isSilent = true
-    this.from.resume()
-    if (this.to.writable) this.to.write(closeFrame(code, reason, this.towardServer))
+    this.mute()
+    if (this.to.writable) this.to.write(closeFrame(code, reason, this.side === "client"))
+    this.hangUp()
+  }
+
+  /** Hangs up on the receiver, once it has everything. */
+  private hangUp(): void {
+    if (this.to.writable) this.to.end()
+  }
+
+  private breakOff(): void {
+    this.mute()
+    if (!this.to.destroyed) reset(this.to)
   }
 
   private readonly drained = (): void => {
     this.from.resume()
-  }
-
-  private readonly ended = (): void => {
-    if (this.isSilent || this.cursor.closes > 0) this.finish({ _tag: "Closed" })
-    else this.finish({ _tag: "Lost", cause: undefined })
-  }
-
-  private readonly broken = (cause: Error): void => {
-    if (this.isSilent || this.cursor.closes > 0) this.finish({ _tag: "Closed" })
-    else this.finish({ _tag: "Lost", cause })
-  }
-
-  private readonly closed = (): void => this.ended()
-
-  private finish(end: PumpEnd): void {
-    const ending = this.ending
-    this.ending = undefined
-    ending?.(end)
-  }
-
-  private stop(): void {
-    this.ending = undefined
-    this.from.removeListener("data", this.received)
-    this.from.removeListener("end", this.ended)
-    this.from.removeListener("error", this.broken)
-    this.from.removeListener("close", this.closed)
-    this.to.removeListener("drain", this.drained)
   }
 }

@@ -1,0 +1,176 @@
+import type { Socket } from "node:net"
+import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import type { LiveTraffic } from "../traffic/Traffic.js"
+import { type Farewell, Pump, type PumpEvent, type Side } from "./Pump.js"
+import { cut, reset } from "./SocketEnd.js"
+
+/** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
+export interface BridgeEnds {
+  readonly session: LiveSession
+  readonly requestId: string
+  readonly client: Socket
+  readonly clientEarly: Uint8Array
+  readonly server: Socket
+  readonly serverEarly: Uint8Array
+  /** Whether an extension was negotiated. */
+  readonly extensions: boolean
+}
+
+/** Why a bridged WebSocket ended: the first thing that happened to it. */
+export interface BridgeEnd {
+  readonly closedBy: Side | "proxy"
+  /** Close code and reason that were sent or passed on first; 1005 stands for a close frame without a code. */
+  readonly code: number
+  readonly reason: string
+  /** Set where something of ours threw. */
+  readonly defect?: unknown
+}
+
+/** How long both sides have to hang up after a close frame of ours before they are cut, in milliseconds. */
+const farewellTime = 800
+
+/** The same after a close frame of one of theirs: the other side may have a message to finish first. */
+const closingTime = 30_000
+
+const farewells: { readonly [End in SessionEnd]: Farewell } = {
+  removed: { code: 1001, reason: "the session was removed" },
+  retargeted: { code: 1012, reason: "the session moved to another server" },
+  shutdown: { code: 1001, reason: "the proxy is shutting down" },
+}
+
+/**
+ * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
+ * its pumps; the fiber that owns it waits for `whenOver` and sleeps meanwhile.
+ */
+export class BridgedSocket implements LiveTraffic {
+  readonly kind = "websocket"
+  readonly since = Date.now()
+  place = -1
+  readonly session: LiveSession
+  readonly requestId: string
+  /** From the client to the server, and back. */
+  readonly up: Pump
+  readonly down: Pump
+  /** Why it ends; `undefined` while it does not. */
+  end: BridgeEnd | undefined
+  private readonly client: Socket
+  private readonly server: Socket
+  private openEnds = 2
+  private isOver = false
+  private overListener: (() => void) | undefined
+  private timer: NodeJS.Timeout | undefined
+  private cutAt = Number.POSITIVE_INFINITY
+
+  /** `maxMessageBytes`: 0 for no limit. */
+  constructor(ends: BridgeEnds, maxMessageBytes: number) {
+    this.session = ends.session
+    this.requestId = ends.requestId
+    this.client = ends.client
+    this.server = ends.server
+    this.up = new Pump("client", ends.client, ends.server, ends.extensions, maxMessageBytes, this.happened)
+    this.down = new Pump("server", ends.server, ends.client, ends.extensions, maxMessageBytes, this.happened)
+  }
+
+  get bytesIn(): number {
+    return this.up.bytes
+  }
+
+  get bytesOut(): number {
+    return this.down.bytes
+  }
+
+  /** Begins to move frames, after what had arrived before. */
+  start(clientEarly: Uint8Array, serverEarly: Uint8Array): void {
+    this.watch(this.client, this.up, this.down)
+    this.watch(this.server, this.down, this.up)
+    this.up.start(clientEarly)
+    this.down.start(serverEarly)
+  }
+
+  /** Calls back once both sockets are closed. */
+  whenOver(listener: () => void): void {
+    if (this.isOver) listener()
+    else this.overListener = listener
+  }
+
+  /** Says goodbye to both sides, at the next frame boundary of each. */
+  dismiss(farewell: Farewell): void {
+    this.ends({ closedBy: "proxy", ...farewell }, farewellTime)
+    this.up.say(farewell)
+    this.down.say(farewell)
+  }
+
+  /** One side is not there any more: the other is told, and waited for. */
+  lose(side: Side, cause: string): void {
+    const { own, peer, sending, receiving } = this.seenFrom(side)
+    const reason = `the ${side} was lost`
+    this.ends({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, farewellTime)
+    receiving.mute()
+    sending.sayOrReset({ code: 1011, reason })
+    if (!own.destroyed) reset(own)
+    if (peer.destroyed) this.cut()
+  }
+
+  readonly sessionEnded = (end: SessionEnd): void => this.dismiss(farewells[end])
+
+  readonly goAway = (): void => this.dismiss(farewells.shutdown)
+
+  readonly cut = (): void => {
+    cut(this.client)
+    cut(this.server)
+  }
+
+  private readonly happened = (side: Side, event: PumpEvent): void => {
+    const { sending, receiving } = this.seenFrom(side)
+    switch (event._tag) {
+      case "Closing": {
+        const said = sending.cursor.close
+        return this.ends({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
+      }
+      case "Lost":
+        return this.lose(side, event.cause)
+      case "Violated": {
+        const farewell = { code: event.fault.code, reason: event.fault.problem }
+        this.ends({ closedBy: "proxy", code: farewell.code, reason: `the ${side}: ${farewell.reason}` }, farewellTime)
+        receiving.say(farewell)
+        return
+      }
+      case "Crashed":
+        this.ends({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, farewellTime)
+        return this.cut()
+    }
+  }
+
+  /** `side`'s own socket and its peer's, the pump that carries what it sends, and the one that carries what it gets. */
+  private seenFrom(side: Side) {
+    return side === "client"
+      ? { own: this.client, peer: this.server, sending: this.up, receiving: this.down }
+      : { own: this.server, peer: this.client, sending: this.down, receiving: this.up }
+  }
+
+  /** The first reason counts; the shortest time left does. */
+  private ends(end: BridgeEnd, milliseconds: number): void {
+    this.end ??= end
+    const cutAt = performance.now() + milliseconds
+    if (cutAt >= this.cutAt || this.isOver) return
+    this.cutAt = cutAt
+    clearTimeout(this.timer)
+    this.timer = setTimeout(this.cut, milliseconds)
+  }
+
+  private watch(socket: Socket, sending: Pump, receiving: Pump): void {
+    const closed = (): void => {
+      sending.ended()
+      receiving.mute()
+      if (--this.openEnds === 0) this.over()
+    }
+    if (socket.closed) closed()
+    else socket.once("close", closed)
+  }
+
+  private over(): void {
+    this.isOver = true
+    clearTimeout(this.timer)
+    this.overListener?.()
+  }
+}

@@ -1,0 +1,119 @@
+import type { ProxySettings } from "../domain/ProxyConfig.js"
+import type { BridgedSocket } from "./BridgedSocket.js"
+import type { Farewell, Pump, Side } from "./Pump.js"
+
+/** The settings of time that bridged WebSockets are held to. */
+export type PatrolSettings = Pick<ProxySettings, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
+
+/** A round is made so many times in the shortest of the times, but no more often than `shortestRound` milliseconds. */
+const roundsInTime = 8
+const shortestRound = 10
+const longestRound = 1_000
+
+const idleFarewell: Farewell = { code: 1001, reason: "no message for too long" }
+const lifetimeFarewell: Farewell = { code: 1001, reason: "the connection reached its longest lifetime" }
+
+/** When something was last heard from one side. */
+class SideWatch {
+  private heardBytes = -1
+  private heardAt = 0
+  private isAsked = false
+
+  /** `sending` carries what the side sends, `receiving` what it gets. */
+  constructor(
+    private readonly sending: Pump,
+    private readonly receiving: Pump,
+  ) {}
+
+  get side(): Side {
+    return this.sending.side
+  }
+
+  /** Asks a side that has been silent for `patience` milliseconds. `true`: it has been asked, and stayed silent. */
+  isGone(now: number, patience: number): boolean {
+    const { bytes, isStalled } = this.sending
+    // A side that is not read cannot be heard; its peer, which does not keep up, is asked in its place.
+    if (bytes !== this.heardBytes || isStalled) {
+      this.heardBytes = bytes
+      this.heardAt = now
+      this.isAsked = false
+      return false
+    }
+    if (now - this.heardAt < patience) return false
+    if (this.isAsked) return true
+    this.isAsked = this.receiving.ping()
+    if (this.isAsked) {
+      this.heardAt = now
+      this.sending.expectPong()
+    }
+    return false
+  }
+}
+
+/** What is known about one WebSocket between two rounds. */
+class SocketWatch {
+  private readonly bornAt = performance.now()
+  private readonly client: SideWatch
+  private readonly server: SideWatch
+  private dataSeen = 0
+  private dataAt = this.bornAt
+
+  constructor(private readonly socket: BridgedSocket) {
+    this.client = new SideWatch(socket.up, socket.down)
+    this.server = new SideWatch(socket.down, socket.up)
+  }
+
+  look(now: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: PatrolSettings): void {
+    const { socket } = this
+    if (socket.end !== undefined) return
+    if (wsMaxLifetime > 0 && now - this.bornAt >= wsMaxLifetime) return socket.dismiss(lifetimeFarewell)
+    if (wsIdleTimeout > 0 && this.isIdle(now, wsIdleTimeout)) return socket.dismiss(idleFarewell)
+    if (wsPing === 0) return
+    for (const watch of [this.client, this.server])
+      if (watch.isGone(now, wsPing)) return socket.lose(watch.side, "it did not answer a ping")
+  }
+
+  private isIdle(now: number, longest: number): boolean {
+    const { up, down } = this.socket
+    const data = up.messages + down.messages + up.cursor.payloadBytes + down.cursor.payloadBytes
+    if (data === this.dataSeen) return now - this.dataAt >= longest
+    this.dataSeen = data
+    this.dataAt = now
+    return false
+  }
+}
+
+/**
+ * Goes round all bridged WebSockets with one timer, so that none needs one of its own and none has to look at a clock
+ * when a chunk passes: pings silent sides, and ends what is idle, too old, or does not answer. Does nothing, and costs
+ * nothing, where all of that is off.
+ */
+export class Patrol {
+  private readonly watched = new Map<BridgedSocket, SocketWatch>()
+  private readonly interval: number
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(private readonly settings: PatrolSettings) {
+    const times = [settings.wsPing, settings.wsIdleTimeout, settings.wsMaxLifetime].filter((time) => time > 0)
+    const wanted = Math.min(...times) / roundsInTime
+    this.interval = times.length === 0 ? 0 : Math.min(longestRound, Math.max(shortestRound, wanted))
+  }
+
+  add(socket: BridgedSocket): void {
+    if (this.interval === 0) return
+    this.watched.set(socket, new SocketWatch(socket))
+    this.timer ??= setInterval(this.round, this.interval)
+  }
+
+  remove(socket: BridgedSocket): void {
+    this.watched.delete(socket)
+    if (this.watched.size > 0) return
+    clearInterval(this.timer)
+    this.timer = undefined
+  }
+
+  private readonly round = (): void => {
+    const now = performance.now()
+    for (const watch of this.watched.values()) watch.look(now, this.settings)
+  }
+}
