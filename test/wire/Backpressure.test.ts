@@ -5,7 +5,7 @@ import { startLab } from "../support/Lab.js"
 import type { RawConnection } from "../support/RawConnection.js"
 import { type Script, silent } from "../support/RawOrigin.js"
 
-const block = Buffer.alloc(256 * 1024, "b")
+const zeros = Buffer.alloc(256 * 1024)
 const flood = 96 * 1024 * 1024
 /** More than the kernel's buffers of two hops ever hold, and far less than the flood. */
 const bound = 40 * 1024 * 1024
@@ -17,9 +17,9 @@ const takenFrom = (writer: RawConnection): Effect.Effect<number> =>
   Effect.gen(function* () {
     let taken = 0
     while (taken < flood && writer.isOpen) {
-      const written = yield* Effect.timeoutOption(writer.send(block), stall)
+      const written = yield* Effect.timeoutOption(writer.send(zeros), stall)
       if (Option.isNone(written)) break
-      taken += block.length
+      taken += zeros.length
     }
     return taken
   })
@@ -37,8 +37,8 @@ describe("who does not read", () => {
       const connection = yield* origin.connection()
       assert.isBelow(yield* takenFrom(connection), bound)
       yield* client.readOn
-      yield* client.seenBytes(8 * block.length)
-      yield* connection.send(block)
+      yield* client.seenBytes(8 * zeros.length)
+      yield* connection.send(zeros)
       client.socket.destroy()
       yield* origin.deserted
     }),
@@ -54,8 +54,8 @@ describe("who does not read", () => {
       yield* connection.stopReading
       assert.isBelow(yield* takenFrom(client), bound)
       yield* connection.readOn
-      yield* connection.seenBytes(8 * block.length)
-      yield* client.send(block)
+      yield* connection.seenBytes(8 * zeros.length)
+      yield* client.send(zeros)
       client.socket.destroy()
       yield* origin.deserted
     }),

@@ -125,6 +125,22 @@ describe("a malformed response", () => {
     )
   }
 
+  for (const bytes of [answer("408 Request Timeout", "late", ["Connection: close"]), hello, "x"]) {
+    it.scopedLive(`is one that nobody asked for, on an idle connection: ${JSON.stringify(bytes.slice(0, 20))}`, () =>
+      Effect.gen(function* () {
+        const script = inTurn(answering(hello), answering(answer("200 OK", "clean")))
+        const { origin, proxy } = yield* startLab({ script })
+        const client = yield* proxy.connect
+        assert.strictEqual((yield* client.ask(get)).text, "hello")
+        const idle = yield* origin.connection(0)
+        yield* idle.send(bytes)
+        yield* idle.gone
+        assert.strictEqual((yield* client.ask(get)).text, "clean")
+        assert.strictEqual(client.unread, "")
+      }),
+    )
+  }
+
   it.scopedLive("is one with a body after HEAD: it reaches nobody", () =>
     Effect.gen(function* () {
       const { proxy } = yield* startLab({ script: inTurn(saying(hello), answering(answer("200 OK", "clean"))) })

@@ -94,6 +94,15 @@ describe("a response", () => {
     )
   }
 
+  it.scopedLive("204 and 304 keep a Content-Length of 0", () =>
+    Effect.gen(function* () {
+      for (const status of ["204 No Content", "304 Not Modified"]) {
+        const { ask } = yield* startLab({ script: answering(response(status, ["Content-Length: 0"])) })
+        assert.strictEqual((yield* ask(get)).value("content-length"), "0")
+      }
+    }),
+  )
+
   it.scopedLive("may be preceded by 103 and 102, each with its own fields", () =>
     Effect.gen(function* () {
       const hints = response("103 Early Hints", [
@@ -235,6 +244,19 @@ describe("old and closing ends", () => {
         assert.deepStrictEqual([got.status, got.text, got.value("transfer-encoding")], [200, "abcd", undefined])
         assert.strictEqual(yield* client.gone, "finished")
       }
+    }),
+  )
+
+  it.scopedLive("a client of HTTP/1.0 that asks to keep its connection may do so, in step", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const old = request("GET /app/x", ["Connection: keep-alive"]).replace("HTTP/1.1", "HTTP/1.0")
+      const got = yield* client.ask(old)
+      assert.strictEqual(got.text, "hello")
+      if (got.value("connection")?.toLowerCase() === "keep-alive")
+        assert.strictEqual((yield* client.ask(old)).text, "hello")
+      else assert.strictEqual(yield* client.gone, "finished")
     }),
   )
 

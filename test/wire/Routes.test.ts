@@ -73,11 +73,12 @@ const targets: ReadonlyArray<readonly [target: string, seen: string]> = [
   ["/app/app/app", "/app/app"],
   ["/app/ws/app", "/ws/app"],
   ["/app/health", "/health"],
+  [`/app/${"x".repeat(20_000)}`, `/${"x".repeat(20_000)}`],
 ]
 
 describe("a request target", () => {
   for (const [target, seen] of targets) {
-    it.scopedLive(`${target} reaches the session's server as ${seen}`, () =>
+    it.scopedLive(`${target.slice(0, 60)} reaches the session's server as ${seen.slice(0, 60)}`, () =>
       Effect.gen(function* () {
         const { origin, ask } = yield* startLab()
         assert.strictEqual((yield* ask(request(`GET ${target}`))).text, "hello")
@@ -146,6 +147,31 @@ describe("a request target", () => {
       assert.strictEqual(origin.text, "")
     }),
   )
+})
+
+describe("the URL of a session", () => {
+  for (const [what, host, url] of [
+    ["http", "127.0.0.1", (port: number) => `http://127.0.0.1:${port}`],
+    ["HTTP in capitals", "127.0.0.1", (port: number) => `HTTP://127.0.0.1:${port}`],
+    ["ws", "127.0.0.1", (port: number) => `ws://127.0.0.1:${port}`],
+    ["no scheme", "127.0.0.1", (port: number) => `127.0.0.1:${port}`],
+    ["no scheme and a name", "127.0.0.1", (port: number) => `localhost:${port}`],
+    ["no scheme and a path", "127.0.0.1", (port: number) => `localhost:${port}/`],
+    ["an address of IPv6", "::1", (port: number) => `http://[::1]:${port}`],
+  ] as const) {
+    it.scopedLive(`may be of ${what}, and Host follows it`, () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(answering(hello), host)
+        const stored = url(origin.port)
+        const proxy = yield* startProxy({ sessions: { app: stored } })
+        const client = yield* proxy.connect
+        assert.strictEqual((yield* client.ask(request("GET /app/x"))).text, "hello")
+        const seen = yield* origin.request()
+        assert.strictEqual(seen.target, "/x")
+        assert.strictEqual(seen.value("host"), stored.replace(/^\w+:\/\//, "").replace(/\/$/, ""))
+      }),
+    )
+  }
 })
 
 describe("a session id", () => {
