@@ -113,6 +113,54 @@ export const wsPath: Flag = {
   fallback: "append",
 }
 
+export const wsPing: Flag = {
+  name: "ws-ping",
+  value: "SECONDS",
+  env: "SS_PROXY_WS_PING",
+  about: "Pings a side of a WebSocket that is silent for this long, and drops it after as long again; 0 never does.",
+  fallback: "0",
+}
+
+export const wsMaxMessage: Flag = {
+  name: "ws-max-message",
+  value: "BYTES",
+  env: "SS_PROXY_WS_MAX_MESSAGE",
+  about: "Largest WebSocket message, as it is on the wire, such as 1048576, 512k or 16m; 0 for any.",
+  fallback: "0",
+}
+
+export const wsIdleTimeout: Flag = {
+  name: "ws-idle-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_WS_IDLE_TIMEOUT",
+  about: "Closes a WebSocket on which nothing but pings passed for this long; 0 never does.",
+  fallback: "0",
+}
+
+export const wsMaxLifetime: Flag = {
+  name: "ws-max-lifetime",
+  value: "SECONDS",
+  env: "SS_PROXY_WS_MAX_LIFETIME",
+  about: "Closes a WebSocket that is this old; 0 never does.",
+  fallback: "0",
+}
+
+export const maxWebSockets: Flag = {
+  name: "max-websockets",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_WEBSOCKETS",
+  about: "WebSockets at a time; one more is answered 429. 0 for any number.",
+  fallback: "0",
+}
+
+export const maxWebSocketsPerSession: Flag = {
+  name: "max-websockets-per-session",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_WEBSOCKETS_PER_SESSION",
+  about: "The same for each session.",
+  fallback: "0",
+}
+
 export const trustedProxies: Flag = {
   name: "trusted-proxies",
   value: "CIDR,…",

@@ -17,6 +17,12 @@ export const runFlags = {
   idleTimeout: Flag.option(Flag.idleTimeout),
   grace: Flag.option(Flag.grace),
   wsPath: Flag.option(Flag.wsPath),
+  wsPing: Flag.option(Flag.wsPing),
+  wsMaxMessage: Flag.option(Flag.wsMaxMessage),
+  wsIdleTimeout: Flag.option(Flag.wsIdleTimeout),
+  wsMaxLifetime: Flag.option(Flag.wsMaxLifetime),
+  maxWebSockets: Flag.option(Flag.maxWebSockets),
+  maxWebSocketsPerSession: Flag.option(Flag.maxWebSocketsPerSession),
   trustedProxies: Flag.option(Flag.trustedProxies),
   accessLog: Flag.option(Flag.accessLog),
   logLevel: Flag.option(Flag.logLevel),
@@ -32,7 +38,19 @@ export type RunChoice = Readonly<Record<Exclude<keyof typeof runFlags, "database
 export const runGroups: ReadonlyArray<FlagGroup> = [
   { title: "Listening", flags: [Flag.host, Flag.port, Flag.trustedProxies] },
   { title: "Sessions", flags: [Flag.dbPath, Flag.db, Flag.demo] },
-  { title: "Forwarding", flags: [Flag.timeout, Flag.connectTimeout, Flag.idleTimeout, Flag.wsPath] },
+  { title: "Forwarding", flags: [Flag.timeout, Flag.connectTimeout, Flag.idleTimeout] },
+  {
+    title: "WebSockets",
+    flags: [
+      Flag.wsPath,
+      Flag.wsPing,
+      Flag.wsMaxMessage,
+      Flag.wsIdleTimeout,
+      Flag.wsMaxLifetime,
+      Flag.maxWebSockets,
+      Flag.maxWebSocketsPerSession,
+    ],
+  },
   { title: "Running", flags: [Flag.logLevel, Flag.accessLog, Flag.grace] },
 ]
 
@@ -51,6 +69,43 @@ export const runDoc: CommandDoc = {
   ],
 }
 
+/** What the flags and variables of WebSockets come to. */
+const resolveWebSockets = (given: RunChoice) =>
+  Effect.all({
+    wsPath: Setting.setting(Flag.wsPath, given.wsPath, Setting.wsPathRule, defaultSettings.wsPath),
+    wsPing: Setting.setting(Flag.wsPing, given.wsPing, Setting.seconds, defaultSettings.wsPing),
+    wsMaxMessage: Setting.setting(
+      Flag.wsMaxMessage,
+      given.wsMaxMessage,
+      Setting.byteSize,
+      defaultSettings.wsMaxMessage,
+    ),
+    wsIdleTimeout: Setting.setting(
+      Flag.wsIdleTimeout,
+      given.wsIdleTimeout,
+      Setting.seconds,
+      defaultSettings.wsIdleTimeout,
+    ),
+    wsMaxLifetime: Setting.setting(
+      Flag.wsMaxLifetime,
+      given.wsMaxLifetime,
+      Setting.seconds,
+      defaultSettings.wsMaxLifetime,
+    ),
+    maxWebSockets: Setting.setting(
+      Flag.maxWebSockets,
+      given.maxWebSockets,
+      Setting.count,
+      defaultSettings.maxWebSockets,
+    ),
+    maxWebSocketsPerSession: Setting.setting(
+      Flag.maxWebSocketsPerSession,
+      given.maxWebSocketsPerSession,
+      Setting.count,
+      defaultSettings.maxWebSocketsPerSession,
+    ),
+  })
+
 /** The settings that the flags, the variables and the defaults come to. */
 export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError> =>
   Effect.map(
@@ -66,7 +121,7 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       idleTimeout: Setting.setting(Flag.idleTimeout, given.idleTimeout, Setting.seconds, defaultSettings.idleTimeout),
       grace: Setting.setting(Flag.grace, given.grace, Setting.seconds, defaultSettings.grace),
-      wsPath: Setting.setting(Flag.wsPath, given.wsPath, Setting.wsPathRule, defaultSettings.wsPath),
+      webSockets: resolveWebSockets(given),
       trustedProxies: Setting.setting(
         Flag.trustedProxies,
         given.trustedProxies,
@@ -75,7 +130,7 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
     }),
-    (settings) => ({ ...defaultSettings, ...settings }),
+    ({ webSockets, ...settings }) => ({ ...defaultSettings, ...settings, ...webSockets }),
   )
 
 /** Runs the proxy as the flags say. The server is loaded here and not before. */

@@ -52,6 +52,24 @@ export const positiveSeconds: Reading<number> = {
   read: (given) => Option.filter(milliseconds(given), (value) => value > 0),
 }
 
+/** A number of things; 0 is allowed. */
+export const count: Reading<number> = {
+  allowed: "a whole number, such as 1000",
+  read: (given) => (/^\d{1,15}$/.test(given) ? Option.some(Number(given)) : Option.none()),
+}
+
+const unitSizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** Bytes, with a unit of 1024 (k), 1024 k (m) or 1024 m (g), or none. */
+export const byteSize: Reading<number> = {
+  allowed: "a whole number of bytes, such as 1048576, 512k, 16m or 1g",
+  read: (given) => {
+    const [, digits = "", unit = ""] = /^(\d{1,15})([kmg]?)$/i.exec(given) ?? []
+    const size = Number(digits) * (unitSizes[unit.toLowerCase()] ?? 1)
+    return digits !== "" && Number.isSafeInteger(size) ? Option.some(size) : Option.none()
+  },
+}
+
 /** One of some words, in any case. */
 export const oneOf = <A extends string>(words: ReadonlyArray<A>): Reading<A> => ({
   allowed: `one of ${words.join(", ")}`,

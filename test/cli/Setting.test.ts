@@ -17,6 +17,12 @@ const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoic
     idleTimeout: flag("idleTimeout"),
     grace: flag("grace"),
     wsPath: flag("wsPath"),
+    wsPing: flag("wsPing"),
+    wsMaxMessage: flag("wsMaxMessage"),
+    wsIdleTimeout: flag("wsIdleTimeout"),
+    wsMaxLifetime: flag("wsMaxLifetime"),
+    maxWebSockets: flag("maxWebSockets"),
+    maxWebSocketsPerSession: flag("maxWebSocketsPerSession"),
     trustedProxies: flag("trustedProxies"),
     accessLog: flag("accessLog"),
     logLevel: flag("logLevel"),
@@ -46,6 +52,28 @@ describe("the settings", () => {
     }),
   )
 
+  it.effect("hold those of WebSockets", () =>
+    Effect.gen(function* () {
+      const given = choice({ wsPing: "30", wsMaxMessage: "16m", maxWebSockets: "1000" })
+      const settings = yield* resolveSettings(given).pipe(
+        withVariables({
+          SS_PROXY_WS_IDLE_TIMEOUT: "600",
+          SS_PROXY_WS_MAX_LIFETIME: "86400",
+          SS_PROXY_MAX_WEBSOCKETS_PER_SESSION: "50",
+        }),
+      )
+      expect(settings).toEqual({
+        ...defaultSettings,
+        wsPing: 30_000,
+        wsMaxMessage: 16_777_216,
+        wsIdleTimeout: 600_000,
+        wsMaxLifetime: 86_400_000,
+        maxWebSockets: 1_000,
+        maxWebSocketsPerSession: 50,
+      })
+    }),
+  )
+
   it.effect("do not look at a variable that a flag stands in for", () =>
     Effect.gen(function* () {
       const settings = yield* withVariables({ SS_PROXY_PORT: "abc" })(resolveSettings(choice({ port: "0" })))
@@ -72,12 +100,18 @@ describe("the settings", () => {
     ["a rule in capitals", Setting.wsPathRule, "FULL", "full"],
     ["a switch", Setting.onOrOff, "off", false],
     ["a host name", Setting.hostName, "localhost", "localhost"],
+    ["bytes", Setting.byteSize, "1000", 1_000],
+    ["bytes with a unit", Setting.byteSize, "16M", 16_777_216],
+    ["a count", Setting.count, "0", 0],
   ])("read %s", (_, reading: Setting.Reading<unknown>, text, value) => {
     expect(reading.read(text)).toEqual(Option.some(value))
   })
 
   it.each([
     ["a port that is too large", Setting.portNumber, "65536"],
+    ["bytes of a unit that is none", Setting.byteSize, "16mb"],
+    ["bytes that nobody can count", Setting.byteSize, "99999999999g"],
+    ["half a thing", Setting.count, "0.5"],
     ["a port that is no number", Setting.portNumber, "0x50"],
     ["a negative port", Setting.portNumber, "-1"],
     ["a time with a unit", Setting.seconds, "5s"],
