@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { type Script } from "../support/RawOrigin.js"
+import { type Script, silent } from "../support/RawOrigin.js"
 
 /** Answers with the target and the body of the request. */
 const echo: Script = (connection) =>
@@ -111,6 +111,25 @@ describe("requests that come without waiting for answers", () => {
       yield* client.send(request("HEAD /app/1") + request("GET /app/2"))
       assert.strictEqual((yield* client.response("HEAD")).value("content-length"), "77")
       assert.strictEqual((yield* client.response()).text, "next")
+    }),
+  )
+})
+
+describe("tens of thousands of requests while none is answered", () => {
+  it.scopedLive("hold nobody else up, neither while they wait nor when their client leaves", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: silent })
+      const client = yield* proxy.connect
+      const other = yield* proxy.connect
+      const many = request("GET /app/x").repeat(5_000)
+      // What the proxy does not read any more, the kernel does not take: that is as good as reading it.
+      for (let count = 0; count < 12; count++) yield* Effect.timeoutOption(client.send(many), 100)
+      const begin = performance.now()
+      assert.strictEqual((yield* other.ask(request("GET /health"))).text, "OK")
+      client.socket.destroy()
+      yield* origin.deserted
+      assert.strictEqual((yield* other.ask(request("GET /health"))).text, "OK")
+      assert.isBelow(performance.now() - begin, 1_500)
     }),
   )
 })
