@@ -2,7 +2,10 @@ import { Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ListenError } from "../../src/server/ProxyServer.js"
-import { layerProxy } from "../../src/server/Proxy.js"
+import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
+import type { Downstream } from "../../src/downstream/Downstream.js"
+import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
+import { layerProxyWith } from "../../src/server/Proxy.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
@@ -20,7 +23,13 @@ export interface TestProxyOptions {
   readonly settings?: Partial<ProxySettings>
   /** The store, in place of one in memory. */
   readonly repo?: Layer.Layer<SessionRepo, StoreUnavailable>
+  /** What talks to the servers of sessions, in place of `testDownstream`. */
+  readonly downstream?: Layer.Layer<Downstream, never, ProxyConfig>
 }
+
+/** Which `Downstream` proxies are built on: undici where `TEST_DOWNSTREAM=undici` is in the environment, else our own. */
+export const testDownstream: Layer.Layer<Downstream, never, ProxyConfig> =
+  process.env["TEST_DOWNSTREAM"] === "undici" ? layerUndici : layerConnections
 
 /** A whole proxy on a free port, in this process. */
 export interface TestProxy {
@@ -69,7 +78,10 @@ export const startProxy = (
     const repo = options.repo ?? memory(options.sessions ?? {})
     const settings = ProxyConfig.layer({ host: "127.0.0.1", port: 0, ...options.settings })
     const services = yield* Layer.build(
-      layerProxy.pipe(Layer.provideMerge(Layer.merge(settings, repo)), Layer.provide(logInto(log))),
+      layerProxyWith(options.downstream ?? testDownstream).pipe(
+        Layer.provideMerge(Layer.merge(settings, repo)),
+        Layer.provide(logInto(log)),
+      ),
     )
     const server = Context.get(services, ProxyServer)
     const traffic = Context.get(services, Traffic)
