@@ -1,0 +1,82 @@
+import Sqlite from "better-sqlite3"
+import { Effect, type Scope } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { temporaryFolder } from "../sessions/temporary.js"
+import { Changes, type NotSeen } from "./Changes.js"
+import { startTool } from "./Tool.js"
+
+/** The built program. */
+const binary = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
+
+/** The built proxy as a process of its own, on a database of its own. */
+export class ProxyProcess {
+  private constructor(
+    /** Its base URL, without a slash at the end. */
+    readonly url: string,
+    /** Path of its database. */
+    readonly database: string,
+    private readonly pid: number,
+    private readonly log: ReadonlyArray<string>,
+  ) {}
+
+  /** Bytes of memory in use now. */
+  get memory(): number {
+    return this.kibibytes("VmRSS") * 1024
+  }
+
+  /** The most bytes of memory in use since the start, or since `forgetPeak`. */
+  get peak(): number {
+    return this.kibibytes("VmHWM") * 1024
+  }
+
+  /** Lets `peak` begin again (proc(5), clear_refs). */
+  forgetPeak(): void {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, "5")
+  }
+
+  /** Everything that it logged. */
+  get said(): string {
+    return this.log.join("")
+  }
+
+  private kibibytes(field: string): number {
+    const [, value] =
+      new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${this.pid}/status`, "utf8")) ?? []
+    if (value === undefined) throw new Error(`/proc has no ${field}; the proxy said: ${this.said}`)
+    return Number(value)
+  }
+
+  /** Starts it, with these sessions (URLs by id); it is killed with the scope. */
+  static start(sessions: Readonly<Record<string, string>>): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
+    return Effect.gen(function* () {
+      const database = join(yield* temporaryFolder, "sessions.db")
+      const args = [binary, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database]
+      const child = yield* startTool(process.execPath, args)
+      const changes = new Changes()
+      const log: Array<string> = []
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        log.push(text)
+        changes.announce()
+      })
+      const port = () => / port=(\d+)/.exec(log.join(""))?.[1]
+      yield* changes.until(
+        "the proxy to listen",
+        () => port() !== undefined,
+        () => log.join(""),
+      )
+      insert(database, sessions)
+      return new ProxyProcess(`http://127.0.0.1:${port()}`, database, child.pid ?? 0, log)
+    })
+  }
+}
+
+const insert = (filename: string, sessions: Readonly<Record<string, string>>): void => {
+  const database = new Sqlite(filename)
+  const row = database.prepare(
+    "INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status) VALUES (?, ?, 'active')",
+  )
+  for (const [id, url] of Object.entries(sessions)) row.run(id, url)
+  database.close()
+}
