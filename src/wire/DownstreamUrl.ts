@@ -21,6 +21,7 @@ export class InvalidDownstreamUrl extends Data.TaggedError("InvalidDownstreamUrl
 const secureness: Readonly<Record<string, boolean>> = { "http:": false, "ws:": false, "https:": true, "wss:": true }
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//
 const forbiddenBytes = /[\u0000-\u0020\u007f\\]/
+const loneSurrogate = /\p{Surrogate}/u
 const emptyAuthority = /^[^/]*\/\/(?:$|[/?#])/
 const afterAuthority = /^[^/]*\/\/[^/?#]*([^?#]*)/
 
@@ -63,6 +64,7 @@ const rawPath = (text: string): string => {
 export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
   if (text === "") return invalid("it is empty")
   if (forbiddenBytes.test(text)) return invalid("it holds a space, a backslash or a control character")
+  if (loneSurrogate.test(text)) return invalid("it is not valid Unicode")
   const withScheme = schemePattern.test(text) ? text : `http://${text}`
   if (emptyAuthority.test(withScheme)) return invalid("it names no host")
   const url = parseUrl(withScheme)
