@@ -1,0 +1,38 @@
+// Runs the wire suite on a proxy that talks to servers through undici: whatever differs then, and is not in this list, is
+// a fault of ours or of undici's. It takes about a minute, so it is no part of `npm test`; test/downstream runs its suite
+// over both there. Arguments go to vitest.
+import { spawnSync } from "node:child_process"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** Cases that undici cannot pass: how their names begin (as regular expressions), and why. */
+const differences = [
+  [
+    "on the way to the session's server (are left out|end-to-end|Connection cannot|nothing is invented|a thousand)",
+    "undici says connection: keep-alive in every request",
+  ],
+  ["a request body that is not there is not invented: POST $", "undici says content-length: 0 there"],
+  ["a request body that is not there is not invented: GET Content-Length: 0", "undici leaves it out"],
+  ["a request body (of chunks may be empty|may arrive split at every byte)", "undici sends no request trailers"],
+  ["Expect: 100-continue (is answered with 100|lets a client learn)", "undici sends no Expect and takes no 100"],
+  ["who does not read stops the client from sending", "undici holds the head until content is there"],
+  ['a response keeps status 200 with the reason "caf\u00e9"', "undici reads the reason as UTF-8"],
+  ["a response (to HEAD may be chunked|304 Not Modified)", "undici gives the connection up behind these"],
+  [
+    "a malformed response .*: (chunks in HTTP/1.0|HTTP/2.0|an empty line before the status line)$",
+    "undici's parser forgives these",
+  ],
+]
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
+const others = `^(?!${differences.map(([name]) => `(?:${name})`).join("|")})`
+
+for (const [name, why] of differences) process.stdout.write(`left out: ${name}\n          ${why}\n`)
+const tests = ["run", "test/wire", "--exclude", "test/wire/ResponseParser*", "-t", others]
+const done = spawnSync(process.execPath, [vitest, ...tests, ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: "inherit",
+  env: { ...process.env, TEST_DOWNSTREAM: "undici" },
+})
+process.exit(done.status ?? 1)
