@@ -6,6 +6,8 @@ import type { ReadBuffers } from "./ReadBuffers.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {
+  /** What has arrived was read, and the response is not complete. */
+  readonly unfinished: () => void
   /** The response is complete. `reusable`: as far as the response goes, the connection may carry another request. */
   readonly finished: (reusable: boolean) => void
   /** What came is no response. The connection is gone. */
@@ -176,6 +178,8 @@ export class Connection implements Expirable {
     } else if (this.parser.isComplete) {
       this.user = undefined
       user.finished(this.parser.keepAlive)
+    } else {
+      user.unfinished()
     }
   }
 

@@ -80,7 +80,7 @@ export class HttpCall
 
   // A connection is there, or is not.
 
-  readonly leased = ({ connection, reused }: Lease): void => {
+  leased({ connection, reused }: Lease): void {
     this.abandonDial = undefined
     this.connection = connection
     this.reused = reused
@@ -89,7 +89,7 @@ export class HttpCall
     this.writer.start()
   }
 
-  readonly refused = (error: DownstreamUnreachable): void => {
+  refused(error: DownstreamUnreachable): void {
     this.abandonDial = undefined
     this.fail(error)
   }
@@ -128,7 +128,6 @@ export class HttpCall
   head(head: ParsedHead): void {
     this.waitForHead(false)
     this.response = head
-    this.context.endOfTurn.add(this)
   }
 
   body(chunk: Uint8Array): void {
@@ -139,6 +138,11 @@ export class HttpCall
 
   end(trailers: ReadonlyArray<string>): void {
     this.trailers = trailers
+  }
+
+  /** What has arrived was read, and the response is not complete: its rest may be there by the end of the turn. */
+  unfinished(): void {
+    if (this.response !== undefined && this.source === undefined) this.context.endOfTurn.add(this)
   }
 
   finished(reusable: boolean): void {

@@ -94,7 +94,7 @@ export class Pools {
           connection = new Connection(socket, buffers, this.poolOf(session))
           listener.leased({ connection, reused: false })
         },
-        failed: listener.refused,
+        failed: (error) => listener.refused(error),
       },
       buffers?.options(received),
     )

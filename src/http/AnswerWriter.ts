@@ -20,7 +20,7 @@ export type BodyStage = (body: Stream.Stream<Uint8Array, ResponseBroken>) => Str
 /** Up to so many bytes, a body is written as text in one piece with its head: that saves the kernel a list of buffers. */
 const largestText = 16_384
 
-const withoutTrailerField = (fields: RawFields): RawFields => {
+const withoutTrailerField = (fields: RawFields): Array<string> => {
   const out: Array<string> = []
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
@@ -61,16 +61,20 @@ export class AnswerWriter {
   informational({ status, reason, fields }: ResponseHead): void {
     const socket = this.response.socket
     if (this.httpVersion === "1.0" || socket === null || this.headIsSent) return
-    if (status === 100) return this.response.writeContinue()
     const lines = pairs(responseFields(fields)).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n`, "latin1")
+  }
+
+  /** Tells the client to send the content of its request. */
+  continue(): void {
+    if (!this.headIsSent) this.response.writeContinue()
   }
 
   /** Writes the head of a downstream's answer. Throws where node finds a byte in it that cannot be written. */
   head({ status, reason, fields }: ResponseHead): void {
     const kept = responseFields(fields)
     const writable = this.canHaveTrailers(status, kept) ? kept : withoutTrailerField(kept)
-    this.response.writeHead(status, reason, [...writable])
+    this.response.writeHead(status, reason, writable)
   }
 
   /** Ends the answer with a body that is whole. */
@@ -91,7 +95,7 @@ export class AnswerWriter {
         return response.write(chunk)
       },
       end: (trailers) => this.end(trailers),
-      fail: progress.answerBroken,
+      fail: (error) => progress.answerBroken(error),
     })
     if (!source.isFinished) response.flushHeaders()
   }

@@ -15,6 +15,7 @@ import {
   type Answer,
   DownstreamCall,
   DownstreamUpgrade,
+  emptyBody,
   type RequestBody,
   type RequestError,
   type RequestListener,
@@ -61,6 +62,12 @@ export interface ExchangeContext extends ContentContext {
   readonly finished: ((exchange: Exchange) => void) | undefined
 }
 
+/**
+ * How long a server may take to say `100 Continue` or something final before the proxy says the former in its place, in
+ * milliseconds: not every server knows `Expect`, and a client may wait for ever (RFC 9110 section 10.1.1).
+ */
+const continueAfter = 1_000
+
 /** How an error that ended a lookup or a request looks to the client; a client that is gone gets no answer. */
 type ExchangeError = ProxyError | RequestBroken
 
@@ -90,6 +97,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   private call: DownstreamCall | DownstreamUpgrade | undefined
   private source: ChunkSource<ResponseBroken> | undefined
   private stage: BodyStage | undefined
+  private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
   private isSettled = false
   private isOver = false
@@ -164,7 +172,10 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   /** Goes on with the content of the request. */
   withBody(next: (body: RequestBody) => void): void {
+    const { content } = this.framing
+    if (content === "none" || content === 0) return next(emptyBody)
     this.withContent = next
+    if (this.framing.expectsContinue) this.continueTimer = setTimeout(() => this.continue(), continueAfter)
     this.content = new RequestContent(this.context, this.message, this.framing, this)
     this.content.start()
   }
@@ -176,7 +187,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
       this.call = request
       request.start(this)
     } else {
-      this.proceed(request, this.answer)
+      this.proceed(request, (answer) => this.answer(answer))
     }
   }
 
@@ -184,7 +195,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   dispatchUpgrade(handshake: Effect.Effect<UpgradeAnswer, RequestError>, next: (answer: UpgradeAnswer) => void): void {
     if (handshake instanceof DownstreamUpgrade) {
       this.call = handshake
-      handshake.start({ upgraded: next, fail: this.fail })
+      handshake.start({ upgraded: next, fail: (error) => this.fail(error) })
     } else {
       this.proceed(handshake, next)
     }
@@ -205,7 +216,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   /** Answers with an error; where an answer is on its way already, resets the connection instead. */
-  readonly fail = (error: ExchangeError): void => {
+  fail(error: ExchangeError): void {
     if (this.isSettled || this.isOver) return
     if (error._tag === "RequestBroken") return this.abandon()
     this.context.report(this, error)
@@ -215,39 +226,44 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   // What the downstream says.
 
-  readonly informational = (head: ResponseHead): void => {
-    if (!this.isSettled) this.writer.informational(head)
+  informational(head: ResponseHead): void {
+    if (this.isSettled || this.isOver) return
+    if (head.status === 100) this.continue()
+    else this.writer.informational(head)
   }
 
-  readonly answer = (answer: Answer): void => {
+  answer(answer: Answer): void {
     if (this.isSettled || this.isOver) return
     if (!this.writeHead(answer)) return
     this.isSettled = true
+    this.stopContinueTimer()
     const body = answer.body
     if (body._tag === "Whole") return this.writer.whole(body.bytes, body.trailers)
     this.source = body.source
     if (this.stage === undefined) this.writer.moving(body.source)
-    else this.owner.run(this.writer.staged(body.source, this.stage), this.stageEnded)
+    else this.owner.run(this.writer.staged(body.source, this.stage), (exit) => this.stageEnded(exit))
   }
 
   // How bytes get on.
 
-  readonly contentReady = (body: RequestBody): void => this.withContent?.(body)
+  contentReady(body: RequestBody): void {
+    this.withContent?.(body)
+  }
 
-  readonly contentArrived = (bytes: number): void => {
+  contentArrived(bytes: number): void {
     this.bytesIn += bytes
   }
 
-  readonly contentTimedOut = (): void => {
+  contentTimedOut(): void {
     if (this.isSettled) this.break()
     else this.fail(new RequestTimeout({ detail: "The content of the request stopped coming." }))
   }
 
-  readonly answerWritten = (bytes: number): void => {
+  answerWritten(bytes: number): void {
     this.bytesOut += bytes
   }
 
-  readonly answerBroken = (error: ResponseBroken): void => {
+  answerBroken(error: ResponseBroken): void {
     if (this.isOver) return
     this.context.report(this, error)
     this.break()
@@ -255,16 +271,18 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   // How it ends.
 
-  readonly sessionEnded = (end: SessionEnd): void => {
+  sessionEnded(end: SessionEnd): void {
     const session = this.liveSession
     if (this.isSettled || session === undefined) this.break()
     else this.fail(endedBy[end](session.id))
   }
 
   /** An exchange ends by itself: there is nothing to ask of it. */
-  readonly goAway = (): void => {}
+  goAway(): void {}
 
-  readonly cut = (): void => this.break()
+  cut(): void {
+    this.break()
+  }
 
   /** The request's content turned out to be no HTTP. */
   malformed(detail: string): void {
@@ -276,6 +294,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   abandon(): void {
     if (this.isOver) return
     this.isOver = true
+    this.stopContinueTimer()
     this.content?.fail("the client closed the connection")
     this.call?.cancel()
     this.source?.cancel()
@@ -288,6 +307,18 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.abandon()
   }
 
+  /** Lets a client that waits for it send its content; once. */
+  private continue(): void {
+    if (this.continueTimer === undefined) return
+    this.stopContinueTimer()
+    this.writer.continue()
+  }
+
+  private stopContinueTimer(): void {
+    clearTimeout(this.continueTimer)
+    this.continueTimer = undefined
+  }
+
   private settled<A, E extends ExchangeError>(exit: Exit.Exit<A, E>, next: (value: A) => void): void {
     if (this.isSettled || this.isOver) return
     if (Exit.isSuccess(exit)) return next(exit.value)
@@ -296,7 +327,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     else this.break()
   }
 
-  private readonly stageEnded = (exit: Exit.Exit<void, ResponseBroken>): void => {
+  private stageEnded(exit: Exit.Exit<void, ResponseBroken>): void {
     if (Exit.isSuccess(exit)) return
     const failure = Cause.failureOption(exit.cause)
     if (Option.isSome(failure)) this.answerBroken(failure.value)
@@ -317,6 +348,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
   private finishWith(reply: Reply, close: boolean): void {
     this.isSettled = true
+    this.stopContinueTimer()
     this.writer.reply(reply, close || !this.requestIsComplete)
     this.content?.cancel()
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import { RequestBroken } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
-import { emptyBody, type RequestBody } from "../downstream/Downstream.js"
+import type { RequestBody } from "../downstream/Downstream.js"
 import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
 import { trailerFields } from "../wire/HeaderFields.js"
@@ -29,7 +29,7 @@ export interface ContentContext {
   readonly progress: Deadlines
 }
 
-/** The content of one request, on its way in from the client. */
+/** The content of one request that has some, on its way in from the client. */
 export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   private source: ChunkSource<RequestBroken> | undefined
   private isOver = false
@@ -50,29 +50,28 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   /** Begins to read. */
   start(): void {
     const { content, expectsContinue } = this.framing
-    if (content === "none" || content === 0) this.listener.contentReady(emptyBody)
-    else if (expectsContinue || (content !== "chunked" && content > largestHeld)) this.move()
+    if (expectsContinue || (typeof content === "number" && content > largestHeld)) this.move()
     else this.context.endOfTurn.add(this)
   }
 
-  readonly turnEnded = (): void => {
+  turnEnded(): void {
     if (this.isOver) return
     if (this.message.complete) this.hand()
     else this.move()
   }
 
-  readonly pause = (): void => {
+  pause(): void {
     this.message.pause()
     this.context.progress.stop(this.nextByte)
   }
 
-  readonly resume = (): void => {
+  resume(): void {
     this.message.resume()
     if (!this.isOver) this.context.progress.start(this.nextByte)
   }
 
   /** The server wants no more of it: what still comes is thrown away. */
-  readonly cancel = (): void => {
+  cancel(): void {
     this.close()
     this.message.resume()
   }
@@ -104,20 +103,20 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   private move(): void {
     const source = new ChunkSource<RequestBroken>(this)
     this.source = source
-    this.message.on("data", this.received)
-    this.message.on("end", this.ended)
+    this.message.on("data", (chunk: Buffer) => this.received(chunk))
+    this.message.on("end", () => this.ended())
     this.context.progress.start(this.nextByte)
     this.listener.contentReady({ _tag: "Moving", source, chunked: this.framing.content === "chunked" })
   }
 
-  private readonly received = (chunk: Buffer): void => {
+  private received(chunk: Buffer): void {
     if (this.isOver) return
     this.context.progress.start(this.nextByte)
     this.listener.contentArrived(chunk.byteLength)
     this.source?.push(chunk)
   }
 
-  private readonly ended = (): void => {
+  private ended(): void {
     if (this.isOver) return
     this.close()
     this.source?.end(trailerFields(this.message.rawTrailers))

@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { Effect, Exit, FiberSet } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import type { TurnListener } from "../downstream/EndOfTurn.js"
 import type { Forwarder } from "../http/Forwarder.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
@@ -56,12 +57,15 @@ const parserError = (error: Error, maxHeaderBytes: number): ProxyError | undefin
  * One connection of a client: a fiber that sleeps until the socket closes, and whose scope owns everything on it. Client
  * gone, drain, kill and shutdown are all the closing of that scope.
  */
-export class ClientConnection implements ExchangeOwner {
+export class ClientConnection implements ExchangeOwner, TurnListener {
   readonly client: Client
   private current: Exchange | undefined
   /** Requests that came before their predecessor was answered: they are taken one at a time, in order. */
   private readonly queue: Array<Exchange> = []
+  private isTunnel = false
   private pending: ProxyError | undefined
+  /** Turns of the event loop in which an end of the client's belongs to its last request. */
+  private turnsToHalfClose = 0
 
   private constructor(
     private readonly context: ConnectionContext,
@@ -70,6 +74,7 @@ export class ClientConnection implements ExchangeOwner {
   ) {
     const address = clientAddress(socket)
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
+    this.lingerBehindEarlyAnswers()
   }
 
   /** Serves a socket until it closes. `opened` gets the connection before a byte of it is read. */
@@ -83,6 +88,7 @@ export class ClientConnection implements ExchangeOwner {
       const fork = yield* FiberSet.makeRuntime<never>()
       const connection = new ClientConnection(context, socket, fork)
       opened(connection)
+      socket.on("end", () => connection.ended())
       yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
       yield* Effect.async<void>((resume) => {
         if (socket.destroyed) resume(Effect.void)
@@ -95,6 +101,7 @@ export class ClientConnection implements ExchangeOwner {
   request(message: IncomingMessage, response: ServerResponse): void {
     this.guard(() => {
       const exchange = this.open(message, response)
+      this.awaitHalfClose()
       if (this.current === undefined) this.forward(exchange)
       else if (this.queue.push(exchange) > longestQueue) this.reset()
     })
@@ -121,6 +128,10 @@ export class ClientConnection implements ExchangeOwner {
         exchange.leave()
       })
     })
+  }
+
+  turnEnded(): void {
+    if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
   /** What node's parser could not read. */
@@ -166,14 +177,43 @@ export class ClientConnection implements ExchangeOwner {
     this.socket.resetAndDestroy()
   }
 
-  /** Closes the connection once nobody is answered on it: the rest of a request may still be on its way. */
-  linger(): void {
+  /** Closes the connection behind the last answer, but takes for a while what the client still sends. */
+  private linger(): void {
     const { socket } = this
     socket.end()
     socket.resume()
     const timer = setTimeout(() => socket.destroy(), lingerTime)
     socket.once("close", () => clearTimeout(timer))
     socket.once("end", () => socket.destroy())
+  }
+
+  /**
+   * Node closes a connection behind its last answer at once. Where the client is still sending, the kernel would then
+   * answer with a reset, and the client might lose the answer for it (RFC 9112 section 9.6).
+   */
+  private lingerBehindEarlyAnswers(): void {
+    const { socket } = this
+    const closeAtOnce = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      if (this.current?.requestIsComplete === false) this.linger()
+      else closeAtOnce()
+    }
+  }
+
+  /** A request has been read: an end that was sent with it is read in the next turn. */
+  private awaitHalfClose(): void {
+    if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
+    this.turnsToHalfClose = 2
+  }
+
+  /**
+   * The client has sent all it will. Where that came together with its last request, it still wants the answer (RFC
+   * 9112 section 9.6); an end that comes later is how a client leaves.
+   */
+  private ended(): void {
+    const newest = this.queue.at(-1) ?? this.current
+    if (this.isTunnel || newest === undefined) return
+    if (this.turnsToHalfClose === 0 || !newest.requestIsComplete) this.socket.destroy()
   }
 
   private open(message: IncomingMessage, response: ServerResponse): Exchange {
@@ -186,6 +226,7 @@ export class ClientConnection implements ExchangeOwner {
   }
 
   private bridge(upgrade: SwitchedUpgrade, early: EarlyBytes): void {
+    this.isTunnel = true
     this.socket.write(upgrade.headText, "latin1")
     const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = early.take()

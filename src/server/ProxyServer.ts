@@ -81,7 +81,8 @@ const makeServer = (settings: ProxySettings): Server => {
   })
   // Node would silently drop the fields beyond this many; `maxHeaderSize` bounds them.
   server.maxHeadersCount = 0
-  return server
+  // Node would take every end for a client that leaves; `ClientConnection` decides which are. No type knows this switch.
+  return Object.assign(server, { httpAllowHalfOpen: true })
 }
 
 /** Hands what happens on the server's sockets to their connections. */

@@ -115,6 +115,25 @@ describe("requests that come without waiting for answers", () => {
   )
 })
 
+describe("a client that half-closes with its request", () => {
+  for (const [what, bytes, texts] of [
+    ["one", request("GET /app/1"), ["/1"]],
+    ["one with a body", request("POST /app/1", ["Content-Length: 3"], "one"), ["/1 one"]],
+    ["three at once", [1, 2, 3].map((id) => request(`GET /app/${id}`)).join(""), ["/1", "/2", "/3"]],
+  ] as const) {
+    it.scopedLive(`still gets what it asked for: ${what}`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ script: echo })
+        const client = yield* proxy.connect
+        yield* client.send(bytes)
+        yield* client.finish
+        for (const text of texts) assert.strictEqual((yield* client.response()).text.trim(), text)
+        assert.strictEqual(yield* client.gone, "finished")
+      }),
+    )
+  }
+})
+
 describe("tens of thousands of requests while none is answered", () => {
   it.scopedLive("hold nobody else up, neither while they wait nor when their client leaves", () =>
     Effect.gen(function* () {

@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { request } from "../support/HttpText.js"
+import { startLab } from "../support/Lab.js"
+import { silent } from "../support/RawOrigin.js"
+
+const size = 8 * 1_048_576
+const piece = "x".repeat(65_536)
+
+describe("a client that is answered while it still sends", () => {
+  for (const [what, target, status] of [
+    ["no such session", "/nobody/x", 404],
+    ["a WebSocket route", "/ws/app", 426],
+  ] as const) {
+    it.scopedLive(`gets the answer and not a reset, and the connection is closed behind it: ${what}`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ script: silent })
+        const client = yield* proxy.connect
+        yield* client.stopReading
+        yield* client.send(request(`POST ${target}`, [`Content-Length: ${size}`]))
+        for (let sent = 0; sent < size / 2; sent += piece.length) yield* Effect.timeoutOption(client.send(piece), 50)
+        yield* client.readOn
+        const reply = yield* client.response("POST")
+        assert.strictEqual(reply.status, status)
+        assert.strictEqual(reply.value("connection"), "close")
+        assert.strictEqual(yield* client.gone, "finished")
+      }),
+    )
+  }
+
+  it.scopedLive("is not waited for longer than a moment", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab({ script: silent })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /nobody/x", [`Content-Length: ${size}`]), piece)
+      assert.strictEqual((yield* client.response("POST")).status, 404)
+      yield* client.gone
+      yield* proxy.quiet
+    }),
+  )
+})
