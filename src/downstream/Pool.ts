@@ -9,6 +9,9 @@ import { ReadBuffers } from "./ReadBuffers.js"
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000
 
+/** For a connection that becomes a tunnel: it is never idle, and keeps no pool of its session alive. */
+const tunnelKeeper: ConnectionKeeper = { idleLost: () => {} }
+
 /** The idle connections of one lifetime of a session: last in, first out. */
 class SessionPool implements ConnectionKeeper, SessionListener {
   private readonly idle: Array<Connection> = []
@@ -91,7 +94,7 @@ export class Pools {
       this.settings.connectTimeout,
       {
         connected: (socket) => {
-          connection = new Connection(socket, buffers, this.poolOf(session))
+          connection = new Connection(socket, buffers, forTunnel ? tunnelKeeper : this.poolOf(session))
           listener.leased({ connection, reused: false })
         },
         failed: (error) => listener.refused(error),
