@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  BadRequest,
+  BodyTooLarge,
+  DownstreamProtocol,
+  DownstreamReset,
+  DownstreamTimeout,
+  DownstreamUnreachable,
+  DownstreamUrlInvalid,
+  Draining,
+  HeadersTooLarge,
+  LoopDetected,
+  MethodNotAllowed,
+  type ProxyError,
+  RequestTimeout,
+  SessionLimit,
+  SessionNotFound,
+  SessionUnavailable,
+  StoreUnavailable,
+  UpgradeRequired,
+} from "../../src/domain/ProxyError.js"
+import { firstValue } from "../../src/wire/HeaderFields.js"
+import { errorReply } from "../../src/wire/Reply.js"
+
+/** What must stay in the log: it stands in every place of an error that is not written for clients. */
+const secret = "10.9.8.7:6543 /srv/secret.db"
+
+const reasons = ["refused", "dns", "tls", "timeout", "unroutable", "failed"] as const
+
+const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: string]> = [
+  [new BadRequest({ detail: "Bad." }), 400, "bad_request"],
+  [new MethodNotAllowed({ allow: "GET, HEAD" }), 405, "method_not_allowed"],
+  [new SessionNotFound({ sessionId: secret }), 404, "session_not_found"],
+  [new RequestTimeout({ detail: "Slow." }), 408, "request_timeout"],
+  [new BodyTooLarge({ limit: 10 }), 413, "body_too_large"],
+  [new HeadersTooLarge({ limit: 10 }), 431, "headers_too_large"],
+  [new UpgradeRequired(), 426, "upgrade_required"],
+  [new SessionLimit({ detail: "Full." }), 429, "session_limit"],
+  [new LoopDetected({ sessionId: secret }), 508, "loop_detected"],
+  ...reasons.map(
+    (reason) =>
+      [
+        new DownstreamUnreachable({ reason, address: secret, cause: new Error(secret) }),
+        502,
+        "downstream_unreachable",
+      ] as const,
+  ),
+  [new DownstreamReset({ address: secret, cause: new Error(secret) }), 502, "downstream_reset"],
+  [new DownstreamProtocol({ address: secret, problem: secret }), 502, "downstream_protocol"],
+  [new DownstreamTimeout({ address: secret, milliseconds: 30_000 }), 504, "downstream_timeout"],
+  [new DownstreamUrlInvalid({ sessionId: secret, problem: secret }), 502, "downstream_url_invalid"],
+  [new SessionUnavailable({ sessionId: secret, status: secret }), 503, "session_unavailable"],
+  [new Draining(), 503, "draining"],
+  [new StoreUnavailable({ problem: secret, hint: secret, cause: new Error(secret) }), 503, "store_unavailable"],
+]
+
+describe("errorReply", () => {
+  for (const [error, status, code] of errors) {
+    const reason = error._tag === "DownstreamUnreachable" ? ` (${error.reason})` : ""
+    it(`answers ${error._tag}${reason} with ${status} ${code}, and tells nothing internal`, () => {
+      const reply = errorReply(error, "id-1")
+      const body: unknown = JSON.parse(reply.body)
+      assert.include(body, { status, code, request_id: "id-1", title: reply.reason })
+      assert.strictEqual(reply.status, status)
+      assert.strictEqual(firstValue(reply.fields, "content-type"), "application/problem+json")
+      assert.strictEqual(firstValue(reply.fields, "content-length"), String(Buffer.byteLength(reply.body)))
+      assert.strictEqual(firstValue(reply.fields, "x-request-id"), "id-1")
+      assert.match(firstValue(reply.fields, "proxy-status") ?? "", /^ss-proxy; error=[a-z_]+$/)
+      const said = JSON.stringify(reply)
+      for (const word of secret.split(" ")) assert.notInclude(said, word)
+    })
+  }
+
+  it("says what its status asks for", () => {
+    const fieldOf = (error: ProxyError, name: string) => firstValue(errorReply(error, "x").fields, name)
+    assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD" }), "allow"), "GET, HEAD")
+    assert.strictEqual(fieldOf(new UpgradeRequired(), "upgrade"), "websocket")
+    assert.strictEqual(fieldOf(new Draining(), "retry-after"), "1")
+  })
+})
