@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+/** The project's folder, with a slash at its end. */
+export const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** Every document whose examples are tried. */
+export const documents: ReadonlyArray<string> = [
+  "README.md",
+  "CHANGELOG.md",
+  ...readdirSync(`${root}docs`)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+]
+
+export const textOf = (document: string): string => readFileSync(`${root}${document}`, "utf8")
+
+/** A fenced block of a document. What stands behind its opening fence says what is done with it. */
+export interface Block {
+  readonly document: string
+  readonly line: number
+  readonly language: string
+  /**
+   * `run`: tried (`sh` and `ts` do not need to say so). `background`: left running while the rest of the document is
+   * tried. `output`: what the block before it prints. `not-run`: shown only, for a reason. `unmarked`: none of these.
+   */
+  readonly kind: "run" | "background" | "output" | "not-run" | "unmarked"
+  /** Why it is not run. */
+  readonly reason: string
+  readonly text: string
+}
+
+const kindOf = (language: string, note: string): Block["kind"] => {
+  if (note.startsWith("not-run:")) return "not-run"
+  if (note === "background" || note === "output") return note
+  return note === "" && (language === "sh" || language === "ts") ? "run" : "unmarked"
+}
+
+/** The fenced blocks of a document, in order. */
+export const blocksOf = (document: string): ReadonlyArray<Block> => {
+  const markdown = textOf(document)
+  return [...markdown.matchAll(/^```(\S*)[ \t]*(.*)\n([^]*?)^```$/gm)].map((match) => {
+    const [, language = "", note = "", text = ""] = match
+    const line = markdown.slice(0, match.index).split("\n").length
+    const kind = kindOf(language, note)
+    return { document, line, language, kind, reason: note.replace(/^not-run:\s*/, ""), text }
+  })
+}
+
+/** A block that is tried, and what it should print, where the document shows that. */
+export interface Example {
+  readonly block: Block
+  readonly output: string | undefined
+}
+
+/** The blocks of one language that are tried, each with the output that follows it. */
+export const examplesOf = (document: string, language: string): ReadonlyArray<Example> => {
+  const blocks = blocksOf(document)
+  return blocks.flatMap((block, index) => {
+    if (block.language !== language || (block.kind !== "run" && block.kind !== "background")) return []
+    const next = blocks[index + 1]
+    return [{ block, output: next?.kind === "output" ? next.text : undefined }]
+  })
+}
+
+/** How a block is named in the list of tests. */
+export const nameOf = ({ document, line, text }: Block): string => `${document}:${line} ${text.trim().split("\n")[0]}`
+
+const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")
+
+/** Whether a text is what a document shows: `…` stands for any text in a line, a line of it for any lines. */
+export const shows = (shown: string, actual: string): boolean => {
+  const lines = shown.trim().split("\n")
+  const pattern = lines.map((line) =>
+    line.trim() === "…" ? "(?:.*\\n)*" : `${line.trimEnd().split("…").map(escaped).join(".*")}[ \\t]*\\n`,
+  )
+  return new RegExp(`^${pattern.join("")}$`).test(`${actual.replaceAll("\r", "").trim()}\n`)
+}

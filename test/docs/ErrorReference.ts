@@ -1,0 +1,186 @@
+import * as Errors from "../../src/domain/ProxyError.js"
+import { errorAnswer } from "../../src/wire/Reply.js"
+
+type ProxyError = Errors.ProxyError
+
+/** What the documents say of an error, beside what the program itself knows of it. */
+interface Entry<Tag extends ProxyError["_tag"]> {
+  /** One of each kind that has an answer of its own. */
+  readonly samples: ReadonlyArray<Extract<ProxyError, { readonly _tag: Tag }>>
+  readonly meaning: string
+  readonly remedy: string
+}
+
+const address = "192.0.2.1:9000"
+const sessionId = "my-session"
+const reasons = ["refused", "dns", "tls", "timeout", "unroutable", "failed"] as const
+
+/** An error without an entry does not compile. */
+const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
+  BadRequest: {
+    samples: [new Errors.BadRequest({ detail: "" })],
+    meaning:
+      "The request is not valid HTTP, can be read in two ways, has a target that cannot be read, or is a WebSocket handshake that breaks RFC 6455.",
+    remedy: "`detail` names the rule. Mend the client.",
+  },
+  SessionNotFound: {
+    samples: [new Errors.SessionNotFound({ sessionId })],
+    meaning: "No session has this id, or the path names none.",
+    remedy: "Look at the first segment of the path, and at `ss-proxy sessions list`.",
+  },
+  MethodNotAllowed: {
+    samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD" })],
+    meaning: "`/health` was asked with another method than GET or HEAD.",
+    remedy: "Use GET.",
+  },
+  RequestTimeout: {
+    samples: [new Errors.RequestTimeout({ detail: "" })],
+    meaning: "The client stopped sending: no whole head within 30 seconds, or no byte of the body for 60.",
+    remedy: "Look at the client and at its network.",
+  },
+  BodyTooLarge: {
+    samples: [new Errors.BodyTooLarge({ limit: 0 })],
+    meaning: "The body is larger than a limit. No setting makes one in this version.",
+    remedy: "Send less.",
+  },
+  UpgradeRequired: {
+    samples: [new Errors.UpgradeRequired()],
+    meaning: "A plain request for `/ws/{session_id}`, which is for WebSockets.",
+    remedy: "Leave `/ws` out, or open a WebSocket.",
+  },
+  SessionLimit: {
+    samples: [new Errors.SessionLimit({ detail: "" })],
+    meaning: "The session has as many connections or requests as it may have.",
+    remedy: "Try again after `Retry-After`.",
+  },
+  HeadersTooLarge: {
+    samples: [new Errors.HeadersTooLarge({ limit: 0 })],
+    meaning: "The head of the request is larger than 32 KiB.",
+    remedy: "Send fewer or smaller fields; cookies are the usual cause.",
+  },
+  DownstreamUnreachable: {
+    samples: reasons.map((reason) => new Errors.DownstreamUnreachable({ reason, address })),
+    meaning: "No connection to the session's server: refused, unknown name, TLS, timeout, no route.",
+    remedy: "Is it running, and does it listen where the session's URL says? `detail` and the log tell which it was.",
+  },
+  DownstreamReset: {
+    samples: [new Errors.DownstreamReset({ address })],
+    meaning: "The server closed the connection before its response had begun.",
+    remedy: "Look at the server's log: it crashed, or it closes connections that it should keep.",
+  },
+  DownstreamProtocol: {
+    samples: [new Errors.DownstreamProtocol({ address, problem: "" })],
+    meaning: "What the server sent is not a valid HTTP/1.1 response.",
+    remedy: "The log names the rule that it broke. Perhaps it speaks TLS and the URL says `http`.",
+  },
+  DownstreamUrlInvalid: {
+    samples: [new Errors.DownstreamUrlInvalid({ sessionId, problem: "" })],
+    meaning: "The URL in the session's row cannot be used.",
+    remedy: "The log says why. `ss-proxy sessions set ID --url URL` refuses such URLs; other writers do not.",
+  },
+  SessionUnavailable: {
+    samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
+    meaning: "The session's status is none of active, online and ready, or its URL changed while this request waited.",
+    remedy: "`ss-proxy sessions set ID --status active`; else try again after `Retry-After`.",
+  },
+  Draining: {
+    samples: [new Errors.Draining()],
+    meaning: "The proxy was told to stop and takes nothing new.",
+    remedy: "Try again, at another proxy if there is one.",
+  },
+  StoreUnavailable: {
+    samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
+    meaning: "The database cannot be read now. It does not mean that the session is gone.",
+    remedy: "The log says what is wrong with the file and what to do ([DATABASE.md](DATABASE.md)).",
+  },
+  DownstreamTimeout: {
+    samples: [new Errors.DownstreamTimeout({ address, milliseconds: 0 })],
+    meaning: "The server has the whole request, and did not begin to answer within `--timeout`.",
+    remedy: "Raise `--timeout`, or let the server send its head before it is done.",
+  },
+  LoopDetected: {
+    samples: [new Errors.LoopDetected({ sessionId })],
+    meaning: "The request has been through this proxy already.",
+    remedy: "The session's URL leads back to the proxy. Change it.",
+  },
+}
+
+const whose = { client: "client", downstream: "session's server", proxy: "proxy" } as const
+
+interface Line {
+  readonly status: number
+  readonly code: string
+  readonly tokens: string
+  readonly fault: string
+  readonly meaning: string
+  readonly remedy: string
+  readonly retry: boolean
+}
+
+const lines: ReadonlyArray<Line> = Object.values(entries)
+  .map(({ samples, meaning, remedy }): Line => {
+    const answers = samples.map((sample) => errorAnswer(sample))
+    const [error] = samples
+    const [first] = answers
+    if (error === undefined || first === undefined) throw new Error("an entry without a sample")
+    const tokens = answers.map(({ proxyStatus }) => `\`${proxyStatus}\``).join(", ")
+    const retry = first.fields?.includes("Retry-After") === true
+    return { status: first.status, code: first.code, tokens, fault: whose[error.fault], meaning, remedy, retry }
+  })
+  .sort((a, b) => a.status - b.status)
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+
+/** The short table of README.md. */
+export const shortTable = (): string =>
+  table(
+    ["status", "`code`", "when"],
+    lines.map(({ status, code, meaning }) => [String(status), `\`${code}\``, meaning]),
+  )
+
+const sections = (): string =>
+  lines
+    .map(({ status, code, tokens, fault, meaning, remedy, retry }) =>
+      [
+        `## ${status} \`${code}\``,
+        "",
+        meaning,
+        "",
+        `- Fault: ${fault}`,
+        `- \`Proxy-Status\` error: ${tokens}`,
+        ...(retry ? ["- `Retry-After`: 1"] : []),
+        `- What to do: ${remedy}`,
+      ].join("\n"),
+    )
+    .join("\n\n")
+
+/** The whole of docs/ERRORS.md. */
+export const errorsDocument = (): string => `# Errors
+
+<!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
+
+These are the answers that the proxy gives on its own account. Every other status, 4xx and 5xx too, is the answer of
+the session's server, passed on as it is. To tell them apart: only the proxy's own answers carry \`Proxy-Status: ss-proxy; …\`.
+
+- The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
+- \`code\` is stable; write programs against it. \`detail\` is for people and may change.
+- \`Proxy-Status\` (RFC 9209) holds the error type. The types are those of the RFC's registry, where it has one that fits.
+- \`X-Request-Id\` is the request's own id, or a new one. The line in the proxy's log with the same \`request_id\` names the
+  server's address and the cause; neither is told to the client. Faults of clients are logged at the level \`debug\`.
+- A response that breaks off after its head was passed on gets no answer: the client's connection is reset, so that the
+  truncated response cannot look complete.
+
+${table(
+  ["status", "`code`", "fault", "`Proxy-Status` error"],
+  lines.map(({ status, code, fault, tokens }) => [String(status), `[\`${code}\`](#${status}-${code})`, fault, tokens]),
+)}
+
+${sections()}
+`
+
+const mark = /(<!-- errors -->\n)[^]*?(<!-- \/errors -->)/
+
+/** README.md with its table of errors brought up to date. */
+export const withShortTable = (readme: string): string =>
+  readme.replace(mark, (_whole, open: string, close: string) => `${open}\n${shortTable()}\n\n${close}`)

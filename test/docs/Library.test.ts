@@ -1,0 +1,86 @@
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { documents, examplesOf, nameOf, root, shows } from "./Blocks.js"
+
+const run = promisify(execFile)
+
+const examples = documents.flatMap((document) => examplesOf(document, "ts"))
+
+/** A package of a reader's own, with ss-proxy and what it needs installed. */
+const makePackage = (folder: string): void => {
+  const modules = join(folder, "node_modules")
+  mkdirSync(modules)
+  for (const name of readdirSync(join(root, "node_modules")))
+    if (!name.startsWith(".")) symlinkSync(join(root, "node_modules", name), join(modules, name))
+  symlinkSync(root, join(modules, "ss-proxy"))
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
+  examples.forEach(({ block }, index) => writeFileSync(join(folder, `example${index}.ts`), block.text))
+}
+
+/** Compiles every example as strictly as the project itself. What the compiler has to say, if anything. */
+const compile = (folder: string): string => {
+  const program = ts.createProgram(
+    examples.map((_, index) => join(folder, `example${index}.ts`)),
+    {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      lib: ["lib.es2023.d.ts"],
+      types: ["node"],
+      typeRoots: [join(root, "node_modules", "@types")],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: true,
+      outDir: folder,
+      rootDir: folder,
+    },
+  )
+  const { diagnostics } = program.emit()
+  return ts.formatDiagnostics([...ts.getPreEmitDiagnostics(program), ...diagnostics], {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => folder,
+    getNewLine: () => "\n",
+  })
+}
+
+const beginning = "--- example"
+
+/** Runs every example, one after another, in one process: what each printed. */
+const runAll = async (folder: string): Promise<ReadonlyArray<string>> => {
+  const imports = examples.map((_, index) => `console.log("${beginning}")\nawait import("./example${index}.js")\n`)
+  writeFileSync(join(folder, "all.js"), imports.join(""))
+  const env = { ...process.env, NO_COLOR: "1" }
+  const { stdout } = await run(process.execPath, [join(folder, "all.js")], { cwd: folder, env, timeout: 30_000 })
+  return stdout.split(`${beginning}\n`).slice(1)
+}
+
+describe("the programs of the documents", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-library-"))
+  let complaints = ""
+  let printed: ReadonlyArray<string> = []
+  beforeAll(async () => {
+    makePackage(folder)
+    complaints = compile(folder)
+    printed = await runAll(folder)
+  }, 60_000)
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it("compile against the built package", () => {
+    expect(examples.length).toBeGreaterThan(0)
+    expect(complaints).toBe("")
+  })
+
+  examples.forEach(({ block, output }, index) => {
+    it(`do what they say: ${nameOf(block)}`, () => {
+      const said = printed[index] ?? ""
+      if (output === undefined) expect(said).toBe("")
+      else expect(shows(output, said) ? output : said).toBe(output)
+    })
+  })
+})
