@@ -13,10 +13,10 @@ const longestRound = 1_000
 const idleFarewell: Farewell = { code: 1001, reason: "no message for too long" }
 const lifetimeFarewell: Farewell = { code: 1001, reason: "the connection reached its longest lifetime" }
 
-/** When something was last heard from one side. */
+/** How long nothing was heard from one side. */
 class SideWatch {
   private heardBytes = -1
-  private heardAt = 0
+  private silence = 0
   private isAsked = false
 
   /** `sending` carries what the side sends, `receiving` what it gets. */
@@ -29,21 +29,26 @@ class SideWatch {
     return this.sending.side
   }
 
-  /** Asks a side that has been silent for `patience` milliseconds. `true`: it has been asked, and stayed silent. */
-  isGone(now: number, patience: number): boolean {
+  /**
+   * Asks a side that has been silent for `patience` milliseconds. `true`: it was asked so long ago, and stayed silent.
+   * `passed`: how long a round takes. Silence is counted in rounds and not by the clock: while this process stands still,
+   * an answer may well have arrived that it has not read.
+   */
+  isGone(passed: number, patience: number): boolean {
     const { bytes, isStalled } = this.sending
     // A side that is not read cannot be heard; its peer, which does not keep up, is asked in its place.
     if (bytes !== this.heardBytes || isStalled) {
       this.heardBytes = bytes
-      this.heardAt = now
+      this.silence = 0
       this.isAsked = false
       return false
     }
-    if (now - this.heardAt < patience) return false
+    this.silence += passed
+    if (this.silence < patience) return false
     if (this.isAsked) return true
     this.isAsked = this.receiving.ping()
     if (this.isAsked) {
-      this.heardAt = now
+      this.silence = 0
       this.sending.expectPong()
     }
     return false
@@ -63,14 +68,14 @@ class SocketWatch {
     this.server = new SideWatch(socket.down, socket.up)
   }
 
-  look(now: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: PatrolSettings): void {
+  look(now: number, passed: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: PatrolSettings): void {
     const { socket } = this
     if (socket.end !== undefined) return
     if (wsMaxLifetime > 0 && now - this.bornAt >= wsMaxLifetime) return socket.dismiss(lifetimeFarewell)
     if (wsIdleTimeout > 0 && this.isIdle(now, wsIdleTimeout)) return socket.dismiss(idleFarewell)
     if (wsPing === 0) return
     for (const watch of [this.client, this.server])
-      if (watch.isGone(now, wsPing)) return socket.lose(watch.side, "it did not answer a ping")
+      if (watch.isGone(passed, wsPing)) return socket.lose(watch.side, "it did not answer a ping")
   }
 
   private isIdle(now: number, longest: number): boolean {
@@ -114,6 +119,6 @@ export class Patrol {
 
   private readonly round = (): void => {
     const now = performance.now()
-    for (const watch of this.watched.values()) watch.look(now, this.settings)
+    for (const watch of this.watched.values()) watch.look(now, this.interval, this.settings)
   }
 }
