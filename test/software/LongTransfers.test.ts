@@ -36,8 +36,8 @@ describe("long transfers by undici", () => {
         const { url } = yield* startTransferLab
         for (const framing of ["length", "chunked"])
           assert.deepInclude(
-            yield* Effect.promise(() => get(`${url}/${framing}/${32 * mebibyte}`)),
-            whole(32 * mebibyte),
+            yield* Effect.promise(() => get(`${url}/${framing}/${16 * mebibyte}`)),
+            whole(16 * mebibyte),
           )
       }),
     )
@@ -45,7 +45,7 @@ describe("long transfers by undici", () => {
   it.scopedLive("upload by request and fetch, whatever the framing, byte for byte", () =>
     Effect.gen(function* () {
       const { url } = yield* startTransferLab
-      const bytes = 32 * mebibyte
+      const bytes = 16 * mebibyte
       const withLength = { "Content-Length": String(bytes) }
       assert.deepStrictEqual(yield* Effect.promise(() => uploadTo(url, bytes)), report(bytes))
       assert.deepStrictEqual(yield* Effect.promise(() => uploadTo(url, bytes, withLength)), report(bytes, "length"))

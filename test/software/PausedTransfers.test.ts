@@ -16,14 +16,19 @@ const readSome = async (body: AsyncIterable<Uint8Array>, bytes: number): Promise
   return arrived
 }
 
+/** Far more than the buffers of two hops hold, for one connection. */
+const bound = 64 * mebibyte
+
 /** Waits until no byte has moved on these connections for a while: whoever sends meets a full window. */
 const stalled = (exchanges: ReadonlyArray<OriginExchange>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const moved = () =>
       exchanges.reduce((sum, { request }) => sum + request.socket.bytesRead + request.socket.bytesWritten, 0)
+    const atFirst = moved()
     let before = -1
     while (moved() !== before) {
       before = moved()
+      assert.isBelow(before - atFirst, exchanges.length * bound, "bytes that moved while nobody read")
       yield* Effect.sleep(400)
     }
   })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Agent, request } from "undici"
+import { Changes, type NotSeen } from "../support/Changes.js"
 import { HttpOrigin } from "../support/HttpOrigin.js"
 import { ProxyProcess } from "../support/ProxyProcess.js"
 import { SqliteShell } from "../support/SqliteShell.js"
@@ -45,6 +46,7 @@ const clock = (): number => performance.timeOrigin + performance.now()
 /** Asks for a session again and again, a few requests at a time, and notes what was answered to which. */
 class Watcher {
   private readonly seen: Array<Seen> = []
+  private readonly changes = new Changes()
   private watching = true
   private readonly done: Promise<unknown>
 
@@ -53,6 +55,7 @@ class Watcher {
       while (this.watching) {
         const at = clock()
         this.seen.push({ at, answer: await ask(url, dispatcher) })
+        this.changes.announce()
       }
     }
     this.done = Promise.all([watch(), watch(), watch()])
@@ -62,13 +65,18 @@ class Watcher {
    * Waits for the first request that is answered so, then stops. Gives how long after `committedAt` the last request was
    * begun that was still answered otherwise; 0 for none.
    */
-  async lag(committedAt: number, answer: string): Promise<number> {
-    while (!this.seen.some((one) => one.answer === answer && one.at > committedAt + inForce))
-      await new Promise((resolve) => setImmediate(resolve))
-    this.watching = false
-    await this.done
-    const stale = this.seen.filter((one) => one.answer !== answer && one.at > committedAt)
-    return Math.max(0, ...stale.map(({ at }) => at - committedAt))
+  lag(committedAt: number, answer: string): Effect.Effect<number, NotSeen> {
+    return Effect.gen(this, function* () {
+      yield* this.changes.until(
+        `the answer ${answer}`,
+        () => this.seen.some((one) => one.answer === answer && one.at > committedAt + inForce),
+        () => JSON.stringify(this.seen.at(-1)),
+      )
+      this.watching = false
+      yield* Effect.promise(() => this.done)
+      const stale = this.seen.filter((one) => one.answer !== answer && one.at > committedAt)
+      return Math.max(0, ...stale.map(({ at }) => at - committedAt))
+    })
   }
 }
 
@@ -114,7 +122,7 @@ const measure = (rounds: number, proxy: ProxyProcess, shell: SqliteShell) =>
       for (const [statement, answer] of changesOf(first.url, second.url)) {
         const watcher = new Watcher(`${proxy.url}/changing/`, dispatcher)
         const committedAt = yield* shell.run(statement)
-        lags.push(yield* Effect.promise(() => watcher.lag(committedAt, answer)))
+        lags.push(yield* watcher.lag(committedAt, answer))
       }
     return lags
   })
@@ -129,7 +137,7 @@ describe.skipIf(!isInstalled("sqlite3"))("sqlite3, writing to the sessions of a 
     Effect.gen(function* () {
       const proxy = yield* ProxyProcess.start({})
       const shell = yield* SqliteShell.open(proxy.database)
-      const lags = yield* measure(20, proxy, shell)
+      const lags = yield* measure(10, proxy, shell)
       tell("an idle proxy", lags)
       assert.isAtMost(percentile(lags, 0.99), inForce)
     }),
@@ -139,7 +147,7 @@ describe.skipIf(!isInstalled("sqlite3"))("sqlite3, writing to the sessions of a 
     "has each change in force within 10 ms while 500 requests to other sessions are under way, and harms none",
     () =>
       Effect.gen(function* () {
-        const steady = yield* named("steady", 200)
+        const steady = yield* named("steady", 400)
         const ids = Array.from({ length: 10 }, (_, index) => `steady${index}`)
         const proxy = yield* ProxyProcess.start(Object.fromEntries(ids.map((id) => [id, steady.url])))
         const shell = yield* SqliteShell.open(proxy.database)
