@@ -302,8 +302,10 @@ for (const [layerName, layer] of layers) {
         it.scopedLive(`does not use a connection again where ${what}`, () =>
           Effect.gen(function* () {
             const { call, origin } = yield* lab(answering(said))
+            const asked = performance.now()
             yield* Effect.flatMap(via(call()), textOf)
             yield* origin.deserted
+            assert.isBelow(performance.now() - asked, 900)
             yield* Effect.flatMap(via(call()), textOf)
             assert.strictEqual(origin.connections.length, 2)
           }),
