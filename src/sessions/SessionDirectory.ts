@@ -1,4 +1,4 @@
-import { Cause, Chunk, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
+import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
 import {
   type DownstreamUrlInvalid,
   type SessionNotFound,
@@ -8,6 +8,7 @@ import {
 import type { LiveSession } from "./LiveSession.js"
 import { LiveSessions } from "./LiveSessions.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { Signal } from "./Signal.js"
 
 /** Why a lookup finds nothing to forward to. */
 export type LookupError = SessionNotFound | SessionUnavailable | DownstreamUrlInvalid | StoreUnavailable
@@ -72,14 +73,14 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
 })
 
 class Directory {
-  private readonly anyWatched = Effect.unsafeMakeLatch(false)
-  private readonly changed = Effect.unsafeMakeLatch(false)
+  private readonly anyWatched = new Signal()
+  private readonly changed = new Signal()
   readonly sessions = new LiveSessions(unwatchedLimit, {
     watched: (readIn) => {
       if (readIn !== this.epoch) this.sweepDue = true
-      this.anyWatched.unsafeOpen()
+      this.anyWatched.raise()
     },
-    noneWatched: () => this.anyWatched.unsafeClose(),
+    noneWatched: () => this.anyWatched.lower(),
   })
   /** Grows whenever the store may hold something else than was read before. */
   private epoch = 0
@@ -123,7 +124,7 @@ class Directory {
     this.version = version
     this.epoch++
     this.sweepDue = true
-    if (this.sessions.anyWatched) this.changed.unsafeOpen()
+    if (this.sessions.anyWatched) this.changed.raise()
   }
 
   private read(id: string): Effect.Effect<LiveSession, LookupError> {
@@ -168,11 +169,11 @@ class Directory {
   /** Looks after live traffic while no request comes; asleep as long as there is none. Never ends. */
   get watch(): Effect.Effect<never> {
     return Effect.gen(this, function* () {
-      yield* this.anyWatched.await
-      yield* Effect.timeoutOption(this.changed.await, watchInterval)
+      yield* this.anyWatched.raised
+      yield* Effect.timeoutOption(this.changed.raised, watchInterval)
       const now = performance.now()
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
-      this.changed.unsafeClose()
+      this.changed.lower()
       if (this.sweepDue) yield* this.sweep
     }).pipe(
       Effect.catchAllCause((cause) => this.warn(cause)),
@@ -186,8 +187,8 @@ class Directory {
       const startedAt = performance.now()
       const readIn = this.epoch
       this.sweepDue = false
-      for (const ids of Chunk.chunksOf(Chunk.unsafeFromArray(this.sessions.outdated(readIn)), sliceSize)) {
-        const rows = yield* this.repo.findMany(Chunk.toReadonlyArray(ids))
+      for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
+        const rows = yield* this.repo.findMany(ids)
         const rowOf = new Map(rows.map((row) => [row.session.id, row]))
         for (const id of ids) this.sessions.refresh(id, Option.fromNullable(rowOf.get(id)), readIn)
         yield* nextTurn
