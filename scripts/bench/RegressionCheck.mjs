@@ -1,0 +1,121 @@
+// Whether ss-proxy has become slower than it was. Its CPU time is compared with a peer's in the same run, and that ratio
+// with the one on record: so it does not matter which machine this is, nor who else is busy on it.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { loadPeer } from "./peers/Peers.mjs"
+import { ratio, section } from "./report/Figures.mjs"
+import { runWorkload } from "./workloads/Runner.mjs"
+import { workloads } from "./workloads/Workloads.mjs"
+
+/** How far above the record a ratio may lie. A cost of half again is beyond it, what a noisy machine adds is not. */
+const tolerance = 1.35
+
+/** One way through the code each, with as short a round as tells something. */
+const comparisons = [
+  { workload: "get", against: "floor", seconds: 1, warmUp: 1 },
+  { workload: "post", against: "http-proxy", seconds: 1, warmUp: 1 },
+  { workload: "download", against: "http-proxy", seconds: 0.3, warmUp: 0.1 },
+  { workload: "events", against: "http-proxy", seconds: 0.7, warmUp: 0.3 },
+  { workload: "ws-many", against: "http-proxy", seconds: 0.5, warmUp: 0.5 },
+]
+
+const rounds = 3
+
+const usage = `Compares ss-proxy's CPU time with a peer's, and the ratio with the one on record.
+
+usage: npm run bench:check [-- --record]
+
+Ends with 0 if every ratio is at most ${tolerance} times the one in scripts/bench/ratios.json, with 1 if one is above.
+--record writes what is measured there instead; do that on a quiet machine.
+`
+
+const file = new URL("ratios.json", import.meta.url)
+
+/** @returns {Record<string, number>} */
+const readRecord = () => JSON.parse(readFileSync(file, "utf8"))
+
+/**
+ * @param {typeof comparisons[number]} comparison
+ * @param {string} folder
+ * @returns {Promise<number>}
+ */
+const measure = async ({ workload: name, against, seconds, warmUp }, folder) => {
+  const workload = workloads.find((one) => one.name === name)
+  if (workload === undefined) throw new Error(`there is no workload ${name}`)
+  const peers = await Promise.all(["ss-proxy", against].map(loadPeer))
+  const extent = { rounds, seconds, warmUp, isQuick: true, folder, say: () => {} }
+  const results = await runWorkload(workload, peers, extent)
+  const missing = results.find(({ leftOut }) => leftOut !== undefined)
+  if (missing !== undefined) throw new Error(`${name}: ${missing.name} ${missing.leftOut}`)
+  const errors = results.find((result) => result.name === "ss-proxy")?.samples.reduce((sum, one) => sum + one.errors, 0)
+  if (errors !== 0) throw new Error(`${name}: ss-proxy made ${errors} errors`)
+  const measured = ratio(section(workload, results), "cpu", "ss-proxy", against)
+  if (measured === undefined) throw new Error(`${name}: there is nothing to compare`)
+  return measured
+}
+
+/**
+ * What is beyond its tolerance is measured once more, and the better of both counts: a neighbour's burst does not last,
+ * a regression does.
+ *
+ * @param {typeof comparisons[number]} comparison
+ * @param {number} allowed
+ * @param {string} folder
+ */
+const measureTwiceIfNeeded = async (comparison, allowed, folder) => {
+  const first = await measure(comparison, join(folder, "first"))
+  return first <= allowed ? first : Math.min(first, await measure(comparison, join(folder, "second")))
+}
+
+/** @param {string} folder */
+const compare = async (folder) => {
+  const record = readRecord()
+  let isWorse = false
+  for (const comparison of comparisons) {
+    const { workload, against } = comparison
+    const known = record[workload] ?? Number.POSITIVE_INFINITY
+    const allowed = known * tolerance
+    const measured = await measureTwiceIfNeeded(comparison, allowed, folder)
+    const verdict = measured <= allowed ? "kept" : "SLOWER"
+    if (measured > allowed) isWorse = true
+    process.stdout.write(
+      `${workload.padEnd(10)} CPU is ${measured.toFixed(2)} of ${against.padEnd(10)} on record ${known.toFixed(2)}, ` +
+        `allowed ${allowed.toFixed(2)}  ${verdict}\n`,
+    )
+  }
+  if (isWorse) process.exitCode = 1
+}
+
+/** @param {string} folder */
+const record = async (folder) => {
+  const measured = /** @type {Array<[string, number]>} */ ([])
+  for (const comparison of comparisons)
+    measured.push([comparison.workload, Number((await measure(comparison, folder)).toFixed(2))])
+  const text = JSON.stringify(Object.fromEntries(measured), null, 2)
+  writeFileSync(file, `${text}\n`)
+  process.stdout.write(`${text}\n`)
+}
+
+/** @param {string[]} words */
+export const check = async (words) => {
+  const unknown = words.find((word) => word !== "--record" && word !== "--help")
+  if (unknown !== undefined) {
+    process.stderr.write(`bench:check: does not know ${unknown}\n`)
+    process.exitCode = 2
+    return
+  }
+  if (words.includes("--help")) {
+    process.stdout.write(usage)
+    return
+  }
+  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-check-"))
+  try {
+    await (words.includes("--record") ? record(folder) : compare(folder))
+  } catch (error) {
+    process.stderr.write(`bench:check: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

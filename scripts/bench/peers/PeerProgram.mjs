@@ -1,0 +1,7 @@
+// Runs a peer that is a library, in a process of its own: `node PeerProgram.mjs NAME ORIGIN`. It says `listening PORT`,
+// and ends when its standard input does.
+const [name, origin] = process.argv.slice(2)
+const { peer } = await import(`./${name}.mjs`)
+const port = await peer.serve(origin)
+process.stdout.write(`listening ${port}\n`)
+process.stdin.on("end", () => process.exit(0)).resume()

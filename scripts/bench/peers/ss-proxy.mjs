@@ -1,0 +1,30 @@
+import { fileURLToPath } from "node:url"
+
+const program = fileURLToPath(new URL("../../../dist/bin.js", import.meta.url))
+
+/**
+ * The flags that ss-proxy has in common with the Rust program of that name.
+ *
+ * @param {import("./Peer.mjs").Place} place
+ */
+export const flags = ({ port, database = "" }) => [
+  "--host",
+  "127.0.0.1",
+  "--port",
+  String(port),
+  "--db-path",
+  database,
+  "--timeout",
+  "30",
+  "--log-level",
+  "error",
+]
+
+/** @type {import("./Peer.mjs").Peer} */
+export const peer = {
+  about: "this project, as `ss-proxy run` starts it",
+  webSockets: true,
+  sessions: true,
+  command: (place) => [process.execPath, program, "run", ...flags(place)],
+  version: [process.execPath, program, "--version"],
+}

@@ -1,0 +1,59 @@
+// What this machine offers to the benchmark: its cores, and the programs it can use.
+import { accessSync, constants } from "node:fs"
+import { availableParallelism, cpus, platform, release, totalmem } from "node:os"
+import { delimiter, join } from "node:path"
+
+/**
+ * The path of a program, or undefined where there is none.
+ *
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+export const findProgram = (name) => {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+}
+
+/** Programs that are used where they are there. */
+export const programs = {
+  taskset: platform() === "linux" ? findProgram("taskset") : undefined,
+  wrk: findProgram("wrk"),
+  nginx: findProgram("nginx"),
+}
+
+const cores = availableParallelism()
+
+/** Proxies on one core, everything else on another, so that neither takes time from the other. */
+const canPin = programs.taskset !== undefined && cores >= 2
+
+/** @typedef {"proxy" | "rest"} Side */
+
+/**
+ * The words to put before a command, so that it stays on its side's core.
+ *
+ * @param {Side} side
+ * @returns {string[]}
+ */
+export const pinned = (side) =>
+  canPin && programs.taskset !== undefined ? [programs.taskset, "-c", side === "proxy" ? "0" : String(cores - 1)] : []
+
+/** What a reader of the figures wants to know about the machine. */
+export const machine = () => ({
+  system: `${platform()} ${release()}`,
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
+  cores,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  pinning: canPin ? `proxy on core 0, load and origin on core ${cores - 1}` : "none",
+  load: programs.wrk === undefined ? "autocannon" : "wrk",
+  origin: programs.nginx === undefined ? "node" : "nginx",
+})

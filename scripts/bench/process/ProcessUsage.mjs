@@ -1,0 +1,124 @@
+// What a program has used, by the kernel's own accounting: the program with every process that it started.
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+
+/**
+ * @typedef {object} Usage
+ * @property {number} cpu user and system time since the start, microseconds
+ * @property {number} memory resident, bytes
+ */
+
+/**
+ * @typedef {object} ProcessRow
+ * @property {number} pid
+ * @property {number} parent
+ * @property {number} cpu microseconds, with that of children that have ended
+ * @property {number} memory bytes
+ */
+
+const hasProc = existsSync("/proc/self/stat")
+/** The kernel counts in hundredths of a second, whatever its own clock does. */
+const tickMicros = 10_000
+
+/**
+ * A figure of /proc/PID/status, in bytes.
+ *
+ * @param {number} pid
+ * @param {"VmRSS" | "VmHWM"} name memory now, or the highest seen
+ */
+const readMemory = (pid, name) =>
+  Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024
+
+/**
+ * @param {number} pid
+ * @returns {ProcessRow | undefined}
+ */
+const readProc = (pid) => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    // The name, in parentheses, may hold spaces; after it come state, parent, ….
+    const fields = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number)
+    const ticks = fields.slice(11, 15).reduce((sum, some) => sum + some, 0)
+    return { pid, parent: fields[1] ?? 0, cpu: ticks * tickMicros, memory: readMemory(pid, "VmRSS") }
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {string} time `[days-][hours:]minutes:seconds[.hundredths]` */
+const clockMicros = (time) => {
+  const [clock = "", days = "0"] = time.split("-").toReversed()
+  const seconds = clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0)
+  return (Number(days) * 86_400 + seconds) * 1e6
+}
+
+/** @returns {ProcessRow[]} */
+const readPs = () =>
+  execFileSync("ps", ["-A", "-o", "pid=,ppid=,time=,rss="], { encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [pid, parent, time = "0", kib] = line.trim().split(/\s+/)
+      return { pid: Number(pid), parent: Number(parent), cpu: clockMicros(time), memory: Number(kib) * 1024 }
+    })
+
+const everyProcess = () =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readProc(Number(name)) ?? [])
+
+/**
+ * A process and all that descend from it.
+ *
+ * @param {number} root
+ * @returns {number[]}
+ */
+export const processTree = (root) => {
+  const rows = hasProc ? everyProcess() : readPs()
+  const found = [root]
+  for (const pid of found) found.push(...rows.filter((row) => row.parent === pid).map((row) => row.pid))
+  return found
+}
+
+/**
+ * What these processes have used until now, together.
+ *
+ * @param {readonly number[]} pids
+ * @returns {Usage}
+ */
+export const usageOf = (pids) => {
+  const rows = hasProc ? pids.flatMap((pid) => readProc(pid) ?? []) : readPs().filter((row) => pids.includes(row.pid))
+  return {
+    cpu: rows.reduce((sum, row) => sum + row.cpu, 0),
+    memory: rows.reduce((sum, row) => sum + row.memory, 0),
+  }
+}
+
+/**
+ * Forgets the highest memory seen, so that `peakMemory` tells of what follows.
+ *
+ * @param {readonly number[]} pids
+ */
+export const resetPeakMemory = (pids) => {
+  for (const pid of pids) {
+    try {
+      writeFileSync(`/proc/${pid}/clear_refs`, "5")
+    } catch {
+      // Not every kernel lets us; the peak then counts from the start.
+    }
+  }
+}
+
+/**
+ * The highest memory that these processes have had, bytes; what they have now where the kernel does not say.
+ *
+ * @param {readonly number[]} pids
+ * @returns {number}
+ */
+export const peakMemory = (pids) => {
+  if (!hasProc) return usageOf(pids).memory
+  return pids.reduce((sum, pid) => sum + readMemory(pid, "VmHWM"), 0)
+}

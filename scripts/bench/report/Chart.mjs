@@ -1,0 +1,114 @@
+// The report as a picture: a panel of bars for each kind of work, the shorter the better.
+
+const width = 840
+const panelWidth = 400
+const barHeight = 16
+const labelWidth = 160
+const headHeight = 44
+
+/** The figures that are drawn, and what their bars mean. */
+const drawn = /** @type {const} */ ([
+  ["get", "cpu"],
+  ["post", "cpu"],
+  ["large", "cpu"],
+  ["download", "cpu"],
+  ["upload", "cpu"],
+  ["events", "cpu"],
+  ["ws-single", "cpu"],
+  ["ws-many", "cpu"],
+  ["ws-large", "cpu"],
+  ["ws-idle", "each"],
+  ["rate", "p99"],
+])
+
+/** @param {string} text */
+const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+
+/** @typedef {{ title: string, bars: Array<{ name: string, value: number, text: string }> }} Panel */
+
+/**
+ * @param {readonly import("./Figures.mjs").Section[]} sections
+ * @returns {Panel[]}
+ */
+const panelsOf = (sections) =>
+  drawn.flatMap(([workload, key]) => {
+    const section = sections.find(({ name }) => name === workload)
+    const column = section?.columns.find((column) => column.key === key)
+    if (section === undefined || column === undefined) return []
+    const bars = section.rows.flatMap(({ name, figures }) => {
+      const value = figures[key]
+      return value === undefined ? [] : [{ name, value, text: value.toFixed(column.digits) }]
+    })
+    bars.sort((one, other) => one.value - other.value)
+    return bars.length === 0 ? [] : [{ title: `${section.title}: ${column.title}`, bars }]
+  })
+
+/** @param {Panel} panel */
+const heightOf = ({ bars }) => headHeight + bars.length * (barHeight + 4)
+
+/**
+ * @param {Panel} panel
+ * @param {number} left
+ * @param {number} top
+ * @returns {string}
+ */
+const drawPanel = ({ title, bars }, left, top) => {
+  const longest = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE)
+  const room = panelWidth - labelWidth - 60
+  const lines = bars.map(({ name, value, text }, at) => {
+    const y = top + 30 + at * (barHeight + 4)
+    const length = Math.max(1, (value / longest) * room).toFixed(1)
+    const kind = name === "ss-proxy" ? "ours" : "theirs"
+    return (
+      `<text class="name ${kind}" x="${left + labelWidth - 8}" y="${y + 12}">${escape(name)}</text>` +
+      `<rect class="${kind}" x="${left + labelWidth}" y="${y}" width="${length}" height="${barHeight}" rx="2"/>` +
+      `<text class="value" x="${left + labelWidth + Number(length) + 6}" y="${y + 12}">${text}</text>`
+    )
+  })
+  return `<text class="title" x="${left}" y="${top + 18}">${escape(title)}</text>\n${lines.join("\n")}\n`
+}
+
+const style = `
+  text { font: 12px system-ui, sans-serif; fill: #57606a; }
+  .title { font-weight: 600; fill: #24292f; }
+  .name { text-anchor: end; }
+  text.ours { font-weight: 600; fill: #0969da; }
+  rect.ours { fill: #0969da; }
+  rect.theirs { fill: #afb8c1; }
+  .ground { fill: #ffffff; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #8b949e; }
+    .title { fill: #e6edf3; }
+    text.ours { fill: #58a6ff; }
+    rect.ours { fill: #58a6ff; }
+    rect.theirs { fill: #484f58; }
+    .ground { fill: #0d1117; }
+  }
+`
+
+/**
+ * An SVG document, for light and dark pages.
+ *
+ * @param {readonly import("./Figures.mjs").Section[]} sections
+ * @param {ReturnType<typeof import("../process/Machine.mjs").machine>} machine
+ * @returns {string}
+ */
+export const chart = (sections, machine) => {
+  const panels = panelsOf(sections)
+  const columns = [16, 16 + panelWidth + 16]
+  const heights = [16, 16]
+  const drawings = panels.map((panel) => {
+    const column = (heights[0] ?? 0) <= (heights[1] ?? 0) ? 0 : 1
+    const top = heights[column] ?? 0
+    heights[column] = top + heightOf(panel)
+    return drawPanel(panel, columns[column] ?? 0, top)
+  })
+  const height = Math.max(...heights) + 32
+  const note = `Shorter is better. ${machine.cpu}, Node ${machine.node}; ${machine.load}, ${machine.origin}; ${machine.pinning}.`
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" ` +
+    `aria-label="ss-proxy beside other proxies">\n<style>${style}</style>\n` +
+    `<rect class="ground" width="${width}" height="${height}"/>\n${drawings.join("")}` +
+    `<text x="16" y="${height - 14}">${escape(note)}</text>\n</svg>\n`
+  )
+}

@@ -1,0 +1,93 @@
+// From the samples of the rounds to the figures of the report.
+import { percentile } from "../load/Window.mjs"
+
+/**
+ * The middle value; the mean of the two middle ones where there is an even number.
+ *
+ * @param {readonly number[]} values
+ * @returns {number}
+ */
+export const median = (values) => {
+  const upper = percentile([...values], 0.5) ?? Number.NaN
+  const lower =
+    percentile(
+      values.map((value) => -value),
+      0.5,
+    ) ?? Number.NaN
+  return (upper - lower) / 2
+}
+
+/**
+ * @typedef {object} Row
+ * @property {string} name of the proxy
+ * @property {Record<string, number>} figures what the rounds come to, by key
+ * @property {Record<string, number[]>} rounds the figures of each
+ * @property {string} [leftOut] why there are none
+ */
+
+/**
+ * @typedef {object} Section
+ * @property {string} name of the workload
+ * @property {string} title
+ * @property {Array<{ key: string, title: string, digits: number }>} columns
+ * @property {Row[]} rows
+ */
+
+const overRounds = {
+  median,
+  /** @param {number[]} values */
+  max: (values) => Math.max(...values),
+  /** @param {number[]} values */
+  sum: (values) => values.reduce((sum, value) => sum + value, 0),
+}
+
+/**
+ * @param {import("../workloads/Workload.mjs").Workload} workload
+ * @param {import("../workloads/Runner.mjs").Result} result
+ * @returns {Row}
+ */
+const row = (workload, { name, samples, leftOut }) => {
+  const rounds = workload.figures.flatMap(({ key, of }) => {
+    const values = samples.map(of)
+    return values.length > 0 && values.every((value) => value !== undefined && Number.isFinite(value))
+      ? [/** @type {const} */ ([key, /** @type {number[]} */ (values)])]
+      : []
+  })
+  const figures = rounds.map(([key, values]) => {
+    const over = workload.figures.find((figure) => figure.key === key)?.over ?? "median"
+    return /** @type {const} */ ([key, overRounds[over](values)])
+  })
+  return {
+    name,
+    figures: Object.fromEntries(figures),
+    rounds: Object.fromEntries(rounds),
+    ...(leftOut === undefined ? {} : { leftOut }),
+  }
+}
+
+/**
+ * @param {import("../workloads/Workload.mjs").Workload} workload
+ * @param {readonly import("../workloads/Runner.mjs").Result[]} results
+ * @returns {Section}
+ */
+export const section = (workload, results) => ({
+  name: workload.name,
+  title: workload.title,
+  columns: workload.figures.map(({ key, title, digits }) => ({ key, title, digits })),
+  rows: results.map((result) => row(workload, result)),
+})
+
+/**
+ * One proxy's figure over another's, round by round; the median of that. What drifts between rounds cancels out.
+ *
+ * @param {Section} section
+ * @param {string} figure
+ * @param {string} name
+ * @param {string} against
+ * @returns {number | undefined} undefined where one of them has no figure
+ */
+export const ratio = ({ rows }, figure, name, against) => {
+  const [mine, theirs] = [name, against].map((proxy) => rows.find((row) => row.name === proxy)?.rounds[figure])
+  if (mine === undefined || theirs === undefined) return undefined
+  return median(mine.map((value, round) => value / (theirs[round] ?? Number.NaN)).filter(Number.isFinite))
+}
