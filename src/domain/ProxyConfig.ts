@@ -34,7 +34,10 @@ export interface ProxySettings {
   readonly bodyTimeout: number
   /** The header block of a request. */
   readonly maxHeaderBytes: number
-  /** How long an idle connection to a session's server is kept, unless the server asks for less. */
+  /**
+   * How long an idle connection to a session's server is kept, unless the server asks for less. Many servers close theirs
+   * after 5 s without saying so.
+   */
   readonly poolIdleTimeout: number
   /** Idle connections kept for one session. */
   readonly poolIdleConnections: number
@@ -67,7 +70,7 @@ export const defaultSettings: ProxySettings = {
   headTimeout: 30_000,
   bodyTimeout: 60_000,
   maxHeaderBytes: 32_768,
-  poolIdleTimeout: 30_000,
+  poolIdleTimeout: 4_000,
   poolIdleConnections: 256,
   accessLog: false,
   wsPing: 0,

@@ -28,6 +28,7 @@ export interface ConnectionKeeper {
 export class Connection implements Expirable {
   private readonly parser = new ResponseParser()
   private user: ConnectionUser | undefined
+  private keeper: ConnectionKeeper | undefined
   private closed = false
   /** Runs while it is idle. */
   readonly idleDeadline = new Deadline(this)
@@ -38,7 +39,6 @@ export class Connection implements Expirable {
   constructor(
     private readonly socket: Socket,
     private readonly buffers: ReadBuffers | undefined,
-    private readonly keeper: ConnectionKeeper,
   ) {
     if (buffers === undefined) socket.on("data", this.received)
     socket.on("end", this.ended)
@@ -69,6 +69,11 @@ export class Connection implements Expirable {
   /** Whether views of what is received must be copied to be kept. */
   get isShared(): boolean {
     return this.buffers !== undefined && !this.buffers.isOwned
+  }
+
+  /** Nobody uses it: `keeper` is told when it is lost. */
+  rest(keeper: ConnectionKeeper): void {
+    this.keeper = keeper
   }
 
   /** Begins an exchange: responses go to `user` until it is over. */
@@ -198,6 +203,6 @@ export class Connection implements Expirable {
   private loseIdle(): void {
     if (this.closed) return
     this.destroy()
-    this.keeper.idleLost(this)
+    this.keeper?.idleLost(this)
   }
 }

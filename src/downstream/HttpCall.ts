@@ -259,7 +259,7 @@ export class HttpCall
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return
-    if (!reusable) return connection.destroy()
+    if (!reusable) return this.context.pools.discard(this.session, connection)
     connection.ownBytes(false)
     connection.resume()
     this.context.pools.give(this.session, connection)

@@ -9,9 +9,6 @@ import { ReadBuffers } from "./ReadBuffers.js"
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000
 
-/** For a connection that becomes a tunnel: it is never idle, and keeps no pool of its session alive. */
-const tunnelKeeper: ConnectionKeeper = { idleLost: () => {} }
-
 /** The idle connections of one lifetime of a session: last in, first out. */
 class SessionPool implements ConnectionKeeper, SessionListener {
   private readonly idle: Array<Connection> = []
@@ -29,10 +26,13 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     return connection
   }
 
-  put(connection: Connection, limit: number): void {
-    const expiry = this.pools.expiryOf(connection)
-    if (expiry === undefined || this.idle.length >= limit) return connection.destroy()
+  get size(): number {
+    return this.idle.length
+  }
+
+  put(connection: Connection, expiry: Deadlines): void {
     this.idle.push(connection)
+    connection.rest(this)
     expiry.start(connection.idleDeadline)
   }
 
@@ -71,6 +71,7 @@ export interface LeaseListener {
 export class Pools {
   private readonly pools = new Map<LiveSession, SessionPool>()
   private readonly expiries = new Map<number, Deadlines>()
+  private isClosed = false
 
   constructor(
     private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout" | "poolIdleConnections">,
@@ -94,7 +95,7 @@ export class Pools {
       this.settings.connectTimeout,
       {
         connected: (socket) => {
-          connection = new Connection(socket, buffers, forTunnel ? tunnelKeeper : this.poolOf(session))
+          connection = new Connection(socket, buffers)
           listener.leased({ connection, reused: false })
         },
         failed: (error) => listener.refused(error),
@@ -105,8 +106,16 @@ export class Pools {
 
   /** Takes back a connection on which a response is complete and nothing odd was seen. */
   give(session: LiveSession, connection: Connection): void {
-    if (session.ended !== undefined || !connection.isOpen) return connection.destroy()
-    this.poolOf(session).put(connection, this.settings.poolIdleConnections)
+    const expiry = this.expiryOf(connection)
+    const isWanted = !this.isClosed && session.ended === undefined && connection.isOpen
+    if (!isWanted || expiry === undefined || this.isFull(session)) this.discard(session, connection)
+    else this.poolOf(session).put(connection, expiry)
+  }
+
+  /** Closes a connection that is not to be used again. */
+  discard(session: LiveSession, connection: Connection): void {
+    connection.destroy()
+    if (this.pools.get(session)?.size === 0) this.retire(session)
   }
 
   /** The deadline for an idle connection; `undefined` where its server does not keep it long enough to be of use. */
@@ -132,8 +141,13 @@ export class Pools {
 
   /** Closes every idle connection. */
   close(): void {
+    this.isClosed = true
     for (const pool of this.pools.values()) pool.sessionEnded()
     for (const expiry of this.expiries.values()) expiry.clear()
+  }
+
+  private isFull(session: LiveSession): boolean {
+    return (this.pools.get(session)?.size ?? 0) >= this.settings.poolIdleConnections
   }
 
   private poolOf(session: LiveSession): SessionPool {

@@ -17,9 +17,8 @@ const startWriter = (body: RequestBody) =>
     const origin = yield* RawOrigin.start(silent)
     const connection = yield* Effect.acquireRelease(
       Effect.async<Connection>((resume) => {
-        const keeper = { idleLost: () => {} }
         dial(sessionAt(origin.url).target, 0, {
-          connected: (socket) => resume(Effect.succeed(new Connection(socket, undefined, keeper))),
+          connected: (socket) => resume(Effect.succeed(new Connection(socket, undefined))),
           failed: (error) => resume(Effect.die(error)),
         })
       }),
