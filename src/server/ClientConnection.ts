@@ -231,9 +231,7 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = early.take()
     const ends = { session, requestId, client: this.socket, clientEarly, server, serverEarly, extensions }
-    this.run(Effect.ensuring(this.context.bridge.bridge(ends), Effect.sync(release)), (exit) => {
-      if (Exit.isFailure(exit)) this.context.defect(exit.cause)
-    })
+    this.context.bridge.start(ends, release)
   }
 
   private close(): void {

@@ -40,7 +40,7 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
 
 /**
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
- * its pumps; the fiber that owns it waits for `whenOver` and sleeps meanwhile.
+ * its pumps.
  */
 export class BridgedSocket implements LiveTraffic {
   readonly kind = "websocket"
@@ -57,12 +57,15 @@ export class BridgedSocket implements LiveTraffic {
   private readonly server: Socket
   private openEnds = 2
   private isOver = false
-  private overListener: (() => void) | undefined
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  /** `maxMessageBytes`: 0 for no limit. */
-  constructor(ends: BridgeEnds, maxMessageBytes: number) {
+  /** `maxMessageBytes`: 0 for no limit. `closed` is called once both sockets are closed. */
+  constructor(
+    ends: BridgeEnds,
+    maxMessageBytes: number,
+    private readonly closed: () => void,
+  ) {
     this.session = ends.session
     this.requestId = ends.requestId
     this.client = ends.client
@@ -79,18 +82,12 @@ export class BridgedSocket implements LiveTraffic {
     return this.down.bytes
   }
 
-  /** Begins to move frames, after what had arrived before. */
+  /** Begins to move frames, after what had arrived before. To be called once. */
   start(clientEarly: Uint8Array, serverEarly: Uint8Array): void {
     this.watch(this.client, this.up, this.down)
     this.watch(this.server, this.down, this.up)
     this.up.start(clientEarly)
     this.down.start(serverEarly)
-  }
-
-  /** Calls back once both sockets are closed. */
-  whenOver(listener: () => void): void {
-    if (this.isOver) listener()
-    else this.overListener = listener
   }
 
   /** Says goodbye to both sides, at the next frame boundary of each. */
@@ -171,6 +168,6 @@ export class BridgedSocket implements LiveTraffic {
   private over(): void {
     this.isOver = true
     clearTimeout(this.timer)
-    this.overListener?.()
+    this.closed()
   }
 }

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
@@ -18,14 +18,16 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
-/** Bridges WebSockets: two pumps a connection under one supervisor, and one sleeping fiber that owns all three. */
+/** Bridges WebSockets: two pumps a connection under one supervisor, which needs no fiber while frames move. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
   WsBridge,
   {
     /**
-     * Moves frames between both ends until one of them, or the proxy, ends it. An interruption says goodbye to both.
-     * Both sockets are closed on return, in every case.
+     * Moves frames between both ends until one of them, or the proxy, ends it. `over` is called once, when both sockets
+     * are closed. The whole WebSocket hangs on its sockets: destroy the client's, and the server is told.
      */
+    readonly start: (ends: BridgeEnds, over: () => void) => BridgedSocket
+    /** The same as an Effect, which ends when both sockets are closed; an interruption says goodbye to both first. */
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
@@ -34,10 +36,26 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
+      const fork = Runtime.runFork(yield* Effect.runtime<never>())
       const patrol = new Patrol(settings)
 
-      const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings.wsMaxMessage)
+      const report = (socket: BridgedSocket): Effect.Effect<void> => {
+        if (socket.end?.defect !== undefined)
+          return Effect.logError("a defect in ss-proxy; please report it", socket.end.defect)
+        return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
+      }
+
+      const finish = (socket: BridgedSocket): void => {
+        patrol.remove(socket)
+        traffic.close(socket)
+        fork(Effect.annotateLogs(report(socket), lineOf(socket)))
+      }
+
+      const start = (ends: BridgeEnds, over: () => void): BridgedSocket => {
+        const socket = new BridgedSocket(ends, settings.wsMaxMessage, () => {
+          finish(socket)
+          over()
+        })
         traffic.open(socket)
         patrol.add(socket)
         socket.start(ends.clientEarly, ends.serverEarly)
@@ -46,32 +64,22 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
-      const over = (socket: BridgedSocket) => Effect.async<void>((resume) => socket.whenOver(() => resume(Effect.void)))
-
-      const report = (socket: BridgedSocket) => {
-        if (socket.end?.defect !== undefined)
-          return Effect.logError("a defect in ss-proxy; please report it", socket.end.defect)
-        return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
-      }
-
-      const finish = (socket: BridgedSocket) =>
-        Effect.suspend(() => {
-          patrol.remove(socket)
-          traffic.close(socket)
-          return Effect.annotateLogs(report(socket), lineOf(socket))
+      const bridge = (ends: BridgeEnds): Effect.Effect<void> =>
+        Effect.async((resume) => {
+          let isOver = false
+          let over = (): void => resume(Effect.void)
+          const socket = start(ends, () => {
+            isOver = true
+            over()
+          })
+          return Effect.async((interrupted) => {
+            over = () => interrupted(Effect.void)
+            if (isOver) over()
+            else socket.goAway()
+          })
         })
 
-      const bridge = (ends: BridgeEnds) =>
-        Effect.uninterruptibleMask((restore) => {
-          const socket = begin(ends)
-          const politely = Effect.zipRight(Effect.sync(socket.goAway), over(socket))
-          return restore(over(socket)).pipe(
-            Effect.onInterrupt(() => politely),
-            Effect.ensuring(finish(socket)),
-          )
-        })
-
-      return { bridge }
+      return { start, bridge }
     }),
   )
 }
