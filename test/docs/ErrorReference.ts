@@ -161,7 +161,7 @@ export const errorsDocument = (): string => `# Errors
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
 These are the answers that the proxy gives on its own account. Every other status, 4xx and 5xx too, is the answer of
-the session's server, passed on as it is. To tell them apart: only the proxy's own answers carry \`Proxy-Status: ss-proxy; …\`.
+the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
 - \`code\` is stable; write programs against it. \`detail\` is for people and may change.
