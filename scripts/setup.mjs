@@ -33,8 +33,7 @@ const installDependencies = () => {
   if (modified(stamp) > modified(join(root, "package-lock.json"))) return
   say("installing dependencies from the lockfile; npm is silent meanwhile.")
   say("better-sqlite3 is compiled here if no ready-made binary can be had: that takes a minute or two.")
-  // Not `npm ci`: npm 11 refuses a lockfile that does not list the optional packages of every other platform.
-  runOrExit("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"])
+  runOrExit("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"])
   writeFileSync(stamp, "")
   say("dependencies are in place.")
 }
