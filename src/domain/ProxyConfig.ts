@@ -26,6 +26,19 @@ export interface ProxySettings {
   readonly wsPath: WsPath
   /** CIDR blocks (or single addresses) whose `X-Forwarded-*` fields are believed. */
   readonly trustedProxies: ReadonlyArray<string>
+  /**
+   * CIDR blocks (or single addresses) that the servers of sessions may not have for an address, and those that they may
+   * although a larger block is denied; the smaller block decides. Link-local, multicast, unspecified and cloud metadata
+   * addresses are denied unless they are allowed.
+   */
+  readonly denyDownstream: ReadonlyArray<string>
+  readonly allowDownstream: ReadonlyArray<string>
+  /** Certificates (PEM) of authorities that servers of sessions are trusted by, beside those that Node brings; or "". */
+  readonly downstreamCa: string
+  /** The certificate (PEM), with those that lead to its authority behind it, that such servers are shown; or "". */
+  readonly downstreamCert: string
+  /** The private key (PEM) of that certificate; or "". */
+  readonly downstreamKey: string
   /** How long an idle connection of a client is kept. */
   readonly keepAliveTimeout: number
   /** For the head of a request (slowloris). */
@@ -66,6 +79,11 @@ export const defaultSettings: ProxySettings = {
   grace: 30_000,
   wsPath: "append",
   trustedProxies: [],
+  denyDownstream: [],
+  allowDownstream: [],
+  downstreamCa: "",
+  downstreamCert: "",
+  downstreamKey: "",
   keepAliveTimeout: 75_000,
   headTimeout: 30_000,
   bodyTimeout: 60_000,

@@ -78,7 +78,15 @@ export class LoopDetected extends Data.TaggedError("LoopDetected")<{ readonly se
 }
 
 /** Why no connection to the session's server came to be. */
-export type UnreachableReason = "refused" | "dns" | "tls" | "timeout" | "unroutable" | "failed"
+export type UnreachableReason =
+  | "refused"
+  | "dns"
+  | "tls"
+  | "certificate"
+  | "timeout"
+  | "unroutable"
+  | "denied"
+  | "failed"
 
 /** No connection to the session's server. */
 export class DownstreamUnreachable extends Data.TaggedError("DownstreamUnreachable")<{

@@ -1,6 +1,7 @@
 import { Effect, Layer, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "./Deadlines.js"
+import { Dialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "./EndOfTurn.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
@@ -10,7 +11,7 @@ import { UpgradeCall } from "./UpgradeCall.js"
 /** What calls on connections of our own share; idle connections are closed with the scope. */
 export const makeCallContext: Effect.Effect<CallContext, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
   const settings = yield* ProxyConfig
-  const pools = new Pools(settings)
+  const pools = new Pools(new Dialer(settings), settings)
   const headDeadlines = new Deadlines(settings.timeout)
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

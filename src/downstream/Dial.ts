@@ -1,7 +1,18 @@
-import { isIP, connect as connectTcp, type OnReadOpts, type Socket, type TcpNetConnectOpts } from "node:net"
-import { connect as connectTls } from "node:tls"
+import { lookup } from "node:dns"
+import {
+  isIP,
+  connect as connectTcp,
+  type LookupFunction,
+  type OnReadOpts,
+  Socket,
+  type TcpNetConnectOpts,
+} from "node:net"
+import { connect as connectTls, type SecureContext, TLSSocket } from "node:tls"
+import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+import { AddressGuard, type Denial } from "./AddressGuard.js"
+import { downstreamSecureContext, type DownstreamTlsSettings } from "./DownstreamTls.js"
 
 /** After so long without traffic, TCP asks whether the peer is still there. Milliseconds. */
 const keepAliveProbeDelay = 30_000
@@ -28,7 +39,17 @@ const reasons: Readonly<Record<string, UnreachableReason>> = {
   EADDRNOTAVAIL: "unroutable",
 }
 
-const reasonOf = (cause: Error, tlsStarted: boolean): UnreachableReason => {
+/** No address of a session's server may be connected to. */
+class AddressDenied extends Error {
+  constructor({ problem }: Denial) {
+    super(problem)
+  }
+}
+
+const reasonOf = (cause: Error, socket: Socket, tlsStarted: boolean): UnreachableReason => {
+  if (cause instanceof AddressDenied) return "denied"
+  // Node's types leave out that this is null until a certificate was refused.
+  if (socket instanceof TLSSocket && (socket.authorizationError ?? null) !== null) return "certificate"
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
   return reasons[code] ?? (tlsStarted ? "tls" : "failed")
 }
@@ -37,69 +58,103 @@ const reasonOf = (cause: Error, tlsStarted: boolean): UnreachableReason => {
 export const addressOf = (target: DownstreamUrl): string =>
   target.hostname.includes(":") ? `[${target.hostname}]:${target.port}` : `${target.hostname}:${target.port}`
 
-const open = (target: DownstreamUrl, onread: OnReadOpts | undefined): Socket => {
-  const options: TcpNetConnectOpts = {
-    host: target.hostname,
-    port: target.port,
-    // Whoever reads decides what an end means; node would answer it with one of ours.
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveProbeDelay,
-    autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: nextAddressAfter,
-  }
-  if (target.secure) {
-    const servername = isIP(target.hostname) === 0 ? { servername: target.hostname } : {}
-    return connectTls({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
-  }
-  return connectTcp(onread === undefined ? options : { ...options, onread })
-}
+/**
+ * Resolves names as node does, and leaves out the addresses that may not be reached: what was checked is what is
+ * connected to, however often the name changes.
+ */
+const guardedLookup =
+  (guard: AddressGuard): LookupFunction =>
+  (hostname, options, callback) =>
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      if (error !== null) return callback(error, [])
+      const denials = found.map(({ address }) => guard.denialOf(address))
+      const permitted = found.filter((_, index) => denials[index] === undefined)
+      const [first] = permitted
+      const denial = denials.find((denial) => denial !== undefined)
+      if (first === undefined && denial !== undefined) return callback(new AddressDenied(denial), [])
+      if (options.all === true || first === undefined) return callback(null, permitted)
+      callback(null, first.address, first.family)
+    })
+
+/** What dialling depends on. */
+export type DialSettings = DownstreamTlsSettings &
+  Pick<ProxySettings, "connectTimeout" | "allowDownstream" | "denyDownstream">
 
 /**
- * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, TLS, a timeout in
- * milliseconds (0: none), TCP keep-alive, no delay. `onread` is used where the connection is plain TCP. Returns a
- * function that gives the dial up.
+ * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, the guard of addresses,
+ * verified TLS, a timeout, TCP keep-alive, no delay.
  */
-export const dial = (
-  target: DownstreamUrl,
-  timeout: number,
-  listener: DialListener,
-  onread?: OnReadOpts,
-): (() => void) => {
-  const socket = open(target, onread)
-  let tcpConnected = false
-  const timer = timeout === 0 ? undefined : setTimeout(() => fail("timeout"), timeout)
+export class Dialer {
+  private readonly guard: AddressGuard
+  private readonly lookup: LookupFunction
+  private readonly secureContext: SecureContext
 
-  const settle = (): void => {
-    clearTimeout(timer)
-    socket.removeListener("error", onError)
-    socket.removeListener("close", onClose)
-    socket.removeListener("connect", onConnect)
-    socket.removeListener(target.secure ? "secureConnect" : "connect", onReady)
-  }
-  const fail = (reason: UnreachableReason, cause?: unknown): void => {
-    settle()
-    giveUp(socket)
-    listener.failed(new DownstreamUnreachable({ reason, address: addressOf(target), cause }))
-  }
-  const onConnect = (): void => {
-    tcpConnected = true
-  }
-  const onError = (cause: Error): void => fail(reasonOf(cause, target.secure && tcpConnected), cause)
-  const onClose = (): void => fail(target.secure && tcpConnected ? "tls" : "failed")
-  const onReady = (): void => {
-    settle()
-    listener.connected(socket)
+  /** Throws where the settings hold a block, a certificate or a key that is none. */
+  constructor(private readonly settings: DialSettings) {
+    this.guard = new AddressGuard(settings)
+    this.lookup = guardedLookup(this.guard)
+    this.secureContext = downstreamSecureContext(settings)
   }
 
-  socket.on("error", onError)
-  socket.on("close", onClose)
-  socket.on("connect", onConnect)
-  socket.on(target.secure ? "secureConnect" : "connect", onReady)
-  return () => {
-    settle()
-    giveUp(socket)
+  /** Dials. `onread` is used where the connection is plain TCP. Returns a function that gives the dial up. */
+  dial(target: DownstreamUrl, listener: DialListener, onread?: OnReadOpts): () => void {
+    const timeout = this.settings.connectTimeout
+    const socket = this.open(target, onread)
+    let tcpConnected = false
+    const timer = timeout === 0 ? undefined : setTimeout(() => fail("timeout"), timeout)
+
+    const settle = (): void => {
+      clearTimeout(timer)
+      socket.removeListener("error", onError)
+      socket.removeListener("close", onClose)
+      socket.removeListener("connect", onConnect)
+      socket.removeListener(target.secure ? "secureConnect" : "connect", onReady)
+    }
+    const fail = (reason: UnreachableReason, cause?: unknown): void => {
+      settle()
+      giveUp(socket)
+      listener.failed(new DownstreamUnreachable({ reason, address: addressOf(target), cause }))
+    }
+    const onConnect = (): void => {
+      tcpConnected = true
+    }
+    const onError = (cause: Error): void => fail(reasonOf(cause, socket, target.secure && tcpConnected), cause)
+    const onClose = (): void => fail(target.secure && tcpConnected ? "tls" : "failed")
+    const onReady = (): void => {
+      settle()
+      listener.connected(socket)
+    }
+
+    socket.on("error", onError)
+    socket.on("close", onClose)
+    socket.on("connect", onConnect)
+    socket.on(target.secure ? "secureConnect" : "connect", onReady)
+    return () => {
+      settle()
+      giveUp(socket)
+    }
+  }
+
+  private open(target: DownstreamUrl, onread: OnReadOpts | undefined): Socket {
+    const isAddress = isIP(target.hostname) !== 0
+    // Node looks no address up, so nothing would ask the guard about it.
+    const denial = isAddress ? this.guard.denialOf(target.hostname) : undefined
+    if (denial !== undefined) return new Socket().destroy(new AddressDenied(denial))
+    const options: TcpNetConnectOpts = {
+      host: target.hostname,
+      port: target.port,
+      lookup: this.lookup,
+      // Whoever reads decides what an end means; node would answer it with one of ours.
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveProbeDelay,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: nextAddressAfter,
+    }
+    if (!target.secure) return connectTcp(onread === undefined ? options : { ...options, onread })
+    const servername = isAddress ? {} : { servername: target.hostname }
+    return connectTls({ ...options, ...servername, secureContext: this.secureContext, ALPNProtocols: ["http/1.1"] })
   }
 }
 

@@ -3,7 +3,7 @@ import type { DownstreamUnreachable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "./Deadlines.js"
-import { dial } from "./Dial.js"
+import type { Dialer } from "./Dial.js"
 import { ReadBuffers } from "./ReadBuffers.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
@@ -74,7 +74,8 @@ export class Pools {
   private isClosed = false
 
   constructor(
-    private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout" | "poolIdleConnections">,
+    private readonly dialer: Dialer,
+    private readonly settings: Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">,
   ) {}
 
   /** An idle connection of this lifetime, if there is one. */
@@ -90,9 +91,8 @@ export class Pools {
     const buffers = session.target.secure || forTunnel ? undefined : new ReadBuffers()
     let connection: Connection | undefined
     const received = (bytes: Buffer): void => connection?.received(bytes)
-    return dial(
+    return this.dialer.dial(
       session.target,
-      this.settings.connectTimeout,
       {
         connected: (socket) => {
           connection = new Connection(socket, buffers)

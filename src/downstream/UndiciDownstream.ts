@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { makeCallContext } from "./ConnectionDownstream.js"
 import { Deadlines } from "./Deadlines.js"
+import { Dialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "./EndOfTurn.js"
 import { UndiciCall, type UndiciContext } from "./UndiciCall.js"
@@ -25,7 +26,7 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
     const handshakes = yield* makeCallContext
-    const pools = new UndiciPools(settings)
+    const pools = new UndiciPools(new Dialer(settings), settings)
     const headDeadlines = new Deadlines(settings.timeout)
     const context: UndiciContext = { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
     yield* Effect.addFinalizer(() =>

@@ -4,7 +4,7 @@ import { Client, type Dispatcher } from "undici"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { defaultParserLimits } from "../wire/ResponseParser.js"
-import { addressOf, dial } from "./Dial.js"
+import { addressOf, type Dialer } from "./Dial.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000
@@ -22,7 +22,8 @@ export class UndiciLane {
   /** `disconnected`: told whenever its connection is gone. */
   constructor(
     private readonly target: DownstreamUrl,
-    private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout">,
+    private readonly dialer: Dialer,
+    settings: Pick<ProxySettings, "poolIdleTimeout">,
     disconnected: (lane: UndiciLane) => void,
   ) {
     const longest = Math.max(1, settings.poolIdleTimeout)
@@ -81,7 +82,7 @@ export class UndiciLane {
   }
 
   private connect(connected: (socket: Socket) => void, failed: (error: Error) => void): void {
-    this.abandonDial = dial(this.target, this.settings.connectTimeout, {
+    this.abandonDial = this.dialer.dial(this.target, {
       connected: (socket) => {
         this.abandonDial = undefined
         this.socket = socket

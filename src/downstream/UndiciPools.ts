@@ -1,5 +1,6 @@
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
+import type { Dialer } from "./Dial.js"
 import { UndiciLane } from "./UndiciLane.js"
 
 /** The idle lanes of one lifetime of a session: last in, first out. Exists as long as there are any. */
@@ -23,7 +24,8 @@ export class UndiciPools {
   private closed = false
 
   constructor(
-    private readonly settings: Pick<ProxySettings, "connectTimeout" | "poolIdleTimeout" | "poolIdleConnections">,
+    private readonly dialer: Dialer,
+    private readonly settings: Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">,
   ) {}
 
   /** A lane with an idle connection of this lifetime, or a new one. */
@@ -37,7 +39,7 @@ export class UndiciPools {
 
   /** A new lane, which connects when a request is sent on it. */
   open(session: LiveSession): UndiciLane {
-    const lane = new UndiciLane(session.target, this.settings, this.disconnected)
+    const lane = new UndiciLane(session.target, this.dialer, this.settings, this.disconnected)
     this.all.set(lane, session)
     return lane
   }

@@ -22,8 +22,16 @@ const unreachable = {
   refused: { proxyStatus: "connection_refused", detail: "The session's server refused the connection." },
   dns: { proxyStatus: "dns_error", detail: "The name of the session's server could not be resolved." },
   tls: { proxyStatus: "tls_protocol_error", detail: "No TLS connection to the session's server could be made." },
+  certificate: {
+    proxyStatus: "tls_certificate_error",
+    detail: "The certificate of the session's server could not be verified.",
+  },
   timeout: { proxyStatus: "connection_timeout", detail: "Connecting to the session's server took too long." },
   unroutable: { proxyStatus: "destination_ip_unroutable", detail: "There is no route to the session's server." },
+  denied: {
+    proxyStatus: "destination_ip_prohibited",
+    detail: "The proxy is not allowed to connect to the session's server.",
+  },
   failed: { proxyStatus: "connection_terminated", detail: "No connection to the session's server could be made." },
 } as const
 

@@ -13,7 +13,7 @@ interface Entry<Tag extends ProxyError["_tag"]> {
 
 const address = "192.0.2.1:9000"
 const sessionId = "my-session"
-const reasons = ["refused", "dns", "tls", "timeout", "unroutable", "failed"] as const
+const reasons = ["refused", "dns", "tls", "certificate", "timeout", "unroutable", "denied", "failed"] as const
 
 /** An error without an entry does not compile. */
 const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
@@ -60,8 +60,9 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   DownstreamUnreachable: {
     samples: reasons.map((reason) => new Errors.DownstreamUnreachable({ reason, address })),
-    meaning: "No connection to the session's server: refused, unknown name, TLS, timeout, no route.",
-    remedy: "Is it running, and does it listen where the session's URL says? `detail` and the log tell which it was.",
+    meaning: "No connection to the session's server: refused, unknown name, TLS, timeout, no route, an address that is denied.",
+    remedy:
+      "Is it running, and does it listen where the session's URL says? `detail` and the log tell which it was; [SECURITY.md](SECURITY.md) is about certificates and addresses that are denied.",
   },
   DownstreamReset: {
     samples: [new Errors.DownstreamReset({ address })],

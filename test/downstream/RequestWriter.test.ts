@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { RequestBroken } from "../../src/domain/ProxyError.js"
 import { Connection } from "../../src/downstream/Connection.js"
-import { dial } from "../../src/downstream/Dial.js"
+import { Dialer } from "../../src/downstream/Dial.js"
 import { emptyBody, type RequestBody } from "../../src/downstream/Downstream.js"
 import { RequestWriter } from "../../src/downstream/RequestWriter.js"
 import { RawOrigin, silent } from "../support/RawOrigin.js"
@@ -17,7 +18,7 @@ const startWriter = (body: RequestBody) =>
     const origin = yield* RawOrigin.start(silent)
     const connection = yield* Effect.acquireRelease(
       Effect.async<Connection>((resume) => {
-        dial(sessionAt(origin.url).target, 0, {
+        new Dialer(defaultSettings).dial(sessionAt(origin.url).target, {
           connected: (socket) => resume(Effect.succeed(new Connection(socket, undefined))),
           failed: (error) => resume(Effect.die(error)),
         })

@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import dns, { type LookupAddress, type LookupOptions } from "node:dns"
+import { syncBuiltinESMExports } from "node:module"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { emptyBody } from "../../src/downstream/Downstream.js"
+import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
+import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
+import { answer } from "../support/HttpText.js"
+import { answering, RawOrigin, silent } from "../support/RawOrigin.js"
+import { callAt, type DownstreamLayer, sessionAt, startDownstream, textOf } from "./DownstreamLab.js"
+
+const layers: ReadonlyArray<readonly [name: string, layer: DownstreamLayer]> = [
+  ["own connections", layerConnections],
+  ["undici", layerUndici],
+]
+
+/** Every name has these addresses, one list a look-up and then the last of them. Gives how often was looked up. */
+const withNames = (
+  ...answers: ReadonlyArray<ReadonlyArray<string>>
+): Effect.Effect<() => number, never, Scope.Scope> => {
+  const real = dns.lookup
+  let count = 0
+  const fake = (
+    _name: string,
+    _options: LookupOptions,
+    done: (error: Error | null, found: ReadonlyArray<LookupAddress>) => void,
+  ): void => {
+    const found = answers[Math.min(count++, answers.length - 1)] ?? []
+    const addresses = found.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }))
+    setImmediate(() => done(null, addresses))
+  }
+  const put = (lookup: unknown) =>
+    Effect.sync(() => {
+      Object.assign(dns, { lookup })
+      syncBuiltinESMExports()
+      return () => count
+    })
+  return Effect.acquireRelease(put(fake), () => put(real))
+}
+
+for (const [layerName, layer] of layers) {
+  const ask = (url: string, settings: Partial<ProxySettings> = {}) =>
+    Effect.flatMap(startDownstream(layer, settings), (downstream) => callAt(downstream)({}, sessionAt(url)))
+
+  /** Why a request and a handshake come to nothing; what of an address is denied is in the cause. */
+  const refusal = (url: string, settings: Partial<ProxySettings> = {}) =>
+    Effect.gen(function* () {
+      const session = sessionAt(url)
+      const downstream = yield* startDownstream(layer, settings)
+      const head = {
+        method: "GET",
+        target: "/",
+        fields: ["Host", "h", "Connection", "Upgrade", "Upgrade", "websocket"],
+      }
+      const errors = [
+        yield* Effect.flip(downstream.request(session, { ...head, fields: ["Host", "h"] }, emptyBody)),
+        yield* Effect.flip(downstream.upgrade(session, head)),
+      ]
+      return errors.map((error) =>
+        error._tag === "DownstreamUnreachable" ? `${error.reason} ${error.address} ${String(error.cause)}` : error._tag,
+      )
+    })
+
+  const assertDenied = (refusals: ReadonlyArray<string>, server: string, address: string, why: string): void => {
+    assert.lengthOf(refusals, 2)
+    for (const refused of refusals) {
+      assert.isTrue(refused.startsWith(`denied ${server} `), refused)
+      assert.include(refused, `${address} may not be reached`)
+      assert.include(refused, why)
+    }
+  }
+
+  describe(`the guard of addresses: ${layerName}`, () => {
+    for (const [url, server, address] of [
+      ["http://169.254.169.254/latest", "169.254.169.254:80", "169.254.169.254"],
+      ["https://169.254.169.254", "169.254.169.254:443", "169.254.169.254"],
+      ["http://[::ffff:169.254.169.254]:81", "[::ffff:a9fe:a9fe]:81", "::ffff:a9fe:a9fe"],
+      ["http://[64:ff9b::a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]:80", "64:ff9b::a9fe:a9fe"],
+      ["http://0xa9.0xfe.43518", "169.254.169.254:80", "169.254.169.254"],
+    ] as const)
+      it.scopedLive(`refuses ${url}`, () =>
+        Effect.gen(function* () {
+          assertDenied(yield* refusal(url), server, address, "cloud metadata")
+        }),
+      )
+
+    it.scopedLive("refuses an address that the settings deny, and never connects", () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(silent)
+        const refused = yield* refusal(origin.url, { denyDownstream: ["127.0.0.0/8"] })
+        assertDenied(refused, origin.authority, "127.0.0.1", "127.0.0.0/8 is denied by the settings")
+        assert.strictEqual(origin.connections.length, 0)
+      }),
+    )
+
+    it.scopedLive("refuses a name that leads to such an address", () =>
+      Effect.gen(function* () {
+        yield* withNames(["169.254.169.254"])
+        assertDenied(yield* refusal("http://innocent.test"), "innocent.test:80", "169.254.169.254", "cloud metadata")
+        assertDenied(yield* refusal("https://innocent.test"), "innocent.test:443", "169.254.169.254", "cloud metadata")
+      }),
+    )
+
+    it.scopedLive("refuses a name all of whose addresses are denied", () =>
+      Effect.gen(function* () {
+        yield* withNames(["fe80::1", "169.254.1.1"])
+        assertDenied(yield* refusal("http://innocent.test"), "innocent.test:80", "fe80::1", "link-local")
+      }),
+    )
+
+    it.scopedLive("connects to those addresses of a name that are permitted", () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
+        yield* withNames(["fe80::1", "169.254.169.254", "127.0.0.1"])
+        const answered = yield* ask(`http://innocent.test:${origin.port}`)
+        assert.strictEqual(yield* textOf(answered), "hello")
+      }),
+    )
+
+    it.scopedLive("looks a name up once for each connection: what was checked is what is connected to", () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
+        const lookups = yield* withNames(["127.0.0.1"], ["169.254.169.254"])
+        const url = `http://rebinding.test:${origin.port}`
+        assert.strictEqual(yield* textOf(yield* ask(url)), "hello")
+        assert.strictEqual(lookups(), 1)
+        assertDenied(yield* refusal(url), `rebinding.test:${origin.port}`, "169.254.169.254", "cloud metadata")
+      }),
+    )
+
+    it.scopedLive("tells nobody who has given up meanwhile", () =>
+      Effect.gen(function* () {
+        const downstream = yield* startDownstream(layer)
+        const call = callAt(downstream)({}, sessionAt("http://169.254.169.254"))
+        const outcome = yield* Effect.timeoutOption(Effect.exit(call), 0)
+        assert.isTrue(outcome._tag === "None" || outcome.value._tag === "Failure")
+      }),
+    )
+  })
+}
