@@ -1,4 +1,4 @@
-import { layer as layerReactivity, type Reactivity } from "@effect/experimental/Reactivity"
+import { layer as layerReactivity, Reactivity } from "@effect/experimental/Reactivity"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
@@ -6,6 +6,7 @@ import Sqlite from "better-sqlite3"
 import { Effect, Layer, Option, type Scope } from "effect"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
 import { Session, SessionExists } from "../domain/Session.js"
+import { FollowedFile } from "./FollowedFile.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 import { isBusy, isKeyConflict, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
@@ -63,27 +64,60 @@ interface FoundRow extends Row {
 const toSession = ({ id, url, status, createdAt, updatedAt }: Row): Session =>
   new Session({ id, url, status, createdAt, updatedAt }, { disableValidation: true })
 
+/** What is open of one file. */
+interface Connections {
+  readonly sql: SqlClient
+  readonly reader: Reader
+}
+
 const make = (
   filename: string,
   readonly: boolean,
 ): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     const path = yield* usablePath(filename, readonly)
-    const sql = yield* openClient(path, filename, readonly)
-    const reader = yield* openReader(path, filename, readonly)
-    return { ...reads(reader, filename), ...writes(sql, filename) }
+    const reactivity = yield* Reactivity
+    const open = (first: boolean): Effect.Effect<Connections, StoreUnavailable, Scope.Scope> =>
+      Effect.gen(function* () {
+        const sql = yield* openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow")
+        return { sql, reader: yield* openReader(path, filename, readonly) }
+      }).pipe(Effect.provideService(Reactivity, reactivity))
+    const file = yield* FollowedFile.open({ path, filename, open, finish: finishLog(filename) })
+    return { ...reads(file, filename), ...writes(file, filename) }
+  })
+
+/** Brings all that is in a file's write-ahead log into the file. */
+const finishLog =
+  (filename: string) =>
+  ({ sql }: Connections): Effect.Effect<void, StoreUnavailable> =>
+    sql.unsafe<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)").pipe(
+      Effect.mapError(storeFault(filename)),
+      Effect.flatMap(([result]) => (result?.busy === 1 ? stillInUse(filename) : Effect.void)),
+    )
+
+const stillInUse = (filename: string) =>
+  new StoreUnavailable({
+    problem: `${filename} is another file now, and a program still reads the old one`,
+    hint: "End the transactions of programs that have the old file open.",
   })
 
 /** The connection for writes and for what is not urgent, with a table that is known to be usable. */
-const openClient = (path: string, filename: string, readonly: boolean) =>
+const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow") =>
   Effect.gen(function* () {
+    const readonly = how === "readonly"
     // Statements are not kept: the client keeps a failure to prepare one just as long, "locked" included. And the
     // journal's mode is `prepareFile`'s: the client's own switch blocks the event loop while the file is locked.
     const options = { filename: path, readonly, disableWAL: true, prepareCacheTTL: 0 }
     // The client lets the driver's exception through, which is a defect.
     const sql = yield* makeClient(options).pipe(Effect.catchAllDefect(Effect.fail))
     yield* sql`PRAGMA busy_timeout = 0`
-    yield* whileBusy(patience)(readonly ? requireTable(sql, filename) : prepareFile(sql, filename))
+    yield* whileBusy(how === "follow" ? requestPatience : patience)(
+      Effect.gen(function* () {
+        // What replaces a file may still be on its way there, so that nothing is made in it.
+        if (how !== "make") yield* requireTable(sql, filename)
+        if (how !== "readonly") yield* prepareFile(sql, filename)
+      }),
+    )
     return sql
   }).pipe(Effect.mapError(storeFault(filename)))
 
@@ -126,17 +160,14 @@ const openReader = (
 
 /**
  * What a request waits for. These read synchronously (microseconds) and return `Exit` values: the caller goes on in the
- * same turn and needs no fiber.
+ * same turn and needs no fiber. Only where the file has been replaced, they take longer.
  */
-const reads = ({ find, version }: Reader, filename: string) => {
+const reads = (file: FollowedFile<Connections>, filename: string) => {
   const fault = storeFault(filename)
-  let lastVersion = 0
+  /** Grows with each change that was noticed: another file's own version may be the one that this file had. */
+  let version = 0
+  let lastSeen: { readonly reader: Reader; readonly version: number } | undefined
 
-  const read = (id: string): Option.Option<SessionRow> => {
-    const row = find.get(id)
-    // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
-    return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
-  }
   const patiently = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> =>
     Effect.try({ try: query, catch: (error) => error }).pipe(whileBusy(requestPatience), Effect.mapError(fault))
   const now = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> => {
@@ -146,25 +177,45 @@ const reads = ({ find, version }: Reader, filename: string) => {
       return isBusy(error) ? patiently(query) : Effect.fail(fault(error))
     }
   }
+  const reading = <A>(query: (reader: Reader) => A): Effect.Effect<A, StoreUnavailable> => {
+    const { current } = file
+    if (current !== undefined) return now(() => query(current.reader))
+    return Effect.flatMap(file.afresh, ({ reader }) => now(() => query(reader)))
+  }
+  const versionOf = (reader: Reader): Effect.Effect<number, StoreUnavailable> => {
+    try {
+      const found = reader.version.get() ?? 0
+      if (lastSeen?.reader !== reader || lastSeen.version !== found) version++
+      lastSeen = { reader, version: found }
+    } catch (error) {
+      // Somebody is about to commit, and has not yet.
+      if (!isBusy(error)) return Effect.fail(fault(error))
+    }
+    return Effect.succeed(version)
+  }
   return {
-    find: (id: string) => now(() => read(id)),
+    find: (id: string) => reading((reader) => read(reader, id)),
     findMany: (ids: ReadonlyArray<string>) =>
-      Effect.suspend(() => now(() => ids.flatMap((id) => Option.toArray(read(id))))),
+      Effect.suspend(() => reading((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
-      try {
-        lastVersion = version.get() ?? lastVersion
-      } catch (error) {
-        // Somebody is about to commit, and has not yet.
-        if (!isBusy(error)) return Effect.fail(fault(error))
-      }
-      return Effect.succeed(lastVersion)
+      file.look()
+      const { current } = file
+      return current === undefined
+        ? Effect.flatMap(file.afresh, ({ reader }) => versionOf(reader))
+        : versionOf(current.reader)
     },
   }
 }
 
-const writes = (sql: SqlClient, filename: string) => {
+const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
+  const row = find.get(id)
+  // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
+  return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
+}
+
+const writes = (file: FollowedFile<Connections>, filename: string) => {
   const run = (statement: string, parameters: ReadonlyArray<string | null> = []) =>
-    sql.unsafe<Row>(statement, parameters).pipe(whileBusy(patience))
+    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Row>(statement, parameters).pipe(whileBusy(patience)))
   const asFault = storeFault(filename)
   const fault = Effect.mapError(asFault)
   const theRow = ([row]: ReadonlyArray<Row>) =>
