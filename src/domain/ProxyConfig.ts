@@ -39,14 +39,30 @@ export interface ProxySettings {
   readonly downstreamCert: string
   /** The private key (PEM) of that certificate; or "". */
   readonly downstreamKey: string
-  /** How long an idle connection of a client is kept. */
+  /** How long an idle connection of a client is kept; 0 for as long as the client likes. */
   readonly keepAliveTimeout: number
   /** For the head of a request (slowloris). */
   readonly headTimeout: number
   /** Without a byte of a request's body, while the proxy waits for one. */
   readonly bodyTimeout: number
-  /** The header block of a request. */
+  /** The header block of a request, target included. At least 1. */
   readonly maxHeaderBytes: number
+  /** The target of a request; 0 for as much as fits into the header block. */
+  readonly maxTargetBytes: number
+  /** The content of a request, without its framing; 0 for any. */
+  readonly maxBodyBytes: number
+  /** The content of a request must come at this many bytes a second, while the proxy waits for it; 0 for any pace. */
+  readonly minRate: number
+  /** Over how long `minRate` is averaged. */
+  readonly minRateTime: number
+  /** Connections of clients at a time, WebSockets included; 0 for any number. */
+  readonly maxConnections: number
+  /** The same for each address that is not among `trustedProxies`. */
+  readonly maxConnectionsPerClient: number
+  /** Requests on one connection of a client, which is closed behind the last; 0 for any number. */
+  readonly maxRequestsPerConnection: number
+  /** Requests of one session at a time; 0 for any number. */
+  readonly maxRequestsPerSession: number
   /**
    * How long an idle connection to a session's server is kept, unless the server asks for less. Many servers close theirs
    * after 5 s without saying so.
@@ -88,6 +104,14 @@ export const defaultSettings: ProxySettings = {
   headTimeout: 30_000,
   bodyTimeout: 60_000,
   maxHeaderBytes: 32_768,
+  maxTargetBytes: 0,
+  maxBodyBytes: 0,
+  minRate: 0,
+  minRateTime: 5_000,
+  maxConnections: 0,
+  maxConnectionsPerClient: 0,
+  maxRequestsPerConnection: 0,
+  maxRequestsPerSession: 0,
   poolIdleTimeout: 4_000,
   poolIdleConnections: 256,
   accessLog: false,

@@ -16,8 +16,10 @@ export type ClientError =
   | RequestTimeout
   | BodyTooLarge
   | HeadersTooLarge
+  | TargetTooLong
   | UpgradeRequired
   | SessionLimit
+  | ClientLimit
   | LoopDetected
 
 /** The session's server could not be reached, or did not answer as HTTP asks. */
@@ -30,7 +32,7 @@ export type DownstreamError =
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
-export type ProxyFault = Draining | StoreUnavailable
+export type ProxyFault = Draining | Overloaded | StoreUnavailable
 
 /** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
 export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail: string }> {
@@ -62,6 +64,11 @@ export class HeadersTooLarge extends Data.TaggedError("HeadersTooLarge")<{ reado
   readonly fault = "client"
 }
 
+/** The request's target is longer than the limit, in bytes (RFC 9110 section 15.5.15). */
+export class TargetTooLong extends Data.TaggedError("TargetTooLong")<{ readonly limit: number }> {
+  readonly fault = "client"
+}
+
 /** A plain request on the WebSocket route (RFC 9110 section 15.5.22). */
 export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{}> {
   readonly fault = "client"
@@ -69,6 +76,11 @@ export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{}> {
 
 /** The session has as many connections or requests as it may have (RFC 6585 section 4). */
 export class SessionLimit extends Data.TaggedError("SessionLimit")<{ readonly detail: string }> {
+  readonly fault = "client"
+}
+
+/** The client's address has as many connections as it may have (RFC 6585 section 4). */
+export class ClientLimit extends Data.TaggedError("ClientLimit")<{ readonly limit: number }> {
   readonly fault = "client"
 }
 
@@ -139,6 +151,11 @@ export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
 
 /** The proxy is shutting down and takes nothing new. */
 export class Draining extends Data.TaggedError("Draining")<{}> {
+  readonly fault = "proxy"
+}
+
+/** The proxy has as many connections as it may have. */
+export class Overloaded extends Data.TaggedError("Overloaded")<{ readonly limit: number }> {
   readonly fault = "proxy"
 }
 

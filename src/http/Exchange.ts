@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { Cause, Effect, Exit, Option } from "effect"
 import {
   BadRequest,
+  BodyTooLarge,
   DownstreamProtocol,
   Draining,
   type ProxyError,
@@ -24,6 +25,7 @@ import {
 } from "../downstream/Downstream.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
+import { prefersHtml } from "../wire/Accept.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
@@ -221,7 +223,8 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     if (error._tag === "RequestBroken") return this.abandon()
     this.context.report(this, error)
     this.call?.cancel()
-    this.finishWith(errorReply(error, this.requestId), error._tag === "BadRequest" || error._tag === "Draining")
+    const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
+    this.finishWith(reply, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   // What the downstream says.
@@ -255,8 +258,15 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   contentTimedOut(): void {
-    if (this.isSettled) this.break()
-    else this.fail(new RequestTimeout({ detail: "The content of the request stopped coming." }))
+    this.contentRefused(new RequestTimeout({ detail: "The content of the request stopped coming." }))
+  }
+
+  contentTooSlow(): void {
+    this.contentRefused(new RequestTimeout({ detail: "The content of the request came too slowly." }))
+  }
+
+  contentTooLarge(): void {
+    this.contentRefused(new BodyTooLarge({ limit: this.context.maxBytes }))
   }
 
   answerWritten(bytes: number): void {
@@ -286,8 +296,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   /** The request's content turned out to be no HTTP. */
   malformed(detail: string): void {
-    if (this.isSettled) this.break()
-    else this.fail(new BadRequest({ detail }))
+    this.contentRefused(new BadRequest({ detail }))
   }
 
   /** The client is gone: the downstream is told at once, and nobody is answered. */
@@ -325,6 +334,12 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     const failure = Cause.failureOption(exit.cause)
     if (Option.isSome(failure)) this.fail(failure.value)
     else this.break()
+  }
+
+  /** No more of the request is taken. Where an answer is on its way already, there is no other way to say so. */
+  private contentRefused(error: ProxyError): void {
+    if (this.isSettled) this.break()
+    else this.fail(error)
   }
 
   private stageEnded(exit: Exit.Exit<void, ResponseBroken>): void {

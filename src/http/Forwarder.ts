@@ -1,9 +1,10 @@
 import { Context, Effect, Layer, Stream } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { LoopDetected, ResponseBroken, UpgradeRequired } from "../domain/ProxyError.js"
+import { LoopDetected, ResponseBroken, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { Downstream } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import { Traffic } from "../traffic/Traffic.js"
 import { downstreamTarget } from "../wire/Target.js"
 import type { BodyStage } from "./AnswerWriter.js"
 import type { Exchange } from "./Exchange.js"
@@ -27,7 +28,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
     readonly forward: (exchange: Exchange) => void
   }
 >() {
-  static readonly layer: Layer.Layer<Forwarder, never, ProxyConfig | SessionDirectory | Downstream | Gate> =
+  static readonly layer: Layer.Layer<Forwarder, never, ProxyConfig | SessionDirectory | Downstream | Gate | Traffic> =
     Layer.effect(
       Forwarder,
       Effect.gen(function* () {
@@ -35,11 +36,15 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
         const gate = yield* Gate
+        const traffic = yield* Traffic
+        const mostRequests = settings.maxRequestsPerSession
         const stage = settings.idleTimeout === 0 ? undefined : idleLimit(settings.idleTimeout)
 
         const dispatch = (exchange: Exchange, session: LiveSession, route: SessionRoute): void => {
           const fields = gate.fieldsFor(exchange, session, route, route.segment)
           if (fields === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
+          if (mostRequests > 0 && traffic.requestsOf(session) >= mostRequests)
+            return exchange.fail(new SessionLimit({ detail: "The session has as many requests as it may have." }))
           const head = { method: exchange.method, target: downstreamTarget(session.target, route.rest), fields }
           exchange.enter(session)
           exchange.withBody((body) => exchange.dispatch(downstream.request(session, head, body), stage))

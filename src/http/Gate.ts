@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto"
 import { Context, Effect, Either, Layer } from "effect"
-import { BadRequest, Draining, MethodNotAllowed } from "../domain/ProxyError.js"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import {
+  BadRequest,
+  BodyTooLarge,
+  Draining,
+  MethodNotAllowed,
+  type ProxyError,
+  TargetTooLong,
+} from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
@@ -15,6 +23,20 @@ const health = (traffic: typeof Traffic.Service, exchange: Exchange): void => {
   if (traffic.isDraining()) exchange.fail(new Draining())
   else if (exchange.method === "GET" || exchange.method === "HEAD") exchange.reply(healthReply)
   else exchange.fail(new MethodNotAllowed({ allow: "GET, HEAD" }))
+}
+
+/** What of a head can be too large, in bytes; may be infinite. */
+interface HeadLimits {
+  readonly target: number
+  readonly content: number
+}
+
+/** Why a head is refused, whatever it asks for. */
+const headError = ({ target, framing }: Exchange, limits: HeadLimits): ProxyError | undefined => {
+  if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
+  if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
+  const tooLarge = typeof framing.content === "number" && framing.content > limits.content
+  return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined
 }
 
 /** The way that plain requests and upgrades share, up to what is sent to a session's server. */
@@ -35,17 +57,19 @@ export class Gate extends Context.Tag("@ss-proxy/Gate")<
     ) => Array<string> | undefined
   }
 >() {
-  static readonly layer: Layer.Layer<Gate, never, Traffic> = Layer.effect(
+  static readonly layer: Layer.Layer<Gate, never, ProxyConfig | Traffic> = Layer.effect(
     Gate,
     Effect.gen(function* () {
       const traffic = yield* Traffic
+      const { maxTargetBytes, maxBodyBytes } = yield* ProxyConfig
+      const limits = { target: maxTargetBytes || Infinity, content: maxBodyBytes || Infinity }
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 
       return {
         enter: (exchange, next) => {
-          const { problem } = exchange.framing
-          if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
+          const error = headError(exchange, limits)
+          if (error !== undefined) return exchange.fail(error)
           const parsed = parseTarget(exchange.target)
           if (Either.isLeft(parsed)) return exchange.fail(parsed.left)
           if (parsed.right._tag === "Health") return health(traffic, exchange)

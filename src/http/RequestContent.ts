@@ -6,6 +6,7 @@ import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
 import { trailerFields } from "../wire/HeaderFields.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
+import { ContentPace, type LeastPace } from "./ContentPace.js"
 
 /** The largest content that is held to be sent in one piece with its head, in bytes. */
 const largestHeld = 65_536
@@ -18,6 +19,10 @@ export interface ContentListener {
   readonly contentReady: (body: RequestBody) => void
   /** The client has sent nothing for longer than it may. */
   readonly contentTimedOut: () => void
+  /** The client has sent less than it must in a time. */
+  readonly contentTooSlow: () => void
+  /** There is more content than there may be. */
+  readonly contentTooLarge: () => void
   /** So many more bytes of content have arrived. */
   readonly contentArrived: (bytes: number) => void
 }
@@ -27,20 +32,29 @@ export interface ContentContext {
   readonly endOfTurn: EndOfTurn<TurnListener>
   /** For the next byte of content while one is waited for. */
   readonly progress: Deadlines
+  /** How fast content must come; `undefined`: at any pace. */
+  readonly leastPace: LeastPace | undefined
+  /** How many bytes of content a request may have; may be infinite. */
+  readonly maxBytes: number
 }
 
 /** The content of one request that has some, on its way in from the client. */
 export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   private source: ChunkSource<RequestBroken> | undefined
   private isOver = false
+  private size = 0
   private readonly nextByte = new Deadline(this)
+  private readonly pace: ContentPace | undefined
 
   constructor(
     private readonly context: ContentContext,
     private readonly message: IncomingMessage,
     private readonly framing: RequestFraming,
     private readonly listener: ContentListener,
-  ) {}
+  ) {
+    const { leastPace } = context
+    if (leastPace !== undefined) this.pace = new ContentPace(leastPace, () => this.tooSlow())
+  }
 
   /** Whether everything that the client had to send has arrived. */
   get isComplete(): boolean {
@@ -62,7 +76,7 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
 
   pause(): void {
     this.message.pause()
-    this.context.progress.stop(this.nextByte)
+    this.stopClocks()
   }
 
   resume(): void {
@@ -93,8 +107,9 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
     const held: unknown = this.message.read()
     const bytes = held instanceof Uint8Array ? held : new Uint8Array(0)
     this.message.resume()
-    this.isOver = true
     this.listener.contentArrived(bytes.byteLength)
+    if (bytes.byteLength > this.context.maxBytes) return this.tooLarge()
+    this.isOver = true
     const chunked = this.framing.content === "chunked"
     const trailers = chunked ? trailerFields(this.message.rawTrailers) : noTrailers
     this.listener.contentReady({ _tag: "Bytes", bytes, chunked, trailers })
@@ -112,8 +127,11 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
   private received(chunk: Buffer): void {
     if (this.isOver) return
     this.context.progress.start(this.nextByte)
+    this.pace?.count(chunk.byteLength)
     this.listener.contentArrived(chunk.byteLength)
-    this.source?.push(chunk)
+    this.size += chunk.byteLength
+    if (this.size > this.context.maxBytes) this.tooLarge()
+    else this.source?.push(chunk)
   }
 
   private ended(): void {
@@ -122,8 +140,23 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
     this.source?.end(trailerFields(this.message.rawTrailers))
   }
 
+  private tooSlow(): void {
+    this.listener.contentTooSlow()
+    this.fail("the client sent too slowly")
+  }
+
+  private tooLarge(): void {
+    this.listener.contentTooLarge()
+    this.fail("the client sent too much")
+  }
+
   private close(): void {
     this.isOver = true
+    this.stopClocks()
+  }
+
+  private stopClocks(): void {
     this.context.progress.stop(this.nextByte)
+    this.pace?.stop()
   }
 }

@@ -19,6 +19,8 @@ export interface ConnectionContext {
   readonly bridge: typeof WsBridge.Service
   readonly isTrusted: (address: string) => boolean
   readonly maxHeaderBytes: number
+  /** How many requests a connection may carry; may be infinite. */
+  readonly maxRequests: number
   /** A defect: something of ours threw. It ends this connection and no other. */
   readonly defect: (cause: unknown) => void
 }
@@ -63,6 +65,7 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
   /** Requests that came before their predecessor was answered: they are taken one at a time, in order. */
   private readonly queue: Array<Exchange> = []
   private isTunnel = false
+  private requests = 0
   private pending: ProxyError | undefined
   /** Turns of the event loop in which an end of the client's belongs to its last request. */
   private turnsToHalfClose = 0
@@ -99,6 +102,10 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
 
   /** A request whose head is complete. */
   request(message: IncomingMessage, response: ServerResponse): void {
+    this.requests++
+    // The answer before this one says that it is the last.
+    if (this.requests > this.context.maxRequests) return
+    if (this.requests === this.context.maxRequests) response.shouldKeepAlive = false
     this.guard(() => {
       const exchange = this.open(message, response)
       this.awaitHalfClose()
@@ -195,7 +202,8 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     const { socket } = this
     const closeAtOnce = socket.destroySoon.bind(socket)
     socket.destroySoon = () => {
-      if (this.current?.requestIsComplete === false) this.linger()
+      const stillSends = this.current?.requestIsComplete === false || this.requests > this.context.maxRequests
+      if (stillSends) this.linger()
       else closeAtOnce()
     }
   }

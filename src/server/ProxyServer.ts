@@ -11,6 +11,7 @@ import { asksForWebSocket, Upgrader } from "../http/Upgrader.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
+import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
 import { plainAgain } from "./PlainAgain.js"
 
@@ -71,7 +72,7 @@ const makeServer = (settings: ProxySettings): Server => {
     // A long upload is no fault: its progress is watched instead.
     requestTimeout: 0,
     // Late by at most this much, and no more than a fraction of the time allowed.
-    connectionsCheckingInterval: Math.max(50, Math.min(1_000, settings.headTimeout / 4)),
+    connectionsCheckingInterval: Math.max(50, Math.min(1_000, (settings.headTimeout || Infinity) / 4)),
     maxHeaderSize: settings.maxHeaderBytes,
     // Checked by `requestFraming`, which answers as the rest of the proxy does.
     requireHostHeader: false,
@@ -86,20 +87,32 @@ const makeServer = (settings: ProxySettings): Server => {
 }
 
 /** Hands what happens on the server's sockets to their connections. */
-const attach = (server: Server, context: ConnectionContext, serve: (effect: Effect.Effect<void>) => void): void => {
+const attach = (
+  server: Server,
+  context: ConnectionContext,
+  slots: ConnectionSlots | undefined,
+  serve: (effect: Effect.Effect<void>) => void,
+): void => {
+  // A refused connection is not among them, so that nothing that comes on it is heard.
   const connections = new WeakMap<Socket, ClientConnection>()
   const request = (message: IncomingMessage, response: ServerResponse): void =>
     connections.get(message.socket)?.request(message, response)
 
   server.on("connection", (socket: Socket) => {
     if (connections.has(socket)) return
-    serve(ClientConnection.serve(context, socket, (connection) => connections.set(socket, connection)))
+    serve(
+      ClientConnection.serve(context, socket, (connection) => {
+        if (slots === undefined || slots.admits(socket, connection)) connections.set(socket, connection)
+      }),
+    )
   })
   server.on("request", request)
   server.on("checkContinue", request)
   server.on("checkExpectation", request)
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (asksForWebSocket(message.rawHeaders)) connections.get(socket)?.upgrade(message, head)
+    const connection = connections.get(socket)
+    if (connection === undefined) return
+    if (asksForWebSocket(message.rawHeaders)) connection.upgrade(message, head)
     else plainAgain(server, message, socket, head)
   })
   server.on("connect", (_message: IncomingMessage, socket: Socket) =>
@@ -140,9 +153,13 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const fork = yield* FiberSet.makeRuntime<never>()
 
       const progress = new Deadlines(settings.bodyTimeout)
+      const paceWindows = new Deadlines(settings.minRateTime)
+      const leastPace = { bytes: (settings.minRate * settings.minRateTime) / 1_000, windows: paceWindows }
       const exchanges: ExchangeContext = {
         endOfTurn: new EndOfTurn(),
         progress,
+        leastPace: settings.minRate > 0 ? leastPace : undefined,
+        maxBytes: settings.maxBodyBytes || Infinity,
         open: traffic.open,
         close: traffic.close,
         report: reporter.report,
@@ -155,6 +172,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         bridge,
         isTrusted: trustOf(settings.trustedProxies),
         maxHeaderBytes: settings.maxHeaderBytes,
+        maxRequests: settings.maxRequestsPerConnection || Infinity,
         defect: reporter.defect,
       }
 
@@ -176,12 +194,14 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         yield* cut
       })
 
-      attach(server, context, fork)
+      const limited = settings.maxConnections > 0 || settings.maxConnectionsPerClient > 0
+      attach(server, context, limited ? new ConnectionSlots(settings) : undefined, fork)
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           server.close()
           server.closeAllConnections()
           progress.clear()
+          paceWindows.clear()
         }),
       )
       const address = yield* listen(server, settings)

@@ -42,17 +42,21 @@ const viewOf = (traffic: LiveTraffic): TrafficView => ({
 /** How much of the live traffic belongs to one lifetime of a session; hangs on that lifetime while there is any. */
 class SessionShare implements SessionListener {
   private count = 0
+  /** How many of them are requests. */
+  requests = 0
 
   constructor(
     private readonly session: LiveSession,
     private readonly roster: Roster,
   ) {}
 
-  opened(): void {
+  opened(kind: LiveTraffic["kind"]): void {
+    if (kind === "http") this.requests++
     if (this.count++ === 0 && this.session.ended === undefined) this.session.attach(this)
   }
 
-  closed(): void {
+  closed(kind: LiveTraffic["kind"]): void {
+    if (kind === "http") this.requests--
     if (--this.count === 0) this.session.detach(this)
   }
 
@@ -77,7 +81,7 @@ class Roster {
     const { session } = traffic
     if (session === undefined) return
     traffic.place = this.live.push(traffic) - 1
-    this.shareOf(session).opened()
+    this.shareOf(session).opened(traffic.kind)
     if (session.ended !== undefined) traffic.sessionEnded(session.ended)
   }
 
@@ -89,8 +93,13 @@ class Roster {
       this.live[traffic.place] = last
       last.place = traffic.place
     }
-    this.shareOf(traffic.session).closed()
+    this.shareOf(traffic.session).closed(traffic.kind)
     return true
+  }
+
+  /** How many requests of a session are under way. */
+  requestsOf(session: LiveSession): number {
+    return this.shares.get(session)?.requests ?? 0
   }
 
   private shareOf(session: LiveSession): SessionShare {
@@ -112,6 +121,8 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     /** Registers traffic, for as long as it lives. Plain calls: they stand on the path of every request. */
     readonly open: (traffic: LiveTraffic) => void
     readonly close: (traffic: LiveTraffic) => void
+    /** How many requests of a session are under way, handshakes of WebSockets included. */
+    readonly requestsOf: (session: LiveSession) => number
     /** Whether the proxy is going away and takes nothing new. */
     readonly isDraining: () => boolean
     /** From here on nothing new is taken. */
@@ -172,6 +183,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       return {
         open: (traffic) => roster.add(traffic),
         close,
+        requestsOf: (session) => roster.requestsOf(session),
         isDraining: () => draining,
         startDraining: Effect.sync(() => {
           draining = true

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http"
 import type { ProxyError } from "../domain/ProxyError.js"
+import { errorPage } from "./ErrorPage.js"
 
 /** What a client is told about an error. */
 export interface ErrorAnswer {
@@ -66,6 +67,12 @@ const answers: AnswerTable = {
     proxyStatus: "http_request_error",
     detail: `The header block of the request is larger than ${limit} bytes.`,
   }),
+  TargetTooLong: ({ limit }) => ({
+    status: 414,
+    code: "target_too_long",
+    proxyStatus: "http_request_error",
+    detail: `The target of the request is longer than ${limit} bytes.`,
+  }),
   UpgradeRequired: () => ({
     status: 426,
     code: "upgrade_required",
@@ -78,6 +85,13 @@ const answers: AnswerTable = {
     code: "session_limit",
     proxyStatus: "connection_limit_reached",
     detail,
+    fields: shortly,
+  }),
+  ClientLimit: () => ({
+    status: 429,
+    code: "client_limit",
+    proxyStatus: "connection_limit_reached",
+    detail: "This client has as many connections as it may have.",
     fields: shortly,
   }),
   LoopDetected: () => ({
@@ -125,6 +139,13 @@ const answers: AnswerTable = {
     detail: "The proxy is shutting down.",
     fields: shortly,
   }),
+  Overloaded: () => ({
+    status: 503,
+    code: "overloaded",
+    proxyStatus: "connection_limit_reached",
+    detail: "The proxy has as many connections as it may have.",
+    fields: shortly,
+  }),
   StoreUnavailable: () => ({
     status: 503,
     code: "store_unavailable",
@@ -151,8 +172,11 @@ export interface Reply {
   readonly body: string
 }
 
-/** An error as a reply: problem+json (RFC 9457), `Proxy-Status` (RFC 9209) and the request's id. */
-export const errorReply = (error: ProxyError, requestId: string): Reply => {
+/**
+ * An error as a reply: problem+json (RFC 9457), or a page for those who would rather have `html`; `Proxy-Status` (RFC
+ * 9209) and the request's id.
+ */
+export const errorReply = (error: ProxyError, requestId: string, html = false): Reply => {
   const answer = errorAnswer(error)
   const title = STATUS_CODES[answer.status] ?? "Error"
   const problem = {
@@ -163,17 +187,19 @@ export const errorReply = (error: ProxyError, requestId: string): Reply => {
     code: answer.code,
     request_id: requestId,
   }
-  const body = `${JSON.stringify(problem)}\n`
+  const body = html ? errorPage(problem) : `${JSON.stringify(problem)}\n`
   return {
     status: answer.status,
     reason: title,
     fields: [
       "Content-Type",
-      "application/problem+json",
+      html ? "text/html; charset=utf-8" : "application/problem+json",
       "Content-Length",
       String(Buffer.byteLength(body)),
       "Cache-Control",
       "no-store",
+      "Vary",
+      "Accept",
       "Proxy-Status",
       `ss-proxy; error=${answer.proxyStatus}`,
       "X-Request-Id",

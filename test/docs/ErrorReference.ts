@@ -35,13 +35,19 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   RequestTimeout: {
     samples: [new Errors.RequestTimeout({ detail: "" })],
-    meaning: "The client stopped sending: no whole head within 30 seconds, or no byte of the body for 60.",
+    meaning:
+      "The client stopped sending: no whole head within `--head-timeout`, no byte of the body for `--body-timeout`, or fewer than `--min-rate`.",
     remedy: "Look at the client and at its network.",
   },
   BodyTooLarge: {
     samples: [new Errors.BodyTooLarge({ limit: 0 })],
-    meaning: "The body is larger than a limit. No setting makes one in this version.",
-    remedy: "Send less.",
+    meaning: "The body is larger than `--max-body`.",
+    remedy: "Send less, or raise `--max-body`.",
+  },
+  TargetTooLong: {
+    samples: [new Errors.TargetTooLong({ limit: 0 })],
+    meaning: "The target of the request is longer than `--max-target-length`.",
+    remedy: "Send long queries as the body of a POST, or raise `--max-target-length`, and `--max-header-size` with it.",
   },
   UpgradeRequired: {
     samples: [new Errors.UpgradeRequired()],
@@ -53,14 +59,21 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The session has as many connections or requests as it may have.",
     remedy: "Try again after `Retry-After`.",
   },
+  ClientLimit: {
+    samples: [new Errors.ClientLimit({ limit: 0 })],
+    meaning: "The client's address has `--max-connections-per-client` connections open.",
+    remedy:
+      "Use connections again. Proxies in front of this one belong in `--trusted-proxies`: they have no such limit.",
+  },
   HeadersTooLarge: {
     samples: [new Errors.HeadersTooLarge({ limit: 0 })],
-    meaning: "The head of the request is larger than 32 KiB.",
-    remedy: "Send fewer or smaller fields; cookies are the usual cause.",
+    meaning: "The head of the request, target included, is larger than `--max-header-size`.",
+    remedy: "Send fewer or smaller fields, for cookies are the usual cause, or raise `--max-header-size`.",
   },
   DownstreamUnreachable: {
     samples: reasons.map((reason) => new Errors.DownstreamUnreachable({ reason, address })),
-    meaning: "No connection to the session's server: refused, unknown name, TLS, timeout, no route, an address that is denied.",
+    meaning:
+      "No connection to the session's server: refused, unknown name, TLS, timeout, no route, an address that is denied.",
     remedy:
       "Is it running, and does it listen where the session's URL says? `detail` and the log tell which it was; [SECURITY.md](SECURITY.md) is about certificates and addresses that are denied.",
   },
@@ -88,6 +101,11 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     samples: [new Errors.Draining()],
     meaning: "The proxy was told to stop and takes nothing new.",
     remedy: "Try again, at another proxy if there is one.",
+  },
+  Overloaded: {
+    samples: [new Errors.Overloaded({ limit: 0 })],
+    meaning: "The proxy has `--max-connections` connections of clients open.",
+    remedy: "Raise `--max-connections` if the machine can bear it, or run more proxies.",
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
@@ -165,6 +183,7 @@ These are the answers that the proxy gives on its own account. Every other statu
 the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
+  A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page.
 - \`code\` is stable; write programs against it. \`detail\` is for people and may change.
 - \`Proxy-Status\` (RFC 9209) holds the error type. The types are those of the RFC's registry, where it has one that fits.
 - \`X-Request-Id\` is the request's own id, or a new one. The line in the proxy's log with the same \`request_id\` names the

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   BadRequest,
   BodyTooLarge,
+  ClientLimit,
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
@@ -11,12 +12,14 @@ import {
   HeadersTooLarge,
   LoopDetected,
   MethodNotAllowed,
+  Overloaded,
   type ProxyError,
   RequestTimeout,
   SessionLimit,
   SessionNotFound,
   SessionUnavailable,
   StoreUnavailable,
+  TargetTooLong,
   UpgradeRequired,
 } from "../../src/domain/ProxyError.js"
 import { firstValue } from "../../src/wire/HeaderFields.js"
@@ -34,6 +37,9 @@ const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: s
   [new RequestTimeout({ detail: "Slow." }), 408, "request_timeout"],
   [new BodyTooLarge({ limit: 10 }), 413, "body_too_large"],
   [new HeadersTooLarge({ limit: 10 }), 431, "headers_too_large"],
+  [new TargetTooLong({ limit: 10 }), 414, "target_too_long"],
+  [new ClientLimit({ limit: 10 }), 429, "client_limit"],
+  [new Overloaded({ limit: 10 }), 503, "overloaded"],
   [new UpgradeRequired(), 426, "upgrade_required"],
   [new SessionLimit({ detail: "Full." }), 429, "session_limit"],
   [new LoopDetected({ sessionId: secret }), 508, "loop_detected"],
