@@ -104,6 +104,94 @@ export const grace: Flag = {
   fallback: "30",
 }
 
+export const keepAliveTimeout: Flag = {
+  name: "keep-alive-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_KEEP_ALIVE_TIMEOUT",
+  about: "How long an idle connection of a client is kept; 0 for as long as the client likes.",
+  fallback: "75",
+}
+
+export const headTimeout: Flag = {
+  name: "head-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_HEAD_TIMEOUT",
+  about: "Longest wait for the head of a request: 408; 0 for any.",
+  fallback: "30",
+}
+
+export const bodyTimeout: Flag = {
+  name: "body-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_BODY_TIMEOUT",
+  about: "Longest wait for the next byte of a request's body: 408; 0 for any.",
+  fallback: "60",
+}
+
+export const minRate: Flag = {
+  name: "min-rate",
+  value: "BYTES",
+  env: "SS_PROXY_MIN_RATE",
+  about: "A request's body must come at this many bytes a second, over 5 seconds: 408; 0 for any pace.",
+  fallback: "0",
+}
+
+export const maxHeaderSize: Flag = {
+  name: "max-header-size",
+  value: "BYTES",
+  env: "SS_PROXY_MAX_HEADER_SIZE",
+  about: "Largest head of a request, target included, such as 32768 or 32k: 431.",
+  fallback: "32k",
+}
+
+export const maxTargetLength: Flag = {
+  name: "max-target-length",
+  value: "BYTES",
+  env: "SS_PROXY_MAX_TARGET_LENGTH",
+  about: "Longest target of a request: 414; 0 for as long as the head may be.",
+  fallback: "0",
+}
+
+export const maxBody: Flag = {
+  name: "max-body",
+  value: "BYTES",
+  env: "SS_PROXY_MAX_BODY",
+  about: "Largest body of a request, such as 10m: 413; 0 for any.",
+  fallback: "0",
+}
+
+export const maxConnections: Flag = {
+  name: "max-connections",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_CONNECTIONS",
+  about: "Connections of clients at a time; one more is answered 503. 0 for any number.",
+  fallback: "0",
+}
+
+export const maxConnectionsPerClient: Flag = {
+  name: "max-connections-per-client",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_CONNECTIONS_PER_CLIENT",
+  about: "The same for each address, but for trusted proxies: 429.",
+  fallback: "0",
+}
+
+export const maxRequestsPerConnection: Flag = {
+  name: "max-requests-per-connection",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_REQUESTS_PER_CONNECTION",
+  about: "Requests on one connection, which closes behind the last; 0 for any number.",
+  fallback: "0",
+}
+
+export const maxRequestsPerSession: Flag = {
+  name: "max-requests-per-session",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_REQUESTS_PER_SESSION",
+  about: "Requests of one session at a time; one more is answered 429. 0 for any number.",
+  fallback: "0",
+}
+
 export const wsPath: Flag = {
   name: "ws-path",
   value: "RULE",
@@ -166,6 +254,41 @@ export const trustedProxies: Flag = {
   value: "CIDR,…",
   env: "SS_PROXY_TRUSTED_PROXIES",
   about: "Addresses of proxies in front of this one, whose X-Forwarded-* fields are kept.",
+}
+
+export const denyDownstream: Flag = {
+  name: "deny-downstream",
+  value: "CIDR,…",
+  env: "SS_PROXY_DENY_DOWNSTREAM",
+  about: "Addresses that no session's server may have, beside link-local and cloud metadata ones.",
+}
+
+export const allowDownstream: Flag = {
+  name: "allow-downstream",
+  value: "CIDR,…",
+  env: "SS_PROXY_ALLOW_DOWNSTREAM",
+  about: "Addresses that it may have although a larger block is denied.",
+}
+
+export const downstreamCa: Flag = {
+  name: "downstream-ca",
+  value: "FILE",
+  env: "SS_PROXY_DOWNSTREAM_CA",
+  about: "Certificates (PEM) of authorities to trust, beside those that Node brings.",
+}
+
+export const downstreamCert: Flag = {
+  name: "downstream-cert",
+  value: "FILE",
+  env: "SS_PROXY_DOWNSTREAM_CERT",
+  about: "Certificate (PEM) to show to servers that ask for one.",
+}
+
+export const downstreamKey: Flag = {
+  name: "downstream-key",
+  value: "FILE",
+  env: "SS_PROXY_DOWNSTREAM_KEY",
+  about: "The private key (PEM) of that certificate.",
 }
 
 export const logLevel: Flag = {

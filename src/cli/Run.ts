@@ -3,7 +3,8 @@ import { Effect, type Option } from "effect"
 import { defaultSettings, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { CommandDoc, FlagGroup } from "./CommandDoc.js"
 import { databaseFlags, resolveDatabase } from "./Database.js"
-import type { UsageError } from "./Failure.js"
+import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
+import type { CommandFailed, UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
@@ -16,6 +17,17 @@ export const runFlags = {
   connectTimeout: Flag.option(Flag.connectTimeout),
   idleTimeout: Flag.option(Flag.idleTimeout),
   grace: Flag.option(Flag.grace),
+  keepAliveTimeout: Flag.option(Flag.keepAliveTimeout),
+  headTimeout: Flag.option(Flag.headTimeout),
+  bodyTimeout: Flag.option(Flag.bodyTimeout),
+  minRate: Flag.option(Flag.minRate),
+  maxHeaderSize: Flag.option(Flag.maxHeaderSize),
+  maxTargetLength: Flag.option(Flag.maxTargetLength),
+  maxBody: Flag.option(Flag.maxBody),
+  maxConnections: Flag.option(Flag.maxConnections),
+  maxConnectionsPerClient: Flag.option(Flag.maxConnectionsPerClient),
+  maxRequestsPerConnection: Flag.option(Flag.maxRequestsPerConnection),
+  maxRequestsPerSession: Flag.option(Flag.maxRequestsPerSession),
   wsPath: Flag.option(Flag.wsPath),
   wsPing: Flag.option(Flag.wsPing),
   wsMaxMessage: Flag.option(Flag.wsMaxMessage),
@@ -24,6 +36,8 @@ export const runFlags = {
   maxWebSockets: Flag.option(Flag.maxWebSockets),
   maxWebSocketsPerSession: Flag.option(Flag.maxWebSocketsPerSession),
   trustedProxies: Flag.option(Flag.trustedProxies),
+  ...addressFlags,
+  ...tlsFlags,
   accessLog: Flag.option(Flag.accessLog),
   logLevel: Flag.option(Flag.logLevel),
   demo: Flag.option(Flag.demo),
@@ -39,6 +53,26 @@ export const runGroups: ReadonlyArray<FlagGroup> = [
   { title: "Listening", flags: [Flag.host, Flag.port, Flag.trustedProxies] },
   { title: "Sessions", flags: [Flag.dbPath, Flag.db, Flag.demo] },
   { title: "Forwarding", flags: [Flag.timeout, Flag.connectTimeout, Flag.idleTimeout] },
+  {
+    title: "Limits for clients",
+    flags: [
+      Flag.keepAliveTimeout,
+      Flag.headTimeout,
+      Flag.bodyTimeout,
+      Flag.minRate,
+      Flag.maxHeaderSize,
+      Flag.maxTargetLength,
+      Flag.maxBody,
+      Flag.maxConnections,
+      Flag.maxConnectionsPerClient,
+      Flag.maxRequestsPerConnection,
+      Flag.maxRequestsPerSession,
+    ],
+  },
+  {
+    title: "Servers of sessions",
+    flags: [Flag.denyDownstream, Flag.allowDownstream, Flag.downstreamCa, Flag.downstreamCert, Flag.downstreamKey],
+  },
   {
     title: "WebSockets",
     flags: [
@@ -67,6 +101,39 @@ export const runDoc: CommandDoc = {
     ["ss-proxy run --port 9000 --db-path /var/lib/ss-proxy/sessions.db", "another port, another database"],
     ["SS_PROXY_LOG_LEVEL=debug ss-proxy run --timeout 120", "settings by variable and by flag"],
   ],
+}
+
+/** What the flags and variables of limits for clients come to. */
+const resolveLimits = (given: RunChoice) => {
+  const { byteSize, count, positiveByteSize, seconds, setting } = Setting
+  return Effect.all({
+    keepAliveTimeout: setting(Flag.keepAliveTimeout, given.keepAliveTimeout, seconds, defaultSettings.keepAliveTimeout),
+    headTimeout: setting(Flag.headTimeout, given.headTimeout, seconds, defaultSettings.headTimeout),
+    bodyTimeout: setting(Flag.bodyTimeout, given.bodyTimeout, seconds, defaultSettings.bodyTimeout),
+    minRate: setting(Flag.minRate, given.minRate, byteSize, defaultSettings.minRate),
+    maxHeaderBytes: setting(Flag.maxHeaderSize, given.maxHeaderSize, positiveByteSize, defaultSettings.maxHeaderBytes),
+    maxTargetBytes: setting(Flag.maxTargetLength, given.maxTargetLength, byteSize, defaultSettings.maxTargetBytes),
+    maxBodyBytes: setting(Flag.maxBody, given.maxBody, byteSize, defaultSettings.maxBodyBytes),
+    maxConnections: setting(Flag.maxConnections, given.maxConnections, count, defaultSettings.maxConnections),
+    maxConnectionsPerClient: setting(
+      Flag.maxConnectionsPerClient,
+      given.maxConnectionsPerClient,
+      count,
+      defaultSettings.maxConnectionsPerClient,
+    ),
+    maxRequestsPerConnection: setting(
+      Flag.maxRequestsPerConnection,
+      given.maxRequestsPerConnection,
+      count,
+      defaultSettings.maxRequestsPerConnection,
+    ),
+    maxRequestsPerSession: setting(
+      Flag.maxRequestsPerSession,
+      given.maxRequestsPerSession,
+      count,
+      defaultSettings.maxRequestsPerSession,
+    ),
+  })
 }
 
 /** What the flags and variables of WebSockets come to. */
@@ -107,7 +174,7 @@ const resolveWebSockets = (given: RunChoice) =>
   })
 
 /** The settings that the flags, the variables and the defaults come to. */
-export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError> =>
+export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError | CommandFailed> =>
   Effect.map(
     Effect.all({
       host: Setting.setting(Flag.host, given.host, Setting.hostName, defaultSettings.host),
@@ -121,7 +188,10 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       idleTimeout: Setting.setting(Flag.idleTimeout, given.idleTimeout, Setting.seconds, defaultSettings.idleTimeout),
       grace: Setting.setting(Flag.grace, given.grace, Setting.seconds, defaultSettings.grace),
+      limits: resolveLimits(given),
       webSockets: resolveWebSockets(given),
+      addresses: resolveAddresses(given),
+      tls: resolveTls(given),
       trustedProxies: Setting.setting(
         Flag.trustedProxies,
         given.trustedProxies,
@@ -130,7 +200,14 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
     }),
-    ({ webSockets, ...settings }) => ({ ...defaultSettings, ...settings, ...webSockets }),
+    ({ limits, webSockets, addresses, tls, ...settings }) => ({
+      ...defaultSettings,
+      ...settings,
+      ...limits,
+      ...webSockets,
+      ...addresses,
+      ...tls,
+    }),
   )
 
 /** Runs the proxy as the flags say. The server is loaded here and not before. */

@@ -70,6 +70,12 @@ export const byteSize: Reading<number> = {
   },
 }
 
+/** Bytes above 0. */
+export const positiveByteSize: Reading<number> = {
+  allowed: `${byteSize.allowed}, above 0`,
+  read: (given) => Option.filter(byteSize.read(given), (size) => size > 0),
+}
+
 /** One of some words, in any case. */
 export const oneOf = <A extends string>(words: ReadonlyArray<A>): Reading<A> => ({
   allowed: `one of ${words.join(", ")}`,

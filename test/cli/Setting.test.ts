@@ -16,6 +16,17 @@ const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoic
     connectTimeout: flag("connectTimeout"),
     idleTimeout: flag("idleTimeout"),
     grace: flag("grace"),
+    keepAliveTimeout: flag("keepAliveTimeout"),
+    headTimeout: flag("headTimeout"),
+    bodyTimeout: flag("bodyTimeout"),
+    minRate: flag("minRate"),
+    maxHeaderSize: flag("maxHeaderSize"),
+    maxTargetLength: flag("maxTargetLength"),
+    maxBody: flag("maxBody"),
+    maxConnections: flag("maxConnections"),
+    maxConnectionsPerClient: flag("maxConnectionsPerClient"),
+    maxRequestsPerConnection: flag("maxRequestsPerConnection"),
+    maxRequestsPerSession: flag("maxRequestsPerSession"),
     wsPath: flag("wsPath"),
     wsPing: flag("wsPing"),
     wsMaxMessage: flag("wsMaxMessage"),
@@ -24,6 +35,11 @@ const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoic
     maxWebSockets: flag("maxWebSockets"),
     maxWebSocketsPerSession: flag("maxWebSocketsPerSession"),
     trustedProxies: flag("trustedProxies"),
+    denyDownstream: flag("denyDownstream"),
+    allowDownstream: flag("allowDownstream"),
+    downstreamCa: flag("downstreamCa"),
+    downstreamCert: flag("downstreamCert"),
+    downstreamKey: flag("downstreamKey"),
     accessLog: flag("accessLog"),
     logLevel: flag("logLevel"),
     demo: flag("demo"),
@@ -52,6 +68,19 @@ describe("the settings", () => {
     }),
   )
 
+  it.effect("hold the addresses that servers may have", () =>
+    Effect.gen(function* () {
+      const settings = yield* resolveSettings(choice({ denyDownstream: "10.0.0.0/8, ::1" })).pipe(
+        withVariables({ SS_PROXY_ALLOW_DOWNSTREAM: "10.1.0.0/16", SS_PROXY_DENY_DOWNSTREAM: "192.0.2.0/24" }),
+      )
+      expect(settings).toEqual({
+        ...defaultSettings,
+        denyDownstream: ["10.0.0.0/8", "::1"],
+        allowDownstream: ["10.1.0.0/16"],
+      })
+    }),
+  )
+
   it.effect("hold those of WebSockets", () =>
     Effect.gen(function* () {
       const given = choice({ wsPing: "30", wsMaxMessage: "16m", maxWebSockets: "1000" })
@@ -71,6 +100,52 @@ describe("the settings", () => {
         maxWebSockets: 1_000,
         maxWebSocketsPerSession: 50,
       })
+    }),
+  )
+
+  it.effect("hold the limits for clients", () =>
+    Effect.gen(function* () {
+      const given = choice({
+        maxHeaderSize: "64K",
+        maxTargetLength: "8k",
+        maxBody: "10m",
+        headTimeout: "5",
+        minRate: "1k",
+      })
+      const settings = yield* resolveSettings(given).pipe(
+        withVariables({
+          SS_PROXY_MAX_BODY: "1g",
+          SS_PROXY_KEEP_ALIVE_TIMEOUT: "0",
+          SS_PROXY_BODY_TIMEOUT: "0.5",
+          SS_PROXY_MAX_CONNECTIONS: "5000",
+          SS_PROXY_MAX_CONNECTIONS_PER_CLIENT: "50",
+          SS_PROXY_MAX_REQUESTS_PER_CONNECTION: "1000",
+          SS_PROXY_MAX_REQUESTS_PER_SESSION: "8",
+        }),
+      )
+      expect(settings).toEqual({
+        ...defaultSettings,
+        maxHeaderBytes: 65_536,
+        maxTargetBytes: 8_192,
+        maxBodyBytes: 10_485_760,
+        headTimeout: 5_000,
+        minRate: 1_024,
+        keepAliveTimeout: 0,
+        bodyTimeout: 500,
+        maxConnections: 5_000,
+        maxConnectionsPerClient: 50,
+        maxRequestsPerConnection: 1_000,
+        maxRequestsPerSession: 8,
+      })
+    }),
+  )
+
+  it.effect("refuse a head of no bytes", () =>
+    Effect.gen(function* () {
+      const refused = yield* Effect.flip(withVariables({ SS_PROXY_MAX_HEADER_SIZE: "0" })(resolveSettings(choice({}))))
+      expect(refused.message).toBe(
+        'SS_PROXY_MAX_HEADER_SIZE is "0"; it must be a whole number of bytes, such as 1048576, 512k, 16m or 1g, above 0',
+      )
     }),
   )
 
