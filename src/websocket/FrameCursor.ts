@@ -66,6 +66,7 @@ const faults = {
 } as const satisfies Record<string, CursorFault>
 
 const longestHeader = 14
+const noBytes = new Uint8Array(0)
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** Bytes of a header whose second byte is this (RFC 6455 section 5.2). */
@@ -148,8 +149,8 @@ export class FrameCursor {
   private readonly limit: number
   private readonly onControl: FrameCursorOptions["onControl"]
 
-  /** A header that came in pieces, and how much of it there is. */
-  private readonly header = new Uint8Array(longestHeader)
+  /** A header that came in pieces, which is rare, and how much of it there is. */
+  private header = noBytes
   private held = 0
 
   /** The frame whose payload passes: its first byte, what is to come, and the size of all of it. */
@@ -208,6 +209,7 @@ export class FrameCursor {
     const size = this.readHeader(chunk, at, available)
     if (size > 0) return at + size
     if (this.fault !== undefined) return at
+    if (this.header === noBytes) this.header = new Uint8Array(longestHeader)
     for (let index = 0; index < available; index++) this.header[index] = byteAt(chunk, at + index)
     this.held = available
     return chunk.length
