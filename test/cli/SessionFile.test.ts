@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
-import { parseSessionFile } from "../../src/cli/sessions/SessionFile.js"
+import { AddressGuard } from "../../src/downstream/AddressGuard.js"
+import { parseSessionFile as parseWith } from "../../src/cli/sessions/SessionFile.js"
 
 const a = { id: "a", url: "http://h:1", status: "active" }
 const b = { id: "b", url: "wss://h:2/base", status: "paused" }
+
+const guard = new AddressGuard({ denyDownstream: ["10.0.0.0/8"], allowDownstream: [] })
+const parseSessionFile = (text: string) => parseWith(text, guard)
 
 const problemsOf = (text: string) => Either.getOrThrow(Either.flip(parseSessionFile(text)))
 
@@ -33,6 +37,14 @@ describe("a file of sessions", () => {
 
   it("names an id that stands in it twice", () => {
     expect(problemsOf(JSON.stringify([a, b, a]))).toEqual(['entry 3: the id "a" stands twice'])
+  })
+
+  it("names an entry whose URL holds an address that is denied, and the flag that denies it", () => {
+    const [problem] = problemsOf('{"id":"a","url":"http://u:secret@10.1.2.3:80"}')
+    expect(problem).toBe(
+      'line 1: the URL "http://***@10.1.2.3:80" cannot be used: 10.1.2.3 may not be reached: ' +
+        "10.0.0.0/8 is denied by the settings (see --deny-downstream and --allow-downstream)",
+    )
   })
 
   it("is refused where the passwords were left out", () => {

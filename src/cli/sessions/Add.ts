@@ -4,6 +4,7 @@ import { Effect, Option } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, changingDatabase } from "../Database.js"
+import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
@@ -25,6 +26,7 @@ export const addDoc: CommandDoc = {
   ],
   groups: [
     { title: "Options", flags: [status, Flag.replace, Flag.json] },
+    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
     { title: "Database", flags: [Flag.dbPath, Flag.db] },
   ],
   examples: [
@@ -41,15 +43,16 @@ export const add = Command.make(
     status: Flag.option(status),
     replace: Flag.option(Flag.replace),
     json: Flag.option(Flag.json),
+    addresses: addressFlags,
     database: databaseFlags,
   },
-  ({ id, url, database, ...flags }) =>
+  ({ id, url, addresses, database, ...flags }) =>
     Effect.gen(function* () {
       const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
       const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active") }
       yield* refuse(idProblem(id), "choose another id")
-      yield* refuse(urlProblem(url), urlHint)
+      yield* refuse(urlProblem(url, yield* resolveGuard(addresses)), urlHint)
       const added = yield* changingDatabase(database, () =>
         Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
       )

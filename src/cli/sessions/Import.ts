@@ -3,11 +3,14 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Either } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readStream } from "node:stream/consumers"
+import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { isForwarding } from "../../domain/Session.js"
 import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, changingDatabase } from "../Database.js"
+import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
+import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
@@ -22,6 +25,7 @@ export const importDoc: CommandDoc = {
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
+    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
     { title: "Database", flags: [Flag.dbPath, Flag.db] },
   ],
   examples: [
@@ -30,20 +34,12 @@ export const importDoc: CommandDoc = {
   ],
 }
 
-const reasonOf = (cause: unknown): string => {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  if (code === "ENOENT") return "there is no such file"
-  if (code === "EACCES") return "reading it is not permitted"
-  if (code === "EISDIR") return "it is a folder"
-  return typeof code === "string" ? code : "it cannot be read"
-}
-
 const read = (file: string): Effect.Effect<string, CommandFailed> =>
   Effect.tryPromise({
     try: () => (file === "-" ? readStream(process.stdin) : readFile(file, "utf8")),
     catch: (cause) =>
       new CommandFailed({
-        problem: `cannot read ${file === "-" ? "standard input" : file}: ${reasonOf(cause)}`,
+        problem: `cannot read ${file === "-" ? "standard input" : file}: ${fileFault(cause)}`,
         hint: "give the path of a file that sessions export wrote, or - for standard input",
       }),
   })
@@ -58,8 +54,12 @@ const refuseAll = (file: string, problems: ReadonlyArray<string>, hint: string):
   })
 }
 
-const parse = (file: string, content: string): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
-  Either.mapLeft(parseSessionFile(content), (problems) =>
+const parse = (
+  file: string,
+  content: string,
+  guard: AddressGuard,
+): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
+  Either.mapLeft(parseSessionFile(content, guard), (problems) =>
     refuseAll(file, problems, "correct the file and import it again"),
   )
 
@@ -87,11 +87,17 @@ const counted = (count: number): string => (count === 1 ? "1 session" : `${count
 
 export const importAll = Command.make(
   "import",
-  { file: Args.text({ name: "FILE" }), replace: Flag.option(Flag.replace), database: databaseFlags },
-  ({ file, database, ...flags }) =>
+  {
+    file: Args.text({ name: "FILE" }),
+    replace: Flag.option(Flag.replace),
+    addresses: addressFlags,
+    database: databaseFlags,
+  },
+  ({ file, addresses, database, ...flags }) =>
     Effect.gen(function* () {
       const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
-      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content))
+      const guard = yield* resolveGuard(addresses)
+      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard))
       const replaced = yield* changingDatabase(database, () => store(file, sessions, replace))
       const silent = sessions.filter((session) => !isForwarding(session.status)).length
       if (silent > 0)

@@ -1,6 +1,8 @@
 import { Effect, Either, Option, Schema } from "effect"
 import { ArrayFormatter } from "effect/ParseResult"
+import { isIP } from "node:net"
 import { isForwarding, SessionId } from "../../domain/Session.js"
+import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
@@ -14,12 +16,20 @@ export const idProblem = (id: string): Option.Option<string> =>
     onRight: () => Option.none(),
   })
 
-/** Why a session cannot have this URL; nothing if it can. */
-export const urlProblem = (url: string): Option.Option<string> =>
+const hostProblem = (hostname: string, guard: AddressGuard): Option.Option<string> =>
+  Option.fromNullable(isIP(hostname) === 0 ? undefined : guard.denialOf(hostname)).pipe(
+    Option.map(({ problem }) => `${problem} (see --deny-downstream and --allow-downstream)`),
+  )
+
+/**
+ * Why a session cannot have this URL; nothing if it can. Of a name it is not known what it will lead to: that is for the
+ * proxy to check.
+ */
+export const urlProblem = (url: string, guard: AddressGuard): Option.Option<string> =>
   Either.match(parseDownstreamUrl(url), {
-    onLeft: ({ problem }) => Option.some(`the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`),
-    onRight: () => Option.none(),
-  })
+    onLeft: ({ problem }) => Option.some(problem),
+    onRight: ({ hostname }) => hostProblem(hostname, guard),
+  }).pipe(Option.map((problem) => `the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`))
 
 /** Fails with the problem, if there is one. */
 export const refuse = (problem: Option.Option<string>, hint: string): Effect.Effect<void, CommandFailed> =>

@@ -1,4 +1,5 @@
 import { Either, Option } from "effect"
+import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
 import { idProblem, urlProblem } from "./SessionCheck.js"
 
@@ -40,7 +41,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
-const sessionOf = (value: unknown): Parsed<NewSession> => {
+const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
   const { id, url, status = "active" } = value
   if (typeof id !== "string") return Either.left('"id" must be a text')
@@ -48,7 +49,7 @@ const sessionOf = (value: unknown): Parsed<NewSession> => {
   if (typeof status !== "string") return Either.left('"status" must be a text')
   if (hiddenUserInfo.test(url))
     return Either.left('the user name and password of its URL were left out by "list"; use the output of "export"')
-  const problem = Option.orElse(idProblem(id), () => urlProblem(url))
+  const problem = Option.orElse(idProblem(id), () => urlProblem(url, guard))
   return Option.isSome(problem) ? Either.left(problem.value) : Either.right({ id, url, status })
 }
 
@@ -58,6 +59,7 @@ const sessionOf = (value: unknown): Parsed<NewSession> => {
  */
 export const parseSessionFile = (
   text: string,
+  guard: AddressGuard,
 ): Either.Either<ReadonlyArray<NewSession>, readonly [string, ...ReadonlyArray<string>]> => {
   const sessions = new Map<string, NewSession>()
   const problems: Array<string> = []
@@ -65,7 +67,7 @@ export const parseSessionFile = (
     const session = Either.flatMap(entry, ({ place, value }) =>
       Either.mapLeft(
         Either.filterOrLeft(
-          sessionOf(value),
+          sessionOf(value, guard),
           ({ id }) => !sessions.has(id),
           ({ id }) => `the id ${JSON.stringify(id)} stands twice`,
         ),

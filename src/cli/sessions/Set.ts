@@ -4,6 +4,7 @@ import { Effect, Option } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, changingDatabase } from "../Database.js"
+import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
 import { UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
@@ -20,6 +21,7 @@ export const setDoc: CommandDoc = {
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.url, Flag.status, Flag.json] },
+    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
     { title: "Database", flags: [Flag.dbPath, Flag.db] },
   ],
   examples: [
@@ -35,16 +37,21 @@ export const set = Command.make(
     url: Flag.option(Flag.url),
     status: Flag.option(Flag.status),
     json: Flag.option(Flag.json),
+    addresses: addressFlags,
     database: databaseFlags,
   },
-  ({ id, url, status, database, ...flags }) =>
+  ({ id, url, status, addresses, database, ...flags }) =>
     Effect.gen(function* () {
       const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       if (Option.isNone(url) && Option.isNone(status))
         return yield* new UsageError({
           message: "sessions set needs --url or --status; see ss-proxy sessions set --help",
         })
-      yield* refuse(Option.flatMap(url, urlProblem), urlHint)
+      const guard = yield* resolveGuard(addresses)
+      yield* refuse(
+        Option.flatMap(url, (url) => urlProblem(url, guard)),
+        urlHint,
+      )
       const change = {
         ...(Option.isSome(url) && { url: url.value }),
         ...(Option.isSome(status) && { status: status.value }),
