@@ -13,14 +13,12 @@ const tolerance = 1.35
 
 /** One way through the code each, with as short a round as tells something. */
 const comparisons = [
-  { workload: "get", against: "floor", seconds: 1, warmUp: 1 },
-  { workload: "post", against: "http-proxy", seconds: 1, warmUp: 1 },
-  { workload: "download", against: "http-proxy", seconds: 0.3, warmUp: 0.1 },
-  { workload: "events", against: "http-proxy", seconds: 0.7, warmUp: 0.3 },
-  { workload: "ws-many", against: "http-proxy", seconds: 0.5, warmUp: 0.5 },
+  { workload: "get", against: "floor", rounds: 3, seconds: 1, warmUp: 1 },
+  { workload: "post", against: "http-proxy", rounds: 3, seconds: 1, warmUp: 1 },
+  { workload: "download", against: "http-proxy", rounds: 5, seconds: 0.2, warmUp: 0.1 },
+  { workload: "events", against: "http-proxy", rounds: 3, seconds: 0.6, warmUp: 0.4 },
+  { workload: "ws-many", against: "http-proxy", rounds: 3, seconds: 0.4, warmUp: 0.5 },
 ]
-
-const rounds = 3
 
 const usage = `Compares ss-proxy's CPU time with a peer's, and the ratio with the one on record.
 
@@ -40,7 +38,7 @@ const readRecord = () => JSON.parse(readFileSync(file, "utf8"))
  * @param {string} folder
  * @returns {Promise<number>}
  */
-const measure = async ({ workload: name, against, seconds, warmUp }, folder) => {
+const measure = async ({ workload: name, against, rounds, seconds, warmUp }, folder) => {
   const workload = workloads.find((one) => one.name === name)
   if (workload === undefined) throw new Error(`there is no workload ${name}`)
   const peers = await Promise.all(["ss-proxy", against].map(loadPeer))

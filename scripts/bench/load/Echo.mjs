@@ -62,7 +62,7 @@ export const load = async ({ port, pids, seconds, path, connections, inFlight, s
     send(inFlight)
   }
 
-  for (let i = 0; i < connections; i += 1) await open()
+  await Promise.all(Array.from({ length: connections }, open))
   await sleep(warmUp * 1000)
   count = 0
   delays.length = 0

@@ -21,7 +21,7 @@ export const load = async ({ port, pids, seconds, path, streams, warmUp }) => {
     }
   }
 
-  for (let i = 0; i < streams; i += 1) {
+  const open = async () => {
     const socket = await dial(port)
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n`)
     const { status } = await readHead(socket)
@@ -29,6 +29,8 @@ export const load = async ({ port, pids, seconds, path, streams, warmUp }) => {
     socket.on("error", () => (errors += 1)).on("end", () => (errors += 1))
     socket.on("data", take).resume()
   }
+
+  await Promise.all(Array.from({ length: streams }, open))
   await sleep(warmUp * 1000)
   count = 0
   delays.length = 0

@@ -6,19 +6,19 @@ const barHeight = 16
 const labelWidth = 160
 const headHeight = 44
 
-/** The figures that are drawn, and what their bars mean. */
+/** The figures that are drawn: workload, figure, and what the picture calls it. */
 const drawn = /** @type {const} */ ([
-  ["get", "cpu"],
-  ["post", "cpu"],
-  ["large", "cpu"],
-  ["download", "cpu"],
-  ["upload", "cpu"],
-  ["events", "cpu"],
-  ["ws-single", "cpu"],
-  ["ws-many", "cpu"],
-  ["ws-large", "cpu"],
-  ["ws-idle", "each"],
-  ["rate", "p99"],
+  ["get", "cpu", "GET, 118 bytes: CPU us a request"],
+  ["post", "cpu", "POST, 1 KiB: CPU us a request"],
+  ["large", "cpu", "GET, 64 KiB: CPU us a request"],
+  ["events", "cpu", "200 event streams: CPU us an event"],
+  ["download", "cpu", "64 MiB down: CPU ms a GiB"],
+  ["upload", "cpu", "64 MiB up: CPU ms a GiB"],
+  ["ws-single", "cpu", "WebSocket echo, 64 B, one in flight: CPU us"],
+  ["ws-many", "cpu", "WebSocket echo, 64 B, 16 in flight: CPU us"],
+  ["ws-large", "cpu", "WebSocket echo, 16 KiB: CPU us"],
+  ["ws-idle", "each", "Idle WebSocket: KiB of memory"],
+  ["rate", "p50Added", "1,000 requests a second: ms added to the median"],
 ])
 
 /** @param {string} text */
@@ -31,7 +31,7 @@ const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").r
  * @returns {Panel[]}
  */
 const panelsOf = (sections) =>
-  drawn.flatMap(([workload, key]) => {
+  drawn.flatMap(([workload, key, title]) => {
     const section = sections.find(({ name }) => name === workload)
     const column = section?.columns.find((column) => column.key === key)
     if (section === undefined || column === undefined) return []
@@ -40,7 +40,7 @@ const panelsOf = (sections) =>
       return value === undefined ? [] : [{ name, value, text: value.toFixed(column.digits) }]
     })
     bars.sort((one, other) => one.value - other.value)
-    return bars.length === 0 ? [] : [{ title: `${section.title}: ${column.title}`, bars }]
+    return bars.length === 0 ? [] : [{ title, bars }]
   })
 
 /** @param {Panel} panel */
@@ -103,12 +103,15 @@ export const chart = (sections, machine) => {
     heights[column] = top + heightOf(panel)
     return drawPanel(panel, columns[column] ?? 0, top)
   })
-  const height = Math.max(...heights) + 32
-  const note = `Shorter is better. ${machine.cpu}, Node ${machine.node}; ${machine.load}, ${machine.origin}; ${machine.pinning}.`
+  const height = Math.max(...heights) + 48
+  const notes = [
+    `Shorter is better. ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}.`,
+    `Load by ${machine.load}, origin ${machine.origin}; pinning: ${machine.pinning}.`,
+  ]
+  const lines = notes.map((note, at) => `<text x="16" y="${height - 28 + at * 16}">${escape(note)}</text>\n`)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" ` +
     `aria-label="ss-proxy beside other proxies">\n<style>${style}</style>\n` +
-    `<rect class="ground" width="${width}" height="${height}"/>\n${drawings.join("")}` +
-    `<text x="16" y="${height - 14}">${escape(note)}</text>\n</svg>\n`
+    `<rect class="ground" width="${width}" height="${height}"/>\n${drawings.join("")}${lines.join("")}</svg>\n`
   )
 }

@@ -65,17 +65,40 @@ const row = (workload, { name, samples, leftOut }) => {
   }
 }
 
+/** What a proxy adds to the latency of the origin itself, where that was measured beside it. */
+const added = /** @type {const} */ ([
+  { key: "p50Added", title: "p50 added", digits: 2, from: "p50" },
+  { key: "p99Added", title: "p99 added", digits: 2, from: "p99" },
+])
+
+/**
+ * @param {Row} row
+ * @param {Row} direct
+ * @returns {Row}
+ */
+const withAdded = (row, direct) => {
+  const figures = added.flatMap(({ key, from }) => {
+    const [through, without] = [row.rounds[from], direct.rounds[from]]
+    if (row === direct || through === undefined || without === undefined) return []
+    return [[key, median(through.map((value, round) => value - (without[round] ?? Number.NaN)))]]
+  })
+  return { ...row, figures: { ...row.figures, ...Object.fromEntries(figures) } }
+}
+
 /**
  * @param {import("../workloads/Workload.mjs").Workload} workload
  * @param {readonly import("../workloads/Runner.mjs").Result[]} results
  * @returns {Section}
  */
-export const section = (workload, results) => ({
-  name: workload.name,
-  title: workload.title,
-  columns: workload.figures.map(({ key, title, digits }) => ({ key, title, digits })),
-  rows: results.map((result) => row(workload, result)),
-})
+export const section = (workload, results) => {
+  const { name, title, figures } = workload
+  const columns = figures.map(({ key, title, digits }) => ({ key, title, digits }))
+  const rows = results.map((result) => row(workload, result))
+  const direct = rows.find((row) => row.name === "direct")
+  if (direct === undefined) return { name, title, columns, rows }
+  const more = added.map(({ key, title, digits }) => ({ key, title, digits }))
+  return { name, title, columns: [...columns, ...more], rows: rows.map((row) => withAdded(row, direct)) }
+}
 
 /**
  * One proxy's figure over another's, round by round; the median of that. What drifts between rounds cancels out.

@@ -65,7 +65,8 @@ export const cpuPer = (unit) => ({
   key: "cpu",
   title: `CPU us/${unit}`,
   digits: 1,
-  of: ({ cpu, count }) => cpu / count,
+  // None is what `direct` has, and what is too little for the kernel's clock.
+  of: ({ cpu, count }) => (cpu === 0 ? undefined : cpu / count),
 })
 
 /** @type {Figure} */
