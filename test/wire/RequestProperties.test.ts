@@ -145,8 +145,8 @@ const readable = (bytes: Buffer): ReadonlyArray<HttpMessage> => {
   const found: Array<HttpMessage> = []
   try {
     for (let at = 0; ;) {
-      // Empty lines before a request are passed over (RFC 9112 section 2.2).
-      while (bytes.toString("latin1", at, at + 2) === crlf) at += 2
+      // Empty lines before a request are passed over (RFC 9112 section 2.2), by node's parser half ones too.
+      while (bytes[at] === 0x0d || bytes[at] === 0x0a) at++
       const next = readRequest(bytes, at)
       if (next === undefined) return found
       found.push(next.message)
