@@ -1,6 +1,5 @@
 import { Effect, type Scope } from "effect"
-import type { Server } from "node:http"
-import { createServer, type Socket } from "node:net"
+import { createServer, type Server, type Socket } from "node:net"
 
 /** Listens on a free port of the loopback address; with the scope it is closed, and what is connected to it destroyed. */
 export const listening = (server: Server): Effect.Effect<number, never, Scope.Scope> =>
