@@ -102,10 +102,9 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
 
   /** A request whose head is complete. */
   request(message: IncomingMessage, response: ServerResponse): void {
-    this.requests++
-    // The answer before this one says that it is the last.
-    if (this.requests > this.context.maxRequests) return
-    if (this.requests === this.context.maxRequests) response.shouldKeepAlive = false
+    const behindLast = ++this.requests - this.context.maxRequests
+    if (behindLast > 0) return this.ignore(behindLast)
+    if (behindLast === 0) response.shouldKeepAlive = false
     this.guard(() => {
       const exchange = this.open(message, response)
       this.awaitHalfClose()
@@ -222,6 +221,11 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     const newest = this.queue.at(-1) ?? this.current
     if (this.isTunnel || newest === undefined) return
     if (this.turnsToHalfClose === 0 || !newest.requestIsComplete) this.socket.destroy()
+  }
+
+  /** An answer before says that it is the last. `behindLast`: how many requests have come behind it. */
+  private ignore(behindLast: number): void {
+    if (behindLast > longestQueue) this.reset()
   }
 
   private open(message: IncomingMessage, response: ServerResponse): Exchange {

@@ -56,7 +56,8 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
-    meaning: "The session has as many connections or requests as it may have.",
+    meaning:
+      "There are as many requests or WebSockets as `--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` allow.",
     remedy: "Try again after `Retry-After`.",
   },
   ClientLimit: {

@@ -116,10 +116,22 @@ describe("the requests of a connection", () => {
       for (const id of [1, 2, 3]) assert.strictEqual((yield* client.response()).text, `/${id}`)
       assert.strictEqual(yield* client.gone, "finished")
       assert.strictEqual(client.unread, "")
-      assert.deepStrictEqual(
-        origin.requests.map(({ target }) => target),
-        ["/1", "/2", "/3"],
-      )
+      assert.deepStrictEqual(origin.requests.map(({ target }) => target).toSorted(), ["/1", "/2", "/3"])
+    }),
+  )
+})
+
+describe("requests without end behind the last of a connection", () => {
+  it.scopedLive("that nobody will answer reset it", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: silent, settings: { maxRequestsPerConnection: 1 } })
+      const client = yield* proxy.connect
+      yield* client.send(request("GET /app/last"))
+      yield* origin.seen("/last ")
+      yield* client.send(request("GET /app/unheard").repeat(1_500))
+      assert.strictEqual(yield* client.gone, "reset")
+      yield* origin.deserted
+      assert.notInclude(origin.text, "unheard")
     }),
   )
 })
