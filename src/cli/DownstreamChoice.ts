@@ -57,13 +57,14 @@ export const resolveTls = (given: TlsChoice): Effect.Effect<DownstreamTlsSetting
       return yield* new UsageError({
         message: `--${Flag.downstreamCert.name} and --${Flag.downstreamKey.name} belong together; give both, or neither`,
       })
+    const { downstreamCa, downstreamCert, downstreamKey } = defaultSettings
+    const none = { downstreamCa, downstreamCert, downstreamKey }
+    if (ca === undefined && cert === undefined) return none
     // Loaded only here: most runs have no such files.
     const { readAuthorities, readIdentity } = yield* Effect.promise(() => import("./TlsFiles.js"))
-    const { downstreamCa, downstreamCert, downstreamKey } = defaultSettings
     return {
-      downstreamCa: ca === undefined ? downstreamCa : yield* readAuthorities(ca),
-      ...(cert === undefined || key === undefined
-        ? { downstreamCert, downstreamKey }
-        : yield* readIdentity({ cert, key })),
+      ...none,
+      ...(ca !== undefined && { downstreamCa: yield* readAuthorities(ca) }),
+      ...(cert !== undefined && key !== undefined && (yield* readIdentity({ cert, key }))),
     }
   })

@@ -32,11 +32,11 @@ const localUrl = (address: { readonly host: string; readonly port: number }): st
 const announce = (database: Database): Effect.Effect<void, StoreUnavailable, ProxyServer | SessionRepo> =>
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
-    const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
+    const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.count)
     yield* Effect.logInfo(`listening on ${localUrl(address)}; stop with Ctrl-C or SIGTERM`).pipe(
-      Effect.annotateLogs({ ...address, database: database.filename, sessions: sessions.length }),
+      Effect.annotateLogs({ ...address, database: database.filename, sessions }),
     )
-    if (sessions.length === 0)
+    if (sessions === 0)
       yield* Effect.logInfo(
         `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database.filename)}`,
       )

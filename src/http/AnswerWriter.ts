@@ -53,7 +53,10 @@ export class AnswerWriter {
   /** Writes an answer of the proxy's own. `close`: nothing more is answered on this connection. */
   reply({ status, reason, fields, body }: Reply, close: boolean): void {
     if (close) this.response.shouldKeepAlive = false
-    this.response.writeHead(status, reason, [...fields])
+    // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8), which node then does not write itself.
+    const offer =
+      firstValue(fields, "upgrade") === undefined ? [] : ["Connection", close ? "close, Upgrade" : "Upgrade"]
+    this.response.writeHead(status, reason, [...fields, ...offer])
     this.response.end(this.method === "HEAD" ? undefined : body)
   }
 

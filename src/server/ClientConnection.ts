@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import { Effect, Exit, FiberSet } from "effect"
+import { Effect, Exit, type Fiber, type Scope } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { TurnListener } from "../downstream/EndOfTurn.js"
@@ -17,6 +17,11 @@ export interface ConnectionContext {
   readonly forwarder: typeof Forwarder.Service
   readonly upgrader: typeof Upgrader.Service
   readonly bridge: typeof WsBridge.Service
+  /** Runs an effect in a fiber of its own, which ends with the scope that it is given. */
+  readonly fork: <A, E>(
+    effect: Effect.Effect<A, E>,
+    options: { readonly scope: Scope.Scope },
+  ) => Fiber.RuntimeFiber<A, E>
   readonly isTrusted: (address: string) => boolean
   readonly maxHeaderBytes: number
   /** How many requests a connection may carry; may be infinite. */
@@ -30,8 +35,6 @@ const lingerTime = 2_000
 
 /** More requests than this, sent without waiting for an answer, are an attack and no pipeline. */
 const longestQueue = 1_000
-
-type Run = <A, E>(effect: Effect.Effect<A, E>) => import("effect/Fiber").RuntimeFiber<A, E>
 
 const clientAddress = (socket: Socket): string => {
   const address = socket.remoteAddress ?? ""
@@ -73,11 +76,12 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
   private constructor(
     private readonly context: ConnectionContext,
     private readonly socket: Socket,
-    private readonly fork: Run,
+    private readonly scope: Scope.Scope,
   ) {
     const address = clientAddress(socket)
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
     this.lingerBehindEarlyAnswers()
+    socket.on("end", () => this.ended())
   }
 
   /** Serves a socket until it closes. `opened` gets the connection before a byte of it is read. */
@@ -87,17 +91,22 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     opened: (connection: ClientConnection) => void,
   ): Effect.Effect<void> {
     socket.on("error", () => {})
-    return Effect.gen(function* () {
-      const fork = yield* FiberSet.makeRuntime<never>()
-      const connection = new ClientConnection(context, socket, fork)
+    return Effect.scopedWith((scope) => {
+      const connection = new ClientConnection(context, socket, scope)
       opened(connection)
-      socket.on("end", () => connection.ended())
-      yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
-      yield* Effect.async<void>((resume) => {
-        if (socket.destroyed) resume(Effect.void)
-        else socket.once("close", () => resume(Effect.void))
-      })
-    }).pipe(Effect.scoped)
+      return Effect.ensuring(
+        connection.untilClosed,
+        Effect.sync(() => connection.close()),
+      )
+    })
+  }
+
+  /** Sleeps until the client is gone. */
+  private get untilClosed(): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      if (this.socket.destroyed) resume(Effect.void)
+      else this.socket.once("close", () => resume(Effect.void))
+    })
   }
 
   /** A request whose head is complete. */
@@ -165,7 +174,7 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
   }
 
   readonly run = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void => {
-    this.fork(effect).addObserver((exit) => {
+    this.context.fork(effect, { scope: this.scope }).addObserver((exit) => {
       if (!Exit.isInterrupted(exit)) this.guard(() => done(exit))
     })
   }
@@ -243,7 +252,9 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = early.take()
     const ends = { session, requestId, client: this.socket, clientEarly, server, serverEarly, extensions }
-    this.context.bridge.start(ends, release)
+    this.run(Effect.ensuring(this.context.bridge.bridge(ends), Effect.sync(release)), (exit) => {
+      if (Exit.isFailure(exit)) this.context.defect(exit.cause)
+    })
   }
 
   private close(): void {

@@ -21,7 +21,7 @@ const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> 
   const { _tag, fault, ...rest } = error
   const known: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
-    if (typeof value === "string" || typeof value === "number") known[key] = value
+    if (typeof value === "string" || typeof value === "number") known[key === "sessionId" ? "session" : key] = value
   }
   const cause = "cause" in error ? messageOf(error.cause) : undefined
   return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
@@ -30,7 +30,7 @@ const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> 
 const lineOf = (exchange: Exchange): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
-  session: exchange.session?.id,
+  ...(exchange.session === undefined ? {} : { session: exchange.session.id }),
   method: exchange.method,
   target: exchange.target,
 })

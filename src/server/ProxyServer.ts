@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { BlockList, isIPv4, type AddressInfo, type Socket } from "node:net"
-import { Context, Data, Effect, FiberSet, Layer } from "effect"
+import { Context, Data, Effect, FiberSet, Layer, Runtime } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { BadRequest } from "../domain/ProxyError.js"
 import { Deadlines } from "../downstream/Deadlines.js"
@@ -170,6 +170,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         forwarder,
         upgrader,
         bridge,
+        fork: Runtime.runFork(yield* Effect.runtime<never>()),
         isTrusted: trustOf(settings.trustedProxies),
         maxHeaderBytes: settings.maxHeaderBytes,
         maxRequests: settings.maxRequestsPerConnection || Infinity,

@@ -40,6 +40,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   return {
     find: (id) => Effect.succeed(Option.fromNullable(rows.get(id))),
     findMany: (ids) => Effect.sync(() => ids.flatMap((id) => rows.get(id) ?? [])),
+    count: Effect.sync(() => rows.size),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     add: (session) =>
       Effect.suspend(() =>

@@ -33,6 +33,8 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly find: (id: string) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
     /** The rows of those ids that exist; for re-reading what is live. At most a few hundred ids a call. */
     readonly findMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
+    /** How many there are. */
+    readonly count: Effect.Effect<number, StoreUnavailable>
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** Stores a new session. */

@@ -35,6 +35,7 @@ const columns = `${text("session_id")} AS id, ${text("downstream_server_url")} A
 
 const findStatement = `SELECT ${columns}, rowid || ' ' || ifnull(created_at, '') AS incarnation
   FROM sessions WHERE session_id = ?`
+const countStatement = "SELECT count(*) AS count FROM sessions"
 const listStatement = `SELECT ${columns} FROM sessions ORDER BY session_id`
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
   VALUES (?, ?, ?)`
@@ -214,8 +215,8 @@ const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
 }
 
 const writes = (file: FollowedFile<Connections>, filename: string) => {
-  const run = (statement: string, parameters: ReadonlyArray<string | null> = []) =>
-    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Row>(statement, parameters).pipe(whileBusy(patience)))
+  const run = <Found extends object = Row>(statement: string, parameters: ReadonlyArray<string | null> = []) =>
+    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Found>(statement, parameters).pipe(whileBusy(patience)))
   const asFault = storeFault(filename)
   const fault = Effect.mapError(asFault)
   const theRow = ([row]: ReadonlyArray<Row>) =>
@@ -227,6 +228,7 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(toSession(row)),
     )
   return {
+    count: Effect.map(fault(run<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
     list: Effect.map(fault(run(listStatement)), (rows) => rows.map(toSession)),
     add: ({ id, url, status }: NewSession) =>
       run(returning(addStatement), [id, url, status]).pipe(

@@ -56,22 +56,19 @@ export class BridgedSocket implements LiveTraffic {
   private readonly client: Socket
   private readonly server: Socket
   private openEnds = 2
-  private isOver = false
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  /** `maxMessageBytes`: 0 for no limit. `closed` is called once both sockets are closed. */
-  constructor(
-    ends: BridgeEnds,
-    maxMessageBytes: number,
-    private readonly closed: () => void,
-  ) {
+  /** `maxMessageBytes`: 0 for no limit. */
+  constructor(ends: BridgeEnds, maxMessageBytes: number) {
     this.session = ends.session
     this.requestId = ends.requestId
     this.client = ends.client
     this.server = ends.server
     this.up = new Pump("client", ends.client, ends.server, ends.extensions, maxMessageBytes, this.happened)
     this.down = new Pump("server", ends.server, ends.client, ends.extensions, maxMessageBytes, this.happened)
+    this.watch(this.client, this.up, this.down)
+    this.watch(this.server, this.down, this.up)
   }
 
   get bytesIn(): number {
@@ -80,14 +77,6 @@ export class BridgedSocket implements LiveTraffic {
 
   get bytesOut(): number {
     return this.down.bytes
-  }
-
-  /** Begins to move frames, after what had arrived before. To be called once. */
-  start(clientEarly: Uint8Array, serverEarly: Uint8Array): void {
-    this.watch(this.client, this.up, this.down)
-    this.watch(this.server, this.down, this.up)
-    this.up.start(clientEarly)
-    this.down.start(serverEarly)
   }
 
   /** Says goodbye to both sides, at the next frame boundary of each. */
@@ -149,7 +138,7 @@ export class BridgedSocket implements LiveTraffic {
   private ends(end: BridgeEnd, milliseconds: number): void {
     this.end ??= end
     const cutAt = performance.now() + milliseconds
-    if (cutAt >= this.cutAt || this.isOver) return
+    if (cutAt >= this.cutAt || this.openEnds === 0) return
     this.cutAt = cutAt
     clearTimeout(this.timer)
     this.timer = setTimeout(this.cut, milliseconds)
@@ -157,17 +146,11 @@ export class BridgedSocket implements LiveTraffic {
 
   private watch(socket: Socket, sending: Pump, receiving: Pump): void {
     const closed = (): void => {
-      sending.ended()
+      sending.senderClosed()
       receiving.mute()
-      if (--this.openEnds === 0) this.over()
+      if (--this.openEnds === 0) clearTimeout(this.timer)
     }
     if (socket.closed) closed()
     else socket.once("close", closed)
-  }
-
-  private over(): void {
-    this.isOver = true
-    clearTimeout(this.timer)
-    this.closed()
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
+import { Effect } from "effect"
 import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
 import { type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
 import { reset } from "./SocketEnd.js"
@@ -17,6 +18,9 @@ export type PumpEvent =
   | { readonly _tag: "Violated"; readonly fault: CursorFault }
   /** The pump itself threw. */
   | { readonly _tag: "Crashed"; readonly cause: unknown }
+
+/** How a direction came to its end: by its sender's doing, or because the proxy dismissed both sides. */
+export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
 
 /** Told what happens to the frames that `side` sends. */
 export type PumpListener = (side: Side, event: PumpEvent) => void
@@ -46,6 +50,11 @@ const causeOf = (socket: Socket): string => {
  */
 export class Pump {
   readonly cursor: FrameCursor
+  /** What ended this direction: the first thing that did. */
+  private outcome: Effect.Effect<PumpEnd> = Effect.succeed("Dismissed")
+  private isTold = false
+  private isOver = false
+  private whenOver: (() => void) | undefined
   private isMute = false
   /** A farewell that waits for the end of a frame. */
   private farewell: Farewell | undefined
@@ -89,8 +98,26 @@ export class Pump {
     return this.from.isPaused()
   }
 
-  /** Begins to move bytes. `early`: what had arrived before. */
-  start(early: Uint8Array): void {
+  /**
+   * Moves bytes, after `early`, what had arrived before. Ends when nothing more can come, with what ended the direction;
+   * dies where the pump itself threw. To be run once, in a fiber of its own, which sleeps meanwhile.
+   */
+  run(early: Uint8Array): Effect.Effect<PumpEnd> {
+    return Effect.async((resume) => {
+      this.whenOver = () => resume(this.outcome)
+      this.start(early)
+      if (this.isOver) resume(this.outcome)
+    })
+  }
+
+  /** The sender's socket is closed. */
+  senderClosed(): void {
+    this.ended()
+    this.isOver = true
+    this.whenOver?.()
+  }
+
+  private start(early: Uint8Array): void {
     this.from.on("data", this.received)
     this.from.on("end", this.ended)
     this.to.on("drain", this.drained)
@@ -134,9 +161,15 @@ export class Pump {
   }
 
   /** The sender is gone, or has nothing more to send. */
-  readonly ended = (): void => {
+  private readonly ended = (): void => {
     if (this.isMute) this.hangUp()
-    else this.listener(this.side, { _tag: "Lost", cause: causeOf(this.from) })
+    else this.tell({ _tag: "Lost", cause: causeOf(this.from) })
+  }
+
+  private tell(event: PumpEvent): void {
+    if (!this.isTold) this.outcome = event._tag === "Crashed" ? Effect.die(event.cause) : Effect.succeed(event._tag)
+    this.isTold = true
+    this.listener(this.side, event)
   }
 
   private get mayInject(): boolean {
@@ -151,7 +184,7 @@ export class Pump {
       else if (!this.to.write(chunk)) this.from.pause()
     } catch (cause) {
       this.breakOff()
-      this.listener(this.side, { _tag: "Crashed", cause })
+      this.tell({ _tag: "Crashed", cause })
     }
   }
 
@@ -221,13 +254,13 @@ export class Pump {
   private closed(): void {
     this.mute()
     if (this.farewell !== undefined) this.hangUp()
-    this.listener(this.side, { _tag: "Closing" })
+    this.tell({ _tag: "Closing" })
   }
 
   private violated(fault: CursorFault, boundary: number): void {
     if (boundary >= 0) this.sayNow({ code: fault.code, reason: fault.problem })
     else this.breakOff()
-    this.listener(this.side, { _tag: "Violated", fault })
+    this.tell({ _tag: "Violated", fault })
   }
 
   private sayNow({ code, reason }: Farewell): void {

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
@@ -18,16 +18,17 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
-/** Bridges WebSockets: two pumps a connection under one supervisor, which needs no fiber while frames move. */
+/** Makes the effect in it interruptible again, inside a region that is not. */
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
   WsBridge,
   {
     /**
-     * Moves frames between both ends until one of them, or the proxy, ends it. `over` is called once, when both sockets
-     * are closed. The whole WebSocket hangs on its sockets: destroy the client's, and the server is told.
+     * Moves frames between both ends until one of them, or the proxy, ends it. Both sockets are closed when this ends, in
+     * every case; an interruption says goodbye to both first.
      */
-    readonly start: (ends: BridgeEnds, over: () => void) => BridgedSocket
-    /** The same as an Effect, which ends when both sockets are closed; an interruption says goodbye to both first. */
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
@@ -36,8 +37,16 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
-      const fork = Runtime.runFork(yield* Effect.runtime<never>())
       const patrol = new Patrol(settings)
+
+      const begin = (ends: BridgeEnds): BridgedSocket => {
+        const socket = new BridgedSocket(ends, settings.wsMaxMessage)
+        traffic.open(socket)
+        patrol.add(socket)
+        // Whoever was told to go was told before this one came.
+        if (traffic.isDraining()) socket.goAway()
+        return socket
+      }
 
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
         if (socket.end?.defect !== undefined)
@@ -45,41 +54,33 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
       }
 
-      const finish = (socket: BridgedSocket): void => {
-        patrol.remove(socket)
-        traffic.close(socket)
-        fork(Effect.annotateLogs(report(socket), lineOf(socket)))
-      }
-
-      const start = (ends: BridgeEnds, over: () => void): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings.wsMaxMessage, () => {
-          finish(socket)
-          over()
+      const finish = (socket: BridgedSocket): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          patrol.remove(socket)
+          traffic.close(socket)
+          return Effect.annotateLogs(report(socket), lineOf(socket))
         })
-        traffic.open(socket)
-        patrol.add(socket)
-        socket.start(ends.clientEarly, ends.serverEarly)
-        // Whoever was told to go was told before this one came.
-        if (traffic.isDraining()) socket.goAway()
-        return socket
-      }
+
+      /**
+       * A fiber for each direction, and one that waits for both. What ends one direction closes the sockets of both, so
+       * that neither outlives the other; a pump that dies is no exception.
+       */
+      const pumpBothWays = (socket: BridgedSocket, ends: BridgeEnds, restore: Restore) =>
+        Effect.gen(function* () {
+          const up = yield* Effect.fork(socket.up.run(ends.clientEarly))
+          const down = yield* Effect.fork(socket.down.run(ends.serverEarly))
+          const bothOver = Effect.zipRight(Fiber.await(up), Fiber.await(down))
+          const politely = Effect.zipRight(Effect.sync(socket.goAway), bothOver)
+          yield* Effect.onInterrupt(restore(bothOver), () => politely)
+        })
 
       const bridge = (ends: BridgeEnds): Effect.Effect<void> =>
-        Effect.async((resume) => {
-          let isOver = false
-          let over = (): void => resume(Effect.void)
-          const socket = start(ends, () => {
-            isOver = true
-            over()
-          })
-          return Effect.async((interrupted) => {
-            over = () => interrupted(Effect.void)
-            if (isOver) over()
-            else socket.goAway()
-          })
+        Effect.uninterruptibleMask((restore) => {
+          const socket = begin(ends)
+          return Effect.ensuring(pumpBothWays(socket, ends, restore), finish(socket))
         })
 
-      return { start, bridge }
+      return { bridge }
     }),
   )
 }

@@ -23,6 +23,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     Effect.gen(function* () {
       const repo = yield* SessionRepo
       expect(yield* repo.list).toEqual([])
+      expect(yield* repo.count).toBe(0)
       expect(yield* repo.find("alpha")).toEqual(Option.none())
       expect(yield* repo.findMany(["alpha", "beta"])).toEqual([])
     }),
@@ -64,6 +65,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       expect(after.session.createdAt).toBe(before.session.createdAt)
       expect(after.incarnation).toBe(before.incarnation)
       expect(yield* repo.list).toHaveLength(1)
+      expect(yield* repo.count).toBe(1)
     }),
   )
 

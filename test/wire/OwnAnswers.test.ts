@@ -283,3 +283,17 @@ describe("a loop", () => {
     }),
   )
 })
+
+describe("an offer to upgrade", () => {
+  it.scopedLive("is named in Connection, as whoever sends Upgrade must", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const reply = yield* client.ask(request("GET /ws/app"))
+      assert.strictEqual(reply.status, 426)
+      assert.strictEqual(reply.value("upgrade"), "websocket")
+      assert.strictEqual(reply.value("connection"), "Upgrade")
+      assert.strictEqual((yield* client.ask(request("GET /health"))).text, "OK")
+    }),
+  )
+})
