@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { splitRequests } from "../support/HttpMessage.js"
-import { bareRequest, lastChunk, request } from "../support/HttpText.js"
+import { bareRequest, chunk, lastChunk, request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 
 const chunked = "Transfer-Encoding: chunked"
@@ -103,6 +103,80 @@ const refusedOrOne: ReadonlyArray<readonly [what: string, bytes: string]> = [
   ["a body on HEAD", request("HEAD /app/x", [`Content-Length: ${hidden.length}`], hidden)],
   ["Upgrade with a body", post(["Connection: Upgrade", "Upgrade: websocket", `Content-Length: ${hidden.length}`])],
 ]
+
+/** Chunked bodies that are none (RFC 9112 section 7.1). What they end in, or hide, must not become a request. */
+const broken: ReadonlyArray<readonly [what: string, body: string]> = [
+  ["a size with a sign", `+${chunk(hidden)}${both}`],
+  ["a negative size", `-1\r\na\r\n${both}`],
+  ["a size in 0x", `0x${chunk(hidden)}${both}`],
+  ["a size that is no number", `zz\r\n${both}`],
+  ["a size with a blank before it", ` ${chunk(hidden)}${both}`],
+  ["a size with digits of another script", `\xd9\xa1\r\na\r\n${both}`],
+  ["a size with an underscore", `1_0\r\n${both}`],
+  ["no size", `\r\n${hidden}\r\n${both}`],
+  ["a size that wraps at 64 bits", `10000000000000001\r\na\r\n${both}`],
+  ["a size line that ends in LF", `1\na\r\n${both}`],
+  ["a size line that ends in CR", `1\ra\r\n${both}`],
+  ["a chunk that ends in LF", `1\r\na\n${both}`],
+  ["a chunk that ends in CR", `1\r\na\r${both}`],
+  ["a chunk longer than its size", `1\r\nab\r\n${both}`],
+  ["a chunk shorter than its size", `3\r\na\r\n${both}`],
+  ["a bare LF in an extension", `1;a\nb\r\na\r\n${both}`],
+  ["a bare CR in an extension", `1;a\rb\r\na\r\n${both}`],
+  ["NUL in an extension", `1;a\0\r\na\r\n${both}`],
+  ["an extension without end", `1;${"a".repeat(100_000)}`],
+  ["a trailer with a blank before its colon", `0\r\nT : a\r\n\r\n${hidden}`],
+  ["a trailer without a colon", `0\r\nGET /app/hidden HTTP/1.1\r\n\r\n`],
+  ["a folded trailer", `0\r\nT: a\r\n b\r\n\r\n${hidden}`],
+  ["trailers without end", `0\r\n${"T: a\r\n".repeat(20_000)}`],
+]
+
+describe("a chunked body that is none", () => {
+  for (const [what, body] of broken) {
+    for (const pause of [false, true]) {
+      it.scopedLive(`never ends at the session's server${pause ? ", which has its head already" : ""}: ${what}`, () =>
+        Effect.gen(function* () {
+          const { origin, proxy, ask } = yield* startLab()
+          const client = yield* proxy.connect
+          yield* client.send(post([chunked], ""))
+          if (pause) yield* origin.connection()
+          yield* client.send(body)
+          yield* client.gone
+          if (client.text !== "") assert.include(["400", "413", "431"], client.text.slice(9, 12), client.text)
+          assert.strictEqual(origin.requests.length, 0, origin.text)
+          yield* origin.deserted
+          assert.strictEqual((yield* ask(request("GET /app/after"))).status, 200)
+          assert.deepStrictEqual(
+            origin.requests.map((one) => one.target),
+            ["/after"],
+          )
+        }),
+      )
+    }
+  }
+
+  for (const [what, fields, body] of [
+    ["without its last chunk", [chunked], chunk(hidden)],
+    ["without the end of its last chunk", [chunked], `${chunk(hidden)}0\r\n`],
+    ["in the middle of a trailer", [chunked], `${chunk(hidden)}0\r\nT: a\r\n`],
+    ["in a chunk that wraps at 32 bits", [chunked], `100000001\r\na\r\n${both}`],
+    ["shorter than its length", ["Content-Length: 500"], hidden],
+  ] as const) {
+    it.scopedLive(`nor one that the client leaves ${what}`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab()
+        const client = yield* proxy.connect
+        yield* client.send(post(fields, ""))
+        yield* origin.connection()
+        yield* client.send(body)
+        yield* client.finish
+        yield* client.gone
+        yield* origin.deserted
+        assert.strictEqual(origin.requests.length, 0, origin.text)
+      }),
+    )
+  }
+})
 
 describe("a request that is not to be trusted", () => {
   for (const [what, bytes] of refused) {
