@@ -1,8 +1,11 @@
 import { Effect, type Scope } from "effect"
 import { createServer, type Server, type Socket } from "node:net"
 
-/** Listens on a free port of the loopback address; with the scope it is closed, and what is connected to it destroyed. */
-export const listening = (server: Server): Effect.Effect<number, never, Scope.Scope> =>
+/**
+ * Listens on a free port, of the loopback address unless told otherwise; with the scope it is closed, and what is
+ * connected to it destroyed.
+ */
+export const listening = (server: Server, host = "127.0.0.1"): Effect.Effect<number, never, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
     server.on("connection", (socket) => {
@@ -10,7 +13,7 @@ export const listening = (server: Server): Effect.Effect<number, never, Scope.Sc
       socket.once("close", () => sockets.delete(socket))
     })
     const open = Effect.async<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      server.listen(0, host, () => resume(Effect.void))
     })
     yield* Effect.acquireRelease(open, () =>
       Effect.sync(() => {
