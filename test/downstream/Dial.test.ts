@@ -154,21 +154,21 @@ describe("Dialer", () => {
 
   it.live("tells of an address that is denied once, and not before it has returned", () =>
     Effect.gen(function* () {
-      const listening = listener()
-      new Dialer(defaultSettings).dial(target, listening)
-      assert.deepStrictEqual(listening.told, [])
+      const heard = listener()
+      new Dialer(defaultSettings).dial(target, heard)
+      assert.deepStrictEqual(heard.told, [])
       yield* turn
-      assert.deepStrictEqual(listening.told, ["denied"])
+      assert.deepStrictEqual(heard.told, ["denied"])
     }),
   )
 
   it.live("tells nobody who has given up meanwhile", () =>
     Effect.gen(function* () {
-      const listening = listener()
-      const giveUp = new Dialer(defaultSettings).dial(target, listening)
+      const heard = listener()
+      const giveUp = new Dialer(defaultSettings).dial(target, heard)
       giveUp()
       yield* turn
-      assert.deepStrictEqual(listening.told, [])
+      assert.deepStrictEqual(heard.told, [])
     }),
   )
 
