@@ -42,7 +42,9 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
         host = value
         break
       case 6:
-        if (name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue") expectsContinue = true
+        // A client of HTTP/1.0 knows no interim answers (RFC 9110 section 10.1.1).
+        if (httpVersion !== "1.0" && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue")
+          expectsContinue = true
         break
       case 14:
         if (name.toLowerCase() !== "content-length") break

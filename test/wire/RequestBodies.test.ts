@@ -3,9 +3,9 @@ import { Effect } from "effect"
 import { splitRequests } from "../support/HttpMessage.js"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
-import { type Script } from "../support/RawOrigin.js"
+import { answering, type Script } from "../support/RawOrigin.js"
 
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "SEARCH", "QUERY"]
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "SEARCH", "QUERY"]
 
 /** A body that a reader who misses its framing takes for a request. */
 const hidden = "GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -145,6 +145,31 @@ describe("Expect: 100-continue", () => {
       const got = yield* client.response()
       assert.deepStrictEqual([got.text, got.interim.length], ["hello", 1])
       assert.strictEqual((yield* origin.request()).text, "12345")
+    }),
+  )
+
+  it.scopedLive("is ignored where a client of HTTP/1.0 says it, even if the server answers it", () =>
+    Effect.gen(function* () {
+      const script: Script = (connection) =>
+        Effect.gen(function* () {
+          yield* connection.head
+          yield* connection.send(response("100 Continue"))
+          yield* Effect.orDie(connection.seen("12345"))
+          yield* connection.send(hello)
+        })
+      const { ask } = yield* startLab({ script })
+      const got = yield* ask(expecting.replace("HTTP/1.1", "HTTP/1.0"), "12345")
+      assert.deepStrictEqual([got.text, got.interim.length], ["hello", 0])
+    }),
+  )
+
+  it.scopedLive("is not what another expectation is: that is the session's server's to refuse", () =>
+    Effect.gen(function* () {
+      const { origin, ask } = yield* startLab({ script: answering(answer("417 Expectation Failed", "no")) })
+      const got = yield* ask(request("POST /app/x", ["Expect: a-miracle", "Content-Length: 5"], "12345"))
+      assert.deepStrictEqual([got.status, got.interim.length], [417, 0])
+      const seen = yield* origin.request()
+      assert.deepStrictEqual([seen.value("expect"), seen.text], ["a-miracle", "12345"])
     }),
   )
 
