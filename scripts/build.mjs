@@ -42,7 +42,10 @@ await build({
 await build({ ...common, entryPoints: { index: "src/index.ts" }, outdir: fresh, packages: "external" })
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
-const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json", "--outDir", join(fresh, "types")], { cwd: root, stdio: "inherit" })
+const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json", "--outDir", join(fresh, "types")], {
+  cwd: root,
+  stdio: "inherit",
+})
 if (types.status !== 0) process.exit(types.status ?? 1)
 chmodSync(join(root, fresh, "bin.js"), 0o755)
 rmSync(join(root, "dist"), { recursive: true, force: true })
