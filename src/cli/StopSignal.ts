@@ -4,8 +4,11 @@ import type { Scope } from "effect"
 /** npm passes a Ctrl-C on to a program that the terminal has sent it to already: two signals that mean one. */
 const echoWindow = 100
 
+/** SIGHUP: the terminal is gone. There is nothing to reload, which it means to some. */
+const stopping = ["SIGTERM", "SIGINT", "SIGHUP"] as const
+
 /**
- * Signals that ask the process to stop, SIGTERM and SIGINT, one at a time and none lost, as long as the scope lasts.
+ * Signals that ask the process to stop, one at a time and none lost, as long as the scope lasts.
  * The third ends the process where it stands, so that one which hangs can still be stopped from the keyboard.
  */
 export const stopSignals: Effect.Effect<Queue.Dequeue<NodeJS.Signals>, never, Scope.Scope> = Effect.gen(function* () {
@@ -17,17 +20,16 @@ export const stopSignals: Effect.Effect<Queue.Dequeue<NodeJS.Signals>, never, Sc
     if (last !== undefined && last.signal === signal && at - last.at < echoWindow) return
     last = { signal, at }
     if (++count > 2) process.exit(1)
+    // Unsafe only where an offer may have to wait: this queue has no bound.
     signals.unsafeOffer(signal)
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => {
-      process.on("SIGTERM", listener)
-      process.on("SIGINT", listener)
+      for (const signal of stopping) process.on(signal, listener)
     }),
     () =>
       Effect.sync(() => {
-        process.off("SIGTERM", listener)
-        process.off("SIGINT", listener)
+        for (const signal of stopping) process.off(signal, listener)
       }),
   )
   return signals

@@ -278,8 +278,13 @@ layer(DemoDownstream.layer, { excludeTestServices: true })("DemoDownstream", (it
       withUrl(async (url) => {
         const response = await rawRequest(`${url}/sse?count=2&interval=60000`, ["Host", "x"])
         response.once("error", () => {})
-        let text = ""
-        while (!text.includes("id: 1")) text += String((await once(response, "data"))[0])
+        await new Promise<void>((resolve) => {
+          let text = ""
+          response.on("data", (chunk) => {
+            text += String(chunk)
+            if (text.includes("id: 1")) resolve()
+          })
+        })
         response.destroy()
       }),
     )
