@@ -58,7 +58,7 @@ const run = async (options) => {
       const some = peers.filter(
         ({ name }) => !isNarrow || needed.includes(name) || options.beside.some((one) => one.name === name),
       )
-      const results = await runWorkload(workload, some, { ...options, warmUp: options.isQuick ? 1 : 2, folder, say })
+      const results = await runWorkload(workload, some, { ...options, warmUp: options.isQuick ? 1 : 5, folder, say })
       const done = section(workload, results)
       say("")
       process.stdout.write(sectionText(done))
