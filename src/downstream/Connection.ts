@@ -41,6 +41,7 @@ export class Connection implements Expirable {
     private readonly buffers: ReadBuffers | undefined,
   ) {
     if (buffers === undefined) socket.on("data", this.received)
+    else buffers.deliverTo(this.received)
     socket.on("end", this.ended)
     socket.on("error", this.broken)
     socket.on("close", this.broken)
@@ -102,7 +103,7 @@ export class Connection implements Expirable {
 
   /** A body is in motion: let its chunks be passed on without a copy. */
   ownBytes(own: boolean): void {
-    if (this.buffers !== undefined) this.buffers.own = own
+    this.buffers?.own(own)
   }
 
   pause(): void {
@@ -141,7 +142,7 @@ export class Connection implements Expirable {
   }
 
   /** Takes what the socket read. */
-  readonly received = (bytes: Buffer): void => {
+  private readonly received = (bytes: Buffer): void => {
     const user = this.user
     if (user === undefined) return this.loseIdle()
     this.parser.execute(bytes)

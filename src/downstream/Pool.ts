@@ -89,18 +89,15 @@ export class Pools {
    */
   open(session: LiveSession, listener: LeaseListener, forTunnel = false): () => void {
     const buffers = session.target.secure || forTunnel ? undefined : new ReadBuffers()
-    let connection: Connection | undefined
-    const received = (bytes: Buffer): void => connection?.received(bytes)
     return this.dialer.dial(
       session.target,
       {
         connected: (socket) => {
-          connection = new Connection(socket, buffers)
-          listener.leased({ connection, reused: false })
+          listener.leased({ connection: new Connection(socket, buffers), reused: false })
         },
         failed: (error) => listener.refused(error),
       },
-      buffers?.options(received),
+      buffers?.options,
     )
   }
 

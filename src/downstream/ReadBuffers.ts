@@ -14,6 +14,8 @@ const leastRoom = 16_384
  * slabs of the connection's own, so that its chunks can be passed on without a copy.
  */
 export class ReadBuffers {
+  private receiver: (bytes: Buffer) => void = () => {}
+  private mayOwn = false
   private slab: Buffer | undefined
   private offset = 0
   private current: Buffer = shared
@@ -24,23 +26,34 @@ export class ReadBuffers {
   }
 
   /** From the next read on, read into slabs of its own (`true`), or into the shared buffer. */
-  own = false
+  own(own: boolean): void {
+    this.mayOwn = own
+    if (!own) this.slab = undefined
+  }
 
-  /** Options for `net.connect`: `received` gets each piece that was read. */
-  options(received: (bytes: Buffer) => void): OnReadOpts {
+  /** From here on, `receiver` gets each piece that was read. */
+  deliverTo(receiver: (bytes: Buffer) => void): void {
+    this.receiver = receiver
+  }
+
+  /**
+   * Options for `net.connect`. They live as long as the socket, and know nobody but these buffers, so that a connection
+   * does not keep alive whoever had it opened.
+   */
+  get options(): OnReadOpts {
     return {
       buffer: () => this.next(),
       callback: (count) => {
         const bytes = this.current.subarray(0, count)
         if (this.isOwned) this.offset += count
-        received(bytes)
+        this.receiver(bytes)
         return true
       },
     }
   }
 
   private next(): Buffer {
-    this.current = this.own ? this.room() : shared
+    this.current = this.mayOwn ? this.room() : shared
     return this.current
   }
 

@@ -5,9 +5,10 @@ import { ReadBuffers } from "../../src/downstream/ReadBuffers.js"
 /** Plays the kernel: reads these bytes into where the buffers say, and gives what is handed on. */
 const reading = (buffers: ReadBuffers) => {
   let got: Buffer | undefined
-  const { buffer, callback } = buffers.options((bytes) => {
+  buffers.deliverTo((bytes) => {
     got = bytes
   })
+  const { buffer, callback } = buffers.options
   return (bytes: Uint8Array): Buffer => {
     const room = typeof buffer === "function" ? buffer() : buffer
     room.set(bytes)
@@ -25,11 +26,11 @@ describe("ReadBuffers", () => {
     const second = reading(other)(filled(3, 2))
     assert.isFalse(one.isOwned)
     assert.strictEqual(first.buffer, second.buffer)
-    one.own = true
+    one.own(true)
     const third = reading(one)(filled(3, 3))
     assert.isTrue(one.isOwned)
     assert.notStrictEqual(third.buffer, first.buffer)
-    one.own = false
+    one.own(false)
     assert.strictEqual(reading(one)(filled(3, 4)).buffer, first.buffer)
   })
 
@@ -38,8 +39,8 @@ describe("ReadBuffers", () => {
     fc.assert(
       fc.property(fc.array(size, { maxLength: 30 }), (sizes) => {
         const [buffers, other] = [new ReadBuffers(), new ReadBuffers()]
-        buffers.own = true
-        other.own = true
+        buffers.own(true)
+        other.own(true)
         const read = reading(buffers)
         const kept = sizes.map((length, index) => {
           reading(other)(filled(length, 255))
@@ -53,8 +54,8 @@ describe("ReadBuffers", () => {
 
   it("always offer room for a good part of what may be there", () => {
     const buffers = new ReadBuffers()
-    buffers.own = true
-    const { buffer, callback } = buffers.options(() => {})
+    buffers.own(true)
+    const { buffer, callback } = buffers.options
     for (let round = 0; round < 50; round++) {
       const room = typeof buffer === "function" ? buffer() : buffer
       assert.isAtLeast(room.byteLength, 16_384)
