@@ -114,7 +114,8 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "www-authenticate",
 ])
 
-/** The handler of a message that is over, so that an idle connection holds on to nobody. */
+/** What stays of a message that is over, so that an idle connection holds on to nothing and nobody. */
+const noFields: Array<string> = []
 const nobody: ResponseHandler = { informational: () => {}, head: () => {}, body: () => {}, end: () => {} }
 
 const isPrintable = (code: number): boolean => (code >= SPACE && code !== DELETE) || code === HTAB
@@ -327,6 +328,7 @@ export class ResponseParser {
   private fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
     this.broken = { problem, kind }
     this.handler = nobody
+    this.fields = noFields
     this.line = ""
     return false
   }
@@ -335,6 +337,7 @@ export class ResponseParser {
   private settle(): void {
     this.state = "complete"
     this.handler = nobody
+    this.fields = noFields
   }
 
   private takeSurplus(bytes: Buffer, at: number): number {
