@@ -28,17 +28,17 @@ describe.skipIf(!isInstalled("curl"))("long transfers by curl", () => {
     })
 
   it.scopedLive(
-    "of 512 MiB hold the proxy's memory flat, down and up",
+    "of 1 GiB hold the proxy's memory flat, down and up",
     () =>
       Effect.gen(function* () {
         const lab = yield* startTransferLab
         const { url } = lab
-        const bytes = gibibyte / 2
+        const bytes = gibibyte
         const transfers = Effect.gen(function* () {
           assert.deepInclude(yield* download(`${url}/chunked/${bytes}`), whole(bytes))
           assert.deepStrictEqual((yield* upload(`${url}/`, bytes)).answer, report(bytes))
         })
-        yield* staysFlat(lab, "512 MiB down and up by curl", transfers)
+        yield* staysFlat(lab, "1 GiB down and up by curl", transfers)
       }),
     transferTime,
   )
