@@ -52,7 +52,7 @@ export class AnswerWriter {
 
   /** Writes an answer of the proxy's own. `close`: nothing more is answered on this connection. */
   reply({ status, reason, fields, body }: Reply, close: boolean): void {
-    if (close) this.response.shouldKeepAlive = false
+    if (close) this.announceClose()
     // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8), which node then does not write itself.
     const offer =
       firstValue(fields, "upgrade") === undefined ? [] : ["Connection", close ? "close, Upgrade" : "Upgrade"]
@@ -66,6 +66,11 @@ export class AnswerWriter {
     if (this.httpVersion === "1.0" || socket === null || this.headIsSent) return
     const lines = pairs(responseFields(fields)).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n`, "latin1")
+  }
+
+  /** Nothing more is answered on this connection; to be said before the head is written. */
+  announceClose(): void {
+    this.response.shouldKeepAlive = false
   }
 
   /** Tells the client to send the content of its request. */

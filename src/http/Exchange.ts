@@ -166,10 +166,14 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     else this.owner.run(effect, (exit) => this.settled(exit, next))
   }
 
-  /** Belongs to a session from here on: ends when that session's lifetime does. */
-  enter(session: LiveSession): void {
+  /**
+   * Belongs to a session from here on: ends when that session's lifetime does. `false`: that is over already, and the
+   * client has its answer.
+   */
+  enter(session: LiveSession): boolean {
     this.liveSession = session
     this.context.open(this)
+    return !this.isSettled && !this.isOver
   }
 
   /** Goes on with the content of the request. */
@@ -237,10 +241,11 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   answer(answer: Answer): void {
     if (this.isSettled || this.isOver) return
+    const body = answer.body
+    if (body._tag === "Whole" && !this.requestIsComplete) this.writer.announceClose()
     if (!this.writeHead(answer)) return
     this.isSettled = true
     this.stopContinueTimer()
-    const body = answer.body
     if (body._tag === "Whole") return this.writer.whole(body.bytes, body.trailers)
     this.source = body.source
     if (this.stage === undefined) this.writer.moving(body.source)
@@ -368,8 +373,9 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.content?.cancel()
   }
 
+  /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */
   private break(): void {
-    this.abandon()
     this.owner.reset()
+    this.abandon()
   }
 }

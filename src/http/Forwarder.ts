@@ -46,7 +46,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
           if (mostRequests > 0 && traffic.requestsOf(session) >= mostRequests)
             return exchange.fail(new SessionLimit({ detail: "The session has as many requests as it may have." }))
           const head = { method: exchange.method, target: downstreamTarget(session.target, route.rest), fields }
-          exchange.enter(session)
+          if (!exchange.enter(session)) return
           exchange.withBody((body) => exchange.dispatch(downstream.request(session, head, body), stage))
         }
 

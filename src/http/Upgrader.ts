@@ -126,7 +126,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           if (head === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
           const full = slots.full(session)
           if (full !== undefined) return exchange.fail(new SessionLimit({ detail: limitDetail[full] }))
-          exchange.enter(session)
+          if (!exchange.enter(session)) return
           const release = slots.take(session)
           exchange.dispatchUpgrade(countedUpgrade(downstream.upgrade(session, head), release), (result) =>
             answer(exchange, session, result, release, switched),

@@ -183,6 +183,8 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     if (this.current !== exchange) return
     this.current = undefined
     if (this.socket.destroyed) return
+    // Answered before it was complete. Its rest is of no use, and may never come: nothing would limit the wait for it.
+    if (!exchange.requestIsComplete) return this.linger()
     const next = this.queue.shift()
     if (next !== undefined) this.guard(() => this.forward(next))
     else if (this.pending !== undefined) this.refuse(this.pending)

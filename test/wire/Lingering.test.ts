@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { request } from "../support/HttpText.js"
+import { answer, request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { silent } from "../support/RawOrigin.js"
+import { type Script, silent } from "../support/RawOrigin.js"
+
+/** Answers as soon as it has the head, whatever is still to come. */
+const refusing: Script = (connection) =>
+  Effect.zipRight(connection.head, connection.send(answer("413 Content Too Large", "no")))
 
 const size = 8 * 1_048_576
 const piece = "x".repeat(65_536)
@@ -35,6 +39,19 @@ describe("a client that is answered while it still sends", () => {
       yield* client.send(request("POST /nobody/x", [`Content-Length: ${size}`]), piece)
       assert.strictEqual((yield* client.response("POST")).status, 404)
       yield* client.gone
+      yield* proxy.quiet
+    }),
+  )
+
+  it.scopedLive("by the session's server, and then sends no more, does not hold its connection", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: refusing })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", [`Content-Length: ${size}`]), piece)
+      const reply = yield* client.response("POST")
+      assert.deepStrictEqual([reply.status, reply.value("connection")], [413, "close"])
+      assert.strictEqual(yield* client.gone, "finished")
+      yield* origin.deserted
       yield* proxy.quiet
     }),
   )
