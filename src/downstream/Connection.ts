@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
-import { type ParserFault, type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
+import type { ParserFault } from "../wire/MessageParser.js"
+import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "./Deadlines.js"
 import type { ReadBuffers } from "./ReadBuffers.js"

@@ -1,0 +1,493 @@
+/** Whom a parser tells of the body of a message. Must not throw. */
+export interface BodyHandler {
+  /** A piece of the body, never empty: a view of the bytes given to `execute`, so copy what outlives that call. */
+  body(chunk: Buffer): void
+  /** The message is complete. `trailers` are raw pairs, flat. */
+  end(trailers: ReadonlyArray<string>): void
+}
+
+/** What a message may cost. Sizes are bytes on the wire, line ends included. */
+export interface MessageLimits {
+  /** Start line and fields of one head; at least 16. */
+  readonly maxHeadBytes: number
+  /** Fields in one head, and in one trailer section. */
+  readonly maxFields: number
+  /** One chunk-size line with its extensions; at least 16. */
+  readonly maxChunkLine: number
+  /** One trailer section; at least 2, the empty line that ends it. */
+  readonly maxTrailerBytes: number
+}
+
+/** Why the bytes are no message: a rule was broken, the head is larger than it may be, or the connection ended too early. */
+export interface ParserFault {
+  /** The broken rule in plain English; repeats nothing of what was sent. */
+  readonly problem: string
+  readonly kind: "protocol" | "too large" | "incomplete"
+}
+
+type State =
+  | "idle"
+  | "head"
+  | "sized body"
+  | "body to the end"
+  | "chunk size"
+  | "chunk data"
+  | "chunk end"
+  | "trailers"
+  | "complete"
+
+const HTAB = 9
+export const LF = 10
+export const CR = 13
+export const SPACE = 32
+const ZERO = 48
+const COLON = 58
+const DELETE = 127
+
+const blankLine = Buffer.from("\r\n\r\n", "latin1")
+export const none: ReadonlyArray<string> = []
+
+/** 1 for the bytes of a token (RFC 9110 section 5.6.2). */
+export const tokenBytes = new Uint8Array(256)
+for (const byte of Buffer.from("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
+  tokenBytes[byte] = 1
+
+/** The value of a hexadecimal digit, 16 for any other byte. */
+const hexValues = new Uint8Array(256).fill(16)
+for (let value = 0; value < 16; value++) {
+  hexValues[value.toString(16).charCodeAt(0)] = value
+  hexValues[value.toString(16).toUpperCase().charCodeAt(0)] = value
+}
+
+/** So many hexadecimal digits are a safe integer whatever they are. */
+const safeHexDigits = 13
+
+/** `chunk-ext` of RFC 9112 section 7.1.1, without the bad whitespace that nobody should send. */
+const chunkExtensions = (() => {
+  const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+  const quoted = String.raw`"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"`
+  return new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)*$`)
+})()
+
+/** Fields that mean nothing, or harm, once the body is gone: routing, connection, authentication, coding. */
+const notInTrailers: ReadonlySet<string> = new Set([
+  "authorization",
+  "connection",
+  "content-encoding",
+  "content-range",
+  "content-type",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "set-cookie",
+  "te",
+  "trailer",
+  "upgrade",
+  "www-authenticate",
+])
+
+/** What stays of a message that is over, so that an idle connection holds on to nothing and nobody. */
+const noFields: Array<string> = []
+const nobody: BodyHandler = { body: () => {}, end: () => {} }
+
+const isPrintable = (code: number): boolean => (code >= SPACE && code !== DELETE) || code === HTAB
+
+/** Where the first control byte of `text` stands within [start, end), or -1. */
+export const findControl = (text: string, start: number, end: number): number => {
+  for (let at = start; at < end; at++) if (!isPrintable(text.charCodeAt(at))) return at
+  return -1
+}
+
+export const controlProblem = (text: string, at: number, place: string): string =>
+  text.charCodeAt(at) === CR ? `a carriage return stands alone in ${place}` : `a control byte stands in ${place}`
+
+/** Why the bytes [start, stop) with what follows them are no field name and colon. */
+const nameProblem = (text: string, start: number, stop: number): string => {
+  const code = text.charCodeAt(stop)
+  if (stop === start && (code === SPACE || code === HTAB)) return "a field line is folded, or begins with whitespace"
+  if (stop === start && code === COLON) return "a field has no name"
+  if (code === SPACE || code === HTAB) return "whitespace stands between a field name and its colon"
+  return "a field name holds a byte that is not allowed in it, or no colon follows it"
+}
+
+/** Decimal digits only, no more than a safe integer (RFC 9110 section 8.6); else -1. */
+export const parseLength = (value: string): number => {
+  let length = 0
+  for (let at = 0; at < value.length; at++) {
+    const digit = value.charCodeAt(at) - ZERO
+    if (digit < 0 || digit > 9) return -1
+    length = length * 10 + digit
+    if (length > Number.MAX_SAFE_INTEGER) return -1
+  }
+  return value === "" ? -1 : length
+}
+
+/**
+ * What requests and responses have in common (RFC 9112 sections 5 to 7): a start line, fields, a body with a length, in
+ * chunks or up to the end, trailers. Bytes in, events or one fault out. It keeps no view of the bytes it was given, and
+ * the way these are cut makes no difference to what it says.
+ *
+ * It is strict, because a message that two programs read in two ways is how messages are smuggled:
+ *
+ * - Lines end with CRLF. No folded fields, no space before a colon, no control bytes.
+ * - Chunk extensions are checked and dropped. Of trailers those are dropped that must not be there (RFC 9110 section
+ *   6.5.1): routing, connection, authentication, content coding. A framing field among them is a fault.
+ */
+export abstract class MessageParser {
+  protected state: State = "idle"
+  protected receiver: BodyHandler = nobody
+  private broken: ParserFault | undefined
+  private received = 0
+
+  /** The line that has not ended yet, and how many bytes its section (head, chunk line, trailers) has had. */
+  private line = ""
+  private sectionBytes = 0
+  private hasStartLine = false
+  protected fields: Array<string> = []
+
+  /** Bytes of the sized body, or of the chunk, that are still to come. */
+  private remaining = 0
+
+  /** `kind`: what its messages are called in faults. */
+  constructor(
+    private readonly kind: "request" | "response",
+    private readonly limits: MessageLimits,
+  ) {}
+
+  /** The peer sends no more: that ends a body without framing; any other message it cuts short, which is a fault. */
+  finish(): void {
+    if (this.broken !== undefined) return
+    if (this.state === "body to the end") {
+      const { receiver } = this
+      this.settle()
+      receiver.end(none)
+    } else if (this.state !== "idle" && this.state !== "complete") {
+      const part =
+        this.received === 0
+          ? `any byte of the ${this.kind}`
+          : this.state === "head"
+            ? `the head of the ${this.kind} was complete`
+            : `the body of the ${this.kind} was complete`
+      this.fail(`the connection ended before ${part}`, "incomplete")
+    }
+  }
+
+  /** The first fault since the message began. */
+  get fault(): ParserFault | undefined {
+    return this.broken
+  }
+
+  /** The message has been read to its end. */
+  get isComplete(): boolean {
+    return this.state === "complete"
+  }
+
+  /** Whether a head is under way: something else than empty lines has come of it. */
+  protected get isInHead(): boolean {
+    return this.state === "head" && (this.hasStartLine || this.line !== "")
+  }
+
+  /** Bytes since the message began, those behind its end included. */
+  get bytesReceived(): number {
+    return this.received
+  }
+
+  /** Whether any byte has arrived since the message began. */
+  get hasStarted(): boolean {
+    return this.received > 0
+  }
+
+  /** So many of its first bytes tell a message of this kind from anything else. */
+  protected abstract readonly knownBy: number
+  /** What is wrong where they do not. */
+  protected abstract readonly startProblem: string
+  /** Whether what stands from `start` on is a start line, or can still become one. */
+  protected abstract mayBeStartLine(text: string, start: number): boolean
+  /** Reads a start line, without its line end. False: it was none, which is a fault where `fail` was told so. */
+  protected abstract takeStartLine(text: string, start: number, end: number): boolean
+  /** A field was added to `fields`, whose name has this length. */
+  protected abstract noteField(nameLength: number): void
+  /** The head is complete at `at`: chooses what follows. Returns where to go on. */
+  protected abstract endOfHead(bytes: Buffer, at: number): number
+  /** The message is complete at `at`, and nobody has been told yet. Returns where to go on. */
+  protected abstract endOfMessage(bytes: Buffer, at: number): number
+
+  /** Takes bytes from `from` on until there are no more, something is wrong, or the state is one that takes none. */
+  protected run(bytes: Buffer, from: number): number {
+    let at = from
+    while (at < bytes.length && this.broken === undefined && this.state !== "idle" && this.state !== "complete")
+      at = this.step(bytes, at)
+    return at
+  }
+
+  protected count(bytes: number): void {
+    this.received += bytes
+  }
+
+  protected fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
+    this.broken = { problem, kind }
+    this.receiver = nobody
+    this.fields = noFields
+    this.line = ""
+    return false
+  }
+
+  /** Gets ready for the start of a message. */
+  protected begin(receiver: BodyHandler): void {
+    this.receiver = receiver
+    this.broken = undefined
+    this.received = 0
+    this.beginHead()
+  }
+
+  protected beginHead(): void {
+    this.state = "head"
+    this.line = ""
+    this.sectionBytes = 0
+    this.hasStartLine = false
+    this.fields = []
+  }
+
+  protected beginSizedBody(length: number): void {
+    this.state = "sized body"
+    this.remaining = length
+  }
+
+  protected beginChunkedBody(): void {
+    this.state = "chunk size"
+    this.sectionBytes = 0
+  }
+
+  /** The message is over. What is told to the receiver after this it may answer with the next `begin`. */
+  protected settle(): void {
+    this.state = "complete"
+    this.receiver = nobody
+    this.fields = noFields
+  }
+
+  /** Takes the next part of the message; says where the one after it begins. */
+  private step(bytes: Buffer, at: number): number {
+    switch (this.state) {
+      case "head":
+        return this.takeHead(bytes, at)
+      case "sized body":
+        return this.takeSizedBody(bytes, at)
+      case "body to the end":
+        this.receiver.body(at === 0 ? bytes : bytes.subarray(at))
+        return bytes.length
+      case "chunk size":
+        return this.takeChunkSize(bytes, at)
+      case "chunk data":
+        return this.takeChunkData(bytes, at)
+      case "chunk end":
+        return this.takeChunkEnd(bytes, at)
+      case "trailers":
+        return this.takeTrailerLine(bytes, at)
+      case "idle":
+      case "complete":
+        return at
+    }
+  }
+
+  /** A head that lies whole in `bytes` is decoded at once; one that does not, line by line. */
+  private takeHead(bytes: Buffer, at: number): number {
+    const limit = this.limits.maxHeadBytes
+    if (this.sectionBytes === 0) {
+      const blank = bytes.indexOf(blankLine, at)
+      const end = blank + blankLine.length
+      if (blank !== -1 && end - at <= limit) return this.takeWholeHead(bytes, at, end)
+    }
+    const isBeginning = this.sectionBytes < this.knownBy
+    const next = this.collectLine(bytes, at)
+    if (isBeginning && !this.mayBeStartLine(this.line, 0)) {
+      this.fail(this.startProblem)
+    } else if (this.sectionBytes > limit) {
+      this.fail(`the head of the ${this.kind} is too large`, "too large")
+    } else if (bytes[next - 1] === LF) {
+      const text = this.takeLine()
+      if (this.takeHeadLine(text, 0, text.length - 1)) return this.endOfHead(bytes, next)
+    }
+    return next
+  }
+
+  private takeWholeHead(bytes: Buffer, at: number, end: number): number {
+    const text = bytes.toString("latin1", at, end)
+    let start = 0
+    while (start < text.length) {
+      const lineFeed = text.indexOf("\n", start)
+      if (this.takeHeadLine(text, start, lineFeed)) return this.endOfHead(bytes, at + lineFeed + 1)
+      if (this.broken !== undefined) return bytes.length
+      start = lineFeed + 1
+    }
+    // Empty lines before a head, and nothing else.
+    this.sectionBytes = text.length
+    return end
+  }
+
+  /** Adds to `line` up to its LF, or all there is. To look into `line` before it has ended costs a copy each time. */
+  private collectLine(bytes: Buffer, at: number): number {
+    const lineFeed = bytes.indexOf(LF, at)
+    const next = lineFeed === -1 ? bytes.length : lineFeed + 1
+    this.sectionBytes += next - at
+    this.line += bytes.toString("latin1", at, next)
+    return next
+  }
+
+  private takeLine(): string {
+    const line = this.line
+    this.line = ""
+    return line
+  }
+
+  /** Takes the line of a head that ends with the LF at `lineFeed`. True: it was the empty one that ends the head. */
+  private takeHeadLine(text: string, start: number, lineFeed: number): boolean {
+    if (!this.hasStartLine && !this.mayBeStartLine(text, start)) return this.fail(this.startProblem)
+    const end = lineFeed - 1
+    if (text.charCodeAt(end) !== CR) return this.fail("a line of the head ends without a carriage return")
+    if (!this.hasStartLine) {
+      this.hasStartLine = this.takeStartLine(text, start, end)
+      return false
+    }
+    if (end === start) return true
+    const colon = this.takeField(text, start, end)
+    if (colon !== -1) this.noteField(colon - start)
+    return false
+  }
+
+  /** Adds `name: value` to the fields (RFC 9112 section 5); gives the place of the colon, or -1 after a fault. */
+  private takeField(text: string, start: number, end: number): number {
+    let colon = start
+    while (tokenBytes[text.charCodeAt(colon)] === 1) colon++
+    if (colon === start || text.charCodeAt(colon) !== COLON) {
+      this.fail(nameProblem(text, start, colon))
+      return -1
+    }
+    let from = colon + 1
+    let to = end
+    while (from < to && (text.charCodeAt(from) === SPACE || text.charCodeAt(from) === HTAB)) from++
+    while (to > from && (text.charCodeAt(to - 1) === SPACE || text.charCodeAt(to - 1) === HTAB)) to--
+    const control = findControl(text, from, to)
+    if (control !== -1) {
+      this.fail(controlProblem(text, control, "the value of a field"))
+      return -1
+    }
+    if (this.fields.length >= 2 * this.limits.maxFields) {
+      this.fail("there are too many fields", "too large")
+      return -1
+    }
+    this.fields.push(text.slice(start, colon), text.slice(from, to))
+    return colon
+  }
+
+  /** Hands over what belongs to the body, or to the chunk, and says where it ends. */
+  private takeRemaining(bytes: Buffer, at: number): number {
+    const available = bytes.length - at
+    const size = available < this.remaining ? available : this.remaining
+    this.remaining -= size
+    this.receiver.body(size === bytes.length ? bytes : bytes.subarray(at, at + size))
+    return at + size
+  }
+
+  private takeSizedBody(bytes: Buffer, at: number): number {
+    const next = this.takeRemaining(bytes, at)
+    return this.remaining === 0 ? this.finishMessage(bytes, next, none) : next
+  }
+
+  /** Ends the message at `at`. */
+  private finishMessage(bytes: Buffer, at: number, trailers: ReadonlyArray<string>): number {
+    const { receiver } = this
+    this.settle()
+    const next = this.endOfMessage(bytes, at)
+    receiver.end(trailers)
+    return next
+  }
+
+  private takeChunkData(bytes: Buffer, at: number): number {
+    const next = this.takeRemaining(bytes, at)
+    if (this.remaining === 0) this.state = "chunk end"
+    return next
+  }
+
+  /** The CRLF after a chunk's data; it may come in two pieces. */
+  private takeChunkEnd(bytes: Buffer, at: number): number {
+    if (bytes[at] !== (this.sectionBytes === 0 ? CR : LF)) {
+      this.fail("the data of a chunk is not followed by a line end")
+    } else if (this.sectionBytes === 0) {
+      this.sectionBytes = 1
+    } else {
+      this.sectionBytes = 0
+      this.state = "chunk size"
+    }
+    return at + 1
+  }
+
+  /** `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1). A bare number that lies whole in `bytes` needs no text. */
+  private takeChunkSize(bytes: Buffer, at: number): number {
+    if (this.sectionBytes === 0) {
+      let size = 0
+      let stop = at
+      for (const most = at + safeHexDigits; stop < most; stop++) {
+        const digit = hexValues[bytes[stop] ?? 0] ?? 16
+        if (digit === 16) break
+        size = size * 16 + digit
+      }
+      if (stop > at && bytes[stop] === CR && bytes[stop + 1] === LF) {
+        this.beginChunk(size)
+        return stop + 2
+      }
+    }
+    const next = this.collectLine(bytes, at)
+    if (this.sectionBytes > this.limits.maxChunkLine) this.fail("a chunk-size line is too long", "too large")
+    else if (bytes[next - 1] === LF) this.takeChunkLine(this.takeLine())
+    return next
+  }
+
+  private takeChunkLine(line: string): void {
+    const end = line.length - 2
+    let size = 0
+    let stop = 0
+    for (let digit = 0; stop < end; stop++) {
+      digit = hexValues[line.charCodeAt(stop)] ?? 16
+      if (digit === 16) break
+      size = size * 16 + digit
+    }
+    if (line.charCodeAt(end) !== CR) this.fail("a chunk-size line ends without a carriage return")
+    else if (stop === 0) this.fail("a chunk has no size in hexadecimal digits")
+    else if (size > Number.MAX_SAFE_INTEGER) this.fail("the size of a chunk is too large")
+    else if (!chunkExtensions.test(line.slice(stop, end))) this.fail("what follows the size of a chunk is no extension")
+    else this.beginChunk(size)
+  }
+
+  private beginChunk(size: number): void {
+    this.sectionBytes = 0
+    this.remaining = size
+    this.state = size === 0 ? "trailers" : "chunk data"
+    // The head's own array belongs to whoever was given it.
+    if (size === 0) this.fields = []
+  }
+
+  /** A line of the trailer section (RFC 9112 section 7.1.2), or the empty one that ends it and the message. */
+  private takeTrailerLine(bytes: Buffer, at: number): number {
+    if (this.sectionBytes === 0 && bytes[at] === CR && bytes[at + 1] === LF)
+      return this.finishMessage(bytes, at + 2, none)
+    const next = this.collectLine(bytes, at)
+    if (this.sectionBytes > this.limits.maxTrailerBytes) {
+      this.fail("the trailer section is too large", "too large")
+    } else if (bytes[next - 1] === LF) {
+      const text = this.takeLine()
+      const end = text.length - 2
+      if (text.charCodeAt(end) !== CR) this.fail("a line of the trailers ends without a carriage return")
+      else if (end === 0) return this.finishMessage(bytes, next, this.fields)
+      else if (this.takeField(text, 0, end) !== -1) this.checkTrailer()
+    }
+    return next
+  }
+
+  private checkTrailer(): void {
+    const name = this.fields[this.fields.length - 2]?.toLowerCase()
+    if (name === "content-length" || name === "transfer-encoding") this.fail("a framing field is among the trailers")
+    else if (name !== undefined && notInTrailers.has(name)) this.fields.length -= 2
+  }
+}
