@@ -1,4 +1,5 @@
 import type { Socket } from "node:net"
+import type { Writable } from "node:stream"
 import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
@@ -68,9 +69,9 @@ export class Connection implements Expirable {
     return this.parser.surplus
   }
 
-  /** Whether views of what is received must be copied to be kept. */
-  get isShared(): boolean {
-    return this.buffers !== undefined && !this.buffers.isOwned
+  /** Bytes of content that the response says it has, or -1 where it does not say. */
+  get contentLength(): number {
+    return this.parser.contentLength
   }
 
   /** Nobody uses it: `keeper` is told when it is lost. */
@@ -85,26 +86,24 @@ export class Connection implements Expirable {
     this.parser.reset(method, user)
   }
 
-  /** Writes text as latin1. `false`: wait for `drained`. */
-  writeText(text: string): boolean {
-    return this.socket.write(text, "latin1")
+  /** Where a request is written. */
+  get sink(): Writable {
+    return this.socket
   }
 
-  /** Writes bytes. `false`: wait for `drained`. */
-  write(bytes: Uint8Array): boolean {
-    return this.socket.write(bytes)
+  /** A body is in motion, or not any more. */
+  move(isMoving: boolean): void {
+    this.buffers?.move(isMoving)
   }
 
-  /** Writes several pieces as one. */
-  batch(write: () => void): void {
-    this.socket.cork()
-    write()
-    this.socket.uncork()
+  /** What was read, where the next read does not touch it. */
+  stable(bytes: Buffer): Buffer {
+    return this.buffers === undefined ? bytes : this.buffers.stable(bytes)
   }
 
-  /** A body is in motion: let its chunks be passed on without a copy. */
-  ownBytes(own: boolean): void {
-    this.buffers?.own(own)
+  /** What `stable` gave is still needed when the user is done with it. */
+  keep(bytes: Uint8Array): void {
+    this.buffers?.keep(bytes)
   }
 
   pause(): void {

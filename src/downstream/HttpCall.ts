@@ -38,8 +38,11 @@ export interface CallContext {
 
 const noTrailers: ReadonlyArray<string> = []
 
-const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array | undefined =>
-  chunks.length > 1 ? Buffer.concat(chunks) : chunks[0]
+/** A body that is longer is in motion from its first byte on: to put it together first would only cost copies. */
+const longestHeld = 16_384
+
+const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
+  chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
@@ -54,7 +57,8 @@ export class HttpCall
   private isSent = false
   private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
-  private gathered: Array<Uint8Array> = []
+  /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
+  private gathered: Array<Buffer> = []
   private trailers = noTrailers
   private source: ChunkSource<ResponseBroken> | undefined
   protected isOver = false
@@ -86,7 +90,7 @@ export class HttpCall
     this.connection = connection
     this.reused = reused
     connection.begin(this.request.method, this)
-    this.writer = new RequestWriter(connection, this.request, this.content, this)
+    this.writer = new RequestWriter(connection.sink, this.request, this.content, this)
     this.writer.start()
   }
 
@@ -131,10 +135,9 @@ export class HttpCall
     this.response = head
   }
 
-  body(chunk: Uint8Array): void {
-    const owned = this.connection?.isShared === true ? Buffer.from(chunk) : chunk
-    if (this.source === undefined) this.gathered.push(owned)
-    else this.source.push(owned)
+  body(chunk: Buffer): void {
+    if (this.source === undefined) this.gathered.push(chunk)
+    else this.pass(this.source, chunk)
   }
 
   end(trailers: ReadonlyArray<string>): void {
@@ -143,23 +146,26 @@ export class HttpCall
 
   /** What has arrived was read, and the response is not complete: its rest may be there by the end of the turn. */
   unfinished(): void {
-    if (this.response !== undefined && this.source === undefined) this.context.endOfTurn.add(this)
+    const { connection, gathered } = this
+    if (this.response === undefined || this.source !== undefined || connection === undefined) return
+    if (Math.max(connection.contentLength, sizeOf(gathered)) > longestHeld) return this.startSource(connection)
+    this.gathered = gathered.map((chunk) => connection.stable(chunk))
+    this.context.endOfTurn.add(this)
   }
 
   finished(reusable: boolean): void {
-    const source = this.source
+    const { gathered, source } = this
     if (this.response?.status === 101) return this.switched()
+    // Before the connection is given back, for then its next response may be read to where these bytes are.
+    const bytes = gathered.length > 0 ? Buffer.concat(gathered) : undefined
     this.settleConnection(reusable && this.isSent && this.mayPool)
     if (source !== undefined) source.end(this.trailers)
-    else this.answer({ _tag: "Whole", bytes: joined(this.gathered), trailers: this.trailers })
+    else this.answer({ _tag: "Whole", bytes, trailers: this.trailers })
   }
 
   /** The rest of the body is not there yet: it becomes a body in motion. */
   turnEnded(): void {
-    if (this.isOver || this.source !== undefined) return
-    const connection = this.connection
-    if (connection === undefined) return
-    this.startSource(connection)
+    if (!this.isOver && this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
   }
 
   faulted(fault: ParserFault): void {
@@ -206,17 +212,26 @@ export class HttpCall
     this.openConnection()
   }
 
-  private startSource(connection: Connection): ChunkSource<ResponseBroken> {
+  /** The body is in motion from here on. Whoever takes it is there before what has come of it. */
+  private startSource(connection: Connection): void {
     const source = new ChunkSource<ResponseBroken>({
       pause: () => connection.pause(),
       resume: () => connection.resume(),
       cancel: () => this.close(),
     })
-    connection.ownBytes(true)
+    connection.move(true)
     this.source = source
-    for (const chunk of this.gathered.splice(0)) source.push(chunk)
+    const { gathered } = this
+    this.gathered = []
     this.answer({ _tag: "Moving", source })
-    return source
+    for (const chunk of gathered) this.pass(source, chunk)
+  }
+
+  private pass(source: ChunkSource<ResponseBroken>, chunk: Buffer): void {
+    const { connection } = this
+    if (connection === undefined) return
+    const stable = connection.stable(chunk)
+    if (source.push(stable)) connection.keep(stable)
   }
 
   private answer(body: AnswerBody): void {
@@ -227,9 +242,9 @@ export class HttpCall
 
   /** The response broke off behind its head: whoever takes the body must not take it for complete. */
   private breakResponse(problem: string, cause?: unknown): void {
-    const source = this.source ?? (this.connection === undefined ? undefined : this.startSource(this.connection))
+    if (this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
     this.close()
-    source?.fail(new ResponseBroken({ address: this.address, problem, cause }))
+    this.source?.fail(new ResponseBroken({ address: this.address, problem, cause }))
   }
 
   /** The server has answered 101. A plain request has not asked for that. */
@@ -261,7 +276,7 @@ export class HttpCall
     const connection = this.connection
     if (connection === undefined) return
     if (!reusable) return this.context.pools.discard(this.session, connection)
-    connection.ownBytes(false)
+    connection.move(false)
     connection.resume()
     this.context.pools.give(this.session, connection)
   }

@@ -1,5 +1,5 @@
 import { RequestBroken } from "../domain/ProxyError.js"
-import type { ChunkConsumer, ChunkSource } from "../wire/ChunkSource.js"
+import type { ChunkConsumer, ChunkSource, Reception } from "../wire/ChunkSource.js"
 import type { RequestProgress } from "./RequestWriter.js"
 
 type Result = IteratorResult<Uint8Array, undefined>
@@ -53,10 +53,10 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
     this.break(new RequestBroken({ problem: "the rest of it is not wanted" }))
   }
 
-  readonly chunk = (chunk: Uint8Array): boolean => {
+  readonly chunk = (chunk: Uint8Array): Reception => {
     this.progress.serverIsBusy(true)
     this.settle()?.resolve({ done: false, value: chunk })
-    return false
+    return "full"
   }
 
   readonly end = (): void => {

@@ -1,145 +1,203 @@
-import type { ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import { Effect, Stream } from "effect"
 import { ResponseBroken } from "../domain/ProxyError.js"
 import type { ResponseHead } from "../downstream/Downstream.js"
-import type { ChunkSource } from "../wire/ChunkSource.js"
-import { firstValue, type RawFields, responseFields, trailerFields } from "../wire/HeaderFields.js"
+import type { ChunkSource, Reception } from "../wire/ChunkSource.js"
+import { firstValue, type RawFields, responseFields, responseLines, trailerFields } from "../wire/HeaderFields.js"
+import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import type { Reply } from "../wire/Reply.js"
+import type { ParsedRequest } from "../wire/RequestParser.js"
 
-/** Who follows a body on its way to the client. */
+/** Who follows an answer on its way to the client. */
 export interface AnswerProgress {
   /** So many more bytes of body were written. */
   readonly answerWritten: (bytes: number) => void
   /** The body broke off; what was written must not look complete. */
   readonly answerBroken: (error: ResponseBroken) => void
+  /** Everything was written, and has left. */
+  readonly answerSent: () => void
+}
+
+/** The client's end of a connection, as far as an answer is concerned. */
+export interface AnswerOutlet {
+  readonly socket: Socket
+  /** Lines that say for how long the connection stays open behind an answer, with their line ends. */
+  readonly persistence: string
 }
 
 /** Where a body passes through on its way to the client. */
 export type BodyStage = (body: Stream.Stream<Uint8Array, ResponseBroken>) => Stream.Stream<Uint8Array, ResponseBroken>
 
-/** Up to so many bytes, a body is written as text in one piece with its head: that saves the kernel a list of buffers. */
-const largestText = 16_384
+/** How the end of an answer is known: it has no content, so many bytes of it, a last chunk, or the end of the connection. */
+type AnswerFraming = "none" | number | "chunked" | "close"
 
-const withoutTrailerField = (fields: RawFields): Array<string> => {
-  const out: Array<string> = []
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index] ?? ""
-    if (name.toLowerCase() !== "trailer") out.push(name, fields[index + 1] ?? "")
-  }
-  return out
-}
+const closing = "Connection: close\r\n"
+const chunkedLine = "Transfer-Encoding: chunked\r\n"
+const nothing = Buffer.alloc(0)
 
-const pairs = (flat: RawFields): Array<[string, string]> => {
-  const out: Array<[string, string]> = []
-  for (let index = 0; index + 1 < flat.length; index += 2) out.push([flat[index] ?? "", flat[index + 1] ?? ""])
-  return out
-}
-
-/** Writes the answer to one request on node's response (RFC 9112 sections 4, 6 and 7). */
+/** Writes the answer to one request on its connection (RFC 9112 sections 4, 6 and 7). */
 export class AnswerWriter {
+  /** Of the final answer; 0 while its head is not written. */
+  status = 0
+  private isPersistent: boolean
+  private framing: AnswerFraming = "none"
+  private written = 0
+  private message: MessageWriter | undefined
+  private source: ChunkSource<ResponseBroken> | undefined
+  private whenDrained: (() => void) | undefined
+
   constructor(
-    private readonly response: ServerResponse,
-    private readonly method: string,
-    private readonly httpVersion: string,
+    private readonly outlet: AnswerOutlet,
+    private readonly request: ParsedRequest,
     private readonly progress: AnswerProgress,
   ) {
-    response.sendDate = false
+    this.isPersistent = request.framing.persistent
   }
 
   get headIsSent(): boolean {
-    return this.response.headersSent
+    return this.status !== 0
   }
 
-  /** Writes an answer of the proxy's own. `close`: nothing more is answered on this connection. */
-  reply({ status, reason, fields, body }: Reply, close: boolean): void {
-    if (close) this.announceClose()
-    // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8), which node then does not write itself.
-    const offer =
-      firstValue(fields, "upgrade") === undefined ? [] : ["Connection", close ? "close, Upgrade" : "Upgrade"]
-    this.response.writeHead(status, reason, [...fields, ...offer])
-    this.response.end(this.method === "HEAD" ? undefined : body)
-  }
-
-  /** Passes an interim response on; HTTP/1.0 knows none, and one whose turn has not come yet cannot have any. */
-  informational({ status, reason, fields }: ResponseHead): void {
-    const socket = this.response.socket
-    if (this.httpVersion === "1.0" || socket === null || this.headIsSent) return
-    const lines = pairs(responseFields(fields)).map(([name, value]) => `${name}: ${value}\r\n`)
-    socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n`, "latin1")
+  /** Whether the connection can carry another answer behind this one. */
+  get staysOpen(): boolean {
+    return this.isPersistent
   }
 
   /** Nothing more is answered on this connection; to be said before the head is written. */
   announceClose(): void {
-    this.response.shouldKeepAlive = false
+    this.isPersistent = false
+  }
+
+  /** Writes an answer of the proxy's own. */
+  reply({ status, reason, fields, body }: Reply): void {
+    // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8).
+    const offersUpgrade = firstValue(fields, "upgrade") !== undefined
+    const offer = this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+    const connection = offersUpgrade ? offer : this.connectionLines
+    this.status = status
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${fieldLines(fields)}${connection}\r\n`
+    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + body, "utf8")
+    this.sent()
+  }
+
+  /** Passes an interim response on; HTTP/1.0 knows none. */
+  informational({ status, reason, fields }: ResponseHead): void {
+    if (this.request.httpVersion === "1.0" || this.headIsSent) return
+    this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(responseFields(fields))}\r\n`, "latin1")
   }
 
   /** Tells the client to send the content of its request. */
   continue(): void {
-    if (!this.headIsSent) this.response.writeContinue()
+    if (!this.headIsSent) this.outlet.socket.write("HTTP/1.1 100 Continue\r\n\r\n")
   }
 
-  /** Writes the head of a downstream's answer. Throws where node finds a byte in it that cannot be written. */
-  head({ status, reason, fields }: ResponseHead): void {
-    const kept = responseFields(fields)
-    const writable = this.canHaveTrailers(status, kept) ? kept : withoutTrailerField(kept)
-    this.response.writeHead(status, reason, writable)
+  /** Writes an answer whose body is whole. False: it is not as long as its head says, and nothing was written. */
+  whole(head: ResponseHead, bytes: Uint8Array | undefined, trailers: RawFields): boolean {
+    const size = bytes?.byteLength ?? 0
+    const message = this.begin(head, size)
+    if (typeof this.framing === "number" && this.framing !== size) return false
+    message.whole(this.framing === "none" ? undefined : bytes, trailerFields(trailers))
+    this.status = head.status
+    this.progress.answerWritten(size)
+    this.sent()
+    return true
   }
 
-  /** Ends the answer with a body that is whole. */
-  whole(bytes: Uint8Array | undefined, trailers: RawFields): void {
-    if (bytes !== undefined) this.progress.answerWritten(bytes.byteLength)
-    this.addTrailers(trailers)
-    if (bytes === undefined || bytes.byteLength > largestText) this.response.end(bytes)
-    else this.response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1"), "latin1")
-  }
-
-  /** Writes a body in motion as it comes, with the client's backpressure. */
-  moving(source: ChunkSource<ResponseBroken>): void {
-    const { response, progress } = this
-    response.on("drain", () => source.demand())
+  /** Writes an answer whose body is in motion, as it comes, with the client's backpressure. */
+  moving(head: ResponseHead, source: ChunkSource<ResponseBroken>): void {
+    const message = this.begin(head)
+    this.status = head.status
+    this.source = source
     source.consume({
-      chunk: (chunk) => {
-        progress.answerWritten(chunk.byteLength)
-        return response.write(chunk)
-      },
+      chunk: (chunk) => this.pass(message, chunk),
       end: (trailers) => this.end(trailers),
-      fail: (error) => progress.answerBroken(error),
+      fail: (error) => this.progress.answerBroken(error),
     })
-    if (!source.isFinished) response.flushHeaders()
+    // What has arrived with the head is on its way here, and leaves with it.
+    queueMicrotask(message.flush)
   }
 
   /** The same for a body that passes through a stage. */
-  staged(source: ChunkSource<ResponseBroken>, stage: BodyStage): Effect.Effect<void, ResponseBroken> {
-    this.response.flushHeaders()
-    const written = Stream.runForEach(stage(source.stream), (chunk) => this.write(chunk))
+  staged(
+    head: ResponseHead,
+    source: ChunkSource<ResponseBroken>,
+    stage: BodyStage,
+  ): Effect.Effect<void, ResponseBroken> {
+    const message = this.begin(head)
+    this.status = head.status
+    message.flush()
+    const written = Stream.runForEach(stage(source.stream), (chunk) => this.passStaged(message, chunk))
     return Effect.andThen(
       written,
       Effect.sync(() => this.end(source.trailers)),
     )
   }
 
-  private write(chunk: Uint8Array): Effect.Effect<void> {
+  /** The client takes more. */
+  drained(): void {
+    const { whenDrained } = this
+    this.whenDrained = undefined
+    whenDrained?.()
+    this.source?.demand()
+  }
+
+  private get connectionLines(): string {
+    return this.isPersistent ? this.outlet.persistence : closing
+  }
+
+  /** Makes the head of an answer. `size`: of a body that is whole. */
+  private begin({ status, reason, fields }: ResponseHead, size?: number): MessageWriter {
+    const lines = responseLines(fields)
+    this.framing = this.framingOf(status, lines.length, size)
+    if (this.framing === "close") this.isPersistent = false
+    const isChunked = this.framing === "chunked"
+    const isLengthMissing = typeof this.framing === "number" && lines.length === undefined
+    const kept = lines.announcesTrailers && !isChunked ? responseLines(fields, false).text : lines.text
+    const added = isChunked ? chunkedLine : isLengthMissing ? `Content-Length: ${size}\r\n` : ""
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${this.connectionLines}\r\n`
+    this.message = new MessageWriter(this.outlet.socket, head, isChunked)
+    return this.message
+  }
+
+  /** Chooses how the end of the answer is known (RFC 9112 section 6.3). */
+  private framingOf(status: number, length: string | undefined, size: number | undefined): AnswerFraming {
+    if (this.request.method === "HEAD" || status === 204 || status === 304) return "none"
+    if (length !== undefined) return Number(length)
+    return this.request.httpVersion === "1.1" ? "chunked" : (size ?? "close")
+  }
+
+  private pass(message: MessageWriter, chunk: Uint8Array): Reception {
+    if (this.framing === "none") return "used"
+    this.written += chunk.byteLength
+    this.progress.answerWritten(chunk.byteLength)
+    if (typeof this.framing === "number" && this.written > this.framing) {
+      this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is longer than it says" }))
+      return "used"
+    }
+    return message.chunk(chunk)
+  }
+
+  private passStaged(message: MessageWriter, chunk: Uint8Array): Effect.Effect<void> {
     return Effect.async((resume) => {
-      this.progress.answerWritten(chunk.byteLength)
-      if (this.response.write(chunk)) return resume(Effect.void)
-      const drained = () => resume(Effect.void)
-      this.response.once("drain", drained)
-      return Effect.sync(() => this.response.removeListener("drain", drained))
+      if (this.pass(message, chunk) !== "full") return resume(Effect.void)
+      this.whenDrained = () => resume(Effect.void)
     })
   }
 
   private end(trailers: RawFields): void {
-    this.addTrailers(trailers)
-    this.response.end()
+    this.source = undefined
+    if (typeof this.framing === "number" && this.written < this.framing) {
+      this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is shorter than it says" }))
+      return
+    }
+    this.message?.end(trailerFields(trailers))
+    this.sent()
   }
 
-  private addTrailers(trailers: RawFields): void {
-    if (trailers.length > 0) this.response.addTrailers(pairs(trailerFields(trailers)))
-  }
-
-  /** Only what is written in chunks can have trailers; node throws at a `Trailer` field elsewhere. */
-  private canHaveTrailers(status: number, fields: RawFields): boolean {
-    const bodiless = this.method === "HEAD" || status === 204 || status === 304
-    return !bodiless && this.httpVersion !== "1.0" && firstValue(fields, "content-length") === undefined
+  /** Waits for what the kernel has not taken yet. */
+  private sent(): void {
+    const { socket } = this.outlet
+    if (socket.writableLength === 0) this.progress.answerSent()
+    else socket.write(nothing, () => this.progress.answerSent())
   }
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
 import { Cause, Effect, Exit, Option } from "effect"
 import {
   BadRequest,
@@ -29,9 +28,10 @@ import { prefersHtml } from "../wire/Accept.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
-import { type RequestFraming, requestFraming } from "../wire/RequestFraming.js"
-import { type AnswerProgress, AnswerWriter, type BodyStage } from "./AnswerWriter.js"
-import { type ContentContext, type ContentListener, RequestContent } from "./RequestContent.js"
+import type { RequestFraming } from "../wire/RequestFraming.js"
+import type { ParsedRequest } from "../wire/RequestParser.js"
+import { type AnswerOutlet, type AnswerProgress, AnswerWriter, type BodyStage } from "./AnswerWriter.js"
+import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 
 /** The client's end of a connection. */
 export interface Client {
@@ -43,12 +43,12 @@ export interface Client {
 }
 
 /** The connection that an exchange belongs to. */
-export interface ExchangeOwner {
+export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
   /** Runs an effect in a fiber that ends, at the latest, with the connection. `done` hears of every end but that. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void) => void
-  /** The exchange is over, well or badly. */
-  readonly exchangeOver: (exchange: Exchange) => void
+  /** The exchange is over, well or badly. `staysOpen`: the connection can carry another one. */
+  readonly exchangeOver: (exchange: Exchange, staysOpen: boolean) => void
   /** Resets the connection, so that what was written of an answer cannot look complete. */
   readonly reset: () => void
 }
@@ -60,6 +60,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  /** Whether the proxy is going away: connections are closed behind their answers. */
+  readonly isDraining: () => boolean
   /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
   readonly finished: ((exchange: Exchange) => void) | undefined
 }
@@ -90,7 +92,6 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   readonly kind = "http"
   readonly since = Date.now()
   place = -1
-  readonly framing: RequestFraming
   bytesIn = 0
   bytesOut = 0
   private liveSession: LiveSession | undefined
@@ -101,6 +102,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   private stage: BodyStage | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
+  private isContentSkipped = false
   private isSettled = false
   private isOver = false
   private readonly writer: AnswerWriter
@@ -108,30 +110,31 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   constructor(
     private readonly context: ExchangeContext,
     private readonly owner: ExchangeOwner,
-    private readonly message: IncomingMessage,
-    private readonly response: ServerResponse,
+    private readonly request: ParsedRequest,
   ) {
-    this.framing = requestFraming(message.rawHeaders, message.httpVersion)
-    this.writer = new AnswerWriter(response, this.method, message.httpVersion, this)
-    response.on("close", this.closed)
+    this.writer = new AnswerWriter(owner, request, this)
   }
 
   get method(): string {
-    return this.message.method ?? "GET"
+    return this.request.method
+  }
+
+  get framing(): RequestFraming {
+    return this.request.framing
   }
 
   /** The request target, raw, as latin1. */
   get target(): string {
-    return this.message.url ?? "/"
+    return this.request.target
   }
 
   get httpVersion(): string {
-    return this.message.httpVersion
+    return this.request.httpVersion
   }
 
   /** Raw field pairs of the request. */
   get fields(): RawFields {
-    return this.message.rawHeaders
+    return this.request.fields
   }
 
   get client(): Client {
@@ -139,7 +142,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   get requestId(): string {
-    this.id ??= requestIdOf(this.message.rawHeaders)
+    this.id ??= requestIdOf(this.request.fields)
     return this.id
   }
 
@@ -150,12 +153,17 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   /** Status that the client got; 0 while there is none. */
   get status(): number {
-    return this.writer.headIsSent ? this.response.statusCode : 0
+    return this.writer.status
   }
 
   /** Whether everything that the client had to send has arrived. */
   get requestIsComplete(): boolean {
-    return this.framing.content === "none" || this.framing.content === 0 || this.message.complete
+    return !this.hasContent || this.isContentSkipped || this.content?.isComplete === true
+  }
+
+  private get hasContent(): boolean {
+    const { content } = this.framing
+    return content !== "none" && content !== 0
   }
 
   // One step after another.
@@ -178,11 +186,10 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   /** Goes on with the content of the request. */
   withBody(next: (body: RequestBody) => void): void {
-    const { content } = this.framing
-    if (content === "none" || content === 0) return next(emptyBody)
+    if (!this.hasContent) return next(emptyBody)
     this.withContent = next
     if (this.framing.expectsContinue) this.continueTimer = setTimeout(() => this.continue(), continueAfter)
-    this.content = new RequestContent(this.context, this.message, this.framing, this)
+    this.content = new RequestContent(this.context, this.owner, this.framing, this)
     this.content.start()
   }
 
@@ -211,9 +218,13 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   leave(): void {
     if (this.isOver) return
     this.isOver = true
-    this.response.removeListener("close", this.closed)
     if (this.liveSession !== undefined) this.context.close(this)
-    this.owner.exchangeOver(this)
+    this.owner.exchangeOver(this, false)
+  }
+
+  /** Nothing more is answered on this connection; to be said before the answer. */
+  announceClose(): void {
+    this.writer.announceClose()
   }
 
   /** Answers on the proxy's own account. */
@@ -241,15 +252,19 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   answer(answer: Answer): void {
     if (this.isSettled || this.isOver) return
-    const body = answer.body
+    const { body } = answer
+    // A body in motion may well outlast what is still to come of the request.
     if (body._tag === "Whole" && !this.requestIsComplete) this.writer.announceClose()
-    if (!this.writeHead(answer)) return
+    if (this.context.isDraining()) this.writer.announceClose()
     this.isSettled = true
     this.stopContinueTimer()
-    if (body._tag === "Whole") return this.writer.whole(body.bytes, body.trailers)
-    this.source = body.source
-    if (this.stage === undefined) this.writer.moving(body.source)
-    else this.owner.run(this.writer.staged(body.source, this.stage), (exit) => this.stageEnded(exit))
+    if (body._tag === "Moving") this.move(answer, body.source)
+    else if (!this.writer.whole(answer, body.bytes, body.trailers)) this.refuseLength()
+  }
+
+  /** The client has taken everything that was written, and can take more. */
+  drained(): void {
+    this.writer.drained()
   }
 
   // How bytes get on.
@@ -284,6 +299,12 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.break()
   }
 
+  answerSent(): void {
+    if (this.isOver) return
+    this.content?.cancel()
+    this.end(this.writer.staysOpen && this.requestIsComplete)
+  }
+
   // How it ends.
 
   sessionEnded(end: SessionEnd): void {
@@ -307,18 +328,30 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** The client is gone: the downstream is told at once, and nobody is answered. */
   abandon(): void {
     if (this.isOver) return
-    this.isOver = true
     this.stopContinueTimer()
     this.content?.fail("the client closed the connection")
     this.call?.cancel()
     this.source?.cancel()
-    if (this.liveSession !== undefined) this.context.close(this)
-    this.context.finished?.(this)
-    this.owner.exchangeOver(this)
+    this.end(false)
   }
 
-  private readonly closed = (): void => {
-    this.abandon()
+  private end(staysOpen: boolean): void {
+    this.isOver = true
+    if (this.liveSession !== undefined) this.context.close(this)
+    this.context.finished?.(this)
+    this.owner.exchangeOver(this, staysOpen)
+  }
+
+  private move(head: ResponseHead, source: ChunkSource<ResponseBroken>): void {
+    this.source = source
+    if (this.stage === undefined) this.writer.moving(head, source)
+    else this.owner.run(this.writer.staged(head, source, this.stage), (exit) => this.stageEnded(exit))
+  }
+
+  /** Nothing has been written yet of an answer that contradicts itself. */
+  private refuseLength(): void {
+    this.isSettled = false
+    this.fail(new DownstreamProtocol({ address: "", problem: "its body is not as long as its head says" }))
   }
 
   /** Lets a client that waits for it send its content; once. */
@@ -354,23 +387,18 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     else this.break()
   }
 
-  /** Writes the head, or answers that it cannot be written. */
-  private writeHead(answer: Answer): boolean {
-    try {
-      this.writer.head(answer)
-      return true
-    } catch {
-      this.fail(new DownstreamProtocol({ address: "", problem: "its head holds bytes that cannot be written" }))
-      return false
-    }
-  }
-
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
   private finishWith(reply: Reply, close: boolean): void {
     this.isSettled = true
     this.stopContinueTimer()
-    this.writer.reply(reply, close || !this.requestIsComplete)
-    this.content?.cancel()
+    this.dropContent()
+    if (close || !this.requestIsComplete || this.context.isDraining()) this.writer.announceClose()
+    this.writer.reply(reply)
+  }
+
+  private dropContent(): void {
+    if (this.content !== undefined) this.content.cancel()
+    else if (this.hasContent) this.isContentSkipped = this.owner.skipContent()
   }
 
   /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */

@@ -32,7 +32,8 @@ interface HeadLimits {
 }
 
 /** Why a head is refused, whatever it asks for. */
-const headError = ({ target, framing }: Exchange, limits: HeadLimits): ProxyError | undefined => {
+const headError = ({ framing, method, target }: Exchange, limits: HeadLimits): ProxyError | undefined => {
+  if (method === "CONNECT") return new BadRequest({ detail: "CONNECT is not for a reverse proxy." })
   if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
   if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
   const tooLarge = typeof framing.content === "number" && framing.content > limits.content

@@ -1,17 +1,25 @@
-import type { IncomingMessage } from "node:http"
 import { RequestBroken } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
 import type { RequestBody } from "../downstream/Downstream.js"
 import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
 import { trailerFields } from "../wire/HeaderFields.js"
+import type { BodyHandler } from "../wire/MessageParser.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import { ContentPace, type LeastPace } from "./ContentPace.js"
 
 /** The largest content that is held to be sent in one piece with its head, in bytes. */
 const largestHeld = 65_536
 
-const noTrailers: ReadonlyArray<string> = []
+/** Where the content of a request comes from. */
+export interface ContentInlet {
+  /** Lets the content come, what has arrived of it at once. */
+  readonly openContent: (receiver: BodyHandler) => void
+  readonly pauseContent: () => void
+  readonly resumeContent: () => void
+  /** Throws away what has arrived of content that nobody wants. Whether that was all of it. */
+  readonly skipContent: () => boolean
+}
 
 /** Who wants the content of a request. */
 export interface ContentListener {
@@ -39,16 +47,18 @@ export interface ContentContext {
 }
 
 /** The content of one request that has some, on its way in from the client. */
-export class RequestContent implements TurnListener, ChunkProducer, Expirable {
+export class RequestContent implements BodyHandler, TurnListener, ChunkProducer, Expirable {
   private source: ChunkSource<RequestBroken> | undefined
+  private held: Array<Buffer> = []
   private isOver = false
+  private isWhole = false
   private size = 0
   private readonly nextByte = new Deadline(this)
   private readonly pace: ContentPace | undefined
 
   constructor(
     private readonly context: ContentContext,
-    private readonly message: IncomingMessage,
+    private readonly inlet: ContentInlet,
     private readonly framing: RequestFraming,
     private readonly listener: ContentListener,
   ) {
@@ -58,36 +68,56 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
 
   /** Whether everything that the client had to send has arrived. */
   get isComplete(): boolean {
-    return this.framing.content === "none" || this.framing.content === 0 || this.message.complete
+    return this.isWhole
   }
 
   /** Begins to read. */
   start(): void {
     const { content, expectsContinue } = this.framing
     if (expectsContinue || (typeof content === "number" && content > largestHeld)) this.move()
-    else this.context.endOfTurn.add(this)
+    this.inlet.openContent(this)
+    if (!this.isOver && this.source === undefined) this.context.endOfTurn.add(this)
   }
 
+  /** What had arrived is not all of it. */
   turnEnded(): void {
+    if (!this.isOver && this.source === undefined) this.move()
+  }
+
+  body(chunk: Buffer): void {
     if (this.isOver) return
-    if (this.message.complete) this.hand()
-    else this.move()
+    this.size += chunk.byteLength
+    this.listener.contentArrived(chunk.byteLength)
+    if (this.size > this.context.maxBytes) return this.tooLarge()
+    if (this.source === undefined) return this.hold(chunk)
+    this.context.progress.start(this.nextByte)
+    this.pace?.count(chunk.byteLength)
+    this.source.push(chunk)
+  }
+
+  end(trailers: ReadonlyArray<string>): void {
+    this.isWhole = true
+    if (this.isOver) return
+    this.close()
+    const kept = trailerFields(trailers)
+    if (this.source === undefined) this.hand(kept)
+    else this.source.end(kept)
   }
 
   pause(): void {
-    this.message.pause()
+    this.inlet.pauseContent()
     this.stopClocks()
   }
 
   resume(): void {
-    this.message.resume()
     if (!this.isOver) this.context.progress.start(this.nextByte)
+    this.inlet.resumeContent()
   }
 
   /** The server wants no more of it: what still comes is thrown away. */
   cancel(): void {
     this.close()
-    this.message.resume()
+    if (!this.isWhole) this.inlet.resumeContent()
   }
 
   /** The client has sent nothing for too long. */
@@ -103,41 +133,24 @@ export class RequestContent implements TurnListener, ChunkProducer, Expirable {
     this.source?.fail(new RequestBroken({ problem }))
   }
 
-  private hand(): void {
-    const held: unknown = this.message.read()
-    const bytes = held instanceof Uint8Array ? held : new Uint8Array(0)
-    this.message.resume()
-    this.listener.contentArrived(bytes.byteLength)
-    if (bytes.byteLength > this.context.maxBytes) return this.tooLarge()
-    this.isOver = true
-    const chunked = this.framing.content === "chunked"
-    const trailers = chunked ? trailerFields(this.message.rawTrailers) : noTrailers
-    this.listener.contentReady({ _tag: "Bytes", bytes, chunked, trailers })
+  private hold(chunk: Buffer): void {
+    this.held.push(chunk)
+    if (this.size > largestHeld) this.move()
+  }
+
+  private hand(trailers: ReadonlyArray<string>): void {
+    const [first] = this.held
+    const bytes = this.held.length === 1 && first !== undefined ? first : Buffer.concat(this.held)
+    this.held = []
+    this.listener.contentReady({ _tag: "Bytes", bytes, chunked: this.framing.content === "chunked", trailers })
   }
 
   private move(): void {
     const source = new ChunkSource<RequestBroken>(this)
     this.source = source
-    this.message.on("data", (chunk: Buffer) => this.received(chunk))
-    this.message.on("end", () => this.ended())
     this.context.progress.start(this.nextByte)
     this.listener.contentReady({ _tag: "Moving", source, chunked: this.framing.content === "chunked" })
-  }
-
-  private received(chunk: Buffer): void {
-    if (this.isOver) return
-    this.context.progress.start(this.nextByte)
-    this.pace?.count(chunk.byteLength)
-    this.listener.contentArrived(chunk.byteLength)
-    this.size += chunk.byteLength
-    if (this.size > this.context.maxBytes) this.tooLarge()
-    else this.source?.push(chunk)
-  }
-
-  private ended(): void {
-    if (this.isOver) return
-    this.close()
-    this.source?.end(trailerFields(this.message.rawTrailers))
+    for (const chunk of this.held.splice(0)) source.push(chunk)
   }
 
   private tooSlow(): void {

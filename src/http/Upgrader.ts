@@ -6,7 +6,7 @@ import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
-import { countOf, firstValue, listMembers, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { countedUpgrade } from "./CountedUpgrade.js"
 import type { Exchange } from "./Exchange.js"
@@ -30,12 +30,6 @@ export interface SwitchedUpgrade {
 
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
-
-/** Whether an Upgrade asks for a WebSocket, and not for something else such as h2c. */
-export const asksForWebSocket = (fields: RawFields): boolean => {
-  const upgrade = firstValue(fields, "upgrade")
-  return upgrade !== undefined && listMembers(upgrade).includes("websocket")
-}
 
 /** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
 const handshakeProblem = (exchange: Exchange): string | undefined => {

@@ -1,15 +1,18 @@
-import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { Effect, Exit, type Fiber, type Scope } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
-import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
 import type { TurnListener } from "../downstream/EndOfTurn.js"
+import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
+import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
+import { fieldLines } from "../wire/MessageWriter.js"
 import { errorReply } from "../wire/Reply.js"
+import type { ParsedRequest } from "../wire/RequestParser.js"
 import type { WsBridge } from "../websocket/WsBridge.js"
-import { EarlyBytes } from "./EarlyBytes.js"
+import { type RequestListener, RequestReader } from "./RequestReader.js"
 
 /** What every connection of a server needs. */
 export interface ConnectionContext {
@@ -26,62 +29,61 @@ export interface ConnectionContext {
   readonly maxHeaderBytes: number
   /** How many requests a connection may carry; may be infinite. */
   readonly maxRequests: number
+  /** For the head of a request, from its first byte or from the beginning of the connection. */
+  readonly headDeadlines: Deadlines
+  /** For the next request on a connection that has had one. */
+  readonly idleDeadlines: Deadlines
+  /** For what a client still sends on a connection that is answered for good. */
+  readonly lingerDeadlines: Deadlines
+  /** Lines of an answer's head that say how long a connection is kept, with their line ends. */
+  readonly persistence: string
   /** A defect: something of ours threw. It ends this connection and no other. */
   readonly defect: (cause: unknown) => void
 }
 
-/** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
-const lingerTime = 2_000
+/**
+ * Bytes that a client may send ahead of the answer that it waits for, be it requests or frames. To read on is how a client
+ * that leaves is noticed; one that sends more without waiting is an attack and no pipeline.
+ */
+const mostAhead = 262_144
 
-/** More requests than this, sent without waiting for an answer, are an attack and no pipeline. */
-const longestQueue = 1_000
+/** What a connection waits for: a deadline means something else each time. */
+type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
 const clientAddress = (socket: Socket): string => {
   const address = socket.remoteAddress ?? ""
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 }
 
-/** What a fault that node's parser found in a request is called. */
-const parserError = (error: Error, maxHeaderBytes: number): ProxyError | undefined => {
-  const code = "code" in error ? error.code : undefined
-  switch (code) {
-    case "ECONNRESET":
-    case "EPIPE":
-    case "HPE_INVALID_EOF_STATE":
-      return undefined
-    case "HPE_HEADER_OVERFLOW":
-      return new HeadersTooLarge({ limit: maxHeaderBytes })
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new RequestTimeout({ detail: "The head of the request did not arrive in time." })
-    default:
-      return new BadRequest({ detail: "The request is not valid HTTP/1.1." })
-  }
-}
-
 /**
  * One connection of a client: a fiber that sleeps until the socket closes, and whose scope owns everything on it. Client
  * gone, drain, kill and shutdown are all the closing of that scope.
  */
-export class ClientConnection implements ExchangeOwner, TurnListener {
+export class ClientConnection implements ExchangeOwner, RequestListener, TurnListener, Expirable {
   readonly client: Client
+  private reader: RequestReader | undefined
   private current: Exchange | undefined
-  /** Requests that came before their predecessor was answered: they are taken one at a time, in order. */
-  private readonly queue: Array<Exchange> = []
-  private isTunnel = false
+  private phase: Phase = "head"
   private requests = 0
-  private pending: ProxyError | undefined
-  /** Turns of the event loop in which an end of the client's belongs to its last request. */
+  private isUpgrading = false
+  /** The client has sent all it will, and waits for its answers. */
+  private isHalfClosed = false
+  /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
   private turnsToHalfClose = 0
+  private readonly deadline = new Deadline(this)
 
   private constructor(
     private readonly context: ConnectionContext,
-    private readonly socket: Socket,
+    readonly socket: Socket,
     private readonly scope: Scope.Scope,
   ) {
     const address = clientAddress(socket)
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
-    this.lingerBehindEarlyAnswers()
-    socket.on("end", () => this.ended())
+    this.reader = new RequestReader(context.maxHeaderBytes, this)
+    socket.on("data", this.received)
+    socket.on("end", this.ended)
+    socket.on("drain", this.drained)
+    context.headDeadlines.start(this.deadline)
   }
 
   /** Serves a socket until it closes. `opened` gets the connection before a byte of it is read. */
@@ -101,6 +103,10 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     })
   }
 
+  get persistence(): string {
+    return this.context.persistence
+  }
+
   /** Sleeps until the client is gone. */
   private get untilClosed(): Effect.Effect<void> {
     return Effect.async((resume) => {
@@ -109,69 +115,44 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     })
   }
 
-  /** A request whose head is complete. */
-  request(message: IncomingMessage, response: ServerResponse): void {
-    const behindLast = ++this.requests - this.context.maxRequests
-    if (behindLast > 0) return this.ignore(behindLast)
-    if (behindLast === 0) response.shouldKeepAlive = false
-    this.guard(() => {
-      const exchange = this.open(message, response)
-      this.awaitHalfClose()
-      if (this.current === undefined) this.forward(exchange)
-      else if (this.queue.push(exchange) > longestQueue) this.reset()
-    })
+  // Requests come in.
+
+  requestRead(request: ParsedRequest): void {
+    this.context.headDeadlines.stop(this.deadline)
+    this.phase = "exchange"
+    const exchange = new Exchange(this.context.exchanges, this, request)
+    this.current = exchange
+    if (++this.requests >= this.context.maxRequests) exchange.announceClose()
+    if (request.framing.upgrades) this.upgrade(exchange)
+    else this.context.forwarder.forward(exchange)
   }
 
-  /** A request to switch to WebSocket: node has let go of the socket, so it is answered by a response of our own. */
-  upgrade(message: IncomingMessage, head: Buffer): void {
-    if (this.current !== undefined) {
-      this.pending = new BadRequest({ detail: "An Upgrade cannot be pipelined behind another request." })
-      return
-    }
-    const response = new ServerResponse(message)
-    response.shouldKeepAlive = false
-    response.assignSocket(this.socket)
-    response.on("finish", () => this.socket.end(() => this.socket.destroy()))
-    const early = new EarlyBytes(this.socket, head)
-    this.guard(() => {
-      const exchange = this.open(message, response)
-      this.current = exchange
-      this.context.upgrader.upgrade(exchange, (upgrade) => {
-        response.detachSocket(this.socket)
-        // In this order, so that a drain never finds nothing under way in between.
-        this.bridge(upgrade, early)
-        exchange.leave()
-      })
-    })
+  requestBroken(fault: ParserFault): void {
+    if (this.current !== undefined)
+      return this.current.malformed(`The content of the request is not valid HTTP/1.1: ${fault.problem}.`)
+    if (fault.kind === "too large") this.refuse(new HeadersTooLarge({ limit: this.context.maxHeaderBytes }))
+    else this.refuse(new BadRequest({ detail: `The request is not valid HTTP/1.1: ${fault.problem}.` }))
   }
 
-  turnEnded(): void {
-    if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
+  openContent(receiver: BodyHandler): void {
+    this.reader?.readContent(receiver)
   }
 
-  /** What node's parser could not read. */
-  malformed(error: Error): void {
-    const fault = parserError(error, this.context.maxHeaderBytes)
-    if (fault === undefined) return void this.socket.destroy()
-    const newest = this.queue.at(-1) ?? this.current
-    if (newest !== undefined && !newest.requestIsComplete) {
-      newest.malformed("The content of the request is not framed as HTTP asks.")
-    } else if (newest !== undefined) {
-      this.pending = fault
-    } else {
-      this.refuse(fault)
-    }
+  pauseContent(): void {
+    this.reader?.pause()
+    this.socket.pause()
   }
 
-  /** Answers a request that never became an exchange, and closes the connection. */
-  refuse(error: ProxyError): void {
-    if (!this.socket.writable) return void this.socket.destroy()
-    const { status, reason, fields, body } = errorReply(error, requestIdOf([]))
-    let lines = ""
-    for (let index = 0; index + 1 < fields.length; index += 2) lines += `${fields[index]}: ${fields[index + 1]}\r\n`
-    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}Connection: close\r\n\r\n${body}`, "latin1")
-    this.linger()
+  resumeContent(): void {
+    this.socket.resume()
+    this.guard(() => this.reader?.resume())
   }
+
+  skipContent(): boolean {
+    return this.reader?.skipContent() === true
+  }
+
+  // How a connection goes on, and how it ends.
 
   readonly run = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void => {
     this.context.fork(effect, { scope: this.scope }).addObserver((exit) => {
@@ -179,90 +160,138 @@ export class ClientConnection implements ExchangeOwner, TurnListener {
     })
   }
 
-  exchangeOver(exchange: Exchange): void {
+  exchangeOver(exchange: Exchange, staysOpen: boolean): void {
     if (this.current !== exchange) return
     this.current = undefined
-    if (this.socket.destroyed) return
-    // Answered before it was complete. Its rest is of no use, and may never come: nothing would limit the wait for it.
-    if (!exchange.requestIsComplete) return this.linger()
-    const next = this.queue.shift()
-    if (next !== undefined) this.guard(() => this.forward(next))
-    else if (this.pending !== undefined) this.refuse(this.pending)
+    if (this.socket.destroyed || this.phase === "tunnel") return
+    if (staysOpen) this.nextRequest()
+    else this.linger()
+  }
+
+  /** Answers a request that never became an exchange, and closes the connection. */
+  refuse(error: ProxyError): void {
+    if (!this.socket.writable) return void this.socket.destroy()
+    const { status, reason, fields, body } = errorReply(error, requestIdOf([]))
+    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(fields)}Connection: close\r\n\r\n${body}`)
+    this.linger()
+  }
+
+  /** Closes the connection unless a request is under way on it. */
+  closeIdle(): void {
+    if (this.phase === "idle" || (this.phase === "head" && this.reader?.isInHead !== true)) this.linger()
   }
 
   reset(): void {
     this.socket.resetAndDestroy()
   }
 
-  /** Closes the connection behind the last answer, but takes for a while what the client still sends. */
-  private linger(): void {
-    const { socket } = this
-    socket.end()
-    socket.resume()
-    const timer = setTimeout(() => socket.destroy(), lingerTime)
-    socket.once("close", () => clearTimeout(timer))
-    socket.once("end", () => socket.destroy())
+  /** What was waited for has not come in time. */
+  expire(): void {
+    if (this.phase === "head" && this.reader?.isInHead === true)
+      this.refuse(new RequestTimeout({ detail: "The head of the request did not arrive in time." }))
+    else if (this.phase === "idle") this.linger()
+    else this.socket.destroy()
   }
 
-  /**
-   * Node closes a connection behind its last answer at once. Where the client is still sending, the kernel would then
-   * answer with a reset, and the client might lose the answer for it (RFC 9112 section 9.6).
-   */
-  private lingerBehindEarlyAnswers(): void {
-    const { socket } = this
-    const closeAtOnce = socket.destroySoon.bind(socket)
-    socket.destroySoon = () => {
-      const stillSends = this.current?.requestIsComplete === false || this.requests > this.context.maxRequests
-      if (stillSends) this.linger()
-      else closeAtOnce()
-    }
+  turnEnded(): void {
+    if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
-  /** A request has been read: an end that was sent with it is read in the next turn. */
-  private awaitHalfClose(): void {
+  private readonly received = (bytes: Buffer): void => {
+    const { reader } = this
+    if (reader === undefined) return
+    // An end that was sent with these bytes is read in the next turn.
     if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
     this.turnsToHalfClose = 2
+    this.guard(() => reader.push(bytes))
+    if (reader.heldBytes > mostAhead) this.reset()
+    else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
+  }
+
+  private readonly drained = (): void => {
+    this.guard(() => this.current?.drained())
   }
 
   /**
    * The client has sent all it will. Where that came together with its last request, it still wants the answer (RFC
    * 9112 section 9.6); an end that comes later is how a client leaves.
    */
-  private ended(): void {
-    const newest = this.queue.at(-1) ?? this.current
-    if (this.isTunnel || newest === undefined) return
-    if (this.turnsToHalfClose === 0 || !newest.requestIsComplete) this.socket.destroy()
+  private readonly ended = (): void => {
+    const isAwaited = this.current !== undefined && !this.isUpgrading && this.turnsToHalfClose > 0
+    const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
+    if (canBeAnswered) this.isHalfClosed = true
+    else this.socket.destroy()
   }
 
-  /** An answer before says that it is the last. `behindLast`: how many requests have come behind it. */
-  private ignore(behindLast: number): void {
-    if (behindLast > longestQueue) this.reset()
+  private nextRequest(): void {
+    const { reader, socket } = this
+    if (reader === undefined) return
+    this.phase = "head"
+    socket.resume()
+    this.guard(() => reader.next())
+    if (this.current !== undefined || this.phase !== "head") return
+    if (this.isHalfClosed) this.linger()
+    else if (reader.isInHead) this.awaitHead()
+    else this.awaitRequest()
   }
 
-  private open(message: IncomingMessage, response: ServerResponse): Exchange {
-    return new Exchange(this.context.exchanges, this, message, response)
+  private awaitHead(): void {
+    this.context.idleDeadlines.stop(this.deadline)
+    this.phase = "head"
+    this.context.headDeadlines.start(this.deadline)
   }
 
-  private forward(exchange: Exchange): void {
-    this.current = exchange
-    this.context.forwarder.forward(exchange)
+  private awaitRequest(): void {
+    this.phase = "idle"
+    this.context.idleDeadlines.start(this.deadline)
   }
 
-  private bridge(upgrade: SwitchedUpgrade, early: EarlyBytes): void {
-    this.isTunnel = true
-    this.socket.write(upgrade.headText, "latin1")
+  /**
+   * Closes the connection behind the last answer, but takes for a while what the client still sends: the kernel would
+   * answer it with a reset, and the client might lose the answer for that (RFC 9112 section 9.6).
+   */
+  private linger(): void {
+    const { socket } = this
+    this.reader?.stop()
+    this.reader = undefined
+    if (this.isHalfClosed) return void socket.destroySoon()
+    this.phase = "lingering"
+    socket.end()
+    socket.resume()
+    this.context.lingerDeadlines.start(this.deadline)
+  }
+
+  private upgrade(exchange: Exchange): void {
+    this.isUpgrading = true
+    exchange.announceClose()
+    this.context.upgrader.upgrade(exchange, (upgrade) => {
+      // In this order, so that a drain never finds nothing under way in between.
+      this.bridge(upgrade)
+      exchange.leave()
+    })
+  }
+
+  private bridge(upgrade: SwitchedUpgrade): void {
+    const { reader, socket } = this
+    this.phase = "tunnel"
+    this.reader = undefined
+    socket.pause()
+    socket.removeListener("data", this.received)
+    socket.removeListener("end", this.ended)
+    socket.removeListener("drain", this.drained)
+    socket.write(upgrade.headText, "latin1")
     const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
-    const clientEarly = early.take()
-    const ends = { session, requestId, client: this.socket, clientEarly, server, serverEarly, extensions }
+    const clientEarly = reader?.stop() ?? Buffer.alloc(0)
+    const ends = { session, requestId, client: socket, clientEarly, server, serverEarly, extensions }
     this.run(Effect.ensuring(this.context.bridge.bridge(ends), Effect.sync(release)), (exit) => {
       if (Exit.isFailure(exit)) this.context.defect(exit.cause)
     })
   }
 
   private close(): void {
+    this.context.headDeadlines.stop(this.deadline)
     this.socket.destroy()
     this.current?.abandon()
-    for (const exchange of this.queue.splice(0)) exchange.abandon()
   }
 
   /** Something of ours that throws must not take another connection with it. */

@@ -21,12 +21,11 @@ export class ConnectionSlots {
   constructor(private readonly limits: ConnectionLimits) {}
 
   /** Takes a connection in, or refuses it: with an answer, unless there are too many to be answered. */
-  admits(socket: Socket, connection: ClientConnection): boolean {
+  admit(socket: Socket, connection: ClientConnection): void {
     const refusal = this.refusal(connection.client)
     if (refusal === undefined) this.take(socket, connection.client)
     else if (this.mayAnswer(socket)) connection.refuse(refusal)
     else connection.reset()
-    return refusal === undefined
   }
 
   /** The error that one more connection of this client would be; `undefined` for none. */

@@ -1,19 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import { BlockList, isIPv4, type AddressInfo, type Socket } from "node:net"
+import { type AddressInfo, BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
 import { Context, Data, Effect, FiberSet, Layer, Runtime } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
-import { BadRequest } from "../domain/ProxyError.js"
 import { Deadlines } from "../downstream/Deadlines.js"
 import { EndOfTurn } from "../downstream/EndOfTurn.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
-import { asksForWebSocket, Upgrader } from "../http/Upgrader.js"
+import { Upgrader } from "../http/Upgrader.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
-import { plainAgain } from "./PlainAgain.js"
 
 /** The proxy cannot listen where it was told to. */
 export class ListenError extends Data.TaggedError("ListenError")<{
@@ -65,61 +62,26 @@ const trustOf = (blocks: ReadonlyArray<string>): ((address: string) => boolean) 
   return (address) => blocks.length > 0 && address !== "" && list.check(address, family(address))
 }
 
-const makeServer = (settings: ProxySettings): Server => {
-  const server = createServer({
-    keepAliveTimeout: settings.keepAliveTimeout,
-    headersTimeout: settings.headTimeout,
-    // A long upload is no fault: its progress is watched instead.
-    requestTimeout: 0,
-    // Late by at most this much, and no more than a fraction of the time allowed.
-    connectionsCheckingInterval: Math.max(50, Math.min(1_000, (settings.headTimeout || Infinity) / 4)),
-    maxHeaderSize: settings.maxHeaderBytes,
-    // Checked by `requestFraming`, which answers as the rest of the proxy does.
-    requireHostHeader: false,
+/** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
+const lingerTime = 2_000
+
+/** After so long without traffic, TCP asks whether the client is still there. Milliseconds. */
+const keepAliveProbeDelay = 30_000
+
+/** What an answer says about its connection, which stays open (RFC 9112 section 9.3). */
+const persistenceLines = (keepAliveTimeout: number): string =>
+  keepAliveTimeout === 0
+    ? "Connection: keep-alive\r\n"
+    : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1_000)}\r\n`
+
+const makeServer = (): Server =>
+  createServer({
+    // `ClientConnection` decides which ends mean that a client leaves.
+    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: 30_000,
+    keepAliveInitialDelay: keepAliveProbeDelay,
   })
-  // Node would silently drop the fields beyond this many; `maxHeaderSize` bounds them.
-  server.maxHeadersCount = 0
-  // Node would take every end for a client that leaves; `ClientConnection` decides which are. No type knows this switch.
-  return Object.assign(server, { httpAllowHalfOpen: true })
-}
-
-/** Hands what happens on the server's sockets to their connections. */
-const attach = (
-  server: Server,
-  context: ConnectionContext,
-  slots: ConnectionSlots | undefined,
-  serve: (effect: Effect.Effect<void>) => void,
-): void => {
-  // A refused connection is not among them, so that nothing that comes on it is heard.
-  const connections = new WeakMap<Socket, ClientConnection>()
-  const request = (message: IncomingMessage, response: ServerResponse): void =>
-    connections.get(message.socket)?.request(message, response)
-
-  server.on("connection", (socket: Socket) => {
-    if (connections.has(socket)) return
-    serve(
-      ClientConnection.serve(context, socket, (connection) => {
-        if (slots === undefined || slots.admits(socket, connection)) connections.set(socket, connection)
-      }),
-    )
-  })
-  server.on("request", request)
-  server.on("checkContinue", request)
-  server.on("checkExpectation", request)
-  server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
-    const connection = connections.get(socket)
-    if (connection === undefined) return
-    if (asksForWebSocket(message.rawHeaders)) connection.upgrade(message, head)
-    else plainAgain(server, message, socket, head)
-  })
-  server.on("connect", (_message: IncomingMessage, socket: Socket) =>
-    connections.get(socket)?.refuse(new BadRequest({ detail: "CONNECT is not for a reverse proxy." })),
-  )
-  server.on("clientError", (error: Error, socket: Socket) => connections.get(socket)?.malformed(error))
-}
 
 /** The proxy's listener. It is up as long as its Layer is. */
 export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
@@ -149,11 +111,15 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
-      const server = makeServer(settings)
+      const server = makeServer()
       const fork = yield* FiberSet.makeRuntime<never>()
+      const connections = new Set<ClientConnection>()
 
       const progress = new Deadlines(settings.bodyTimeout)
       const paceWindows = new Deadlines(settings.minRateTime)
+      const headDeadlines = new Deadlines(settings.headTimeout)
+      const idleDeadlines = new Deadlines(settings.keepAliveTimeout)
+      const lingerDeadlines = new Deadlines(lingerTime)
       const leastPace = { bytes: (settings.minRate * settings.minRateTime) / 1_000, windows: paceWindows }
       const exchanges: ExchangeContext = {
         endOfTurn: new EndOfTurn(),
@@ -162,6 +128,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         maxBytes: settings.maxBodyBytes || Infinity,
         open: traffic.open,
         close: traffic.close,
+        isDraining: traffic.isDraining,
         report: reporter.report,
         finished: reporter.finished,
       }
@@ -174,18 +141,25 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         isTrusted: trustOf(settings.trustedProxies),
         maxHeaderBytes: settings.maxHeaderBytes,
         maxRequests: settings.maxRequestsPerConnection || Infinity,
+        headDeadlines,
+        idleDeadlines,
+        lingerDeadlines,
+        persistence: persistenceLines(settings.keepAliveTimeout),
         defect: reporter.defect,
       }
 
       const stopAccepting = Effect.sync(() => {
         server.close()
-        server.closeIdleConnections()
+        for (const connection of connections) connection.closeIdle()
       })
+      const closeAll = () => {
+        for (const { socket } of connections) socket.destroy()
+      }
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
           yield* Effect.logWarning("cut").pipe(Effect.annotateLogs({ kind, session: sessionId, request_id: requestId }))
         yield* traffic.cutAll
-        server.closeAllConnections()
+        closeAll()
       })
       const drain = Effect.gen(function* () {
         yield* traffic.startDraining
@@ -196,13 +170,21 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       })
 
       const limited = settings.maxConnections > 0 || settings.maxConnectionsPerClient > 0
-      attach(server, context, limited ? new ConnectionSlots(settings) : undefined, fork)
+      const slots = limited ? new ConnectionSlots(settings) : undefined
+      server.on("connection", (socket: Socket) => {
+        const serving = ClientConnection.serve(context, socket, (connection) => {
+          connections.add(connection)
+          socket.once("close", () => connections.delete(connection))
+          slots?.admit(socket, connection)
+        })
+        fork(serving)
+      })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           server.close()
-          server.closeAllConnections()
-          progress.clear()
-          paceWindows.clear()
+          closeAll()
+          for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lingerDeadlines])
+            deadlines.clear()
         }),
       )
       const address = yield* listen(server, settings)

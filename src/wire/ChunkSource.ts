@@ -10,10 +10,16 @@ export interface ChunkProducer {
   readonly cancel: () => void
 }
 
+/**
+ * What a consumer says of a chunk that it was given. `used`: it needs the bytes no more, and they may be overwritten.
+ * `kept`: it still needs them. `full`: it still needs them, and wants no other before `ChunkSource.demand`.
+ */
+export type Reception = "used" | "kept" | "full"
+
 /** Who takes the chunks, when they are handed over as they come and not pulled. */
 export interface ChunkConsumer<E> {
-  /** Takes a chunk. `false`: hold the next until `ChunkSource.demand`. */
-  readonly chunk: (chunk: Uint8Array) => boolean
+  /** Takes a chunk. */
+  readonly chunk: (chunk: Uint8Array) => Reception
   /** The body is complete. `trailers` are raw pairs, flat: name, value, name, value. */
   readonly end: (trailers: ReadonlyArray<string>) => void
   /** The body broke off. */
@@ -53,23 +59,25 @@ export class ChunkSource<E> {
     return this.finished
   }
 
-  /** Producer: a chunk. The source owns it from here on. */
-  push(chunk: Uint8Array): void {
-    if (this.finished || this.cancelled || chunk.byteLength === 0) return
+  /** Producer: a chunk. Whether its bytes are still needed; where they are not, its memory may be used again. */
+  push(chunk: Uint8Array): boolean {
+    if (this.finished || this.cancelled || chunk.byteLength === 0) return false
     if (this.waiting !== undefined) {
       const resume = this.waiting
       this.waiting = undefined
       resume(Exit.succeed(chunk))
-      return
+      return true
     }
     if (this.consumer !== undefined && !this.held) {
-      this.held = !this.consumer.chunk(chunk)
+      const reception = this.consumer.chunk(chunk)
+      this.held = reception === "full"
       if (this.held) this.pause()
-      return
+      return reception !== "used"
     }
     this.queue.push(chunk)
     this.queued += chunk.byteLength
     if (this.queued >= this.highWater) this.pause()
+    return true
   }
 
   /** Producer: the body is complete. */
@@ -102,27 +110,18 @@ export class ChunkSource<E> {
     this.demand()
   }
 
-  /** Consumer: takes chunks again, after `chunk` returned `false`. */
+  /** Consumer: takes chunks again, after it was `full`. */
   demand(): void {
     this.held = false
     while (this.consumer !== undefined && !this.held) {
       const chunk = this.queue.shift()
       if (chunk === undefined) break
       this.queued -= chunk.byteLength
-      this.held = !this.consumer.chunk(chunk)
+      this.held = this.consumer.chunk(chunk) === "full"
     }
     if (this.queue.length > 0) return
     if (this.finished) this.tellEnd()
     else if (!this.held) this.resume()
-  }
-
-  /** The chunks that have arrived already, taken out of the source; for a body that may be complete by now. */
-  takeArrived(): Array<Uint8Array> {
-    const arrived = this.queue
-    this.queue = []
-    this.queued = 0
-    this.resume()
-    return arrived
   }
 
   /** The next chunk; fails with `None` at the end and with `Some` where the body broke off. */

@@ -20,6 +20,8 @@ const enum Treatment {
   RequestId,
   TraceParent,
   Authorization,
+  ContentLength,
+  Trailer,
 }
 
 const treatments: ReadonlyMap<string, Treatment> = new Map([
@@ -40,6 +42,8 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["x-request-id", Treatment.RequestId],
   ["traceparent", Treatment.TraceParent],
   ["authorization", Treatment.Authorization],
+  ["content-length", Treatment.ContentLength],
+  ["trailer", Treatment.Trailer],
 ])
 
 /**
@@ -198,6 +202,8 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
     const value = fields[index + 1] ?? ""
     switch (treatment(name)) {
       case Treatment.PassOn:
+      case Treatment.ContentLength:
+      case Treatment.Trailer:
         if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, value)
         break
       case Treatment.Authorization:
@@ -267,6 +273,43 @@ export const responseFields = (fields: RawFields): Array<string> => {
     }
   }
   return out
+}
+
+/** The fields of a response as lines for the client, and what they say about its body. */
+export interface ResponseLines {
+  readonly text: string
+  /** Value of `Content-Length`. */
+  readonly length: string | undefined
+  /** Whether there is a `Trailer` among them, which only stands with a body in chunks. */
+  readonly announcesTrailers: boolean
+}
+
+/** `responseFields` as text, for the path of every response. `withTrailer`: whether a `Trailer` field is passed on. */
+export const responseLines = (fields: RawFields, withTrailer = true): ResponseLines => {
+  const nominated = nominatedBy(fields)
+  let text = ""
+  let length: string | undefined
+  let announcesTrailers = false
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ""
+    switch (treatment(name)) {
+      case Treatment.Connection:
+      case Treatment.Remove:
+      case Treatment.Te:
+        break
+      case Treatment.Trailer:
+        announcesTrailers = true
+        if (withTrailer) text += `${name}: ${fields[index + 1]}\r\n`
+        break
+      case Treatment.ContentLength:
+        length = fields[index + 1]
+        text += `${name}: ${length}\r\n`
+        break
+      default:
+        if (nominated === undefined || !nominated.has(name.toLowerCase())) text += `${name}: ${fields[index + 1]}\r\n`
+    }
+  }
+  return { text, length, announcesTrailers }
 }
 
 /** Fields that may not stand behind a body: they frame, route or authenticate (RFC 9110 section 6.5.1). */

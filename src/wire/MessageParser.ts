@@ -185,7 +185,7 @@ export abstract class MessageParser {
   }
 
   /** Whether a head is under way: something else than empty lines has come of it. */
-  protected get isInHead(): boolean {
+  get isInHead(): boolean {
     return this.state === "head" && (this.hasStartLine || this.line !== "")
   }
 

@@ -1,6 +1,6 @@
-import type { RawFields } from "./HeaderFields.js"
+import { listMembers, type RawFields } from "./HeaderFields.js"
 
-/** What the head of a request says about its host and its body (RFC 9112 sections 3.2 and 6). */
+/** What the head of a request says about its host, its content and its connection (RFC 9112 sections 3.2, 6 and 9). */
 export interface RequestFraming {
   /** Which rule the head breaks, as a sentence for the client; `undefined` for none. */
   readonly problem: string | undefined
@@ -9,16 +9,23 @@ export interface RequestFraming {
   readonly content: number | "chunked" | "none"
   /** The client waits for `100 Continue` before it sends the content (RFC 9110 section 10.1.1). */
   readonly expectsContinue: boolean
+  /** The client would send another request on this connection (RFC 9112 section 9.3). */
+  readonly persistent: boolean
+  /** The client asks to change this connection to one of WebSocket (RFC 9110 section 7.8, RFC 6455 section 4.1). */
+  readonly upgrades: boolean
 }
 
 const validHost = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
 const digits = /^\d+$/
+const keepAlive = ["keep-alive"]
 
 const refused = (problem: string): RequestFraming => ({
   problem,
   host: undefined,
   content: "none",
   expectsContinue: false,
+  persistent: false,
+  upgrades: false,
 })
 
 /**
@@ -31,6 +38,10 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
   let length: number | undefined
   let chunked = false
   let expectsContinue = false
+  let isToClose = false
+  let isToKeep = false
+  let isToUpgrade = false
+  let isForWebSocket = false
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
     const value = fields[index + 1] ?? ""
@@ -45,6 +56,17 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
         // A client of HTTP/1.0 knows no interim answers (RFC 9110 section 10.1.1).
         if (httpVersion !== "1.0" && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue")
           expectsContinue = true
+        break
+      case 7:
+        if (name.toLowerCase() === "upgrade" && listMembers(value).includes("websocket")) isForWebSocket = true
+        break
+      case 10:
+        if (name.toLowerCase() !== "connection") break
+        for (const option of value === "keep-alive" ? keepAlive : listMembers(value)) {
+          if (option === "close") isToClose = true
+          else if (option === "keep-alive") isToKeep = true
+          else if (option === "upgrade") isToUpgrade = true
+        }
         break
       case 14:
         if (name.toLowerCase() !== "content-length") break
@@ -64,5 +86,12 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
   if (chunked && length !== undefined) return refused("The request has both Content-Length and Transfer-Encoding.")
   if (chunked && httpVersion === "1.0") return refused("HTTP/1.0 knows no Transfer-Encoding.")
   if (host === undefined && httpVersion !== "1.0") return refused("The request has no Host field.")
-  return { problem: undefined, host, content: chunked ? "chunked" : (length ?? "none"), expectsContinue }
+  return {
+    problem: undefined,
+    host,
+    content: chunked ? "chunked" : (length ?? "none"),
+    expectsContinue,
+    persistent: !isToClose && (isToKeep || httpVersion === "1.1"),
+    upgrades: isToUpgrade && isForWebSocket,
+  }
 }

@@ -82,7 +82,7 @@ export class ResponseParser extends MessageParser {
   private status = 0
   private reason = ""
   private minorVersion: 0 | 1 = 1
-  private contentLength = -1
+  private length = -1
   private chunked = false
   private close = false
   private keep = false
@@ -120,6 +120,11 @@ export class ResponseParser extends MessageParser {
   override finish(): void {
     this.persistent = false
     super.finish()
+  }
+
+  /** The `Content-Length` of the last head, or -1 where it has none. */
+  get contentLength(): number {
+    return this.length
   }
 
   /** Whether the body ends with the connection, so that only its end tells that it is complete. */
@@ -162,7 +167,7 @@ export class ResponseParser extends MessageParser {
 
   protected override beginHead(): void {
     this.status = 0
-    this.contentLength = -1
+    this.length = -1
     this.chunked = false
     this.keep = false
     this.timeout = undefined
@@ -206,12 +211,12 @@ export class ResponseParser extends MessageParser {
   }
 
   private noteContentLength(value: string): void {
-    if (this.contentLength !== -1) {
+    if (this.length !== -1) {
       this.fail("Content-Length is there more than once")
       return
     }
-    this.contentLength = parseLength(value)
-    if (this.contentLength === -1) this.fail("Content-Length is not a decimal number, or too large")
+    this.length = parseLength(value)
+    if (this.length === -1) this.fail("Content-Length is not a decimal number, or too large")
   }
 
   private noteTransferEncoding(value: string): void {
@@ -245,11 +250,11 @@ export class ResponseParser extends MessageParser {
   private framingProblem(): string | undefined {
     const isInterim = this.status < 200
     if (this.chunked) {
-      if (this.contentLength !== -1) return "Content-Length and Transfer-Encoding are both there"
+      if (this.length !== -1) return "Content-Length and Transfer-Encoding are both there"
       if (this.minorVersion === 0) return "Transfer-Encoding is in an HTTP/1.0 response"
       if (isInterim || this.status === 204) return "Transfer-Encoding is in a response that can have no body"
     }
-    if (isInterim && this.contentLength > 0) return "an interim response claims to have a body"
+    if (isInterim && this.length > 0) return "an interim response claims to have a body"
     if (isInterim && this.minorVersion === 0 && this.status !== 101) return "an interim response is in HTTP/1.0"
     return undefined
   }
@@ -286,8 +291,8 @@ export class ResponseParser extends MessageParser {
     const isTunnel = status === 101 || (this.method === "CONNECT" && status < 300)
     const isBodiless = this.method === "HEAD" || status === 204 || status === 304
     this.persistent = !isTunnel && !this.close && (head.minorVersion === 1 || this.keep)
-    if (isTunnel || isBodiless || this.contentLength === 0) {
-      if (status === 204 && this.contentLength > 0) this.persistent = false
+    if (isTunnel || isBodiless || this.length === 0) {
+      if (status === 204 && this.length > 0) this.persistent = false
       this.settle()
       const next = this.endOfMessage(bytes, at)
       handler.head(head)
@@ -295,7 +300,7 @@ export class ResponseParser extends MessageParser {
       return next
     }
     if (this.chunked) this.beginChunkedBody()
-    else if (this.contentLength > 0) this.beginSizedBody(this.contentLength)
+    else if (this.length > 0) this.beginSizedBody(this.length)
     else this.state = "body to the end"
     handler.head(head)
     return at

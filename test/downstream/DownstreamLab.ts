@@ -105,7 +105,10 @@ const collect = (source: ChunkSource<ResponseBroken>): Effect.Effect<Array<Uint8
   Effect.async((resume) => {
     const chunks: Array<Uint8Array> = []
     source.consume({
-      chunk: (chunk) => chunks.push(chunk) > 0,
+      chunk: (chunk) => {
+        chunks.push(chunk)
+        return "kept"
+      },
       end: () => resume(Effect.succeed(chunks)),
       fail: (error) => resume(Effect.fail(error)),
     })

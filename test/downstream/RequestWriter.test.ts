@@ -26,7 +26,7 @@ const startWriter = (body: RequestBody) =>
       (opened) => Effect.sync(() => opened.destroy()),
     )
     const progress: Array<string> = []
-    const writer = new RequestWriter(connection, head, body, {
+    const writer = new RequestWriter(connection.sink, head, body, {
       requestSent: () => void progress.push("sent"),
       serverIsBusy: (busy) => void progress.push(busy ? "busy" : "ready"),
       requestBroken: ({ problem }) => void progress.push(problem),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Either, FastCheck as fc, Fiber, Option, Stream } from "effect"
-import { type ChunkProducer, ChunkSource } from "../../src/wire/ChunkSource.js"
+import { type ChunkProducer, ChunkSource, type Reception } from "../../src/wire/ChunkSource.js"
 
 /** A producer that counts, and checks that it is asked to pause and to resume in turn. */
 class Recorder implements ChunkProducer {
@@ -38,10 +38,10 @@ class Taker {
   wants = true
 
   readonly consumer = {
-    chunk: (chunk: Uint8Array): boolean => {
+    chunk: (chunk: Uint8Array): Reception => {
       assert.deepStrictEqual(this.ends, [], "a chunk behind the end")
       this.taken.push(...chunk)
-      return this.wants
+      return this.wants ? "used" : "full"
     },
     end: (trailers: ReadonlyArray<string>): void => void this.ends.push(trailers),
     fail: (error: string): void => void this.ends.push(error),
@@ -171,25 +171,12 @@ describe("a ChunkSource that is consumed", () => {
       chunk: (chunk) => {
         taken.push(chunk)
         source.cancel()
-        return true
+        return "used"
       },
       end: () => assert.fail("ended"),
       fail: () => assert.fail("failed"),
     })
     assert.deepStrictEqual([taken.length, producer.cancels], [1, 1])
-  })
-
-  it("hands over what has arrived, and goes on behind it", () => {
-    const { producer, source } = makeSource(4)
-    source.push(numbered(0, 3))
-    source.push(numbered(3, 3))
-    assert.isTrue(producer.paused)
-    assert.strictEqual(source.takeArrived().length, 2)
-    assert.isFalse(producer.paused)
-    const taker = new Taker()
-    source.consume(taker.consumer)
-    source.push(numbered(6, 1))
-    assert.deepStrictEqual(taker.taken, [6])
   })
 })
 

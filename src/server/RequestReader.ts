@@ -1,0 +1,124 @@
+import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
+import { type ParsedRequest, RequestParser } from "../wire/RequestParser.js"
+
+/** Who takes the requests of a connection. */
+export interface RequestListener {
+  /** The head of a request is complete. Nothing behind it is read before `readContent` or `next`. */
+  readonly requestRead: (request: ParsedRequest) => void
+  /** What came is no request, or no content of one. Nothing more is read. */
+  readonly requestBroken: (fault: ParserFault) => void
+}
+
+const nobody: BodyHandler = { body: () => {}, end: () => {} }
+
+/**
+ * Reads the requests of a connection one at a time, in order, and holds what comes behind the one that is not answered
+ * yet: pipelined requests, or the first bytes of a WebSocket.
+ */
+export class RequestReader {
+  private readonly parser: RequestParser
+  private pieces: Array<Buffer> = []
+  private size = 0
+  private isReading = false
+  private isStopped = false
+  private isPaused = false
+  /** Whether the listener knows of the current head. */
+  private isTold = false
+
+  /** `maxHeadBytes`: of one request, target included. */
+  constructor(
+    maxHeadBytes: number,
+    private readonly listener: RequestListener,
+  ) {
+    this.parser = new RequestParser({ maxHeadBytes })
+  }
+
+  /** Whether the beginning of a head has come, and not its end. */
+  get isInHead(): boolean {
+    return this.parser.isInHead
+  }
+
+  /** Bytes that have come and were not read yet. */
+  get heldBytes(): number {
+    return this.size
+  }
+
+  /** Takes what has arrived. */
+  push(bytes: Buffer): void {
+    this.pieces.push(bytes)
+    this.size += bytes.byteLength
+    this.read()
+  }
+
+  /** Lets the content of the request come; what has arrived of it at once. */
+  readContent(receiver: BodyHandler): void {
+    this.isPaused = false
+    this.parser.readContent(receiver)
+    this.read()
+  }
+
+  /** Lets no more of the content come; a piece that is being read may still do so. */
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+    this.read()
+  }
+
+  /** Throws away what has arrived of content that nobody has asked for. Whether that was all of it. */
+  skipContent(): boolean {
+    this.parser.readContent(nobody)
+    while (this.parseMore() > 0);
+    return this.parser.isComplete
+  }
+
+  /** The request is answered: goes on with the next one, which may have arrived. */
+  next(): void {
+    this.isPaused = false
+    this.isTold = false
+    this.parser.next()
+    this.read()
+  }
+
+  /** Reads no more: the listener is told nothing from here on. Returns what has come and was not read. */
+  stop(): Buffer {
+    this.isStopped = true
+    const held = Buffer.concat(this.pieces)
+    this.pieces = []
+    this.size = 0
+    return held
+  }
+
+  /** Parses what is held, for as long as there is somebody to take it. Whoever is called from here goes on here. */
+  private read(): void {
+    if (this.isReading) return
+    this.isReading = true
+    while (!this.isPaused && !this.isStopped) {
+      const taken = this.parseMore()
+      const { fault, head } = this.parser
+      if (fault !== undefined) {
+        this.isStopped = true
+        this.listener.requestBroken(fault)
+      } else if (head !== undefined && !this.isTold) {
+        this.isTold = true
+        this.listener.requestRead(head)
+      } else if (taken === 0) {
+        break
+      }
+    }
+    this.isReading = false
+  }
+
+  /** Parses a piece of what is held. Returns how much of it the parser has taken; 0 where it does not want any. */
+  private parseMore(): number {
+    const [piece] = this.pieces
+    if (piece === undefined) return 0
+    const taken = this.parser.execute(piece)
+    this.size -= taken
+    if (taken === piece.byteLength) this.pieces.shift()
+    else if (taken > 0) this.pieces[0] = piece.subarray(taken)
+    return taken
+  }
+}

@@ -1,0 +1,76 @@
+import type { Writable } from "node:stream"
+import type { Reception } from "./ChunkSource.js"
+import type { RawFields } from "./HeaderFields.js"
+
+/** Up to so many bytes, content is written as text: one piece with its head and framing saves the kernel a list of them. */
+const largestText = 16_384
+
+/** Raw field pairs as lines. */
+export const fieldLines = (fields: RawFields): string => {
+  let lines = ""
+  for (let index = 0; index + 1 < fields.length; index += 2) lines += `${fields[index]}: ${fields[index + 1]}\r\n`
+  return lines
+}
+
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+
+/**
+ * Writes one HTTP/1.1 message on a connection (RFC 9112 sections 6 and 7): its head, then content in pieces, framed in
+ * chunks or by the length that the head gives. The head waits for what follows it in the same step, so that both leave
+ * together.
+ */
+export class MessageWriter {
+  /** `head`: start line and fields, as text, with the empty line that ends them. */
+  constructor(
+    private readonly sink: Writable,
+    private head: string,
+    private readonly chunked: boolean,
+  ) {}
+
+  /** Writes the whole message, and ends it. */
+  whole(bytes: Uint8Array | undefined, trailers: RawFields): void {
+    if (bytes !== undefined && bytes.byteLength > 0) this.chunk(bytes, trailers)
+    else this.end(trailers)
+  }
+
+  /** Writes a piece of content, and the end behind it where there are `trailers` (which may be none). */
+  chunk(bytes: Uint8Array, trailers?: RawFields): Reception {
+    const before = this.chunked ? `${this.takeHead()}${bytes.byteLength.toString(16)}\r\n` : this.takeHead()
+    const last = trailers === undefined ? "" : `0\r\n${fieldLines(trailers)}\r\n`
+    const behind = this.chunked ? `\r\n${last}` : ""
+    const isText = bytes.byteLength <= largestText
+    if (isText) this.sink.write(before + textOf(bytes) + behind, "latin1")
+    else this.writeAll(before, bytes, behind)
+    // What the kernel took at once needs no drain, although node will tell of one.
+    if (this.sink.writableLength === 0) return "used"
+    if (this.sink.writableNeedDrain) return "full"
+    return isText ? "used" : "kept"
+  }
+
+  /** Ends the message. */
+  end(trailers: RawFields): void {
+    const text = this.chunked ? `${this.takeHead()}0\r\n${fieldLines(trailers)}\r\n` : this.takeHead()
+    if (text !== "") this.sink.write(text, "latin1")
+  }
+
+  /** Lets the head leave, where nothing has followed it. */
+  readonly flush = (): void => {
+    if (this.head !== "") this.sink.write(this.takeHead(), "latin1")
+  }
+
+  private takeHead(): string {
+    const { head } = this
+    this.head = ""
+    return head
+  }
+
+  private writeAll(before: string, bytes: Uint8Array, behind: string): void {
+    if (before === "" && behind === "") return void this.sink.write(bytes)
+    this.sink.cork()
+    if (before !== "") this.sink.write(before, "latin1")
+    this.sink.write(bytes)
+    if (behind !== "") this.sink.write(behind, "latin1")
+    this.sink.uncork()
+  }
+}
