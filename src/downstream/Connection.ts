@@ -4,7 +4,7 @@ import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "./Deadlines.js"
-import type { ReadBuffers } from "./ReadBuffers.js"
+import { inputOf, type SocketInput } from "./SocketInput.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {
@@ -29,6 +29,7 @@ export interface ConnectionKeeper {
 /** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
 export class Connection implements Expirable {
   private readonly parser = new ResponseParser()
+  private readonly input: SocketInput
   private user: ConnectionUser | undefined
   private keeper: ConnectionKeeper | undefined
   private closed = false
@@ -37,13 +38,9 @@ export class Connection implements Expirable {
   /** How many requests it has carried. */
   requests = 0
 
-  /** `buffers`: where `socket` reads to, when it was opened with them; a TLS socket has none and allocates. */
-  constructor(
-    private readonly socket: Socket,
-    private readonly buffers: ReadBuffers | undefined,
-  ) {
-    if (buffers === undefined) socket.on("data", this.received)
-    else buffers.deliverTo(this.received)
+  constructor(private readonly socket: Socket) {
+    this.input = inputOf(socket)
+    this.input.deliverTo(this.received)
     socket.on("end", this.ended)
     socket.on("error", this.broken)
     socket.on("close", this.broken)
@@ -91,19 +88,14 @@ export class Connection implements Expirable {
     return this.socket
   }
 
-  /** A body is in motion, or not any more. */
-  move(isMoving: boolean): void {
-    this.buffers?.move(isMoving)
-  }
-
   /** What was read, where the next read does not touch it. */
   stable(bytes: Buffer): Buffer {
-    return this.buffers === undefined ? bytes : this.buffers.stable(bytes)
+    return this.input.stable(bytes)
   }
 
   /** What `stable` gave is still needed when the user is done with it. */
   keep(bytes: Uint8Array): void {
-    this.buffers?.keep(bytes)
+    this.input.keep(bytes)
   }
 
   pause(): void {
@@ -133,7 +125,7 @@ export class Connection implements Expirable {
     this.user = undefined
     this.socket.on("error", () => {})
     this.socket.pause()
-    this.socket.removeListener("data", this.received)
+    this.input.deliverTo(() => {})
     this.socket.removeListener("end", this.ended)
     this.socket.removeListener("close", this.broken)
     this.socket.removeListener("drain", this.drained)

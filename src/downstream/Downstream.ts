@@ -93,7 +93,7 @@ export type UpgradeAnswer =
   | {
       readonly _tag: "Switched"
       readonly head: ResponseHead
-      /** The connection, paused; the caller owns it from here on. */
+      /** The connection, paused; the caller owns it from here on. To be read through `inputOf`. */
       readonly socket: Socket
       /** Bytes that arrived glued to the head of the 101. */
       readonly early: Uint8Array

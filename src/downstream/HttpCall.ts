@@ -195,7 +195,7 @@ export class HttpCall
     else this.context.headDeadlines.stop(this.headDeadline)
   }
 
-  protected openConnection(): void {
+  private openConnection(): void {
     this.abandonDial = this.context.pools.open(this.session, this)
   }
 
@@ -219,7 +219,6 @@ export class HttpCall
       resume: () => connection.resume(),
       cancel: () => this.close(),
     })
-    connection.move(true)
     this.source = source
     const { gathered } = this
     this.gathered = []
@@ -276,7 +275,6 @@ export class HttpCall
     const connection = this.connection
     if (connection === undefined) return
     if (!reusable) return this.context.pools.discard(this.session, connection)
-    connection.move(false)
     connection.resume()
     this.context.pools.give(this.session, connection)
   }

@@ -1,10 +1,11 @@
+import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { DownstreamUnreachable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "./Deadlines.js"
 import type { Dialer } from "./Dial.js"
-import { ReadBuffers } from "./ReadBuffers.js"
+import { BufferedInput, readsInto } from "./SocketInput.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000
@@ -83,22 +84,15 @@ export class Pools {
     return this.pools.get(session)?.take()
   }
 
-  /**
-   * A new connection. Returns a function that gives the attempt up. `forTunnel`: its socket will be handed over, so it
-   * reads to no buffers of ours.
-   */
-  open(session: LiveSession, listener: LeaseListener, forTunnel = false): () => void {
-    const buffers = session.target.secure || forTunnel ? undefined : new ReadBuffers()
-    return this.dialer.dial(
-      session.target,
-      {
-        connected: (socket) => {
-          listener.leased({ connection: new Connection(socket, buffers), reused: false })
-        },
-        failed: (error) => listener.refused(error),
-      },
-      buffers?.options,
-    )
+  /** A new connection. Returns a function that gives the attempt up. */
+  open(session: LiveSession, listener: LeaseListener): () => void {
+    // TLS hands over memory of its own.
+    const input = session.target.secure ? undefined : new BufferedInput()
+    const connected = (socket: Socket): void => {
+      if (input !== undefined) readsInto(socket, input)
+      listener.leased({ connection: new Connection(socket), reused: false })
+    }
+    return this.dialer.dial(session.target, { connected, failed: (error) => listener.refused(error) }, input?.options)
   }
 
   /** Takes back a connection on which a response is complete and nothing odd was seen. */

@@ -35,10 +35,6 @@ class HandshakeCall extends HttpCall {
     return false
   }
 
-  protected override openConnection(): void {
-    this.abandonDial = this.context.pools.open(this.session, this, true)
-  }
-
   protected override switched(): void {
     const { connection, response } = this
     if (connection === undefined || response === undefined) return

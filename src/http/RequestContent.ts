@@ -1,6 +1,7 @@
 import { RequestBroken } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
 import type { RequestBody } from "../downstream/Downstream.js"
+import type { SocketInput } from "../downstream/SocketInput.js"
 import type { EndOfTurn, TurnListener } from "../downstream/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
 import { trailerFields } from "../wire/HeaderFields.js"
@@ -19,6 +20,8 @@ export interface ContentInlet {
   readonly resumeContent: () => void
   /** Throws away what has arrived of content that nobody wants. Whether that was all of it. */
   readonly skipContent: () => boolean
+  /** How its pieces can be kept. */
+  readonly input: Pick<SocketInput, "stable" | "keep">
 }
 
 /** Who wants the content of a request. */
@@ -92,7 +95,8 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
     if (this.source === undefined) return this.hold(chunk)
     this.context.progress.start(this.nextByte)
     this.pace?.count(chunk.byteLength)
-    this.source.push(chunk)
+    const stable = this.inlet.input.stable(chunk)
+    if (this.source.push(stable)) this.inlet.input.keep(stable)
   }
 
   end(trailers: ReadonlyArray<string>): void {
@@ -134,7 +138,9 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
   }
 
   private hold(chunk: Buffer): void {
-    this.held.push(chunk)
+    const stable = this.inlet.input.stable(chunk)
+    this.inlet.input.keep(stable)
+    this.held.push(stable)
     if (this.size > largestHeld) this.move()
   }
 

@@ -2,6 +2,7 @@ import type { Socket } from "node:net"
 import { Effect, Exit, type Fiber, type Scope } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
+import { inputOf, type SocketInput } from "../downstream/SocketInput.js"
 import type { TurnListener } from "../downstream/EndOfTurn.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
@@ -61,6 +62,7 @@ const clientAddress = (socket: Socket): string => {
  */
 export class ClientConnection implements ExchangeOwner, RequestListener, TurnListener, Expirable {
   readonly client: Client
+  readonly input: SocketInput
   private reader: RequestReader | undefined
   private current: Exchange | undefined
   private phase: Phase = "head"
@@ -79,8 +81,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   ) {
     const address = clientAddress(socket)
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
-    this.reader = new RequestReader(context.maxHeaderBytes, this)
-    socket.on("data", this.received)
+    this.input = inputOf(socket)
+    this.reader = new RequestReader(context.maxHeaderBytes, this.input, this)
+    this.input.deliverTo(this.received)
     socket.on("end", this.ended)
     socket.on("drain", this.drained)
     context.headDeadlines.start(this.deadline)
@@ -276,7 +279,6 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     this.phase = "tunnel"
     this.reader = undefined
     socket.pause()
-    socket.removeListener("data", this.received)
     socket.removeListener("end", this.ended)
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")

@@ -8,6 +8,7 @@ import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
+import { readingIntoOurMemory } from "./AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
@@ -76,6 +77,7 @@ const persistenceLines = (keepAliveTimeout: number): string =>
 
 const makeServer = (): Server =>
   createServer({
+    pauseOnConnect: true,
     // `ClientConnection` decides which ends mean that a client leaves.
     allowHalfOpen: true,
     noDelay: true,
@@ -171,7 +173,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
 
       const limited = settings.maxConnections > 0 || settings.maxConnectionsPerClient > 0
       const slots = limited ? new ConnectionSlots(settings) : undefined
-      server.on("connection", (socket: Socket) => {
+      server.on("connection", (accepted: Socket) => {
+        const socket = readingIntoOurMemory(accepted)
         const serving = ClientConnection.serve(context, socket, (connection) => {
           connections.add(connection)
           socket.once("close", () => connections.delete(connection))

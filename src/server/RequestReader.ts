@@ -1,3 +1,4 @@
+import type { SocketInput } from "../downstream/SocketInput.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { type ParsedRequest, RequestParser } from "../wire/RequestParser.js"
 
@@ -28,6 +29,7 @@ export class RequestReader {
   /** `maxHeadBytes`: of one request, target included. */
   constructor(
     maxHeadBytes: number,
+    private readonly input: SocketInput,
     private readonly listener: RequestListener,
   ) {
     this.parser = new RequestParser({ maxHeadBytes })
@@ -43,11 +45,17 @@ export class RequestReader {
     return this.size
   }
 
-  /** Takes what has arrived. */
-  push(bytes: Buffer): void {
+  /** Takes what has arrived, and keeps what is not read yet. */
+  readonly push = (bytes: Buffer): void => {
     this.pieces.push(bytes)
     this.size += bytes.byteLength
     this.read()
+    const last = this.pieces.length - 1
+    const rest = this.pieces[last]
+    if (rest?.buffer !== bytes.buffer) return
+    const stable = this.input.stable(rest)
+    this.input.keep(stable)
+    this.pieces[last] = stable
   }
 
   /** Lets the content of the request come; what has arrived of it at once. */

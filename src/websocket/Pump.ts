@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { Effect } from "effect"
+import { inputOf, type SocketInput } from "../downstream/SocketInput.js"
 import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
 import { type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
 import { reset } from "./SocketEnd.js"
@@ -50,6 +51,7 @@ const causeOf = (socket: Socket): string => {
  */
 export class Pump {
   readonly cursor: FrameCursor
+  private readonly input: SocketInput
   /** What ended this direction: the first thing that did. */
   private outcome: Effect.Effect<PumpEnd> = Effect.succeed("Dismissed")
   private isTold = false
@@ -75,6 +77,7 @@ export class Pump {
     maxMessageBytes: number,
     private readonly listener: PumpListener,
   ) {
+    this.input = inputOf(from)
     this.cursor = new FrameCursor({
       masked: side === "client",
       extensions,
@@ -118,7 +121,7 @@ export class Pump {
   }
 
   private start(early: Uint8Array): void {
-    this.from.on("data", this.received)
+    this.input.deliverTo(this.received)
     this.from.on("end", this.ended)
     this.to.on("drain", this.drained)
     if (early.byteLength > 0) this.received(Buffer.from(early.buffer, early.byteOffset, early.byteLength))
@@ -176,12 +179,13 @@ export class Pump {
     return this.cursor.atBoundary || this.held !== undefined
   }
 
-  private readonly received = (chunk: Buffer): void => {
+  private readonly received = (bytes: Buffer): void => {
     if (this.isMute) return
     try {
+      const chunk = this.input.stable(bytes)
       const fault = this.cursor.advance(chunk)
       if (fault !== undefined || this.needsCare) this.passWithCare(chunk, fault)
-      else if (!this.to.write(chunk)) this.from.pause()
+      else this.write(chunk)
     } catch (cause) {
       this.breakOff()
       this.tell({ _tag: "Crashed", cause })
@@ -248,7 +252,12 @@ export class Pump {
   }
 
   private write(bytes: Buffer): void {
-    if (bytes.byteLength > 0 && !this.to.write(bytes)) this.from.pause()
+    if (bytes.byteLength === 0) return
+    this.to.write(bytes)
+    // The kernel takes most of what there is at once, and then neither memory nor patience is needed.
+    if (this.to.writableLength === 0) return
+    this.input.keep(bytes)
+    if (this.to.writableNeedDrain) this.from.pause()
   }
 
   private closed(): void {

@@ -19,7 +19,7 @@ const startWriter = (body: RequestBody) =>
     const connection = yield* Effect.acquireRelease(
       Effect.async<Connection>((resume) => {
         new Dialer(defaultSettings).dial(sessionAt(origin.url).target, {
-          connected: (socket) => resume(Effect.succeed(new Connection(socket, undefined))),
+          connected: (socket) => resume(Effect.succeed(new Connection(socket))),
           failed: (error) => resume(Effect.die(error)),
         })
       }),
