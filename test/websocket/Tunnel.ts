@@ -10,7 +10,7 @@ import { type Lab, startLab } from "../support/Lab.js"
 import type { RawClient } from "../support/RawClient.js"
 import type { RawConnection } from "../support/RawConnection.js"
 import type { OriginConnection, Script } from "../support/RawOrigin.js"
-import { readFrames, type SeenFrame } from "./Frames.js"
+import { frame, readFrames, type SeenFrame } from "./Frames.js"
 
 export const key = "dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -48,6 +48,13 @@ export const agreeing =
       const message = yield* connection.head
       yield* connection.send(Buffer.concat([Buffer.from(switching(message, more), "latin1"), glued]))
     })
+
+/** Answers the pings that come to a client, each in a chunk of its own, so that only the server can be found dead. */
+export const answerPings = ({ socket }: RawClient): void => {
+  socket.on("data", (data: Buffer) => {
+    if (data[0] === 0x89) socket.write(frame(10, data.subarray(2, 10), { masked: true }))
+  })
+}
 
 /** One end of a tunnel, from behind its handshake. */
 export class TunnelEnd {
