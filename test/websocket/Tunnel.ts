@@ -63,6 +63,11 @@ export class TunnelEnd {
     private readonly start: number,
   ) {}
 
+  /** Of a connection whose handshake is over. */
+  static of(raw: RawConnection): TunnelEnd {
+    return new TunnelEnd(raw, raw.text.indexOf("\r\n\r\n") + 4)
+  }
+
   /** Bytes since the handshake. */
   get bytes(): Buffer {
     return this.raw.received.subarray(this.start)
@@ -91,8 +96,6 @@ export interface Tunnel extends Lab {
   readonly server: TunnelEnd
 }
 
-const headEnd = (connection: RawConnection): number => connection.text.indexOf("\r\n\r\n") + 4
-
 /** Opens a WebSocket from a new client of this proxy. */
 export const openThrough = (
   lab: Lab,
@@ -107,8 +110,8 @@ export const openThrough = (
     if (head.status !== 101) return yield* Effect.dieMessage(`the handshake was refused: ${client.description}`)
     const server: OriginConnection = yield* lab.origin.connection(index)
     return {
-      client: new TunnelEnd(client, headEnd(client)),
-      server: new TunnelEnd(server, headEnd(server)),
+      client: TunnelEnd.of(client),
+      server: TunnelEnd.of(server),
     }
   })
 
