@@ -205,7 +205,7 @@ export const wsPing: Flag = {
   name: "ws-ping",
   value: "SECONDS",
   env: "SS_PROXY_WS_PING",
-  about: "Pings a side of a WebSocket that is silent for this long, and drops it after as long again; 0 never does.",
+  about: "Drops a side of a WebSocket that is silent for this long; it is pinged after half of it. 0 never does.",
   fallback: "0",
 }
 

@@ -72,7 +72,10 @@ export interface ProxySettings {
   readonly poolIdleConnections: number
   /** A line in the log for every request. */
   readonly accessLog: boolean
-  /** A side of a WebSocket that is silent for this long is pinged; one that stays so for as long again is gone. */
+  /**
+   * A side of a WebSocket that is silent for this long is gone; it is pinged after half of it. Noticed at the next round:
+   * there are eight or more in this time, and one a second at least.
+   */
   readonly wsPing: number
   /** Payload bytes of one WebSocket message, as they are on the wire; 0 for any number. */
   readonly wsMaxMessage: number

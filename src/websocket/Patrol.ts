@@ -5,7 +5,10 @@ import type { Farewell, Pump, Side } from "./Pump.js"
 /** The settings of time that bridged WebSockets are held to. */
 export type PatrolSettings = Pick<ProxySettings, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
 
-/** A round is made so many times in the shortest of the times, but no more often than `shortestRound` milliseconds. */
+/**
+ * A round is made at least so many times in the shortest of the times, but no more often than `shortestRound`
+ * milliseconds; what is to be noticed after a time is noticed at the next round.
+ */
 const roundsInTime = 8
 const shortestRound = 10
 const longestRound = 1_000
@@ -13,9 +16,11 @@ const longestRound = 1_000
 const idleFarewell: Farewell = { code: 1001, reason: "no message for too long" }
 const lifetimeFarewell: Farewell = { code: 1001, reason: "the connection reached its longest lifetime" }
 
-/** How long nothing was heard from one side. */
+/** How long one side has given no sign of life. */
 class SideWatch {
   private heardBytes = -1
+  private takenBytes = 0
+  private wasHeldUp = false
   private silence = 0
   private isAsked = false
 
@@ -30,28 +35,42 @@ class SideWatch {
   }
 
   /**
-   * Asks a side that has been silent for `patience` milliseconds. `true`: it was asked so long ago, and stayed silent.
-   * `passed`: how long a round takes. Silence is counted in rounds and not by the clock: while this process stands still,
-   * an answer may well have arrived that it has not read.
+   * Asks a side that has been silent for half of `patience`, so that as much is left for its answer. `true`: it has been
+   * silent for `patience` milliseconds. `passed`: how long a round takes. Silence is counted in rounds and not by the
+   * clock: while this process stands still, an answer may well have arrived that it has not read.
    */
   isGone(passed: number, patience: number): boolean {
-    const { bytes, isStalled } = this.sending
-    // A side that is not read cannot be heard; its peer, which does not keep up, is asked in its place.
-    if (bytes !== this.heardBytes || isStalled) {
-      this.heardBytes = bytes
+    if (this.showsLife()) {
       this.silence = 0
       this.isAsked = false
       return false
     }
-    this.silence += passed
-    if (this.silence < patience) return false
-    if (this.isAsked) return true
-    this.isAsked = this.receiving.ping()
-    if (this.isAsked) {
-      this.silence = 0
-      this.sending.expectPong()
-    }
-    return false
+    // A side that cannot be asked yet keeps the second half of its time.
+    if (this.isAsked || this.silence < patience / 2) this.silence += passed
+    if (!this.isAsked && this.silence >= patience / 2) this.isAsked = this.ask()
+    return this.isAsked && this.silence >= patience
+  }
+
+  /** Whether it sent something since the last round, or read on where bytes had to wait for it. */
+  private showsLife(): boolean {
+    const { bytes, isStalled } = this.sending
+    const { taken, isHeldUp } = this.receiving
+    // A side that is not read cannot be heard; its peer, which does not keep up, is asked in its place.
+    const alive = isStalled || bytes !== this.heardBytes || (this.wasHeldUp && taken !== this.takenBytes)
+    this.heardBytes = bytes
+    this.takenBytes = taken
+    this.wasHeldUp = isHeldUp
+    return alive
+  }
+
+  /**
+   * Whether it has something to answer now: a ping; or the frame into which none can be put, where the side itself holds
+   * that up: it would read on if it were there.
+   */
+  private ask(): boolean {
+    if (!this.receiving.ping()) return this.receiving.isHeldUp
+    this.sending.expectPong()
+    return true
   }
 }
 
@@ -100,8 +119,10 @@ export class Patrol {
 
   constructor(private readonly settings: PatrolSettings) {
     const times = [settings.wsPing, settings.wsIdleTimeout, settings.wsMaxLifetime].filter((time) => time > 0)
-    const wanted = Math.min(...times) / roundsInTime
-    this.interval = times.length === 0 ? 0 : Math.min(longestRound, Math.max(shortestRound, wanted))
+    const shortest = Math.min(...times)
+    // A whole number of rounds, so that none goes on beyond the time.
+    const wanted = shortest / Math.max(roundsInTime, Math.ceil(shortest / longestRound))
+    this.interval = times.length === 0 ? 0 : Math.max(shortestRound, wanted)
   }
 
   add(socket: BridgedSocket): void {

@@ -101,6 +101,16 @@ export class Pump {
     return this.from.isPaused()
   }
 
+  /** Bytes that the receiver's connection has taken. */
+  get taken(): number {
+    return this.to.bytesWritten - this.to.writableLength
+  }
+
+  /** Whether bytes have to wait because the receiver does not read on. */
+  get isHeldUp(): boolean {
+    return this.to.writableLength > 0
+  }
+
   /**
    * Moves bytes, after `early`, what had arrived before. Ends when nothing more can come, with what ended the direction;
    * dies where the pump itself threw. To be run once, in a fiber of its own, which sleeps meanwhile.

@@ -6,7 +6,7 @@ import { join } from "node:path"
 /** An empty folder that is gone with the scope. */
 export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "ss-proxy-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true })),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })),
 )
 
 /** The path of a file, not yet made, in a folder of its own. */

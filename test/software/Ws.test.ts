@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
+import type { PerMessageDeflateOptions } from "ws"
 import type { WsPath } from "../../src/domain/ProxyConfig.js"
 import { startProxy } from "../support/TestProxy.js"
 import { WsOrigin, type WsOriginOptions } from "../support/WsOrigin.js"
@@ -23,6 +24,28 @@ const opened = (options: WsOriginOptions = {}, clientOptions: Parameters<typeof 
     const { peer: server, handshake } = yield* origin.connection()
     return { origin, proxy, client, server, handshake }
   })
+
+/** Ways to compress: what the server asks for, what both agree on, and what becomes of a message that is sent again. */
+const deflations: ReadonlyArray<{
+  readonly title: string
+  readonly options: PerMessageDeflateOptions
+  readonly agreed: string
+  readonly repeated: "short" | "long"
+}> = [
+  { title: "with context takeover", options: {}, agreed: "permessage-deflate", repeated: "short" },
+  {
+    title: "without context takeover",
+    options: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    agreed: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    repeated: "long",
+  },
+  {
+    title: "with windows of 512 bytes",
+    options: { serverMaxWindowBits: 9, clientMaxWindowBits: 9 },
+    agreed: "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9",
+    repeated: "long",
+  },
+]
 
 describe("the package ws, as client and as server", () => {
   it.scopedLive("exchanges text and binary messages, in order, in both directions", () =>
@@ -113,6 +136,32 @@ describe("the package ws, as client and as server", () => {
     }),
   )
 
+  it.scopedLive(
+    "exchanges a message of 16 MiB in a thousand fragments, some of them empty, with pings in between",
+    () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* opened()
+        const bytes = randomBytes(16 * mebibyte)
+        const size = Math.ceil(bytes.length / 1_000)
+        for (const [from, to] of [
+          [client, server],
+          [server, client],
+        ] as const) {
+          for (let at = 0; at < bytes.length; at += size) {
+            from.socket.send(bytes.subarray(at, at + size), { fin: false })
+            if (at % (10 * size) !== 0) continue
+            from.socket.ping(String(at))
+            from.socket.send(Buffer.alloc(0), { fin: false })
+          }
+          from.socket.send(Buffer.alloc(0), { fin: true })
+          const message = yield* to.message
+          assert.isTrue(Buffer.isBuffer(message) && message.equals(bytes))
+          yield* from.until("all pongs", () => from.pongs.length === 100)
+          assert.deepStrictEqual(from.pongs, to.pings)
+        }
+      }),
+  )
+
   it.scopedLive("agrees on permessage-deflate, and what travels is compressed", () =>
     Effect.gen(function* () {
       const { client, server, handshake } = yield* opened({ perMessageDeflate: { threshold: 0 } })
@@ -134,6 +183,32 @@ describe("the package ws, as client and as server", () => {
       assert.isBelow(handshake.socket.bytesWritten, 20_000)
     }),
   )
+
+  for (const { title, options, agreed, repeated } of deflations)
+    it.scopedLive(`agrees on permessage-deflate ${title}, and both ends keep to it`, () =>
+      Effect.gen(function* () {
+        const { client, server, handshake } = yield* opened({ perMessageDeflate: { threshold: 0, ...options } })
+        assert.strictEqual(client.agreedExtensions, agreed)
+        const text = randomBytes(400).toString("hex")
+        for (const [from, to, count] of [
+          [client, server, () => handshake.socket.bytesRead],
+          [server, client, () => handshake.socket.bytesWritten],
+        ] as const) {
+          const sizes: Array<number> = []
+          for (let turn = 0; turn < 3; turn++) {
+            const before = count()
+            from.socket.send(text)
+            assert.strictEqual(yield* to.message, text)
+            sizes.push(count() - before)
+          }
+          // Whoever still has what was sent before only points to it.
+          const [first = 0, second = 0, third = 0] = sizes
+          assert.isAbove(first, 400)
+          if (repeated === "short") assert.isBelow(Math.max(second, third), 50)
+          else assert.isAbove(Math.min(second, third), 400)
+        }
+      }),
+    )
 
   it.scopedLive("does not agree on compression where the server does not offer it", () =>
     Effect.gen(function* () {
@@ -160,6 +235,31 @@ describe("the package ws, as client and as server", () => {
       server.socket.close(1_013, "try later")
       assert.deepStrictEqual(yield* client.closed, { code: 1_013, reason: "try later" })
       assert.deepStrictEqual(yield* server.closed, { code: 1_013, reason: "try later" })
+      yield* proxy.quiet
+    }),
+  )
+
+  it.scopedLive("closes with the longest reason that there can be", () =>
+    Effect.gen(function* () {
+      const reason = "ü".repeat(61) + "!"
+      const first = yield* opened()
+      first.client.socket.close(4_999, reason)
+      assert.deepStrictEqual(yield* first.server.closed, { code: 4_999, reason })
+      const second = yield* opened()
+      second.server.socket.close(3_000, reason)
+      assert.deepStrictEqual(yield* second.client.closed, { code: 3_000, reason })
+    }),
+  )
+
+  it.scopedLive("closes from both sides at the same time, each seeing what the other said", () =>
+    Effect.gen(function* () {
+      const { client, server, proxy } = yield* opened()
+      client.socket.send("last words")
+      client.socket.close(4_001, "of the client")
+      server.socket.close(4_002, "of the server")
+      assert.deepStrictEqual(yield* client.closed, { code: 4_002, reason: "of the server" })
+      assert.deepStrictEqual(yield* server.closed, { code: 4_001, reason: "of the client" })
+      assert.deepStrictEqual(server.messages, ["last words"])
       yield* proxy.quiet
     }),
   )

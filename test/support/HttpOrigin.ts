@@ -71,13 +71,13 @@ export class HttpOrigin {
       )
   }
 
-  /** Starts an origin on a free port. Without a `listener` the test answers each exchange itself. */
-  static start(listener: RequestListener = () => {}): Effect.Effect<HttpOrigin, never, Scope.Scope> {
+  /** Starts an origin, on a free port unless told otherwise. Without a `listener` the test answers each exchange itself. */
+  static start(listener: RequestListener = () => {}, port = 0): Effect.Effect<HttpOrigin, never, Scope.Scope> {
     return Effect.gen(function* () {
       const changes = new Changes()
       // An upload may take as long as it likes.
       const server = createServer({ requestTimeout: 0 })
-      const origin = new HttpOrigin(server, yield* listening(server), changes)
+      const origin = new HttpOrigin(server, yield* listening(server, "127.0.0.1", port), changes)
       server.on("request", (request, response) => {
         origin.exchanges.push(new OriginExchange(request, response, changes))
         changes.announce()

@@ -2,10 +2,10 @@ import { Effect, type Scope } from "effect"
 import { createServer, type Server, type Socket } from "node:net"
 
 /**
- * Listens on a free port, of the loopback address unless told otherwise; with the scope it is closed, and what is
+ * Listens on a free port of the loopback address, unless told otherwise; with the scope it is closed, and what is
  * connected to it destroyed.
  */
-export const listening = (server: Server, host = "127.0.0.1"): Effect.Effect<number, never, Scope.Scope> =>
+export const listening = (server: Server, host = "127.0.0.1", port = 0): Effect.Effect<number, never, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
     server.on("connection", (socket) => {
@@ -13,7 +13,7 @@ export const listening = (server: Server, host = "127.0.0.1"): Effect.Effect<num
       socket.once("close", () => sockets.delete(socket))
     })
     const open = Effect.async<void>((resume) => {
-      server.listen(0, host, () => resume(Effect.void))
+      server.listen(port, host, () => resume(Effect.void))
     })
     yield* Effect.acquireRelease(open, () =>
       Effect.sync(() => {

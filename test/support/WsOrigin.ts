@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, RequestListener } from "node:http"
 import type { Duplex } from "node:stream"
 import { type ServerOptions, WebSocketServer } from "ws"
 import { Changes, type NotSeen } from "./Changes.js"
@@ -10,6 +10,8 @@ import { WsPeer } from "./WsPeer.js"
 export interface WsOriginOptions extends Pick<ServerOptions, "handleProtocols" | "perMessageDeflate"> {
   /** Bytes to refuse a handshake with, the connection being closed after them; `undefined` accepts it. */
   readonly refuse?: (request: IncomingMessage) => string | undefined
+  /** Answers plain requests, which get no answer otherwise. */
+  readonly listener?: RequestListener
 }
 
 /** A WebSocket that the origin has accepted. */
@@ -50,11 +52,11 @@ export class WsOrigin {
       )
   }
 
-  /** Starts an origin on a free port. A plain request is never answered. */
+  /** Starts an origin on a free port. */
   static start(options: WsOriginOptions = {}): Effect.Effect<WsOrigin, never, Scope.Scope> {
     return Effect.gen(function* () {
-      const { refuse, ...serverOptions } = options
-      const http = yield* HttpOrigin.start()
+      const { refuse, listener, ...serverOptions } = options
+      const http = yield* HttpOrigin.start(listener)
       const changes = new Changes()
       const origin = new WsOrigin(http, changes)
       const server = new WebSocketServer({ ...serverOptions, noServer: true, maxPayload: 64 * 1024 * 1024 })

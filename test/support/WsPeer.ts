@@ -27,6 +27,8 @@ export class WsPeer {
   readonly pings: Array<string> = []
   readonly pongs: Array<string> = []
   readonly errors: Array<Error> = []
+  /** What the server agreed to, in the words of its 101; only a client knows. */
+  agreedExtensions: string | undefined
   private ending: WsClose | undefined
   private taken = 0
 
@@ -95,6 +97,7 @@ export const openWs = (
     const changes = new Changes()
     const peer = new WsPeer(socket, changes)
     socket.once("open", () => changes.announce())
+    socket.once("upgrade", ({ headers }) => (peer.agreedExtensions = headers["sec-websocket-extensions"]))
     yield* peer.until("the WebSocket to open", () => socket.readyState !== WebSocket.CONNECTING)
     const [error] = peer.errors
     return error === undefined ? peer : yield* Effect.die(error)

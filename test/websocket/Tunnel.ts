@@ -10,7 +10,7 @@ import { type Lab, startLab } from "../support/Lab.js"
 import type { RawClient } from "../support/RawClient.js"
 import type { RawConnection } from "../support/RawConnection.js"
 import type { OriginConnection, Script } from "../support/RawOrigin.js"
-import { readFrames, type SeenFrame } from "./Frames.js"
+import { frame, readFrames, type SeenFrame } from "./Frames.js"
 
 export const key = "dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -49,12 +49,24 @@ export const agreeing =
       yield* connection.send(Buffer.concat([Buffer.from(switching(message, more), "latin1"), glued]))
     })
 
+/** Answers the pings that come to a client, each in a chunk of its own, so that only the server can be found dead. */
+export const answerPings = ({ socket }: RawClient): void => {
+  socket.on("data", (data: Buffer) => {
+    if (data[0] === 0x89) socket.write(frame(10, data.subarray(2, 10), { masked: true }))
+  })
+}
+
 /** One end of a tunnel, from behind its handshake. */
 export class TunnelEnd {
   constructor(
     readonly raw: RawConnection,
     private readonly start: number,
   ) {}
+
+  /** Of a connection whose handshake is over. */
+  static of(raw: RawConnection): TunnelEnd {
+    return new TunnelEnd(raw, raw.text.indexOf("\r\n\r\n") + 4)
+  }
 
   /** Bytes since the handshake. */
   get bytes(): Buffer {
@@ -84,8 +96,6 @@ export interface Tunnel extends Lab {
   readonly server: TunnelEnd
 }
 
-const headEnd = (connection: RawConnection): number => connection.text.indexOf("\r\n\r\n") + 4
-
 /** Opens a WebSocket from a new client of this proxy. */
 export const openThrough = (
   lab: Lab,
@@ -100,8 +110,8 @@ export const openThrough = (
     if (head.status !== 101) return yield* Effect.dieMessage(`the handshake was refused: ${client.description}`)
     const server: OriginConnection = yield* lab.origin.connection(index)
     return {
-      client: new TunnelEnd(client, headEnd(client)),
-      server: new TunnelEnd(server, headEnd(server)),
+      client: TunnelEnd.of(client),
+      server: TunnelEnd.of(server),
     }
   })
 
