@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { Effect, Exit, type Fiber, type Scope } from "effect"
+import { Effect, Exit } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
 import { inputOf, type SocketInput } from "../downstream/SocketInput.js"
@@ -12,6 +12,7 @@ import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { errorReply } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
+import type { BridgeEnds } from "../websocket/BridgedSocket.js"
 import type { WsBridge } from "../websocket/WsBridge.js"
 import { type RequestListener, RequestReader } from "./RequestReader.js"
 
@@ -21,11 +22,6 @@ export interface ConnectionContext {
   readonly forwarder: typeof Forwarder.Service
   readonly upgrader: typeof Upgrader.Service
   readonly bridge: typeof WsBridge.Service
-  /** Runs an effect in a fiber of its own, which ends with the scope that it is given. */
-  readonly fork: <A, E>(
-    effect: Effect.Effect<A, E>,
-    options: { readonly scope: Scope.Scope },
-  ) => Fiber.RuntimeFiber<A, E>
   readonly isTrusted: (address: string) => boolean
   readonly maxHeaderBytes: number
   /** How many requests a connection may carry; may be infinite. */
@@ -57,8 +53,8 @@ const clientAddress = (socket: Socket): string => {
 }
 
 /**
- * One connection of a client: a fiber that sleeps until the socket closes, and whose scope owns everything on it. Client
- * gone, drain, kill and shutdown are all the closing of that scope.
+ * One connection of a client: a fiber that sleeps until the socket closes. What needs a fiber on it is a child of that
+ * one, and ends with it at the latest: client gone, drain, kill and shutdown are all the end of the connection's fiber.
  */
 export class ClientConnection implements ExchangeOwner, RequestListener, TurnListener, Expirable {
   readonly client: Client
@@ -73,11 +69,15 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
   private turnsToHalfClose = 0
   private readonly deadline = new Deadline(this)
+  /** Two ends that nobody bridges yet. */
+  private unbridged: BridgeEnds | undefined
+  /** What the fiber is to do, and how to wake it for that. */
+  private tasks: Array<Effect.Effect<void>> = []
+  private wake: ((task: Effect.Effect<void>) => void) | undefined
 
-  private constructor(
+  constructor(
     private readonly context: ConnectionContext,
     readonly socket: Socket,
-    private readonly scope: Scope.Scope,
   ) {
     const address = clientAddress(socket)
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
@@ -86,36 +86,37 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     this.input.deliverTo(this.received)
     socket.on("end", this.ended)
     socket.on("drain", this.drained)
-    context.headDeadlines.start(this.deadline)
-  }
-
-  /** Serves a socket until it closes. `opened` gets the connection before a byte of it is read. */
-  static serve(
-    context: ConnectionContext,
-    socket: Socket,
-    opened: (connection: ClientConnection) => void,
-  ): Effect.Effect<void> {
     socket.on("error", () => {})
-    return Effect.scopedWith((scope) => {
-      const connection = new ClientConnection(context, socket, scope)
-      opened(connection)
-      return Effect.ensuring(
-        connection.untilClosed,
-        Effect.sync(() => connection.close()),
-      )
-    })
+    socket.once("close", () => this.wakeUp())
+    context.headDeadlines.start(this.deadline)
   }
 
   get persistence(): string {
     return this.context.persistence
   }
 
-  /** Sleeps until the client is gone. */
-  private get untilClosed(): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      if (this.socket.destroyed) resume(Effect.void)
-      else this.socket.once("close", () => resume(Effect.void))
-    })
+  /** Serves the socket until it closes. To be run once. */
+  get serve(): Effect.Effect<void> {
+    const life = Effect.whileLoop({ while: () => !this.socket.closed, body: () => this.nextTask, step: () => {} })
+    return Effect.onExit(life, (exit) => Effect.sync(() => this.over(exit)))
+  }
+
+  /** Sleeps until there is something to do, and does it; or until the socket is closed. */
+  private readonly nextTask: Effect.Effect<void> = Effect.async((resume) => {
+    this.wake = resume
+    if (this.tasks.length > 0 || this.socket.closed) this.wakeUp()
+  })
+
+  private wakeUp(): void {
+    const { wake } = this
+    if (wake === undefined) return
+    this.wake = undefined
+    wake(this.tasks.shift() ?? Effect.void)
+  }
+
+  private give(task: Effect.Effect<void>): void {
+    this.tasks.push(task)
+    this.wakeUp()
   }
 
   // Requests come in.
@@ -158,9 +159,10 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   // How a connection goes on, and how it ends.
 
   readonly run = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void => {
-    this.context.fork(effect, { scope: this.scope }).addObserver((exit) => {
+    const ended = (exit: Exit.Exit<A, E>): void => {
       if (!Exit.isInterrupted(exit)) this.guard(() => done(exit))
-    })
+    }
+    this.give(Effect.map(Effect.fork(effect), (fiber) => fiber.addObserver(ended)))
   }
 
   exchangeOver(exchange: Exchange, staysOpen: boolean): void {
@@ -267,14 +269,10 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   private upgrade(exchange: Exchange): void {
     this.isUpgrading = true
     exchange.announceClose()
-    this.context.upgrader.upgrade(exchange, (upgrade) => {
-      // In this order, so that a drain never finds nothing under way in between.
-      this.bridge(upgrade)
-      exchange.leave()
-    })
+    this.context.upgrader.upgrade(exchange, (upgrade) => this.bridge(upgrade, exchange))
   }
 
-  private bridge(upgrade: SwitchedUpgrade): void {
+  private bridge(upgrade: SwitchedUpgrade, exchange: Exchange): void {
     const { reader, socket } = this
     this.phase = "tunnel"
     this.reader = undefined
@@ -284,16 +282,31 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     socket.write(upgrade.headText, "latin1")
     const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
-    const ends = { session, requestId, client: socket, clientEarly, server, serverEarly, extensions }
-    this.run(Effect.ensuring(this.context.bridge.bridge(ends), Effect.sync(release)), (exit) => {
-      if (Exit.isFailure(exit)) this.context.defect(exit.cause)
-    })
+    const begun = (): void => {
+      this.unbridged = undefined
+      exchange.leave()
+    }
+    this.unbridged = {
+      session,
+      requestId,
+      client: socket,
+      clientEarly,
+      server,
+      serverEarly,
+      extensions,
+      begun,
+      release,
+    }
+    this.give(this.context.bridge.bridge(this.unbridged))
   }
 
-  private close(): void {
+  private over(exit: Exit.Exit<void>): void {
+    if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) this.context.defect(exit.cause)
     this.context.headDeadlines.stop(this.deadline)
     this.socket.destroy()
     this.current?.abandon()
+    this.unbridged?.server.destroy()
+    this.unbridged?.release()
   }
 
   /** Something of ours that throws must not take another connection with it. */

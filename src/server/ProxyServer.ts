@@ -1,5 +1,5 @@
 import { type AddressInfo, BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
-import { Context, Data, Effect, FiberSet, Layer, Runtime } from "effect"
+import { Context, Data, Effect, FiberSet, Layer } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../downstream/Deadlines.js"
 import { EndOfTurn } from "../downstream/EndOfTurn.js"
@@ -139,7 +139,6 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         forwarder,
         upgrader,
         bridge,
-        fork: Runtime.runFork(yield* Effect.runtime<never>()),
         isTrusted: trustOf(settings.trustedProxies),
         maxHeaderBytes: settings.maxHeaderBytes,
         maxRequests: settings.maxRequestsPerConnection || Infinity,
@@ -175,12 +174,11 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const slots = limited ? new ConnectionSlots(settings) : undefined
       server.on("connection", (accepted: Socket) => {
         const socket = readingIntoOurMemory(accepted)
-        const serving = ClientConnection.serve(context, socket, (connection) => {
-          connections.add(connection)
-          socket.once("close", () => connections.delete(connection))
-          slots?.admit(socket, connection)
-        })
-        fork(serving)
+        const connection = new ClientConnection(context, socket)
+        connections.add(connection)
+        socket.once("close", () => connections.delete(connection))
+        slots?.admit(socket, connection)
+        fork(connection.serve)
       })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {

@@ -14,6 +14,10 @@ export interface BridgeEnds {
   readonly serverEarly: Uint8Array
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
+  /** Called once it counts as live traffic, so that a drain never finds nothing under way in between. */
+  readonly begun: () => void
+  /** Called once it is over: it gives its place back to those that limits count. */
+  readonly release: () => void
 }
 
 /** Why a bridged WebSocket ended: the first thing that happened to it. */
@@ -65,8 +69,9 @@ export class BridgedSocket implements LiveTraffic {
     this.requestId = ends.requestId
     this.client = ends.client
     this.server = ends.server
-    this.up = new Pump("client", ends.client, ends.server, ends.extensions, maxMessageBytes, this.happened)
-    this.down = new Pump("server", ends.server, ends.client, ends.extensions, maxMessageBytes, this.happened)
+    const rules = { extensions: ends.extensions, maxMessageBytes }
+    this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this.happened)
+    this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this.happened)
     this.watch(this.client, this.up, this.down)
     this.watch(this.server, this.down, this.up)
   }

@@ -26,6 +26,14 @@ export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
 /** Told what happens to the frames that `side` sends. */
 export type PumpListener = (side: Side, event: PumpEvent) => void
 
+/** What the frames of a direction are held to. */
+export interface FrameRules {
+  /** Whether an extension was negotiated. */
+  readonly extensions: boolean
+  /** 0 for no limit. */
+  readonly maxMessageBytes: number
+}
+
 /** A close frame that the proxy puts into a direction on its own account. */
 export interface Farewell {
   readonly code: number
@@ -68,13 +76,13 @@ export class Pump {
   private closeEnd = -1
   private pongs: Array<number> | undefined
 
-  /** `side`: who sends. `extensions`: whether one was negotiated. `maxMessageBytes`: 0 for no limit. */
+  /** `side`: who sends. `early`: what had arrived of it before. */
   constructor(
     readonly side: Side,
     private readonly from: Socket,
     private readonly to: Socket,
-    extensions: boolean,
-    maxMessageBytes: number,
+    private early: Uint8Array | undefined,
+    { extensions, maxMessageBytes }: FrameRules,
     private readonly listener: PumpListener,
   ) {
     this.input = inputOf(from)
@@ -112,13 +120,13 @@ export class Pump {
   }
 
   /**
-   * Moves bytes, after `early`, what had arrived before. Ends when nothing more can come, with what ended the direction;
-   * dies where the pump itself threw. To be run once, in a fiber of its own, which sleeps meanwhile.
+   * Moves bytes. Ends when nothing more can come, with what ended the direction; dies where the pump itself threw. To be
+   * run once, in a fiber of its own, which sleeps meanwhile.
    */
-  run(early: Uint8Array): Effect.Effect<PumpEnd> {
+  get run(): Effect.Effect<PumpEnd> {
     return Effect.async((resume) => {
       this.whenOver = () => resume(this.outcome)
-      this.start(early)
+      this.start()
       if (this.isOver) resume(this.outcome)
     })
   }
@@ -130,11 +138,14 @@ export class Pump {
     this.whenOver?.()
   }
 
-  private start(early: Uint8Array): void {
+  private start(): void {
+    const { early } = this
+    this.early = undefined
     this.input.deliverTo(this.received)
     this.from.on("end", this.ended)
     this.to.on("drain", this.drained)
-    if (early.byteLength > 0) this.received(Buffer.from(early.buffer, early.byteOffset, early.byteLength))
+    if (early !== undefined && early.byteLength > 0)
+      this.received(Buffer.from(early.buffer, early.byteOffset, early.byteLength))
     if (!this.to.writableNeedDrain) this.from.resume()
   }
 

@@ -18,8 +18,16 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
-/** Makes the effect in it interruptible again, inside a region that is not. */
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/** Sleeps until both fibers have ended, however they ended. */
+const bothOver = (one: Fiber.RuntimeFiber<unknown>, other: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    let left = 2
+    const over = (): void => {
+      if (--left === 0) resume(Effect.void)
+    }
+    one.addObserver(over)
+    other.addObserver(over)
+  })
 
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
@@ -42,6 +50,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const begin = (ends: BridgeEnds): BridgedSocket => {
         const socket = new BridgedSocket(ends, settings.wsMaxMessage)
         traffic.open(socket)
+        ends.begun()
         patrol.add(socket)
         // Whoever was told to go was told before this one came.
         if (traffic.isDraining()) socket.goAway()
@@ -54,31 +63,33 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
       }
 
-      const finish = (socket: BridgedSocket): Effect.Effect<void> =>
+      const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
+          socket.cut()
           patrol.remove(socket)
           traffic.close(socket)
+          release()
           return Effect.annotateLogs(report(socket), lineOf(socket))
         })
 
       /**
-       * A fiber for each direction, and one that waits for both. What ends one direction closes the sockets of both, so
-       * that neither outlives the other; a pump that dies is no exception.
+       * A fiber for each direction, children of the one that waits for both. What ends one direction closes the sockets
+       * of both, so that neither outlives the other; a pump that dies is no exception.
        */
-      const pumpBothWays = (socket: BridgedSocket, ends: BridgeEnds, restore: Restore) =>
-        Effect.gen(function* () {
-          const up = yield* Effect.fork(socket.up.run(ends.clientEarly))
-          const down = yield* Effect.fork(socket.down.run(ends.serverEarly))
-          const bothOver = Effect.zipRight(Fiber.await(up), Fiber.await(down))
-          const politely = Effect.zipRight(Effect.sync(socket.goAway), bothOver)
-          yield* Effect.onInterrupt(restore(bothOver), () => politely)
-        })
+      const pumpBothWays = (socket: BridgedSocket): Effect.Effect<void> =>
+        Effect.flatMap(Effect.fork(socket.up.run), (up) =>
+          Effect.flatMap(Effect.fork(socket.down.run), (down) => {
+            const both = bothOver(up, down)
+            return Effect.onInterrupt(both, () => Effect.zipRight(Effect.sync(socket.goAway), both))
+          }),
+        )
 
+      const supervise = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
+        Effect.onExit(pumpBothWays(socket), () => finish(socket, release))
+
+      // Nothing that runs for long knows `ends`, and with them the request that began all this.
       const bridge = (ends: BridgeEnds): Effect.Effect<void> =>
-        Effect.uninterruptibleMask((restore) => {
-          const socket = begin(ends)
-          return Effect.ensuring(pumpBothWays(socket, ends, restore), finish(socket))
-        })
+        Effect.suspend(() => supervise(begin(ends), ends.release))
 
       return { bridge }
     }),
