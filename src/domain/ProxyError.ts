@@ -29,6 +29,7 @@ export type DownstreamError =
   | DownstreamProtocol
   | DownstreamTimeout
   | DownstreamUrlInvalid
+  | SessionPolicyInvalid
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
@@ -135,6 +136,14 @@ export class DownstreamTimeout extends Data.TaggedError("DownstreamTimeout")<{
 
 /** The stored URL of the session cannot be used. `problem` never repeats the URL itself: it may hold a password. */
 export class DownstreamUrlInvalid extends Data.TaggedError("DownstreamUrlInvalid")<{
+  readonly sessionId: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
+/** A policy stored for the session cannot be used. `problem` names it and its value. */
+export class SessionPolicyInvalid extends Data.TaggedError("SessionPolicyInvalid")<{
   readonly sessionId: string
   readonly problem: string
 }> {

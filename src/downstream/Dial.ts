@@ -8,8 +8,10 @@ import {
   type TcpNetConnectOpts,
 } from "node:net"
 import { connect as connectTls, type SecureContext, TLSSocket } from "node:tls"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
+import { Effect, Runtime } from "effect"
+import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
+import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
 import { downstreamSecureContext, type DownstreamTlsSettings } from "./DownstreamTls.js"
@@ -80,6 +82,9 @@ const guardedLookup =
 export type DialSettings = DownstreamTlsSettings &
   Pick<ProxySettings, "connectTimeout" | "allowDownstream" | "denyDownstream">
 
+/** Tells an operator of what goes on, and should not. */
+export type Warn = (message: string, fields: Readonly<Record<string, unknown>>) => void
+
 /**
  * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, the guard of addresses,
  * verified TLS, a timeout, TCP keep-alive, no delay.
@@ -88,16 +93,21 @@ export class Dialer {
   private readonly guard: AddressGuard
   private readonly lookup: LookupFunction
   private readonly secureContext: SecureContext
+  /** Insecure targets that were warned of. */
+  private readonly warnedOf = new WeakSet<SessionTarget>()
 
   /** Throws where the settings hold a block, a certificate or a key that is none. */
-  constructor(private readonly settings: DialSettings) {
+  constructor(
+    private readonly settings: DialSettings,
+    private readonly warn: Warn = () => {},
+  ) {
     this.guard = new AddressGuard(settings)
     this.lookup = guardedLookup(this.guard)
     this.secureContext = downstreamSecureContext(settings)
   }
 
   /** Dials. `onread` is used where the connection is plain TCP. Returns a function that gives the dial up. */
-  dial(target: DownstreamUrl, listener: DialListener, onread?: OnReadOpts): () => void {
+  dial(target: SessionTarget, listener: DialListener, onread?: OnReadOpts): () => void {
     const timeout = this.settings.connectTimeout
     const socket = this.open(target, onread)
     let tcpConnected = false
@@ -122,6 +132,7 @@ export class Dialer {
     const onClose = (): void => fail(target.secure && tcpConnected ? "tls" : "failed")
     const onReady = (): void => {
       settle()
+      if (target.insecure && socket instanceof TLSSocket) this.warnOfInsecure(target, socket)
       listener.connected(socket)
     }
 
@@ -135,7 +146,19 @@ export class Dialer {
     }
   }
 
-  private open(target: DownstreamUrl, onread: OnReadOpts | undefined): Socket {
+  /** Once for each lifetime of a session. */
+  private warnOfInsecure(target: SessionTarget, socket: TLSSocket): void {
+    if (this.warnedOf.has(target)) return
+    this.warnedOf.add(target)
+    this.warn("the certificate of this session's server is not verified: the session is insecure", {
+      session: target.sessionId,
+      address: addressOf(target),
+      // Null where verifying would have found nothing wrong, which node's types leave out.
+      problem: socket.authorizationError ?? "none",
+    })
+  }
+
+  private open(target: SessionTarget, onread: OnReadOpts | undefined): Socket {
     const isAddress = isIP(target.hostname) !== 0
     // Node looks no address up, so nothing would ask the guard about it.
     const denial = isAddress ? this.guard.denialOf(target.hostname) : undefined
@@ -154,9 +177,23 @@ export class Dialer {
     }
     if (!target.secure) return connectTcp(onread === undefined ? options : { ...options, onread })
     const servername = isAddress ? {} : { servername: target.hostname }
-    return connectTls({ ...options, ...servername, secureContext: this.secureContext, ALPNProtocols: ["http/1.1"] })
+    return connectTls({
+      ...options,
+      ...servername,
+      secureContext: this.secureContext,
+      ALPNProtocols: ["http/1.1"],
+      // In so many words, for a variable of Node's own would else decide for all sessions.
+      rejectUnauthorized: !target.insecure,
+    })
   }
 }
+
+/** A dialer with the settings in force, which warns in the log of whoever builds it. */
+export const makeDialer: Effect.Effect<Dialer, never, ProxyConfig> = Effect.gen(function* () {
+  const settings = yield* ProxyConfig
+  const fork = Runtime.runFork(yield* Effect.runtime<never>())
+  return new Dialer(settings, (message, fields) => fork(Effect.annotateLogs(Effect.logWarning(message), fields)))
+})
 
 /** Destroys a socket for good; an error that it still reports concerns nobody. */
 export const giveUp = (socket: Socket): void => {

@@ -125,6 +125,12 @@ const answers: AnswerTable = {
     proxyStatus: "proxy_configuration_error",
     detail: "The URL stored for this session cannot be used.",
   }),
+  SessionPolicyInvalid: () => ({
+    status: 502,
+    code: "session_policy_invalid",
+    proxyStatus: "proxy_configuration_error",
+    detail: "A policy stored for this session cannot be used.",
+  }),
   SessionUnavailable: () => ({
     status: 503,
     code: "session_unavailable",

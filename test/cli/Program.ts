@@ -1,3 +1,4 @@
+import Sqlite from "better-sqlite3"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -61,6 +62,11 @@ export const onDatabase = () => {
   return {
     folder,
     sessions: (...args: ReadonlyArray<string>) => runProgram(["sessions", ...args, "--db-path", file]),
+    sql: (statement: string) => {
+      const database = new Sqlite(file)
+      database.exec(statement)
+      database.close()
+    },
     feed: (input: string, ...args: ReadonlyArray<string>) =>
       runProgram(["sessions", ...args, "--db-path", file], { input }),
   }

@@ -93,6 +93,12 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The URL in the session's row cannot be used.",
     remedy: "The log says why. `ss-proxy sessions set ID --url URL` refuses such URLs; other writers do not.",
   },
+  SessionPolicyInvalid: {
+    samples: [new Errors.SessionPolicyInvalid({ sessionId, problem: "" })],
+    meaning: "A policy stored for the session cannot be used.",
+    remedy:
+      "The log says which and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` writes no such policy; other writers may.",
+  },
   SessionUnavailable: {
     samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
     meaning: "The session's status is none of active, online and ready, or its URL changed while this request waited.",
