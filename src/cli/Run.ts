@@ -4,7 +4,7 @@ import { defaultSettings, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { CommandDoc, FlagGroup } from "./CommandDoc.js"
 import { databaseFlags, resolveDatabase } from "./Database.js"
 import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
-import type { CommandFailed, UsageError } from "./Failure.js"
+import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
@@ -173,8 +173,8 @@ const resolveWebSockets = (given: RunChoice) =>
     ),
   })
 
-/** The settings that the flags, the variables and the defaults come to. */
-export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError | CommandFailed> =>
+/** The settings that the flags, the variables and the defaults come to, without those of TLS, which are in files. */
+export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError> =>
   Effect.map(
     Effect.all({
       host: Setting.setting(Flag.host, given.host, Setting.hostName, defaultSettings.host),
@@ -191,7 +191,6 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       limits: resolveLimits(given),
       webSockets: resolveWebSockets(given),
       addresses: resolveAddresses(given),
-      tls: resolveTls(given),
       trustedProxies: Setting.setting(
         Flag.trustedProxies,
         given.trustedProxies,
@@ -200,13 +199,12 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
     }),
-    ({ limits, webSockets, addresses, tls, ...settings }) => ({
+    ({ limits, webSockets, addresses, ...settings }) => ({
       ...defaultSettings,
       ...settings,
       ...limits,
       ...webSockets,
       ...addresses,
-      ...tls,
     }),
   )
 
@@ -214,11 +212,12 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
 export const runProxy = (given: RunChoice) =>
   Effect.gen(function* () {
     const settings = yield* resolveSettings(given)
+    const tls = yield* resolveTls(given)
     const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
     const demo = yield* Setting.setting(Flag.demo, given.demo, Setting.onOrOff, false)
     const database = yield* resolveDatabase(given.database)
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    yield* serve({ settings, database, demo }).pipe(Effect.provide(layerLog(threshold)))
+    yield* serve({ settings, tls, database, demo }).pipe(Effect.provide(layerLog(threshold)))
   })
 
 export const run = Command.make("run", runFlags, runProxy).pipe(Command.withDescription(runDoc.summary))

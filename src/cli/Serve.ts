@@ -1,22 +1,38 @@
-import { Effect, Exit, Layer, Queue } from "effect"
+import { Effect, Exit, Layer, Queue, Runtime } from "effect"
 import type { Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
 import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { type Database, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
+import type { FollowedTls } from "./FollowedTls.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
 import { stopSignals } from "./StopSignal.js"
 
 export interface ServeOptions {
   readonly settings: ProxySettings
+  /** The files of TLS to servers of sessions; `undefined` for none. */
+  readonly tls: FollowedTls | undefined
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
+}
+
+/** Certificates and key as they are in their files at any moment. */
+const layerTls = (tls: FollowedTls | undefined): Layer.Layer<never> => {
+  if (tls === undefined) return Layer.empty
+  return Layer.effect(
+    DownstreamCertificates,
+    Effect.map(Effect.runtime<never>(), (runtime) => {
+      const log = Runtime.runFork(runtime)
+      return () => tls.current(log)
+    }),
+  )
 }
 
 const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
@@ -68,13 +84,17 @@ type Serving = ProxyServer | SessionRepo | Scope.Scope
 /** Runs the proxy until it is told to stop, and has stopped. */
 export const serve = ({
   settings,
+  tls,
   database,
   demo,
 }: ServeOptions): Effect.Effect<void, CommandFailed | StoreUnavailable> =>
   Effect.gen(function* () {
     const signals = yield* stopSignals
     const store = yield* openDatabase(database, "write")
-    const proxy = layerProxy.pipe(Layer.provideMerge(store), Layer.provide(ProxyConfig.layer(settings)))
+    const proxy = layerProxy.pipe(
+      Layer.provideMerge(store),
+      Layer.provide([ProxyConfig.layer(settings), layerTls(tls)]),
+    )
     const context = yield* Layer.build(proxy)
     yield* Effect.scoped(
       Effect.gen(function* () {

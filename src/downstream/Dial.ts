@@ -7,14 +7,15 @@ import {
   Socket,
   type TcpNetConnectOpts,
 } from "node:net"
-import { connect as connectTls, type SecureContext, TLSSocket } from "node:tls"
-import { Effect, Runtime } from "effect"
+import { connect as connectTls, TLSSocket } from "node:tls"
+import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
 import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
-import { downstreamSecureContext, type DownstreamTlsSettings } from "./DownstreamTls.js"
+import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
+import { type Warn, warnInLog } from "./Warn.js"
 
 /** After so long without traffic, TCP asks whether the peer is still there. Milliseconds. */
 const keepAliveProbeDelay = 30_000
@@ -82,8 +83,14 @@ const guardedLookup =
 export type DialSettings = DownstreamTlsSettings &
   Pick<ProxySettings, "connectTimeout" | "allowDownstream" | "denyDownstream">
 
-/** Tells an operator of what goes on, and should not. */
-export type Warn = (message: string, fields: Readonly<Record<string, unknown>>) => void
+/** What a dialer is told of the program around it. */
+export interface DialContext {
+  readonly warn: Warn
+  /** Certificates and key that may change; those of the settings where it is absent. */
+  readonly certificates: (() => DownstreamTlsSettings) | undefined
+}
+
+const noContext: DialContext = { warn: () => {}, certificates: undefined }
 
 /**
  * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, the guard of addresses,
@@ -92,18 +99,18 @@ export type Warn = (message: string, fields: Readonly<Record<string, unknown>>) 
 export class Dialer {
   private readonly guard: AddressGuard
   private readonly lookup: LookupFunction
-  private readonly secureContext: SecureContext
+  private readonly tls: TlsContext
   /** Insecure targets that were warned of. */
   private readonly warnedOf = new WeakSet<SessionTarget>()
 
   /** Throws where the settings hold a block, a certificate or a key that is none. */
   constructor(
     private readonly settings: DialSettings,
-    private readonly warn: Warn = () => {},
+    private readonly context: DialContext = noContext,
   ) {
     this.guard = new AddressGuard(settings)
     this.lookup = guardedLookup(this.guard)
-    this.secureContext = downstreamSecureContext(settings)
+    this.tls = new TlsContext(context.certificates ?? (() => settings), context.warn)
   }
 
   /** Dials. `onread` is used where the connection is plain TCP. Returns a function that gives the dial up. */
@@ -150,7 +157,7 @@ export class Dialer {
   private warnOfInsecure(target: SessionTarget, socket: TLSSocket): void {
     if (this.warnedOf.has(target)) return
     this.warnedOf.add(target)
-    this.warn("the certificate of this session's server is not verified: the session is insecure", {
+    this.context.warn("the certificate of this session's server is not verified: the session is insecure", {
       session: target.sessionId,
       address: addressOf(target),
       // Null where verifying would have found nothing wrong, which node's types leave out.
@@ -180,7 +187,7 @@ export class Dialer {
     return connectTls({
       ...options,
       ...servername,
-      secureContext: this.secureContext,
+      secureContext: this.tls.current,
       ALPNProtocols: ["http/1.1"],
       // In so many words, for a variable of Node's own would else decide for all sessions.
       rejectUnauthorized: !target.insecure,
@@ -191,8 +198,7 @@ export class Dialer {
 /** A dialer with the settings in force, which warns in the log of whoever builds it. */
 export const makeDialer: Effect.Effect<Dialer, never, ProxyConfig> = Effect.gen(function* () {
   const settings = yield* ProxyConfig
-  const fork = Runtime.runFork(yield* Effect.runtime<never>())
-  return new Dialer(settings, (message, fields) => fork(Effect.annotateLogs(Effect.logWarning(message), fields)))
+  return new Dialer(settings, { warn: yield* warnInLog, certificates: yield* DownstreamCertificates })
 })
 
 /** Destroys a socket for good; an error that it still reports concerns nobody. */
