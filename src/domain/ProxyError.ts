@@ -85,10 +85,19 @@ export class ClientLimit extends Data.TaggedError("ClientLimit")<{ readonly limi
   readonly fault = "client"
 }
 
-/** The request has already been through this proxy (RFC 5842 section 7.2). */
-export class LoopDetected extends Data.TaggedError("LoopDetected")<{ readonly sessionId: string }> {
+/**
+ * The session's URL leads to this proxy itself, or the request has already been through it (RFC 5842 section 7.2).
+ * `address`: where a connection was about to be made to.
+ */
+export class LoopDetected extends Data.TaggedError("LoopDetected")<{
+  readonly sessionId: string
+  readonly address?: string
+}> {
   readonly fault = "client"
 }
+
+/** No connection to a session's server came to be, whoever is at fault. */
+export type DialError = DownstreamUnreachable | LoopDetected
 
 /** Why no connection to the session's server came to be. */
 export type UnreachableReason =

@@ -10,11 +10,12 @@ import {
 import { connect as connectTls, TLSSocket } from "node:tls"
 import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
-import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
+import { type DialError, DownstreamUnreachable, LoopDetected, type UnreachableReason } from "../domain/ProxyError.js"
 import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
 import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
+import { ListenerAddresses, OwnListeners } from "./OwnListeners.js"
 import { type Warn, warnInLog } from "./Warn.js"
 
 /** After so long without traffic, TCP asks whether the peer is still there. Milliseconds. */
@@ -26,8 +27,12 @@ const nextAddressAfter = 500
 /** Who waits for a connection. Exactly one of the two is called, once; neither after a cancel. */
 export interface DialListener {
   readonly connected: (socket: Socket) => void
-  readonly failed: (error: DownstreamUnreachable) => void
+  readonly failed: (error: DialError) => void
 }
+
+/** Whether an error is one of those that end a dial. */
+export const isDialError = (error: unknown): error is DialError =>
+  error instanceof DownstreamUnreachable || error instanceof LoopDetected
 
 const reasons: Readonly<Record<string, UnreachableReason>> = {
   ECONNREFUSED: "refused",
@@ -49,6 +54,9 @@ class AddressDenied extends Error {
   }
 }
 
+/** The address of a session's server is one that this proxy listens on. */
+class OwnAddress extends Error {}
+
 const reasonOf = (cause: Error, socket: Socket, tlsStarted: boolean): UnreachableReason => {
   if (cause instanceof AddressDenied) return "denied"
   // Node's types leave out that this is null until a certificate was refused.
@@ -61,18 +69,28 @@ const reasonOf = (cause: Error, socket: Socket, tlsStarted: boolean): Unreachabl
 export const addressOf = (target: DownstreamUrl): string =>
   target.hostname.includes(":") ? `[${target.hostname}]:${target.port}` : `${target.hostname}:${target.port}`
 
+const unreachable = (target: DownstreamUrl, reason: UnreachableReason, cause?: unknown): DownstreamUnreachable =>
+  new DownstreamUnreachable({ reason, address: addressOf(target), cause })
+
+/** What the error of a socket means that was to be connected. */
+const dialError = (target: SessionTarget, cause: Error, socket: Socket, tlsStarted: boolean): DialError => {
+  if (cause instanceof OwnAddress) return new LoopDetected({ sessionId: target.sessionId, address: addressOf(target) })
+  return unreachable(target, reasonOf(cause, socket, tlsStarted), cause)
+}
+
 /**
  * Resolves names as node does, and leaves out the addresses that may not be reached: what was checked is what is
- * connected to, however often the name changes.
+ * connected to, however often the name changes. A name that leads to the proxy itself, among others, leads nowhere.
  */
 const guardedLookup =
-  (guard: AddressGuard): LookupFunction =>
+  (guard: AddressGuard, isOwn: (address: string) => boolean): LookupFunction =>
   (hostname, options, callback) =>
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, [])
       const denials = found.map(({ address }) => guard.denialOf(address))
       const permitted = found.filter((_, index) => denials[index] === undefined)
       const [first] = permitted
+      if (permitted.some(({ address }) => isOwn(address))) return callback(new OwnAddress(), [])
       const denial = denials.find((denial) => denial !== undefined)
       if (first === undefined && denial !== undefined) return callback(new AddressDenied(denial), [])
       if (options.all === true || first === undefined) return callback(null, permitted)
@@ -88,9 +106,12 @@ export interface DialContext {
   readonly warn: Warn
   /** Certificates and key that may change; those of the settings where it is absent. */
   readonly certificates: (() => DownstreamTlsSettings) | undefined
+  /** Where the proxy itself listens. */
+  readonly ownListeners: ListenerAddresses
 }
 
-const noContext: DialContext = { warn: () => {}, certificates: undefined }
+/** For a dialer that stands alone. */
+const noContext: DialContext = { warn: () => {}, certificates: undefined, ownListeners: new ListenerAddresses() }
 
 /**
  * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, the guard of addresses,
@@ -98,7 +119,6 @@ const noContext: DialContext = { warn: () => {}, certificates: undefined }
  */
 export class Dialer {
   private readonly guard: AddressGuard
-  private readonly lookup: LookupFunction
   private readonly tls: TlsContext
   /** Insecure targets that were warned of. */
   private readonly warnedOf = new WeakSet<SessionTarget>()
@@ -109,7 +129,6 @@ export class Dialer {
     private readonly context: DialContext = noContext,
   ) {
     this.guard = new AddressGuard(settings)
-    this.lookup = guardedLookup(this.guard)
     this.tls = new TlsContext(context.certificates ?? (() => settings), context.warn)
   }
 
@@ -118,7 +137,7 @@ export class Dialer {
     const timeout = this.settings.connectTimeout
     const socket = this.open(target, onread)
     let tcpConnected = false
-    const timer = timeout === 0 ? undefined : setTimeout(() => fail("timeout"), timeout)
+    const timer = timeout === 0 ? undefined : setTimeout(() => fail(unreachable(target, "timeout")), timeout)
 
     const settle = (): void => {
       clearTimeout(timer)
@@ -127,16 +146,16 @@ export class Dialer {
       socket.removeListener("connect", onConnect)
       socket.removeListener(target.secure ? "secureConnect" : "connect", onReady)
     }
-    const fail = (reason: UnreachableReason, cause?: unknown): void => {
+    const fail = (error: DialError): void => {
       settle()
       giveUp(socket)
-      listener.failed(new DownstreamUnreachable({ reason, address: addressOf(target), cause }))
+      listener.failed(error)
     }
     const onConnect = (): void => {
       tcpConnected = true
     }
-    const onError = (cause: Error): void => fail(reasonOf(cause, socket, target.secure && tcpConnected), cause)
-    const onClose = (): void => fail(target.secure && tcpConnected ? "tls" : "failed")
+    const onError = (cause: Error): void => fail(dialError(target, cause, socket, target.secure && tcpConnected))
+    const onClose = (): void => fail(unreachable(target, target.secure && tcpConnected ? "tls" : "failed"))
     const onReady = (): void => {
       settle()
       if (target.insecure && socket instanceof TLSSocket) this.warnOfInsecure(target, socket)
@@ -170,10 +189,12 @@ export class Dialer {
     // Node looks no address up, so nothing would ask the guard about it.
     const denial = isAddress ? this.guard.denialOf(target.hostname) : undefined
     if (denial !== undefined) return new Socket().destroy(new AddressDenied(denial))
+    const isOwn = (address: string): boolean => this.context.ownListeners.has(address, target.port)
+    if (isAddress && isOwn(target.hostname)) return new Socket().destroy(new OwnAddress())
     const options: TcpNetConnectOpts = {
       host: target.hostname,
       port: target.port,
-      lookup: this.lookup,
+      lookup: guardedLookup(this.guard, isOwn),
       // Whoever reads decides what an end means; node would answer it with one of ours.
       allowHalfOpen: true,
       noDelay: true,
@@ -198,7 +219,8 @@ export class Dialer {
 /** A dialer with the settings in force, which warns in the log of whoever builds it. */
 export const makeDialer: Effect.Effect<Dialer, never, ProxyConfig> = Effect.gen(function* () {
   const settings = yield* ProxyConfig
-  return new Dialer(settings, { warn: yield* warnInLog, certificates: yield* DownstreamCertificates })
+  const [warn, certificates] = [yield* warnInLog, yield* DownstreamCertificates]
+  return new Dialer(settings, { warn, certificates, ownListeners: yield* OwnListeners })
 })
 
 /** Destroys a socket for good; an error that it still reports concerns nobody. */

@@ -5,6 +5,7 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { BadRequest } from "../domain/ProxyError.js"
 import { Deadlines } from "../downstream/Deadlines.js"
 import { EndOfTurn } from "../downstream/EndOfTurn.js"
+import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { asksForWebSocket, Upgrader } from "../http/Upgrader.js"
@@ -205,7 +206,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
           paceWindows.clear()
         }),
       )
+      const ownListeners = yield* OwnListeners
       const address = yield* listen(server, settings)
+      ownListeners.add(address)
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
       return { address: { host: settings.host, port: address.port }, drain, cut }

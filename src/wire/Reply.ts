@@ -98,7 +98,7 @@ const answers: AnswerTable = {
     status: 508,
     code: "loop_detected",
     proxyStatus: "proxy_loop_detected",
-    detail: "The request has already been through this proxy: the session's URL leads back to it.",
+    detail: "The session's URL leads back to this proxy.",
   }),
   DownstreamUnreachable: ({ reason }) => ({ status: 502, code: "downstream_unreachable", ...unreachable[reason] }),
   DownstreamReset: () => ({

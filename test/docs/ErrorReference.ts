@@ -126,8 +126,8 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   LoopDetected: {
     samples: [new Errors.LoopDetected({ sessionId })],
-    meaning: "The request has been through this proxy already.",
-    remedy: "The session's URL leads back to the proxy. Change it.",
+    meaning: "The session's URL names this proxy, or the request has been through it already.",
+    remedy: "Change the session's URL: it leads back to the proxy, at once or by way of others.",
   },
 }
 
