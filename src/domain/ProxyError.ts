@@ -33,7 +33,7 @@ export type DownstreamError =
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
-export type ProxyFault = Draining | Overloaded | StoreUnavailable
+export type ProxyFault = Draining | Overloaded | SystemShortage | StoreUnavailable
 
 /** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
 export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail: string }> {
@@ -97,7 +97,7 @@ export class LoopDetected extends Data.TaggedError("LoopDetected")<{
 }
 
 /** No connection to a session's server came to be, whoever is at fault. */
-export type DialError = DownstreamUnreachable | LoopDetected
+export type DialError = DownstreamUnreachable | LoopDetected | SystemShortage
 
 /** Why no connection to the session's server came to be. */
 export type UnreachableReason =
@@ -174,6 +174,19 @@ export class Draining extends Data.TaggedError("Draining")<{}> {
 
 /** The proxy has as many connections as it may have. */
 export class Overloaded extends Data.TaggedError("Overloaded")<{ readonly limit: number }> {
+  readonly fault = "proxy"
+}
+
+/** What a system has no more of: file descriptors, ports to connect from, memory for sockets. */
+export type Shortage = "files" | "ports" | "memory"
+
+/** The proxy could not make a connection, for want of what its own system gives. `hint` tells the operator what to do. */
+export class SystemShortage extends Data.TaggedError("SystemShortage")<{
+  readonly lacking: Shortage
+  readonly address: string
+  readonly hint: string
+  readonly cause?: unknown
+}> {
   readonly fault = "proxy"
 }
 

@@ -10,12 +10,19 @@ import {
 import { connect as connectTls, TLSSocket } from "node:tls"
 import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
-import { type DialError, DownstreamUnreachable, LoopDetected, type UnreachableReason } from "../domain/ProxyError.js"
+import {
+  type DialError,
+  DownstreamUnreachable,
+  LoopDetected,
+  SystemShortage,
+  type UnreachableReason,
+} from "../domain/ProxyError.js"
 import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
 import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
 import { ListenerAddresses, OwnListeners } from "./OwnListeners.js"
+import { shortageOf } from "./Shortage.js"
 import { type Warn, warnInLog } from "./Warn.js"
 
 /** After so long without traffic, TCP asks whether the peer is still there. Milliseconds. */
@@ -32,7 +39,7 @@ export interface DialListener {
 
 /** Whether an error is one of those that end a dial. */
 export const isDialError = (error: unknown): error is DialError =>
-  error instanceof DownstreamUnreachable || error instanceof LoopDetected
+  error instanceof DownstreamUnreachable || error instanceof LoopDetected || error instanceof SystemShortage
 
 const reasons: Readonly<Record<string, UnreachableReason>> = {
   ECONNREFUSED: "refused",
@@ -57,12 +64,21 @@ class AddressDenied extends Error {
 /** The address of a session's server is one that this proxy listens on. */
 class OwnAddress extends Error {}
 
+/** What went wrong, address by address, where a name has several. */
+const attemptsOf = (cause: Error): ReadonlyArray<unknown> =>
+  cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors : [cause]
+
+const knownReason = (error: unknown): UnreachableReason | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? reasons[error.code] : undefined
+
 const reasonOf = (cause: Error, socket: Socket, tlsStarted: boolean): UnreachableReason => {
   if (cause instanceof AddressDenied) return "denied"
   // Node's types leave out that this is null until a certificate was refused.
   if (socket instanceof TLSSocket && (socket.authorizationError ?? null) !== null) return "certificate"
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
-  return reasons[code] ?? (tlsStarted ? "tls" : "failed")
+  const known = attemptsOf(cause).map(knownReason)
+  // A machine without IPv6 has no route to half of most names' addresses; what became of the other half says more.
+  const telling = known.find((reason) => reason !== undefined && reason !== "unroutable")
+  return telling ?? known[0] ?? (tlsStarted ? "tls" : "failed")
 }
 
 /** The session's server as it is named in the log. */
@@ -75,6 +91,11 @@ const unreachable = (target: DownstreamUrl, reason: UnreachableReason, cause?: u
 /** What the error of a socket means that was to be connected. */
 const dialError = (target: SessionTarget, cause: Error, socket: Socket, tlsStarted: boolean): DialError => {
   if (cause instanceof OwnAddress) return new LoopDetected({ sessionId: target.sessionId, address: addressOf(target) })
+  const address = addressOf(target)
+  const shortage = attemptsOf(cause)
+    .map(shortageOf)
+    .find((found) => found !== undefined)
+  if (shortage !== undefined) return new SystemShortage({ ...shortage, address, cause })
   return unreachable(target, reasonOf(cause, socket, tlsStarted), cause)
 }
 

@@ -186,10 +186,12 @@ const openReader = (
     const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
-      try: () => ({
-        find: finder(database),
-        version: database.prepare<[], number>("PRAGMA data_version").pluck(),
-      }),
+      try: () => {
+        const find = finder(database)
+        // SQLite opens its files when it reads for the first time: later the process may have no descriptor left.
+        find("")
+        return { find, version: database.prepare<[], number>("PRAGMA data_version").pluck() }
+      },
       catch: (error) => error,
     }).pipe(whileBusy(patience), Effect.mapError(storeFault(filename)))
   })

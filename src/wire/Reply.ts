@@ -152,6 +152,13 @@ const answers: AnswerTable = {
     detail: "The proxy has as many connections as it may have.",
     fields: shortly,
   }),
+  SystemShortage: ({ lacking }) => ({
+    status: 503,
+    code: "overloaded",
+    proxyStatus: lacking === "memory" ? "proxy_internal_error" : "connection_limit_reached",
+    detail: "The proxy cannot open another connection now.",
+    fields: shortly,
+  }),
   StoreUnavailable: () => ({
     status: 503,
     code: "store_unavailable",
