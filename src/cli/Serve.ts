@@ -1,4 +1,4 @@
-import { Effect, Exit, Layer, Queue, Runtime } from "effect"
+import { Effect, Layer, Queue, Runtime } from "effect"
 import type { Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
@@ -12,7 +12,6 @@ import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
-import { stopSignals } from "./StopSignal.js"
 
 export interface ServeOptions {
   readonly settings: ProxySettings
@@ -81,30 +80,27 @@ const withDemo = (database: Database): Effect.Effect<void, CommandFailed | Store
 
 type Serving = ProxyServer | SessionRepo | Scope.Scope
 
-/** Runs the proxy until it is told to stop, and has stopped. */
+/**
+ * A proxy that is up, for as long as the scope is open. What this gives runs it until one of the signals tells it to
+ * stop, and it has stopped.
+ */
 export const serve = ({
   settings,
   tls,
   database,
   demo,
-}: ServeOptions): Effect.Effect<void, CommandFailed | StoreUnavailable> =>
+}: ServeOptions): Effect.Effect<
+  (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
+  CommandFailed | StoreUnavailable,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
-    const signals = yield* stopSignals
     const store = yield* openDatabase(database, "write")
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layer(settings), layerTls(tls)]),
     )
     const context = yield* Layer.build(proxy)
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        if (demo) yield* withDemo(database)
-        yield* announce(database)
-        yield* drainOrCut(signals)
-      }),
-    ).pipe(Effect.provide(context))
-  }).pipe(
-    Effect.catchTag("ListenError", cannotListen),
-    Effect.scoped,
-    Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.logInfo("stopped") : Effect.void)),
-  )
+    yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
+    return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(drainOrCut(signals), context)
+  }).pipe(Effect.catchTag("ListenError", cannotListen))
