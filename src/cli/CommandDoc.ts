@@ -28,6 +28,8 @@ export interface CommandDoc {
   readonly examples: ReadonlyArray<readonly [command: string, meaning: string]>
   /** Does nothing by itself: one of the commands under it must follow. */
   readonly isGroup?: boolean
+  /** Goes on until it is told to stop, and ends well then. */
+  readonly runsOn?: boolean
 }
 
 /** Every flag of a command. */

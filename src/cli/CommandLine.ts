@@ -16,7 +16,7 @@ export type Invocation =
   | { readonly _tag: "Help"; readonly doc: CommandDoc }
   | { readonly _tag: "Completions"; readonly shell: Shell }
   /** `words`: the same request in the one order and spelling that @effect/cli reads without ambiguity. */
-  | { readonly _tag: "Command"; readonly words: ReadonlyArray<string> }
+  | { readonly _tag: "Command"; readonly doc: CommandDoc; readonly words: ReadonlyArray<string> }
 
 /** Flags of the program itself, that every command takes. */
 export const builtInFlags: ReadonlyArray<Flag> = [
@@ -179,5 +179,5 @@ export const readCommandLine = (
     if (foreign !== undefined) return yield* unknownFlag(foreign.word, doc)
     if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command; ${seeHelp(doc)}`)
     yield* checkArguments(doc, args)
-    return { _tag: "Command", words: canonical(doc, flags, args) }
+    return { _tag: "Command", doc, words: canonical(doc, flags, args) }
   })

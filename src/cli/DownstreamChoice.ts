@@ -1,9 +1,9 @@
 import { Effect, type Option } from "effect"
 import { defaultSettings } from "../domain/ProxyConfig.js"
 import { AddressGuard } from "../downstream/AddressGuard.js"
-import type { DownstreamTlsSettings } from "../downstream/DownstreamTls.js"
 import { type CommandFailed, UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
+import type { FollowedTls } from "./FollowedTls.js"
 import * as Setting from "./Setting.js"
 
 /** The flags that decide which addresses the servers of sessions may have. */
@@ -46,8 +46,8 @@ export const tlsFlags = {
 /** What was given for `tlsFlags`. */
 export type TlsChoice = Readonly<Record<keyof typeof tlsFlags, Option.Option<string>>>
 
-/** The content of the files that the flags and variables of TLS name. */
-export const resolveTls = (given: TlsChoice): Effect.Effect<DownstreamTlsSettings, UsageError | CommandFailed> =>
+/** The files that the flags and variables of TLS name, with what stands in them; `undefined` where they name none. */
+export const resolveTls = (given: TlsChoice): Effect.Effect<FollowedTls | undefined, UsageError | CommandFailed> =>
   Effect.gen(function* () {
     const path = (flag: Flag.Flag, text: Option.Option<string>) => Setting.setting(flag, text, Setting.text, undefined)
     const ca = yield* path(Flag.downstreamCa, given.downstreamCa)
@@ -57,14 +57,14 @@ export const resolveTls = (given: TlsChoice): Effect.Effect<DownstreamTlsSetting
       return yield* new UsageError({
         message: `--${Flag.downstreamCert.name} and --${Flag.downstreamKey.name} belong together; give both, or neither`,
       })
-    const { downstreamCa, downstreamCert, downstreamKey } = defaultSettings
-    const none = { downstreamCa, downstreamCert, downstreamKey }
-    if (ca === undefined && cert === undefined) return none
+    if (ca === undefined && cert === undefined) return undefined
     // Loaded only here: most runs have no such files.
-    const { readAuthorities, readIdentity } = yield* Effect.promise(() => import("./TlsFiles.js"))
-    return {
-      ...none,
-      ...(ca !== undefined && { downstreamCa: yield* readAuthorities(ca) }),
-      ...(cert !== undefined && key !== undefined && (yield* readIdentity({ cert, key }))),
-    }
+    const { authorityFile, identityFiles } = yield* Effect.promise(() => import("./TlsFiles.js"))
+    const { FollowedTls } = yield* Effect.promise(() => import("./FollowedTls.js"))
+    const files = [
+      ...(ca === undefined ? [] : [authorityFile(ca)]),
+      ...(cert === undefined || key === undefined ? [] : [identityFiles(cert, key)]),
+    ]
+    const { downstreamCa, downstreamCert, downstreamKey } = defaultSettings
+    return yield* FollowedTls.read(files, { downstreamCa, downstreamCert, downstreamKey })
   })

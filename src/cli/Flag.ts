@@ -1,6 +1,6 @@
 import * as Options from "@effect/cli/Options"
 import type { Option } from "effect"
-import type { WsPath } from "../domain/ProxyConfig.js"
+import { wsPaths } from "../domain/ProxyConfig.js"
 
 /** A flag of the command line, once: what parses it, and what the help says of it. */
 export interface Flag {
@@ -33,9 +33,6 @@ export const option = (flag: Flag): Options.Options<Option.Option<string>> => {
 
 /** What `--log-level` can be, from all to nothing. */
 export const logThresholds = ["trace", "debug", "info", "warn", "error", "off"] as const
-
-/** What `--ws-path` can be. */
-export const wsPathRules = ["append", "full", "strip"] as const satisfies ReadonlyArray<WsPath>
 
 export const host: Flag = {
   name: "host",
@@ -195,7 +192,7 @@ export const maxRequestsPerSession: Flag = {
 export const wsPath: Flag = {
   name: "ws-path",
   value: "RULE",
-  choices: wsPathRules,
+  choices: wsPaths,
   env: "SS_PROXY_WS_PATH",
   about: "What /ws/ID/REST becomes at the session's server: append /ID/REST, full /ws/ID/REST, strip /REST.",
   fallback: "append",
@@ -322,6 +319,24 @@ export const url: Flag = {
   name: "url",
   value: "URL",
   about: "Where the session's requests go.",
+}
+
+export const insecure: Flag = {
+  name: "insecure",
+  about: "Does not verify the certificate of the session's server. Anybody on the way there can pass for it.",
+}
+
+export const noInsecure: Flag = {
+  name: "no-insecure",
+  about: "Verifies the certificate of the session's server again.",
+}
+
+/** The session's own rule. It has no variable: that of the proxy's flag says nothing of one session. */
+export const sessionWsPath: Flag = {
+  name: "ws-path",
+  value: "RULE",
+  choices: wsPaths,
+  about: "In place of the proxy's --ws-path, for this session alone: append, full or strip.",
 }
 
 export const replace: Flag = {

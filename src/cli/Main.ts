@@ -1,3 +1,4 @@
+import { SignalCatcher } from "./SignalCatcher.js"
 import { version } from "./Version.js"
 
 const asksVersion = (words: ReadonlyArray<string>): boolean => words[0] === "--version" || words[0] === "-v"
@@ -11,6 +12,8 @@ export const main = async (words: ReadonlyArray<string>): Promise<void> => {
     process.stdout.write(`ss-proxy ${version}\n`)
     return
   }
+  // What comes while the rest is loaded must not end a proxy that is about to start with anything but 0.
+  SignalCatcher.start()
   const { runSsProxy } = await import("./SsProxy.js")
   await runSsProxy(words)
 }

@@ -1,13 +1,14 @@
 import * as Command from "@effect/cli/Command"
-import { Effect, type Option } from "effect"
+import { Effect, type Option, Queue } from "effect"
 import { defaultSettings, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { CommandDoc, FlagGroup } from "./CommandDoc.js"
 import { databaseFlags, resolveDatabase } from "./Database.js"
 import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
-import type { CommandFailed, UsageError } from "./Failure.js"
+import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
+import { stopSignals } from "./StopSignal.js"
 
 /** Every flag of `run`; the program without a command takes them too. */
 export const runFlags = {
@@ -101,6 +102,7 @@ export const runDoc: CommandDoc = {
     ["ss-proxy run --port 9000 --db-path /var/lib/ss-proxy/sessions.db", "another port, another database"],
     ["SS_PROXY_LOG_LEVEL=debug ss-proxy run --timeout 120", "settings by variable and by flag"],
   ],
+  runsOn: true,
 }
 
 /** What the flags and variables of limits for clients come to. */
@@ -173,8 +175,8 @@ const resolveWebSockets = (given: RunChoice) =>
     ),
   })
 
-/** The settings that the flags, the variables and the defaults come to. */
-export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError | CommandFailed> =>
+/** The settings that the flags, the variables and the defaults come to, without those of TLS, which are in files. */
+export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, UsageError> =>
   Effect.map(
     Effect.all({
       host: Setting.setting(Flag.host, given.host, Setting.hostName, defaultSettings.host),
@@ -191,7 +193,6 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       limits: resolveLimits(given),
       webSockets: resolveWebSockets(given),
       addresses: resolveAddresses(given),
-      tls: resolveTls(given),
       trustedProxies: Setting.setting(
         Flag.trustedProxies,
         given.trustedProxies,
@@ -200,25 +201,39 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
     }),
-    ({ limits, webSockets, addresses, tls, ...settings }) => ({
+    ({ limits, webSockets, addresses, ...settings }) => ({
       ...defaultSettings,
       ...settings,
       ...limits,
       ...webSockets,
       ...addresses,
-      ...tls,
     }),
   )
 
-/** Runs the proxy as the flags say. The server is loaded here and not before. */
-export const runProxy = (given: RunChoice) =>
+/** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
+const startProxy = (given: RunChoice) =>
   Effect.gen(function* () {
     const settings = yield* resolveSettings(given)
-    const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
+    const tls = yield* resolveTls(given)
     const demo = yield* Setting.setting(Flag.demo, given.demo, Setting.onOrOff, false)
     const database = yield* resolveDatabase(given.database)
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    yield* serve({ settings, database, demo }).pipe(Effect.provide(layerLog(threshold)))
+    return yield* serve({ settings, tls, database, demo })
+  })
+
+/** Runs the proxy until a signal says to stop, which may be before it has started. */
+export const runProxy = (given: RunChoice) =>
+  Effect.gen(function* () {
+    const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
+    const untilStopped = Effect.gen(function* () {
+      const signals = yield* stopSignals
+      const started = Effect.map(startProxy(given), (run) => run(signals))
+      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
+    })
+    yield* Effect.scoped(untilStopped).pipe(
+      Effect.zipRight(Effect.logInfo("stopped")),
+      Effect.provide(layerLog(threshold)),
+    )
   })
 
 export const run = Command.make("run", runFlags, runProxy).pipe(Command.withDescription(runDoc.summary))

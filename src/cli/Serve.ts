@@ -1,22 +1,37 @@
-import { Effect, Exit, Layer, Queue } from "effect"
+import { Effect, Layer, Queue, Runtime } from "effect"
 import type { Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
 import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { type Database, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
+import type { FollowedTls } from "./FollowedTls.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
-import { stopSignals } from "./StopSignal.js"
 
 export interface ServeOptions {
   readonly settings: ProxySettings
+  /** The files of TLS to servers of sessions; `undefined` for none. */
+  readonly tls: FollowedTls | undefined
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
+}
+
+/** Certificates and key as they are in their files at any moment. */
+const layerTls = (tls: FollowedTls | undefined): Layer.Layer<never> => {
+  if (tls === undefined) return Layer.empty
+  return Layer.effect(
+    DownstreamCertificates,
+    Effect.map(Effect.runtime<never>(), (runtime) => {
+      const log = Runtime.runFork(runtime)
+      return () => tls.current(log)
+    }),
+  )
 }
 
 const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
@@ -65,26 +80,27 @@ const withDemo = (database: Database): Effect.Effect<void, CommandFailed | Store
 
 type Serving = ProxyServer | SessionRepo | Scope.Scope
 
-/** Runs the proxy until it is told to stop, and has stopped. */
+/**
+ * A proxy that is up, for as long as the scope is open. What this gives runs it until one of the signals tells it to
+ * stop, and it has stopped.
+ */
 export const serve = ({
   settings,
+  tls,
   database,
   demo,
-}: ServeOptions): Effect.Effect<void, CommandFailed | StoreUnavailable> =>
+}: ServeOptions): Effect.Effect<
+  (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
+  CommandFailed | StoreUnavailable,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
-    const signals = yield* stopSignals
     const store = yield* openDatabase(database, "write")
-    const proxy = layerProxy.pipe(Layer.provideMerge(store), Layer.provide(ProxyConfig.layer(settings)))
+    const proxy = layerProxy.pipe(
+      Layer.provideMerge(store),
+      Layer.provide([ProxyConfig.layer(settings), layerTls(tls)]),
+    )
     const context = yield* Layer.build(proxy)
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        if (demo) yield* withDemo(database)
-        yield* announce(database)
-        yield* drainOrCut(signals)
-      }),
-    ).pipe(Effect.provide(context))
-  }).pipe(
-    Effect.catchTag("ListenError", cannotListen),
-    Effect.scoped,
-    Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.logInfo("stopped") : Effect.void)),
-  )
+    yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
+    return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(drainOrCut(signals), context)
+  }).pipe(Effect.catchTag("ListenError", cannotListen))

@@ -1,9 +1,9 @@
 import { Config, Effect, Option } from "effect"
 import { BlockList, isIP } from "node:net"
-import type { WsPath } from "../domain/ProxyConfig.js"
+import { type WsPath, wsPaths } from "../domain/ProxyConfig.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { UsageError } from "./Failure.js"
-import { type Flag, logThresholds, wsPathRules } from "./Flag.js"
+import { type Flag, logThresholds } from "./Flag.js"
 
 /** How the text of a flag or variable becomes a value. `allowed` completes the sentence "it must be …". */
 export interface Reading<A> {
@@ -83,7 +83,13 @@ export const oneOf = <A extends string>(words: ReadonlyArray<A>): Reading<A> => 
 })
 
 /** The rule for WebSocket paths. */
-export const wsPathRule: Reading<WsPath> = oneOf(wsPathRules)
+export const wsPathRule: Reading<WsPath> = oneOf(wsPaths)
+
+/** The same for one session; `default` is that of the proxy. */
+export const sessionWsPathRule: Reading<WsPath | null> = {
+  allowed: `one of ${wsPaths.join(", ")}, default`,
+  read: (given) => (given.toLowerCase() === "default" ? Option.some(null) : wsPathRule.read(given)),
+}
 
 /** What is logged. */
 export type LogThreshold = (typeof logThresholds)[number]

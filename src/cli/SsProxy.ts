@@ -12,6 +12,7 @@ import { printResult } from "./Output.js"
 import { type Failure, reportCause, reportDefect } from "./Report.js"
 import { run, runDoc, runFlags, runGroups, runProxy } from "./Run.js"
 import { sessions, sessionsDocs } from "./Sessions.js"
+import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
 import { version } from "./Version.js"
 
@@ -23,6 +24,7 @@ const programDoc: CommandDoc = {
     "names, a WebSocket for /ws/ID too. Without a command it runs the proxy.",
   args: [],
   groups: runGroups,
+  runsOn: true,
   examples: [
     ["ss-proxy sessions add my-session http://localhost:9000", "names the server of a session"],
     ["ss-proxy run", "runs the proxy; http://localhost:8080/my-session/… now goes to port 9000"],
@@ -52,7 +54,11 @@ const withoutOwnErrors = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
 
 const runCommand = Command.run(program, { name: "ss-proxy", version, executable: "ss-proxy" })
 
+const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command" && invocation.doc.runsOn === true
+
 const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
+  // A command that is soon over ends by a signal as any program does.
+  if (!runsOn(invocation)) SignalCatcher.current?.letThrough()
   switch (invocation._tag) {
     case "Version":
       return printResult(`ss-proxy ${version}`)

@@ -1,36 +1,22 @@
 import { Effect, Queue } from "effect"
 import type { Scope } from "effect"
+import { SignalCatcher } from "./SignalCatcher.js"
 
-/** npm passes a Ctrl-C on to a program that the terminal has sent it to already: two signals that mean one. */
-const echoWindow = 100
+/** Catches signals as long as the scope lasts, unless the program has done so from its first line on. */
+const catcher: Effect.Effect<SignalCatcher, never, Scope.Scope> = Effect.suspend(() => {
+  const { current } = SignalCatcher
+  if (current !== undefined) return Effect.succeed(current)
+  return Effect.acquireRelease(Effect.sync(SignalCatcher.start), (started) => Effect.sync(() => started.stop()))
+})
 
-/** SIGHUP: the terminal is gone. There is nothing to reload, which it means to some. */
-const stopping = ["SIGTERM", "SIGINT", "SIGHUP"] as const
-
-/**
- * Signals that ask the process to stop, one at a time and none lost, as long as the scope lasts.
- * The third ends the process where it stands, so that one which hangs can still be stopped from the keyboard.
- */
+/** Signals that ask the process to stop, one at a time and none lost, as long as the scope lasts. */
 export const stopSignals: Effect.Effect<Queue.Dequeue<NodeJS.Signals>, never, Scope.Scope> = Effect.gen(function* () {
   const signals = yield* Queue.unbounded<NodeJS.Signals>()
-  let count = 0
-  let last: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
-  const listener = (signal: NodeJS.Signals): void => {
-    const at = performance.now()
-    if (last !== undefined && last.signal === signal && at - last.at < echoWindow) return
-    last = { signal, at }
-    if (++count > 2) process.exit(1)
-    // Unsafe only where an offer may have to wait: this queue has no bound.
-    signals.unsafeOffer(signal)
-  }
+  const caught = yield* catcher
   yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      for (const signal of stopping) process.on(signal, listener)
-    }),
-    () =>
-      Effect.sync(() => {
-        for (const signal of stopping) process.off(signal, listener)
-      }),
+    // Unsafe only where an offer may have to wait: this queue has no bound.
+    Effect.sync(() => caught.handTo((signal) => void signals.unsafeOffer(signal))),
+    (letGo) => Effect.sync(letGo),
   )
   return signals
 })

@@ -1,24 +1,34 @@
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { downstreamSecureContext, type DownstreamTlsSettings } from "../downstream/DownstreamTls.js"
 import { CommandFailed } from "./Failure.js"
 import { fileFault } from "./FileFault.js"
 
-/** Where the certificate that the proxy shows is, and its key. */
-export interface IdentityFiles {
-  readonly cert: string
-  readonly key: string
+/** The files that the flags name, and what stands in them. Those that are of use only together are one thing. */
+export interface TlsFiles<A> {
+  readonly paths: ReadonlyArray<string>
+  /** What to give, where one of them cannot be read: a phrase for each path. */
+  readonly hints: ReadonlyArray<string>
+  /** What their texts mean, in the order of the paths. */
+  readonly parse: (texts: ReadonlyArray<string>) => Either.Either<A, CommandFailed>
 }
 
-const read = (path: string, hint: string): Effect.Effect<string, CommandFailed> =>
-  Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (cause) => new CommandFailed({ problem: `cannot read ${path}: ${fileFault(cause)}`, hint }),
-  })
+/** A file that cannot be read. */
+export const unreadable = (path: string, hint: string, cause: unknown): CommandFailed =>
+  new CommandFailed({ problem: `cannot read ${path}: ${fileFault(cause)}`, hint })
 
-const use = <A>(path: string, what: string, hint: string, parse: () => A): Effect.Effect<A, CommandFailed> =>
-  Effect.try({ try: parse, catch: () => new CommandFailed({ problem: `${path} holds no ${what}`, hint }) })
+/** Reads the files for the first time. */
+export const readFiles = <A>({ paths, hints, parse }: TlsFiles<A>): Effect.Effect<A, CommandFailed> =>
+  Effect.forEach(paths, (path, index) =>
+    Effect.tryPromise({
+      try: () => readFile(path, "utf8"),
+      catch: (cause) => unreadable(path, hints[index] ?? "", cause),
+    }),
+  ).pipe(Effect.flatMap(parse))
+
+const use = <A>(path: string, what: string, hint: string, parse: () => A): Either.Either<A, CommandFailed> =>
+  Either.try({ try: parse, catch: () => new CommandFailed({ problem: `${path} holds no ${what}`, hint }) })
 
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g
 
@@ -34,22 +44,26 @@ const textOf = (certificates: ReadonlyArray<X509Certificate>): string =>
 
 const caHint = "give a PEM file of certificates with --downstream-ca"
 
-/** The certificates of authorities in a file. */
-export const readAuthorities = (path: string): Effect.Effect<string, CommandFailed> =>
-  Effect.flatMap(read(path, caHint), (pem) =>
-    use(path, "certificates that can be read", caHint, () => textOf(certificatesOf(pem))),
-  )
+/** A file with the certificates of authorities. */
+export const authorityFile = (path: string): TlsFiles<Pick<DownstreamTlsSettings, "downstreamCa">> => ({
+  paths: [path],
+  hints: [caHint],
+  parse: ([pem = ""]) =>
+    use(path, "certificates that can be read", caHint, () => ({ downstreamCa: textOf(certificatesOf(pem)) })),
+})
 
 const certHint = "give a PEM file of certificates, the proxy's own first, with --downstream-cert"
 const keyHint = "give a PEM file of a private key that is not encrypted with --downstream-key"
 
+type Identity = Omit<DownstreamTlsSettings, "downstreamCa">
+
 /** Whether TLS takes a certificate and its key; a key may be too short for it, for example. */
-const accepted = (
-  { cert, key }: IdentityFiles,
-  identity: Omit<DownstreamTlsSettings, "downstreamCa">,
-): Effect.Effect<void, CommandFailed> =>
-  Effect.try({
-    try: () => void downstreamSecureContext({ ...identity, downstreamCa: "" }),
+const accepted = (cert: string, key: string, identity: Identity): Either.Either<Identity, CommandFailed> =>
+  Either.try({
+    try: () => {
+      downstreamSecureContext({ ...identity, downstreamCa: "" })
+      return identity
+    },
     catch: (cause) =>
       new CommandFailed({
         problem: `${cert} and ${key} cannot be used for TLS: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -57,21 +71,21 @@ const accepted = (
       }),
   })
 
-/** The certificate that the proxy shows, with those behind it in its file, and its key. */
-export const readIdentity = (
-  files: IdentityFiles,
-): Effect.Effect<Omit<DownstreamTlsSettings, "downstreamCa">, CommandFailed> =>
-  Effect.gen(function* () {
-    const certPem = yield* read(files.cert, certHint)
-    const downstreamKey = yield* read(files.key, keyHint)
-    const chain = yield* use(files.cert, "certificates that can be read", certHint, () => certificatesOf(certPem))
-    const key = yield* use(files.key, "private key that can be read", keyHint, () => createPrivateKey(downstreamKey))
-    if (!chain[0].checkPrivateKey(key))
-      return yield* new CommandFailed({
-        problem: `the key in ${files.key} is not that of the first certificate in ${files.cert}`,
-        hint: certHint,
-      })
-    const identity = { downstreamCert: textOf(chain), downstreamKey }
-    yield* accepted(files, identity)
-    return identity
-  })
+/** The file of the certificate that the proxy shows, with those behind it, and the file of its key. */
+export const identityFiles = (cert: string, key: string): TlsFiles<Identity> => ({
+  paths: [cert, key],
+  hints: [certHint, keyHint],
+  parse: ([certPem = "", keyPem = ""]) =>
+    Either.gen(function* () {
+      const chain = yield* use(cert, "certificates that can be read", certHint, () => certificatesOf(certPem))
+      const secret = yield* use(key, "private key that can be read", keyHint, () => createPrivateKey(keyPem))
+      if (!chain[0].checkPrivateKey(secret))
+        return yield* Either.left(
+          new CommandFailed({
+            problem: `the key in ${key} is not that of the first certificate in ${cert}`,
+            hint: certHint,
+          }),
+        )
+      return yield* accepted(cert, key, { downstreamCert: textOf(chain), downstreamKey: keyPem })
+    }),
+})

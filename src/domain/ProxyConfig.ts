@@ -9,6 +9,9 @@ export type WsPath =
   /** `{downstream}/{rest}` */
   | "strip"
 
+/** Every one of them. */
+export const wsPaths = ["append", "full", "strip"] as const satisfies ReadonlyArray<WsPath>
+
 /** Every setting of the data plane, once. Times are milliseconds, sizes bytes; 0 switches a limit of time off. */
 export interface ProxySettings {
   /** Address to listen on. */

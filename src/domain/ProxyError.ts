@@ -29,10 +29,11 @@ export type DownstreamError =
   | DownstreamProtocol
   | DownstreamTimeout
   | DownstreamUrlInvalid
+  | SessionPolicyInvalid
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
-export type ProxyFault = Draining | Overloaded | StoreUnavailable
+export type ProxyFault = Draining | Overloaded | SystemShortage | StoreUnavailable
 
 /** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
 export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail: string }> {
@@ -84,10 +85,19 @@ export class ClientLimit extends Data.TaggedError("ClientLimit")<{ readonly limi
   readonly fault = "client"
 }
 
-/** The request has already been through this proxy (RFC 5842 section 7.2). */
-export class LoopDetected extends Data.TaggedError("LoopDetected")<{ readonly sessionId: string }> {
+/**
+ * The session's URL leads to this proxy itself, or the request has already been through it (RFC 5842 section 7.2).
+ * `address`: where a connection was about to be made to.
+ */
+export class LoopDetected extends Data.TaggedError("LoopDetected")<{
+  readonly sessionId: string
+  readonly address?: string
+}> {
   readonly fault = "client"
 }
+
+/** No connection to a session's server came to be, whoever is at fault. */
+export type DialError = DownstreamUnreachable | LoopDetected | SystemShortage
 
 /** Why no connection to the session's server came to be. */
 export type UnreachableReason =
@@ -141,6 +151,14 @@ export class DownstreamUrlInvalid extends Data.TaggedError("DownstreamUrlInvalid
   readonly fault = "downstream"
 }
 
+/** A policy stored for the session cannot be used. `problem` names it and its value. */
+export class SessionPolicyInvalid extends Data.TaggedError("SessionPolicyInvalid")<{
+  readonly sessionId: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
 /** The session exists, but its status does not forward, or it was moved while this request waited. */
 export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
   readonly sessionId: string
@@ -156,6 +174,19 @@ export class Draining extends Data.TaggedError("Draining")<{}> {
 
 /** The proxy has as many connections as it may have. */
 export class Overloaded extends Data.TaggedError("Overloaded")<{ readonly limit: number }> {
+  readonly fault = "proxy"
+}
+
+/** What a system has no more of: file descriptors, ports to connect from, memory for sockets. */
+export type Shortage = "files" | "ports" | "memory"
+
+/** The proxy could not make a connection, for want of what its own system gives. `hint` tells the operator what to do. */
+export class SystemShortage extends Data.TaggedError("SystemShortage")<{
+  readonly lacking: Shortage
+  readonly address: string
+  readonly hint: string
+  readonly cause?: unknown
+}> {
   readonly fault = "proxy"
 }
 

@@ -1,4 +1,5 @@
 import { Data, Schema } from "effect"
+import { defaultPolicy, StoredPolicy } from "./SessionPolicy.js"
 
 /** First path segments that the proxy keeps for itself. */
 export const reservedIds: ReadonlySet<string> = new Set(["health", "ws"])
@@ -14,12 +15,13 @@ export const SessionId = Schema.String.pipe(
   ),
 )
 
-/** One row of the `sessions` table. Timestamps are SQLite's text, UTC. */
+/** One row of the `sessions` table, with what is stored beside it. Timestamps are SQLite's text, UTC. */
 export class Session extends Schema.Class<Session>("Session")({
   id: Schema.String,
   /** Where requests go, as stored: it may hold user info, so show `redactUrl` of it. */
   url: Schema.String,
   status: Schema.String,
+  policy: Schema.optionalWith(StoredPolicy, { default: () => defaultPolicy }),
   createdAt: Schema.NullOr(Schema.String),
   updatedAt: Schema.NullOr(Schema.String),
 }) {}

@@ -33,17 +33,41 @@ const deniedByDefault: ReadonlyArray<readonly [block: string, why: string]> = [
   ["ff00::/8", "multicast"],
 ]
 
-/** Where IPv6 addresses hold an IPv4 address, and at which byte of them it begins. */
-const translations: ReadonlyArray<readonly [block: Block, at: number]> = [
+/** A way in which IPv6 addresses of a block hold an IPv4 address: which four of their bytes that is. */
+interface Translation extends Block {
+  readonly at: readonly [number, number, number, number]
+  /** The bits of the IPv4 address are turned over. */
+  readonly inverted?: true
+}
+
+const lastFour = [12, 13, 14, 15] as const
+
+/** The block of NAT64 for local use (RFC 8215). */
+const localNat64: Block = { bytes: [0, 0x64, 0xff, 0x9b, 0, 1], prefix: 48 }
+
+/** An address may be read in several ways, where nobody can tell from outside which of them a network uses. */
+const translations: ReadonlyArray<Translation> = [
   // ::ffff:0:a.b.c.d (RFC 2765)
-  [{ bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0], prefix: 96 }, 12],
-  // NAT64 (RFC 6052), and its block for local use (RFC 8215) as it is divided where the prefix has 96 bits
-  [{ bytes: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96 }, 12],
-  [{ bytes: [0, 0x64, 0xff, 0x9b, 0, 1], prefix: 48 }, 12],
+  { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0], prefix: 96, at: lastFour },
+  // NAT64 (RFC 6052), and its block for local use, for each length that a prefix in it may have
+  { bytes: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96, at: lastFour },
+  { ...localNat64, at: lastFour },
+  { ...localNat64, at: [9, 10, 11, 12] },
+  { ...localNat64, at: [7, 9, 10, 11] },
+  { ...localNat64, at: [6, 7, 9, 10] },
   // 6to4 (RFC 3056)
-  [{ bytes: [0x20, 0x02], prefix: 16 }, 2],
-  // ::a.b.c.d (RFC 4291 section 2.5.5.1), but for ::0.0.x.y, where the unspecified and the loopback address are
-  [{ bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96 }, 12],
+  { bytes: [0x20, 0x02], prefix: 16, at: [2, 3, 4, 5] },
+  // Teredo (RFC 4380): the server, which is asked first, and the client
+  { bytes: [0x20, 0x01, 0, 0], prefix: 32, at: [4, 5, 6, 7] },
+  { bytes: [0x20, 0x01, 0, 0], prefix: 32, at: lastFour, inverted: true },
+  // ::a.b.c.d (RFC 4291 section 2.5.5.1)
+  { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96, at: lastFour },
+]
+
+/** What the second half of an address of ISATAP begins with, in any network (RFC 5214 section 6.1). */
+const isatap: ReadonlyArray<AddressBytes> = [
+  [0, 0, 0x5e, 0xfe],
+  [0x02, 0, 0x5e, 0xfe],
 ]
 
 const mapped: Block = { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff], prefix: 96 }
@@ -95,13 +119,21 @@ export const addressBytes = (text: string): AddressBytes | undefined => {
   return bytes === undefined ? undefined : unmapped({ bytes, prefix: bytes.length * 8 }).bytes
 }
 
-/** The IPv4 address that a packet for an IPv6 address may be brought to by a translator on its way. */
-const translated = (address: AddressBytes): AddressBytes | undefined => {
-  if (address.length === 4) return undefined
-  const [, at] = translations.find(([block]) => holds(block, address)) ?? []
-  if (at === undefined) return undefined
-  const inner = address.slice(at, at + 4)
-  return inner[0] === 0 && inner[1] === 0 ? undefined : inner
+const isIsatap = (address: AddressBytes): boolean =>
+  isatap.some((bytes) => holds({ bytes, prefix: 32 }, address.slice(8, 12)))
+
+/**
+ * The IPv4 addresses that a packet for an IPv6 address may be brought to by a translator or a tunnel on its way. None of
+ * 0.0.0.0/8 is among them: nobody is there, and `::` and `::1` are no such addresses.
+ */
+const translated = (address: AddressBytes): ReadonlyArray<AddressBytes> => {
+  if (address.length === 4) return []
+  const ways = translations.filter((way) => holds(way, address))
+  const inner = ways.map(({ at, inverted }) =>
+    at.map((index) => (inverted === true ? 0xff : 0) ^ (address[index] ?? 0)),
+  )
+  if (isIsatap(address)) inner.push(address.slice(12))
+  return inner.filter(([first]) => first !== 0)
 }
 
 /** A CIDR block or a single address; `undefined` where the text is neither. */
@@ -131,7 +163,7 @@ export interface Denial {
 /**
  * Decides which addresses may be connected to. The smallest block that holds an address decides; where two lists have
  * it, `denyDownstream` goes before `allowDownstream`, and that before what is denied by default. What no block holds may
- * be reached. An IPv6 address that a translator brings to an IPv4 address must be permitted as both.
+ * be reached. An IPv6 address that leads to IPv4 addresses must be permitted as each of them.
  */
 export class AddressGuard {
   private readonly rules: ReadonlyArray<Rule>
@@ -149,8 +181,7 @@ export class AddressGuard {
   denialOf(address: string): Denial | undefined {
     const bytes = addressBytes(address)
     if (bytes === undefined) return { address, problem: `${JSON.stringify(address)} is no IP address` }
-    const inner = translated(bytes)
-    const rule = this.denying(bytes) ?? (inner === undefined ? undefined : this.denying(inner))
+    const rule = [bytes, ...translated(bytes)].map((each) => this.denying(each)).find((rule) => rule !== undefined)
     return rule === undefined
       ? undefined
       : { address, problem: `${address} may not be reached: ${rule.text} is ${rule.why}` }

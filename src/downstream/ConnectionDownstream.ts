@@ -1,7 +1,7 @@
 import { Effect, Layer, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "./Deadlines.js"
-import { Dialer } from "./Dial.js"
+import { type Dialer, makeDialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "./EndOfTurn.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
@@ -9,23 +9,24 @@ import { Pools } from "./Pool.js"
 import { UpgradeCall } from "./UpgradeCall.js"
 
 /** What calls on connections of our own share; idle connections are closed with the scope. */
-export const makeCallContext: Effect.Effect<CallContext, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
-  const settings = yield* ProxyConfig
-  const pools = new Pools(new Dialer(settings), settings)
-  const headDeadlines = new Deadlines(settings.timeout)
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      pools.close()
-      headDeadlines.clear()
-    }),
-  )
-  return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
-})
+export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, never, ProxyConfig | Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* ProxyConfig
+    const pools = new Pools(dialer, settings)
+    const headDeadlines = new Deadlines(settings.timeout)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        pools.close()
+        headDeadlines.clear()
+      }),
+    )
+    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
+  })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */
 export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Layer.scoped(
   Downstream,
-  Effect.map(makeCallContext, (context) => ({
+  Effect.map(Effect.flatMap(makeDialer, makeCallContext), (context) => ({
     request: (session, head, body) => new HttpCall(context, session, head, body),
     upgrade: (session, head) => new UpgradeCall(context, session, head),
   })),

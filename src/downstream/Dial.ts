@@ -7,12 +7,23 @@ import {
   Socket,
   type TcpNetConnectOpts,
 } from "node:net"
-import { connect as connectTls, type SecureContext, TLSSocket } from "node:tls"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
-import { DownstreamUnreachable, type UnreachableReason } from "../domain/ProxyError.js"
+import { connect as connectTls, TLSSocket } from "node:tls"
+import { Effect } from "effect"
+import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
+import {
+  type DialError,
+  DownstreamUnreachable,
+  LoopDetected,
+  SystemShortage,
+  type UnreachableReason,
+} from "../domain/ProxyError.js"
+import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
-import { downstreamSecureContext, type DownstreamTlsSettings } from "./DownstreamTls.js"
+import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
+import { ListenerAddresses, OwnListeners } from "./OwnListeners.js"
+import { shortageOf } from "./Shortage.js"
+import { type Warn, warnInLog } from "./Warn.js"
 
 /** After so long without traffic, TCP asks whether the peer is still there. Milliseconds. */
 const keepAliveProbeDelay = 30_000
@@ -23,8 +34,12 @@ const nextAddressAfter = 500
 /** Who waits for a connection. Exactly one of the two is called, once; neither after a cancel. */
 export interface DialListener {
   readonly connected: (socket: Socket) => void
-  readonly failed: (error: DownstreamUnreachable) => void
+  readonly failed: (error: DialError) => void
 }
+
+/** Whether an error is one of those that end a dial. */
+export const isDialError = (error: unknown): error is DialError =>
+  error instanceof DownstreamUnreachable || error instanceof LoopDetected || error instanceof SystemShortage
 
 const reasons: Readonly<Record<string, UnreachableReason>> = {
   ECONNREFUSED: "refused",
@@ -46,30 +61,57 @@ class AddressDenied extends Error {
   }
 }
 
+/** The address of a session's server is one that this proxy listens on. */
+class OwnAddress extends Error {}
+
+/** What went wrong, address by address, where a name has several. */
+const attemptsOf = (cause: Error): ReadonlyArray<unknown> =>
+  cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors : [cause]
+
+const knownReason = (error: unknown): UnreachableReason | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? reasons[error.code] : undefined
+
 const reasonOf = (cause: Error, socket: Socket, tlsStarted: boolean): UnreachableReason => {
   if (cause instanceof AddressDenied) return "denied"
   // Node's types leave out that this is null until a certificate was refused.
   if (socket instanceof TLSSocket && (socket.authorizationError ?? null) !== null) return "certificate"
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
-  return reasons[code] ?? (tlsStarted ? "tls" : "failed")
+  const known = attemptsOf(cause).map(knownReason)
+  // A machine without IPv6 has no route to half of most names' addresses; what became of the other half says more.
+  const telling = known.find((reason) => reason !== undefined && reason !== "unroutable")
+  return telling ?? known[0] ?? (tlsStarted ? "tls" : "failed")
 }
 
 /** The session's server as it is named in the log. */
 export const addressOf = (target: DownstreamUrl): string =>
   target.hostname.includes(":") ? `[${target.hostname}]:${target.port}` : `${target.hostname}:${target.port}`
 
+const unreachable = (target: DownstreamUrl, reason: UnreachableReason, cause?: unknown): DownstreamUnreachable =>
+  new DownstreamUnreachable({ reason, address: addressOf(target), cause })
+
+/** What the error of a socket means that was to be connected. */
+const dialError = (target: SessionTarget, cause: Error, socket: Socket, tlsStarted: boolean): DialError => {
+  if (cause instanceof OwnAddress) return new LoopDetected({ sessionId: target.sessionId, address: addressOf(target) })
+  const address = addressOf(target)
+  const shortage = attemptsOf(cause)
+    .map(shortageOf)
+    .find((found) => found !== undefined)
+  if (shortage !== undefined) return new SystemShortage({ ...shortage, address, cause })
+  return unreachable(target, reasonOf(cause, socket, tlsStarted), cause)
+}
+
 /**
  * Resolves names as node does, and leaves out the addresses that may not be reached: what was checked is what is
- * connected to, however often the name changes.
+ * connected to, however often the name changes. A name that leads to the proxy itself, among others, leads nowhere.
  */
 const guardedLookup =
-  (guard: AddressGuard): LookupFunction =>
+  (guard: AddressGuard, isOwn: (address: string) => boolean): LookupFunction =>
   (hostname, options, callback) =>
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, [])
       const denials = found.map(({ address }) => guard.denialOf(address))
       const permitted = found.filter((_, index) => denials[index] === undefined)
       const [first] = permitted
+      if (permitted.some(({ address }) => isOwn(address))) return callback(new OwnAddress(), [])
       const denial = denials.find((denial) => denial !== undefined)
       if (first === undefined && denial !== undefined) return callback(new AddressDenied(denial), [])
       if (options.all === true || first === undefined) return callback(null, permitted)
@@ -80,28 +122,43 @@ const guardedLookup =
 export type DialSettings = DownstreamTlsSettings &
   Pick<ProxySettings, "connectTimeout" | "allowDownstream" | "denyDownstream">
 
+/** What a dialer is told of the program around it. */
+export interface DialContext {
+  readonly warn: Warn
+  /** Certificates and key that may change; those of the settings where it is absent. */
+  readonly certificates: (() => DownstreamTlsSettings) | undefined
+  /** Where the proxy itself listens. */
+  readonly ownListeners: ListenerAddresses
+}
+
+/** For a dialer that stands alone. */
+const noContext: DialContext = { warn: () => {}, certificates: undefined, ownListeners: new ListenerAddresses() }
+
 /**
  * The one way to a socket, for HTTP and for WebSockets: name resolution with happy eyeballs, the guard of addresses,
  * verified TLS, a timeout, TCP keep-alive, no delay.
  */
 export class Dialer {
   private readonly guard: AddressGuard
-  private readonly lookup: LookupFunction
-  private readonly secureContext: SecureContext
+  private readonly tls: TlsContext
+  /** Insecure targets that were warned of. */
+  private readonly warnedOf = new WeakSet<SessionTarget>()
 
   /** Throws where the settings hold a block, a certificate or a key that is none. */
-  constructor(private readonly settings: DialSettings) {
+  constructor(
+    private readonly settings: DialSettings,
+    private readonly context: DialContext = noContext,
+  ) {
     this.guard = new AddressGuard(settings)
-    this.lookup = guardedLookup(this.guard)
-    this.secureContext = downstreamSecureContext(settings)
+    this.tls = new TlsContext(context.certificates ?? (() => settings), context.warn)
   }
 
   /** Dials. `onread` is used where the connection is plain TCP. Returns a function that gives the dial up. */
-  dial(target: DownstreamUrl, listener: DialListener, onread?: OnReadOpts): () => void {
+  dial(target: SessionTarget, listener: DialListener, onread?: OnReadOpts): () => void {
     const timeout = this.settings.connectTimeout
     const socket = this.open(target, onread)
     let tcpConnected = false
-    const timer = timeout === 0 ? undefined : setTimeout(() => fail("timeout"), timeout)
+    const timer = timeout === 0 ? undefined : setTimeout(() => fail(unreachable(target, "timeout")), timeout)
 
     const settle = (): void => {
       clearTimeout(timer)
@@ -110,18 +167,19 @@ export class Dialer {
       socket.removeListener("connect", onConnect)
       socket.removeListener(target.secure ? "secureConnect" : "connect", onReady)
     }
-    const fail = (reason: UnreachableReason, cause?: unknown): void => {
+    const fail = (error: DialError): void => {
       settle()
       giveUp(socket)
-      listener.failed(new DownstreamUnreachable({ reason, address: addressOf(target), cause }))
+      listener.failed(error)
     }
     const onConnect = (): void => {
       tcpConnected = true
     }
-    const onError = (cause: Error): void => fail(reasonOf(cause, socket, target.secure && tcpConnected), cause)
-    const onClose = (): void => fail(target.secure && tcpConnected ? "tls" : "failed")
+    const onError = (cause: Error): void => fail(dialError(target, cause, socket, target.secure && tcpConnected))
+    const onClose = (): void => fail(unreachable(target, target.secure && tcpConnected ? "tls" : "failed"))
     const onReady = (): void => {
       settle()
+      if (target.insecure && socket instanceof TLSSocket) this.warnOfInsecure(target, socket)
       listener.connected(socket)
     }
 
@@ -135,15 +193,29 @@ export class Dialer {
     }
   }
 
-  private open(target: DownstreamUrl, onread: OnReadOpts | undefined): Socket {
+  /** Once for each lifetime of a session. */
+  private warnOfInsecure(target: SessionTarget, socket: TLSSocket): void {
+    if (this.warnedOf.has(target)) return
+    this.warnedOf.add(target)
+    this.context.warn("the certificate of this session's server is not verified: the session is insecure", {
+      session: target.sessionId,
+      address: addressOf(target),
+      // Null where verifying would have found nothing wrong, which node's types leave out.
+      problem: socket.authorizationError ?? "none",
+    })
+  }
+
+  private open(target: SessionTarget, onread: OnReadOpts | undefined): Socket {
     const isAddress = isIP(target.hostname) !== 0
     // Node looks no address up, so nothing would ask the guard about it.
     const denial = isAddress ? this.guard.denialOf(target.hostname) : undefined
     if (denial !== undefined) return new Socket().destroy(new AddressDenied(denial))
+    const isOwn = (address: string): boolean => this.context.ownListeners.has(address, target.port)
+    if (isAddress && isOwn(target.hostname)) return new Socket().destroy(new OwnAddress())
     const options: TcpNetConnectOpts = {
       host: target.hostname,
       port: target.port,
-      lookup: this.lookup,
+      lookup: guardedLookup(this.guard, isOwn),
       // Whoever reads decides what an end means; node would answer it with one of ours.
       allowHalfOpen: true,
       noDelay: true,
@@ -154,9 +226,23 @@ export class Dialer {
     }
     if (!target.secure) return connectTcp(onread === undefined ? options : { ...options, onread })
     const servername = isAddress ? {} : { servername: target.hostname }
-    return connectTls({ ...options, ...servername, secureContext: this.secureContext, ALPNProtocols: ["http/1.1"] })
+    return connectTls({
+      ...options,
+      ...servername,
+      secureContext: this.tls.current,
+      ALPNProtocols: ["http/1.1"],
+      // In so many words, for a variable of Node's own would else decide for all sessions.
+      rejectUnauthorized: !target.insecure,
+    })
   }
 }
+
+/** A dialer with the settings in force, which warns in the log of whoever builds it. */
+export const makeDialer: Effect.Effect<Dialer, never, ProxyConfig> = Effect.gen(function* () {
+  const settings = yield* ProxyConfig
+  const [warn, certificates] = [yield* warnInLog, yield* DownstreamCertificates]
+  return new Dialer(settings, { warn, certificates, ownListeners: yield* OwnListeners })
+})
 
 /** Destroys a socket for good; an error that it still reports concerns nobody. */
 export const giveUp = (socket: Socket): void => {

@@ -1,10 +1,10 @@
 import { Context, Effect, Effectable } from "effect"
 import type { Socket } from "node:net"
 import type {
+  DialError,
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
-  DownstreamUnreachable,
   RequestBroken,
   ResponseBroken,
 } from "../domain/ProxyError.js"
@@ -50,13 +50,8 @@ export type AnswerBody =
   | { readonly _tag: "Whole"; readonly bytes: Uint8Array | undefined; readonly trailers: ReadonlyArray<string> }
   | { readonly _tag: "Moving"; readonly source: ChunkSource<ResponseBroken> }
 
-/** Why there is no response. A broken request body is the client's fault, everything else the downstream's. */
-export type RequestError =
-  | DownstreamUnreachable
-  | DownstreamReset
-  | DownstreamProtocol
-  | DownstreamTimeout
-  | RequestBroken
+/** Why there is no response. A broken request body is the client's fault; each of the others says whose it is. */
+export type RequestError = DialError | DownstreamReset | DownstreamProtocol | DownstreamTimeout | RequestBroken
 
 /** Who waits for a response without a fiber. Exactly one of `answer` and `fail` is called, once; neither after a cancel. */
 export interface RequestListener {

@@ -2,7 +2,7 @@ import {
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
-  type DownstreamUnreachable,
+  type DialError,
   type RequestBroken,
   ResponseBroken,
 } from "../domain/ProxyError.js"
@@ -94,7 +94,7 @@ export class HttpCall
     this.writer.start()
   }
 
-  refused(error: DownstreamUnreachable): void {
+  refused(error: DialError): void {
     this.abandonDial = undefined
     this.fail(error)
   }

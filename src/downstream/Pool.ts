@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import type { DownstreamUnreachable } from "../domain/ProxyError.js"
+import type { DialError } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "./Deadlines.js"
@@ -62,7 +62,7 @@ export interface Lease {
 /** Who waits for a connection. */
 export interface LeaseListener {
   readonly leased: (lease: Lease) => void
-  readonly refused: (error: DownstreamUnreachable) => void
+  readonly refused: (error: DialError) => void
 }
 
 /**

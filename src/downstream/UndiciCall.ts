@@ -4,7 +4,6 @@ import {
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
-  DownstreamUnreachable,
   RequestBroken,
   ResponseBroken,
 } from "../domain/ProxyError.js"
@@ -13,7 +12,7 @@ import { ChunkSource } from "../wire/ChunkSource.js"
 import { countOf, firstValue, trailerFields } from "../wire/HeaderFields.js"
 import { defaultParserLimits } from "../wire/ResponseParser.js"
 import { Deadline, type Deadlines, type Expirable } from "./Deadlines.js"
-import { addressOf } from "./Dial.js"
+import { addressOf, isDialError } from "./Dial.js"
 import {
   type AnswerBody,
   DownstreamCall,
@@ -207,7 +206,7 @@ export class UndiciCall
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
     if (this.isOver) return
-    if (error instanceof DownstreamUnreachable || error instanceof RequestBroken) return this.fail(error)
+    if (isDialError(error) || error instanceof RequestBroken) return this.fail(error)
     if (error instanceof errors.RequestContentLengthMismatchError)
       return this.requestBroken(new RequestBroken({ problem: "its length is not what its Content-Length says" }))
     const problem = protocolProblem(error, this.response !== undefined)

@@ -2,7 +2,7 @@ import { Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { makeCallContext } from "./ConnectionDownstream.js"
 import { Deadlines } from "./Deadlines.js"
-import { Dialer } from "./Dial.js"
+import { makeDialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "./EndOfTurn.js"
 import { UndiciCall, type UndiciContext } from "./UndiciCall.js"
@@ -25,8 +25,9 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
   Downstream,
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
-    const handshakes = yield* makeCallContext
-    const pools = new UndiciPools(new Dialer(settings), settings)
+    const dialer = yield* makeDialer
+    const handshakes = yield* makeCallContext(dialer)
+    const pools = new UndiciPools(dialer, settings)
     const headDeadlines = new Deadlines(settings.timeout)
     const context: UndiciContext = { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
     yield* Effect.addFinalizer(() =>

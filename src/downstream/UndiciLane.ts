@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { Client, type Dispatcher } from "undici"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+import type { SessionTarget } from "../sessions/LiveSession.js"
 import { defaultParserLimits } from "../wire/ResponseParser.js"
 import { addressOf, type Dialer } from "./Dial.js"
 
@@ -21,7 +21,7 @@ export class UndiciLane {
 
   /** `disconnected`: told whenever its connection is gone. */
   constructor(
-    private readonly target: DownstreamUrl,
+    private readonly target: SessionTarget,
     private readonly dialer: Dialer,
     settings: Pick<ProxySettings, "poolIdleTimeout">,
     disconnected: (lane: UndiciLane) => void,

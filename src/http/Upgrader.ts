@@ -69,7 +69,6 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       Upgrader,
       Effect.gen(function* () {
         const settings = yield* ProxyConfig
-        const { wsPath } = settings
         const slots = new WebSocketSlots(settings)
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
@@ -81,6 +80,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           route: SessionRoute,
         ): RequestHead | undefined => {
           const { segment, rest, webSocketOnly } = route
+          const wsPath = session.policy.wsPath ?? settings.wsPath
           const fields = gate.fieldsFor(
             exchange,
             session,

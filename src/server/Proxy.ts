@@ -2,6 +2,7 @@ import { Layer } from "effect"
 import type { ProxyConfig } from "../domain/ProxyConfig.js"
 import { layerConnections } from "../downstream/ConnectionDownstream.js"
 import type { Downstream } from "../downstream/Downstream.js"
+import { OwnListeners } from "../downstream/OwnListeners.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Gate } from "../http/Gate.js"
 import { Upgrader } from "../http/Upgrader.js"
@@ -18,6 +19,7 @@ export const layerProxyWith = <E>(
   ProxyServer.layer.pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
     Layer.provide([Gate.layer, SessionDirectory.layer, downstream]),
+    Layer.provide(OwnListeners.layer),
     Layer.provideMerge(Traffic.layer),
   )
 

@@ -3,6 +3,7 @@ import { Context, Data, Effect, FiberSet, Layer } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../downstream/Deadlines.js"
 import { EndOfTurn } from "../downstream/EndOfTurn.js"
+import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
@@ -188,7 +189,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
             deadlines.clear()
         }),
       )
+      const ownListeners = yield* OwnListeners
       const address = yield* listen(server, settings)
+      ownListeners.add(address)
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
       return { address: { host: settings.host, port: address.port }, drain, cut }

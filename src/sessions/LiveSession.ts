@@ -1,6 +1,10 @@
+import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 
-/** Why a session's lifetime is over: its row is gone, its row names another server, or the proxy shuts down. */
+/**
+ * Why a session's lifetime is over: its row is gone, it has another server or another way to know that one, or the proxy
+ * shuts down.
+ */
 export type SessionEnd = "removed" | "retargeted" | "shutdown"
 
 /** What hangs on a session's lifetime: an exchange, a WebSocket, a pool of idle connections. */
@@ -15,25 +19,41 @@ export interface SessionWatcher {
   readonly unwatched: (session: LiveSession) => void
 }
 
+/** Where the connections of one lifetime of a session go. */
+export interface SessionTarget extends DownstreamUrl {
+  readonly sessionId: string
+  /** TLS takes the certificate of the server unseen. */
+  readonly insecure: boolean
+}
+
 let generations = 0
 
 /**
  * One lifetime of a session: from the moment the directory first sees it at this URL, until its row is removed or names
- * another one. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
+ * another one, or its server's certificate is to be verified that was not, or the other way round. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
  * same id at a new address) can not be handed what belonged to an old one.
  */
 export class LiveSession {
   /** Differs between any two lifetimes in this process. */
   readonly generation: number = ++generations
+  readonly target: SessionTarget
   /** An array and no Set: few, and they come and go with every request. */
   private readonly listeners: Array<SessionListener> = []
   private endedBy: SessionEnd | undefined
 
   constructor(
     readonly id: string,
-    readonly target: DownstreamUrl,
+    url: DownstreamUrl,
     private readonly watcher?: SessionWatcher,
-  ) {}
+    private policyInForce: SessionPolicy = defaultPolicy,
+  ) {
+    this.target = { ...url, sessionId: id, insecure: policyInForce.insecure }
+  }
+
+  /** What it wants otherwise than the settings say. `insecure` stays the same as long as the lifetime. */
+  get policy(): SessionPolicy {
+    return this.policyInForce
+  }
 
   /** Set once the lifetime is over. */
   get ended(): SessionEnd | undefined {
@@ -58,6 +78,11 @@ export class LiveSession {
     if (index < 0) return
     this.listeners.splice(index, 1)
     if (!this.isWatched) this.watcher?.unwatched(this)
+  }
+
+  /** Takes over a policy that leaves the lifetime as it is. Only the directory calls this. */
+  adopt(policy: SessionPolicy): void {
+    this.policyInForce = policy
   }
 
   /** Ends the lifetime. Only the directory calls this. */

@@ -1,12 +1,24 @@
 import { Either, Exit, Option } from "effect"
-import { DownstreamUrlInvalid, SessionNotFound, SessionUnavailable } from "../domain/ProxyError.js"
-import { isForwarding } from "../domain/Session.js"
+import {
+  DownstreamUrlInvalid,
+  SessionNotFound,
+  SessionPolicyInvalid,
+  SessionUnavailable,
+} from "../domain/ProxyError.js"
+import { isForwarding, type Session } from "../domain/Session.js"
+import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
 import type { SessionRow } from "./SessionRepo.js"
 
 /** What a row says about forwarding to its session. */
-export type RowAnswer = Exit.Exit<LiveSession, SessionNotFound | SessionUnavailable | DownstreamUrlInvalid>
+export type RowAnswer = Exit.Exit<LiveSession, RowError>
+
+/** Why a row says nothing to forward to. */
+export type RowError = SessionNotFound | SessionUnavailable | DownstreamUrlInvalid | SessionPolicyInvalid
+
+/** Whether a server's certificate is taken unseen: only where the row says so in as many words. */
+const isInsecure = ({ policy }: Session): boolean => policy.insecure === true
 
 /** What is known of one row. */
 class Entry implements SessionWatcher {
@@ -24,9 +36,10 @@ class Entry implements SessionWatcher {
   ) {
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
       onLeft: ({ problem }) => new DownstreamUrlInvalid({ sessionId: id, problem }),
-      onRight: (target): LiveSession => new LiveSession(id, target, this),
+      onRight: (url): LiveSession =>
+        new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }),
     })
-    this.answer = this.answerFor(row.session.status)
+    this.answer = this.answerFor(row.session)
   }
 
   get isWatched(): boolean {
@@ -34,14 +47,18 @@ class Entry implements SessionWatcher {
   }
 
   /** Whether `row` is still the row that this lifetime began with. */
-  isAbout(row: SessionRow): boolean {
-    return row.session.url === this.row.session.url && row.incarnation === this.row.incarnation
+  isAbout({ session, incarnation }: SessionRow): boolean {
+    const known = this.row
+    if (session.url !== known.session.url || incarnation !== known.incarnation) return false
+    return isInsecure(session) === isInsecure(known.session)
   }
 
   update(row: SessionRow, epoch: number): RowAnswer {
+    const before = this.row.session
     this.epoch = epoch
-    if (row.session.status !== this.row.session.status) this.answer = this.answerFor(row.session.status)
     this.row = row
+    const isSame = row.session.status === before.status && isSamePolicy(row.session.policy, before.policy)
+    if (!isSame) this.answer = this.answerFor(row.session)
     return this.answer
   }
 
@@ -57,9 +74,13 @@ class Entry implements SessionWatcher {
     this.owner.unwatch(session)
   }
 
-  private answerFor(status: string): RowAnswer {
+  private answerFor({ status, policy: stored }: Session): RowAnswer {
     if (!isForwarding(status)) return Exit.fail(new SessionUnavailable({ sessionId: this.id, status }))
-    return Either.isRight(this.live) ? Exit.succeed(this.live.right) : Exit.fail(this.live.left)
+    if (Either.isLeft(this.live)) return Exit.fail(this.live.left)
+    const policy = readPolicy(stored)
+    if (Either.isLeft(policy)) return Exit.fail(new SessionPolicyInvalid({ sessionId: this.id, problem: policy.left }))
+    this.live.right.adopt(policy.right)
+    return Exit.succeed(this.live.right)
   }
 }
 

@@ -1,7 +1,8 @@
 import { Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { Session, SessionExists } from "../domain/Session.js"
-import { type NewSession, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { defaultPolicy } from "../domain/SessionPolicy.js"
+import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /** Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
@@ -17,13 +18,15 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   const rows = new Map<string, SessionRow>()
   let version = 0
 
-  const insert = (session: NewSession): Session => {
+  const insert = ({ policy, ...session }: NewSession): Session => {
     const time = now()
-    return store(new Session({ ...session, createdAt: time, updatedAt: time }), String(++version))
+    const whole = { ...session, policy: { ...defaultPolicy, ...policy }, createdAt: time, updatedAt: time }
+    return store(new Session(whole), String(++version))
   }
-  const update = (row: SessionRow, change: Partial<NewSession>): Session => {
+  const update = ({ session, incarnation }: SessionRow, { policy, ...change }: SessionChange): Session => {
     version++
-    return store(new Session({ ...row.session, ...change, updatedAt: now() }), row.incarnation)
+    const changed = { ...session, ...change, policy: { ...session.policy, ...policy }, updatedAt: now() }
+    return store(new Session(changed), incarnation)
   }
   const store = (session: Session, incarnation: string): Session => {
     rows.set(session.id, { session, incarnation })
@@ -49,7 +52,9 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     put: (session) =>
       Effect.sync(() => {
         const row = rows.get(session.id)
-        return row === undefined ? insert(session) : update(row, session)
+        return row === undefined
+          ? insert(session)
+          : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
       }),
     set: (id, change) => Effect.map(existing(id), (row) => update(row, change)),
     remove: (id) =>

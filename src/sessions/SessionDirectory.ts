@@ -1,17 +1,12 @@
 import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
-import {
-  type DownstreamUrlInvalid,
-  type SessionNotFound,
-  type SessionUnavailable,
-  StoreUnavailable,
-} from "../domain/ProxyError.js"
+import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
-import { LiveSessions } from "./LiveSessions.js"
+import { LiveSessions, type RowError } from "./LiveSessions.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
 import { Signal } from "./Signal.js"
 
 /** Why a lookup finds nothing to forward to. */
-export type LookupError = SessionNotFound | SessionUnavailable | DownstreamUrlInvalid | StoreUnavailable
+export type LookupError = RowError | StoreUnavailable
 
 /**
  * The live view of the sessions that the data plane asks. A warm lookup is a Map get and makes no query; what anybody

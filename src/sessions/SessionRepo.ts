@@ -1,18 +1,22 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
 import type { Session, SessionExists } from "../domain/Session.js"
+import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
 /** A session to be stored. The id and the URL have been checked by the caller (`SessionId`, `parseDownstreamUrl`). */
 export interface NewSession {
   readonly id: string
   readonly url: string
   readonly status: string
+  /** What is absent is as the settings of the proxy say. */
+  readonly policy?: Partial<SessionPolicy>
 }
 
 /** What `SessionRepo.set` changes; what is absent stays as it is. */
 export interface SessionChange {
   readonly url?: string
   readonly status?: string
+  readonly policy?: Partial<SessionPolicy>
 }
 
 /** A row as the directory needs it: the session, and what tells two rows of the same id apart. */
@@ -37,13 +41,13 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly count: Effect.Effect<number, StoreUnavailable>
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
-    /** Stores a new session. */
+    /** Stores a new session. A policy that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | StoreUnavailable>
-    /** Stores a session, in place of the one that may have this id; `createdAt` of that one is kept. */
+    /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
     readonly put: (session: NewSession) => Effect.Effect<Session, StoreUnavailable>
     /** Changes a session. */
     readonly set: (id: string, change: SessionChange) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
-    /** Removes a session. */
+    /** Removes a session, and its policy. */
     readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /**
      * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap

@@ -13,6 +13,9 @@ const driverError = (error: unknown): InstanceType<typeof Sqlite.SqliteError> | 
 /** SQLite's result code of an error, such as `SQLITE_BUSY`; `""` where it is none of SQLite's. */
 const codeOf = (error: unknown): string => driverError(error)?.code ?? ""
 
+/** What the driver says of an error; `""` where it is none of SQLite's. */
+export const messageOf = (error: unknown): string => driverError(error)?.message ?? ""
+
 /** Whether another process holds a lock that is in the way: worth another try. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
@@ -31,6 +34,10 @@ export const whileBusy =
       schedule: Schedule.jittered(Schedule.spaced(15)).pipe(Schedule.upTo(milliseconds)),
     })
 
+/** Whether the table of policies is not there: nothing has made it yet, or the file was restored from an older copy. */
+export const lacksPolicies = (error: unknown): boolean =>
+  /^no such table: (main\.)?session_policies$/.test(messageOf(error))
+
 interface Explanation {
   readonly code: RegExp
   readonly problem: (file: string) => string
@@ -39,6 +46,8 @@ interface Explanation {
 
 const tableHint =
   "Name the right file with --db-path, or move this table aside: an absent table is made again when the proxy starts."
+
+const policyTableProblem = (file: string) => `the session_policies table in ${file} has other columns than the proxy's`
 
 // The first that matches the code and the driver's message counts.
 const explanations: ReadonlyArray<Explanation> = [
@@ -88,6 +97,11 @@ const explanations: ReadonlyArray<Explanation> = [
     hint: "Restore the table, or restart the proxy to make an empty one.",
   },
   {
+    code: /^SQLITE_ERROR (?=.*session_policies).*(no such column|no column named)/,
+    problem: policyTableProblem,
+    hint: "Restart the proxy: it adds what the table of an earlier version lacks.",
+  },
+  {
     code: /^SQLITE_ERROR .*(no such column|no column named)/,
     problem: (file) => `the sessions table in ${file} has other columns than the proxy's`,
     hint: tableHint,
@@ -114,3 +128,10 @@ export const storeFault =
 /** The `sessions` table is not one that the proxy can use. `problem` is a phrase about the table. */
 export const tableFault = (filename: string, problem: string): StoreUnavailable =>
   new StoreUnavailable({ problem: `the sessions table in ${filename} ${problem}`, hint: tableHint })
+
+/** The `session_policies` table is not one that the proxy can use. */
+export const policyTableFault = (filename: string): StoreUnavailable =>
+  new StoreUnavailable({
+    problem: policyTableProblem(filename),
+    hint: "Move this table aside: an absent table is made again when the proxy starts.",
+  })

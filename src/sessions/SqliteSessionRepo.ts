@@ -3,14 +3,15 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import Sqlite from "better-sqlite3"
-import { Effect, Layer, Option, type Scope } from "effect"
+import { Effect, Exit, Layer, Option, type Scope } from "effect"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
 import { Session, SessionExists } from "../domain/Session.js"
+import type { SessionPolicy, StoredPolicy } from "../domain/SessionPolicy.js"
 import { FollowedFile } from "./FollowedFile.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
-import { isBusy, isKeyConflict, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
+import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
-import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
+import { checkTable, createPolicyTable, createSchema, noTable, policyTable } from "./SqliteSchema.js"
 
 export interface SqliteOptions {
   /** Path of the database; it is made where it is missing, its folder is not. */
@@ -29,14 +30,29 @@ const requestPatience = 2_000
 
 // SQLite gives a value the type it came with, whatever the column says: read all of it as text.
 const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
-const columns = `${text("session_id")} AS id, ${text("downstream_server_url")} AS url,
+const columns = `${text("sessions.session_id")} AS id, ${text("downstream_server_url")} AS url,
   ${text("downstream_server_status")} AS status,
   CAST(created_at AS TEXT) AS createdAt, CAST(updated_at AS TEXT) AS updatedAt`
+const policyColumns = `CAST(${policyTable}.insecure AS TEXT) AS insecure, CAST(${policyTable}.ws_path AS TEXT) AS wsPath`
+const joined = `sessions LEFT JOIN ${policyTable} ON ${policyTable}.session_id = sessions.session_id`
 
-const findStatement = `SELECT ${columns}, rowid || ' ' || ifnull(created_at, '') AS incarnation
-  FROM sessions WHERE session_id = ?`
+/** A statement over sessions and their policies, and what it is where there is no table of policies. */
+interface Query {
+  readonly whole: string
+  readonly withoutPolicies: string
+}
+
+const query = (what: string, rest: string): Query => ({
+  whole: `SELECT ${what}, ${policyColumns} FROM ${joined} ${rest}`,
+  withoutPolicies: `SELECT ${what} FROM sessions ${rest}`,
+})
+
+const findQuery = query(
+  `${columns}, sessions.rowid || ' ' || ifnull(created_at, '') AS incarnation`,
+  "WHERE sessions.session_id = ?",
+)
+const listQuery = query(columns, "ORDER BY sessions.session_id")
 const countStatement = "SELECT count(*) AS count FROM sessions"
-const listStatement = `SELECT ${columns} FROM sessions ORDER BY session_id`
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
   VALUES (?, ?, ?)`
 const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
@@ -49,7 +65,18 @@ const setStatement = `UPDATE sessions SET
 const removeStatement = "DELETE FROM sessions WHERE session_id = ?"
 const returning = (statement: string) => `${statement} RETURNING ${columns}`
 
-interface Row {
+const findPolicyStatement = `SELECT ${policyColumns} FROM ${policyTable} WHERE session_id = ?`
+const forgetPolicyStatement = `DELETE FROM ${policyTable} WHERE session_id = ?`
+const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
+  ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
+
+interface PolicyRow {
+  readonly insecure: string | null
+  readonly wsPath: string | null
+}
+
+/** A row of `sessions`; with its policy where that was read too and there is one. */
+interface Row extends Partial<PolicyRow> {
   readonly id: string
   readonly url: string
   readonly status: string
@@ -61,9 +88,17 @@ interface FoundRow extends Row {
   readonly incarnation: string
 }
 
+/** A truth value of SQLite's; any other text as it is. */
+const toTruth = (value: string): boolean | string => (value === "0" || value === "1" ? value === "1" : value)
+
+const toPolicy = ({ insecure, wsPath }: Partial<PolicyRow>): StoredPolicy => ({
+  insecure: toTruth(insecure ?? "0"),
+  wsPath: wsPath ?? null,
+})
+
 // The statements' casts have seen to the types.
-const toSession = ({ id, url, status, createdAt, updatedAt }: Row): Session =>
-  new Session({ id, url, status, createdAt, updatedAt }, { disableValidation: true })
+const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): Session =>
+  new Session({ id, url, status, policy: toPolicy(policy), createdAt, updatedAt }, { disableValidation: true })
 
 /** What is open of one file. */
 interface Connections {
@@ -132,12 +167,12 @@ const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlE
     yield* Effect.ignore(sql`PRAGMA journal_mode = WAL`)
     // What a power cut may lose then is the last commits, not the file's consistency.
     yield* sql`PRAGMA synchronous = NORMAL`
-    yield* createSchema(sql)
+    yield* createSchema(sql, filename)
   })
 
 /** A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. */
 interface Reader {
-  readonly find: Sqlite.Statement<[id: string], FoundRow>
+  readonly find: (id: string) => FoundRow | undefined
   readonly version: Sqlite.Statement<[], number>
 }
 
@@ -151,13 +186,32 @@ const openReader = (
     const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
-      try: () => ({
-        find: database.prepare<[id: string], FoundRow>(findStatement),
-        version: database.prepare<[], number>("PRAGMA data_version").pluck(),
-      }),
+      try: () => {
+        const find = finder(database)
+        // SQLite opens its files when it reads for the first time: later the process may have no descriptor left.
+        find("")
+        return { find, version: database.prepare<[], number>("PRAGMA data_version").pluck() }
+      },
       catch: (error) => error,
     }).pipe(whileBusy(patience), Effect.mapError(storeFault(filename)))
   })
+
+/** Finds a row and its policy by one statement. SQLite itself prepares it again when a table has changed. */
+const finder = (database: Sqlite.Database): Reader["find"] => {
+  const prepare = (statement: string) => database.prepare<[id: string], FoundRow>(statement)
+  let withoutPolicies: Sqlite.Statement<[id: string], FoundRow> | undefined
+  let whole: Sqlite.Statement<[id: string], FoundRow> | undefined
+  return (id) => {
+    try {
+      whole ??= prepare(findQuery.whole)
+      return whole.get(id)
+    } catch (error) {
+      if (!lacksPolicies(error)) throw error
+      withoutPolicies ??= prepare(findQuery.withoutPolicies)
+      return withoutPolicies.get(id)
+    }
+  }
+}
 
 /**
  * What a request waits for. These read synchronously (microseconds) and return `Exit` values: the caller goes on in the
@@ -209,35 +263,95 @@ const reads = (file: FollowedFile<Connections>, filename: string) => {
 }
 
 const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
-  const row = find.get(id)
+  const row = find(id)
   // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
   return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
 }
 
+/** Runs a statement on the one connection that a change is made on. */
+type Run = <Found extends object>(
+  statement: string,
+  parameters: ReadonlyArray<string | number | null>,
+) => Effect.Effect<ReadonlyArray<Found>, SqlError>
+
+/** Makes several statements one change: all of them are in force, or none is. */
+const atOnce = <A, E>(sql: SqlClient, change: (run: Run) => Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
+  Effect.gen(function* () {
+    const connection = yield* sql.reserve
+    const run: Run = (statement, parameters) => connection.execute(statement, parameters, undefined)
+    // A commit may find a lock in the way, too: what cannot be committed is undone.
+    return yield* Effect.acquireUseRelease(
+      run("BEGIN IMMEDIATE", []),
+      () => Effect.tap(change(run), () => run("COMMIT", [])),
+      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(run("ROLLBACK", []))),
+    )
+  }).pipe(Effect.scoped)
+
+/** Stores those policies that are given, and gives back the whole policy of the session. */
+const writePolicy = (run: Run, id: string, { insecure, wsPath }: Partial<SessionPolicy>) =>
+  Effect.gen(function* () {
+    if (insecure !== undefined) yield* run(policyStatement("insecure"), [id, insecure ? 1 : 0])
+    if (wsPath !== undefined) yield* run(policyStatement("ws_path"), [id, wsPath])
+    const [row] = yield* run<PolicyRow>(findPolicyStatement, [id])
+    return row
+  })
+
+const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
+
 const writes = (file: FollowedFile<Connections>, filename: string) => {
-  const run = <Found extends object = Row>(statement: string, parameters: ReadonlyArray<string | null> = []) =>
-    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Found>(statement, parameters).pipe(whileBusy(patience)))
   const asFault = storeFault(filename)
   const fault = Effect.mapError(asFault)
-  const theRow = ([row]: ReadonlyArray<Row>) =>
-    row === undefined
-      ? Effect.fail(tableFault(filename, "took a row and did not give it back"))
-      : Effect.succeed(toSession(row))
-  const changed = (id: string, statement: string, parameters: ReadonlyArray<string | null>) =>
-    Effect.flatMap(fault(run(returning(statement), parameters)), ([row]) =>
-      row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(toSession(row)),
+
+  const reading = <Found extends object>(statement: string) =>
+    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Found>(statement).pipe(whileBusy(patience)))
+  const changing = <A, E>(change: (run: Run) => Effect.Effect<A, E>) =>
+    Effect.flatMap(file.placed, ({ sql }) =>
+      atOnce(sql, (run) => Effect.zipRight(run(createPolicyTable, []), change(run))).pipe(whileBusy(patience)),
     )
+
+  /** In place of any other session of this id, of which no policy is to be left. */
+  const store = (statement: string, { id, url, status, policy }: NewSession) =>
+    changing((run) =>
+      Effect.gen(function* () {
+        const [row] = yield* run<Row>(returning(statement), [id, url, status])
+        if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
+        yield* forgetPolicy(run, row.id)
+        return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
+      }),
+    )
+  const change = (id: string, { url, status, policy }: SessionChange) =>
+    changing((run) =>
+      Effect.gen(function* () {
+        const [row] = yield* run<Row>(returning(setStatement), [url ?? null, status ?? null, id])
+        if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
+        return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
+      }),
+    )
+  const remove = (id: string) =>
+    changing((run) =>
+      Effect.gen(function* () {
+        const [row] = yield* run<Row>(returning(removeStatement), [id])
+        if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
+        const policy = yield* writePolicy(run, row.id, {})
+        yield* forgetPolicy(run, row.id)
+        return toSession({ ...row, ...policy })
+      }),
+    )
+  const unlessFound = Effect.mapError((error: unknown) => (error instanceof SessionNotFound ? error : asFault(error)))
+
   return {
-    count: Effect.map(fault(run<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
-    list: Effect.map(fault(run(listStatement)), (rows) => rows.map(toSession)),
-    add: ({ id, url, status }: NewSession) =>
-      run(returning(addStatement), [id, url, status]).pipe(
-        Effect.mapError((error) => (isKeyConflict(error) ? new SessionExists({ sessionId: id }) : asFault(error))),
-        Effect.flatMap(theRow),
+    count: Effect.map(fault(reading<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
+    list: reading<Row>(listQuery.whole).pipe(
+      Effect.catchIf(lacksPolicies, () => reading<Row>(listQuery.withoutPolicies)),
+      fault,
+      Effect.map((rows) => rows.map(toSession)),
+    ),
+    add: (session: NewSession) =>
+      Effect.mapError(store(addStatement, session), (error) =>
+        isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
       ),
-    put: ({ id, url, status }: NewSession) =>
-      Effect.flatMap(fault(run(returning(putStatement), [id, url, status])), theRow),
-    set: (id: string, { url, status }: SessionChange) => changed(id, setStatement, [url ?? null, status ?? null, id]),
-    remove: (id: string) => changed(id, removeStatement, [id]),
+    put: (session: NewSession) => fault(store(putStatement, session)),
+    set: (id: string, changes: SessionChange) => unlessFound(change(id, changes)),
+    remove: (id: string) => unlessFound(remove(id)),
   }
 }

@@ -98,7 +98,7 @@ const answers: AnswerTable = {
     status: 508,
     code: "loop_detected",
     proxyStatus: "proxy_loop_detected",
-    detail: "The request has already been through this proxy: the session's URL leads back to it.",
+    detail: "The session's URL leads back to this proxy.",
   }),
   DownstreamUnreachable: ({ reason }) => ({ status: 502, code: "downstream_unreachable", ...unreachable[reason] }),
   DownstreamReset: () => ({
@@ -125,6 +125,12 @@ const answers: AnswerTable = {
     proxyStatus: "proxy_configuration_error",
     detail: "The URL stored for this session cannot be used.",
   }),
+  SessionPolicyInvalid: () => ({
+    status: 502,
+    code: "session_policy_invalid",
+    proxyStatus: "proxy_configuration_error",
+    detail: "A policy stored for this session cannot be used.",
+  }),
   SessionUnavailable: () => ({
     status: 503,
     code: "session_unavailable",
@@ -144,6 +150,13 @@ const answers: AnswerTable = {
     code: "overloaded",
     proxyStatus: "connection_limit_reached",
     detail: "The proxy has as many connections as it may have.",
+    fields: shortly,
+  }),
+  SystemShortage: ({ lacking }) => ({
+    status: 503,
+    code: "overloaded",
+    proxyStatus: lacking === "memory" ? "proxy_internal_error" : "connection_limit_reached",
+    detail: "The proxy cannot open another connection now.",
     fields: shortly,
   }),
   StoreUnavailable: () => ({

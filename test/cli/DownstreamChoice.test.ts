@@ -14,7 +14,9 @@ const choice = (given: Partial<Record<keyof TlsChoice, string>>): TlsChoice => (
 })
 
 const resolve = (given: Partial<Record<keyof TlsChoice, string>>, variables: Readonly<Record<string, string>> = {}) =>
-  Effect.withConfigProvider(resolveTls(choice(given)), ConfigProvider.fromMap(new Map(Object.entries(variables))))
+  Effect.withConfigProvider(resolveTls(choice(given)), ConfigProvider.fromMap(new Map(Object.entries(variables)))).pipe(
+    Effect.map((tls) => tls?.current(() => {})),
+  )
 
 /** What is said of files that cannot be used. */
 const problemOf = (given: Partial<Record<keyof TlsChoice, string>>) =>
@@ -29,7 +31,9 @@ const file = (name: string, text: string): string => {
 }
 
 describe.skipIf(!isInstalled("openssl"))("the files of TLS", () => {
-  it.scopedLive("are read once: authorities, a certificate with those behind it, its key", () =>
+  it.effect("are none where none is named", () => Effect.map(resolve({}), (tls) => expect(tls).toBeUndefined()))
+
+  it.scopedLive("are read: authorities, a certificate with those behind it, its key", () =>
     Effect.gen(function* () {
       const authority = yield* Authority.make()
       const other = yield* Authority.make("other")

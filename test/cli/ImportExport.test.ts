@@ -18,6 +18,25 @@ describe("export and import", () => {
     ])
   })
 
+  it("copy policies too, with a warning; a file of an earlier version has none", async () => {
+    const from = onDatabase()
+    const to = onDatabase()
+    await from.sessions("add", "a", "https://h:1", "--insecure")
+    await from.sessions("add", "b", "https://h:2", "--ws-path", "strip")
+    const exported = await from.sessions("export")
+    const imported = await to.feed(exported.stdout, "import", "-")
+    expect(imported).toMatchObject({ code: 0, stdout: "imported 2 sessions\n" })
+    expect(imported.stderr).toMatch(/^warning: insecure: a: .*\n$/)
+    const expected = [
+      { id: "a", insecure: true, ws_path: null },
+      { id: "b", insecure: false, ws_path: "strip" },
+    ]
+    expect(json(await to.sessions("list", "--json"))).toMatchObject(expected)
+    const earlier = '{"id":"a","url":"https://h:1","status":"active","forwards":true,"created_at":null}'
+    expect(await to.feed(earlier, "import", "-", "--replace")).toMatchObject({ code: 0, stderr: "" })
+    expect(json(await to.sessions("show", "a", "--json"))).toMatchObject({ insecure: false })
+  })
+
   it("write nothing where one entry is wrong or exists already", async () => {
     const { folder, sessions } = onDatabase()
     const file = join(folder, "sessions.jsonl")

@@ -1,7 +1,8 @@
+import Sqlite from "better-sqlite3"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
 
@@ -54,13 +55,18 @@ export const temporaryFolder = (): string => {
   return folder
 }
 
-/** The `sessions` commands on a database of the test's own. */
-export const onDatabase = () => {
-  const folder = temporaryFolder()
-  const file = join(folder, "sessions.db")
+/** The `sessions` commands on a database, of the test's own unless told otherwise. */
+export const onDatabase = (given?: string) => {
+  const folder = given === undefined ? temporaryFolder() : dirname(given)
+  const file = given ?? join(folder, "sessions.db")
   return {
     folder,
     sessions: (...args: ReadonlyArray<string>) => runProgram(["sessions", ...args, "--db-path", file]),
+    sql: (statement: string) => {
+      const database = new Sqlite(file)
+      database.exec(statement)
+      database.close()
+    },
     feed: (input: string, ...args: ReadonlyArray<string>) =>
       runProgram(["sessions", ...args, "--db-path", file], { input }),
   }

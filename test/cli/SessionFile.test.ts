@@ -3,8 +3,9 @@ import { Either } from "effect"
 import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { parseSessionFile as parseWith } from "../../src/cli/sessions/SessionFile.js"
 
-const a = { id: "a", url: "http://h:1", status: "active" }
-const b = { id: "b", url: "wss://h:2/base", status: "paused" }
+const policy = { insecure: false, wsPath: null }
+const a = { id: "a", url: "http://h:1", status: "active", policy }
+const b = { id: "b", url: "wss://h:2/base", status: "paused", policy }
 
 const guard = new AddressGuard({ denyDownstream: ["10.0.0.0/8"], allowDownstream: [] })
 const parseSessionFile = (text: string) => parseWith(text, guard)
@@ -26,6 +27,27 @@ describe("a file of sessions", () => {
     expect(parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(
       Either.right([a]),
     )
+  })
+
+  it("may hold policies, as export prints them", () => {
+    const lines = [
+      '{"id":"a","url":"http://h:1","insecure":true,"ws_path":"strip"}',
+      '{"id":"b","url":"wss://h:2/base","status":"paused","insecure":false,"ws_path":null}',
+    ]
+    expect(parseSessionFile(lines.join("\n"))).toEqual(
+      Either.right([{ ...a, policy: { insecure: true, wsPath: "strip" } }, b]),
+    )
+  })
+
+  it("names policies that mean nothing", () => {
+    const entries = [{ insecure: "perhaps" }, { insecure: 1 }, { ws_path: "sideways" }, { ws_path: 7 }]
+    const lines = entries.map((entry, index) => JSON.stringify({ id: `s${index}`, url: "h:1", ...entry }))
+    expect(problemsOf(lines.join("\n"))).toEqual([
+      'line 1: "insecure" must be true or false',
+      'line 2: "insecure" must be true or false',
+      'line 3: its ws_path is "sideways"; it must be one of append, full, strip, or NULL',
+      'line 4: "ws_path" must be a text or null',
+    ])
   })
 
   it("names every entry that is wrong, and where it stands", () => {

@@ -16,6 +16,8 @@ describe("ss-proxy sessions", () => {
       url: "http://localhost:9000/base",
       status: "active",
       forwards: true,
+      insecure: false,
+      ws_path: null,
       created_at: time,
       updated_at: time,
     }
@@ -59,6 +61,87 @@ describe("ss-proxy sessions", () => {
     })
     expect(await sessions("set", "a")).toMatchObject({ code: 2, stdout: "" })
     expect(await sessions("set", "a", "--url", "h?q")).toMatchObject({ code: 1, stdout: "" })
+  })
+
+  it("gives a session policies of its own, and takes them back", async () => {
+    const { sessions } = onDatabase()
+    const added = await sessions("add", "a", "https://h:1", "--ws-path", "strip", "--insecure")
+    expect(added.stdout).toBe("added a -> https://h:1 (active, insecure, ws-path strip)\n")
+    expect(json(await sessions("show", "a", "--json"))).toMatchObject({ insecure: true, ws_path: "strip" })
+    expect(json(await sessions("set", "a", "--no-insecure", "--json"))).toMatchObject({
+      insecure: false,
+      ws_path: "strip",
+    })
+    expect(json(await sessions("set", "a", "--ws-path", "default", "--json"))).toMatchObject({ ws_path: null })
+    expect(json(await sessions("set", "a", "--insecure=true", "--json"))).toMatchObject({ insecure: true })
+    expect(json(await sessions("set", "a", "--insecure=false", "--json"))).toMatchObject({ insecure: false })
+    expect(json(await sessions("set", "a", "--ws-path=full", "--insecure", "--json"))).toMatchObject({
+      url: "https://h:1",
+      insecure: true,
+      ws_path: "full",
+    })
+    expect(json(await sessions("add", "a", "https://h:1", "--replace", "--json"))).toMatchObject({
+      insecure: false,
+      ws_path: null,
+    })
+  })
+
+  it("does not add a session with what is left of another, nor list what has no session", async () => {
+    const { sessions } = onDatabase()
+    await sessions("add", "a", "https://h:1", "--insecure")
+    expect(json(await sessions("remove", "a", "--json"))).toMatchObject([{ insecure: true }])
+    expect(json(await sessions("add", "a", "https://h:1", "--json"))).toMatchObject({ insecure: false })
+  })
+
+  it("warns of a server that is not verified: when that is set, in the list and where it is shown", async () => {
+    const { sessions } = onDatabase()
+    const warning = /^warning: insecure: a: the certificate of the server is not verified.*--downstream-ca\n$/
+    const lax = await sessions("add", "a", "wss://h:1", "--insecure")
+    await sessions("add", "b", "https://h:1", "--ws-path", "full")
+    const outcomes = [
+      lax,
+      await sessions("set", "a", "--status", "ready", "--json"),
+      await sessions("list"),
+      await sessions("list", "--json"),
+      await sessions("show", "a"),
+    ]
+    for (const { code, stderr } of outcomes) {
+      expect(code).toBe(0)
+      expect(stderr).toMatch(warning)
+    }
+    expect(outcomes[2]?.stdout).toMatch(
+      /^ID {2}STATUS {2}POLICY {8}URL .*\na {3}ready {3}insecure .*\nb {3}active {2}ws-path full /,
+    )
+    expect(outcomes[4]?.stdout).toContain("insecure  yes: the certificate of the server is not verified\n")
+    expect(outcomes[4]?.stdout).toContain("url       wss://h:1\n")
+    expect((await sessions("show", "b")).stderr).toBe("")
+    expect((await sessions("show", "b")).stdout).toContain("ws-path  full\n")
+    expect((await sessions("add", "c", "http://h:1", "--insecure")).stderr).toBe("")
+    expect((await sessions("set", "a", "--no-insecure")).stderr).toBe("")
+  })
+
+  it("refuses policies that there are not, and such as contradict each other", async () => {
+    const { sessions } = onDatabase()
+    await sessions("add", "a", "h:1")
+    expect(await sessions("set", "a", "--ws-path", "sideways")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: 'ss-proxy: --ws-path is "sideways"; it must be one of append, full, strip, default\n',
+    })
+    expect(await sessions("set", "a", "--insecure", "--no-insecure")).toMatchObject({ code: 2, stdout: "" })
+  })
+
+  it("shows a policy that means nothing, and says what that does", async () => {
+    const { sessions, sql } = onDatabase()
+    await sessions("add", "a", "h:1")
+    sql("INSERT INTO session_policies VALUES ('a', 'perhaps', 'sideways')")
+    expect((await sessions("show", "a")).stdout).toContain(
+      'policy   cannot be used: its insecure is "perhaps"; it must be 0 or 1 (requests are answered with 502)\n',
+    )
+    expect(json(await sessions("list", "--json"))).toMatchObject([{ insecure: "perhaps", ws_path: "sideways" }])
+    expect((await sessions("list")).stdout).toContain("insecure perhaps, ws-path sideways")
+    await sessions("set", "a", "--no-insecure", "--ws-path", "default")
+    expect(json(await sessions("show", "a", "--json"))).toMatchObject({ insecure: false, ws_path: null })
   })
 
   it("removes all the ids it is given, or none", async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
+import { vi } from "vitest"
+import { SignalCatcher } from "../../src/cli/SignalCatcher.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
 
 const listeners = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
@@ -20,6 +22,39 @@ describe("the signals that ask to stop", () => {
       process.emit("SIGINT", "SIGINT")
       process.emit("SIGINT", "SIGINT")
       expect(yield* Queue.size(signals)).toBe(1)
+    }),
+  )
+
+  it.effect("are kept from before somebody wants them, where the program began to catch them", () =>
+    Effect.gen(function* () {
+      const catcher = SignalCatcher.start()
+      process.emit("SIGTERM", "SIGTERM")
+      const before = listeners()
+      const take = Effect.scoped(
+        Effect.gen(function* () {
+          const signals = yield* stopSignals
+          process.emit("SIGINT", "SIGINT")
+          return [...(yield* Queue.takeAll(signals))]
+        }),
+      )
+      expect(yield* take).toEqual(["SIGTERM", "SIGINT"])
+      expect(listeners()).toBe(before)
+      expect(SignalCatcher.current).toBe(catcher)
+      catcher.stop()
+      expect(listeners()).toBe(before - 2)
+    }),
+  )
+
+  it.scoped("end the process where it stands at the third", () =>
+    Effect.gen(function* () {
+      const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
+        throw new Error(`exit ${code}`)
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => exit.mockRestore()))
+      yield* stopSignals
+      process.emit("SIGTERM", "SIGTERM")
+      process.emit("SIGINT", "SIGINT")
+      expect(() => process.emit("SIGHUP", "SIGHUP")).toThrow("exit 1")
     }),
   )
 

@@ -36,6 +36,14 @@ describe("the table of sessions", () => {
     expect(lines[2]).toContain("…")
   })
 
+  it("has a column of policies where a session has one", () => {
+    expect(sessionTable(sessions, plain, undefined)).not.toContain("POLICY")
+    const lax = new Session({ ...session("lax", "https://h"), policy: { insecure: true, wsPath: "full" } })
+    const lines = sessionTable([session("a", "http://h"), lax], plain, undefined).split("\n")
+    expect(lines[2]?.indexOf("insecure, ws-path full")).toBe(lines[0]?.indexOf("POLICY"))
+    expect(lines[1]?.indexOf("http://h")).toBe(lines[0]?.indexOf("URL"))
+  })
+
   it("never shows a password", () => {
     expect(sessionTable(sessions, plain, undefined)).not.toContain("secret")
     expect(sessionTable(sessions, plain, undefined)).toContain("http://***@10.0.0.7:9000/base")

@@ -13,6 +13,7 @@ interface Entry<Tag extends ProxyError["_tag"]> {
 
 const address = "192.0.2.1:9000"
 const sessionId = "my-session"
+const shortages = ["files", "ports", "memory"] as const
 const reasons = ["refused", "dns", "tls", "certificate", "timeout", "unroutable", "denied", "failed"] as const
 
 /** An error without an entry does not compile. */
@@ -93,6 +94,12 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The URL in the session's row cannot be used.",
     remedy: "The log says why. `ss-proxy sessions set ID --url URL` refuses such URLs; other writers do not.",
   },
+  SessionPolicyInvalid: {
+    samples: [new Errors.SessionPolicyInvalid({ sessionId, problem: "" })],
+    meaning: "A policy stored for the session cannot be used.",
+    remedy:
+      "The log says which and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` writes no such policy; other writers may.",
+  },
   SessionUnavailable: {
     samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
     meaning: "The session's status is none of active, online and ready, or its URL changed while this request waited.",
@@ -108,6 +115,13 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The proxy has `--max-connections` connections of clients open.",
     remedy: "Raise `--max-connections` if the machine can bear it, or run more proxies.",
   },
+  SystemShortage: {
+    samples: shortages.map((lacking) => new Errors.SystemShortage({ lacking, address, hint: "" })),
+    meaning:
+      "Or its system gives it no file descriptor, no port or no memory for a connection to the session's server.",
+    remedy:
+      "In the second case the log says what there is too little of, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
+  },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
     meaning: "The database cannot be read now. It does not mean that the session is gone.",
@@ -120,8 +134,8 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   LoopDetected: {
     samples: [new Errors.LoopDetected({ sessionId })],
-    meaning: "The request has been through this proxy already.",
-    remedy: "The session's URL leads back to the proxy. Change it.",
+    meaning: "The session's URL names this proxy, or the request has been through it already.",
+    remedy: "Change the session's URL: it leads back to the proxy, at once or by way of others.",
   },
 }
 
@@ -137,16 +151,35 @@ interface Line {
   readonly retry: boolean
 }
 
-const lines: ReadonlyArray<Line> = Object.values(entries)
-  .map(({ samples, meaning, remedy }): Line => {
-    const answers = samples.map((sample) => errorAnswer(sample))
-    const [error] = samples
-    const [first] = answers
-    if (error === undefined || first === undefined) throw new Error("an entry without a sample")
-    const tokens = answers.map(({ proxyStatus }) => `\`${proxyStatus}\``).join(", ")
-    const retry = first.fields?.includes("Retry-After") === true
-    return { status: first.status, code: first.code, tokens, fault: whose[error.fault], meaning, remedy, retry }
-  })
+/** What the documents say of any one error. */
+interface AnyEntry extends Pick<Entry<ProxyError["_tag"]>, "meaning" | "remedy"> {
+  readonly samples: ReadonlyArray<ProxyError>
+}
+
+/** Errors of one code are one line: what a client is told of them is the same. */
+const lineOf = (together: ReadonlyArray<AnyEntry>): Line => {
+  const samples = together.flatMap((entry) => entry.samples)
+  const answers = samples.map((sample) => errorAnswer(sample))
+  const [error] = samples
+  const [first] = answers
+  if (error === undefined || first === undefined) throw new Error("an entry without a sample")
+  return {
+    status: first.status,
+    code: first.code,
+    tokens: [...new Set(answers.map(({ proxyStatus }) => `\`${proxyStatus}\``))].join(", "),
+    fault: whose[error.fault],
+    meaning: together.map(({ meaning }) => meaning).join(" "),
+    remedy: together.map(({ remedy }) => remedy).join(" "),
+    retry: first.fields?.includes("Retry-After") === true,
+  }
+}
+
+const codeOf = ({ samples: [sample] }: AnyEntry): string => (sample === undefined ? "" : errorAnswer(sample).code)
+
+const all: ReadonlyArray<AnyEntry> = Object.values(entries)
+
+const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
+  .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)
 
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
+import { BlockList } from "node:net"
 import { AddressGuard, addressBytes } from "../../src/downstream/AddressGuard.js"
 import { parseDownstreamUrl } from "../../src/wire/DownstreamUrl.js"
 
@@ -113,6 +114,74 @@ describe("a block", () => {
     })
 })
 
+/** Where the digits of an IPv6 address hold those of an IPv4 address. */
+const readings: ReadonlyArray<RegExp> = [
+  /^0{20}ffff(.{8})$/,
+  /^0{24}(.{8})$/,
+  /^0{16}ffff0000(.{8})$/,
+  /^0064ff9b0{16}(.{8})$/,
+  /^0064ff9b0001.{12}(.{8})$/,
+  /^0064ff9b0001.{6}(.{8}).{6}$/,
+  /^0064ff9b0001..(..)..(.{6}).{8}$/,
+  /^0064ff9b0001(.{4})..(.{4}).{10}$/,
+  /^2002(.{8})/,
+  /^20010000(.{8})/,
+  /^.{16}0[02]005efe(.{8})$/,
+]
+
+const teredoClient = /^20010000.{16}(.{8})$/
+
+const inverted = (digits: string): string => (0xffff_ffff - Number.parseInt(digits, 16)).toString(16).padStart(8, "0")
+
+/** The IPv4 addresses in the digits of an IPv6 address, as digits too. */
+const ipv4Digits = (digits: string): ReadonlyArray<string> => [
+  ...readings.flatMap((reading) => reading.exec(digits)?.slice(1).join("") ?? []),
+  ...(teredoClient.exec(digits)?.slice(1).map(inverted) ?? []),
+]
+
+const denied4 = new BlockList()
+denied4.addSubnet("10.0.0.0", 8)
+denied4.addSubnet("169.254.0.0", 16)
+denied4.addSubnet("224.0.0.0", 4)
+for (const address of ["100.100.100.200", "168.63.129.16", "255.255.255.255"]) denied4.addAddress(address)
+
+const denied6 = new BlockList()
+denied6.addSubnet("fe80::", 10, "ipv6")
+denied6.addSubnet("ff00::", 8, "ipv6")
+for (const address of ["::", "fd00:ec2::254", "fd20:ce::254"]) denied6.addAddress(address, "ipv6")
+
+const isDeniedByDigits = (digits: string, text: string): boolean => {
+  const inner = ipv4Digits(digits).map((found) => [...Buffer.from(found, "hex")].join("."))
+  const isMapped = /^0{20}ffff/.test(digits)
+  if (isMapped && inner[0]?.startsWith("0.") === true) return true
+  return (!isMapped && denied6.check(text, "ipv6")) || inner.some((address) => denied4.check(address))
+}
+
+/** The 32 digits of an address: any, or one that holds an IPv4 address, most often one that is denied. */
+const anIpv6Address: FastCheck.Arbitrary<string> = FastCheck.tuple(
+  FastCheck.hexaString({ minLength: 32, maxLength: 32 }),
+  FastCheck.oneof(
+    FastCheck.hexaString({ minLength: 8, maxLength: 8 }),
+    FastCheck.constantFrom("0a010203", "a9fea9fe", "646464c8", "e0000001", "7f000001", "00000001", "ffffffff"),
+  ),
+  FastCheck.constantFrom<(any: string, four: string) => string>(
+    (any) => any,
+    (_, four) => `${"0".repeat(20)}ffff${four}`,
+    (_, four) => "0".repeat(24) + four,
+    (_, four) => `${"0".repeat(16)}ffff0000${four}`,
+    (_, four) => `0064ff9b${"0".repeat(16)}${four}`,
+    (any, four) => `0064ff9b0001${any.slice(0, 12)}${four}`,
+    (any, four) => `0064ff9b0001${any.slice(0, 6)}${four}${any.slice(0, 6)}`,
+    (any, four) => `0064ff9b0001${any.slice(0, 2)}${four.slice(0, 2)}00${four.slice(2)}${any.slice(0, 8)}`,
+    (any, four) => `0064ff9b0001${four.slice(0, 4)}00${four.slice(4)}${any.slice(0, 10)}`,
+    (any, four) => `2002${four}${any.slice(0, 20)}`,
+    (any, four) => `20010000${four}${any.slice(0, 16)}`,
+    (any, four) => `20010000${any.slice(0, 16)}${inverted(four)}`,
+    (any, four) => `${any.slice(0, 16)}00005efe${four}`,
+    (any, four) => `${any.slice(0, 16)}02005efe${four}`,
+  ),
+).map(([any, four, form]) => form(any, four))
+
 describe("the guard", () => {
   const denied: ReadonlyArray<readonly [what: string, addresses: ReadonlyArray<string>]> = [
     ["link-local", ["169.254.0.1", "169.254.255.255", "fe80::1", "fe80::1%eth0", "febf:ffff::1"]],
@@ -162,10 +231,43 @@ describe("the guard", () => {
       "64:ff9b::169.254.169.254",
       "64:ff9b::a9fe:a9fe",
       "64:ff9b:1::169.254.169.254",
+      "64:ff9b:1:a9fe:a9:fe00::",
+      "64:ff9b:1:7a9:fe:a9fe::",
+      "64:ff9b:1:777:a9:fea9:fe00:0",
       "2002:a9fe:a9fe::1",
+      "2001:0:a9fe:a9fe::",
+      "2001:0:4136:e378:8000:63bf:5601:5601",
+      "2001:db8::5efe:169.254.169.254",
+      "2001:db8::200:5efe:a9fe:a9fe",
       "::169.254.169.254",
     ])
       assert.isFalse(permits(guard(), address), address)
+  })
+
+  it("does not take for one what only looks like it", () => {
+    for (const address of [
+      "::1",
+      "2001:1:a9fe:a9fe::",
+      "2001:0:4136:e378:8000:63bf:a9fe:a9fe",
+      "2001:db8::100:5efe:a9fe:a9fe",
+      "2001:db8::5eff:a9fe:a9fe",
+      "64:ff9b:2::a9fe:a9fe",
+      "64:ff9b:1:1::10.0.0.1",
+      "2003:a9fe:a9fe::1",
+      "::1:0:a9fe:a9fe",
+    ])
+      assert.isTrue(permits(guard(), address), address)
+  })
+
+  it("agrees on every IPv6 address with another reading of it, by its digits and node's own lists", () => {
+    const by = guard(["10.0.0.0/8"])
+    FastCheck.assert(
+      FastCheck.property(anIpv6Address, (digits) => {
+        const text = digits.replace(/(....)(?=.)/g, "$1:")
+        assert.strictEqual(permits(by, text), !isDeniedByDigits(digits, text), text)
+      }),
+      { numRuns: 5_000 },
+    )
   })
 
   it("is not misled by how a URL spells an address", () => {

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import dns, { type LookupAddress, type LookupOptions } from "node:dns"
 import { createServer } from "node:http"
 import { syncBuiltinESMExports } from "node:module"
 import { defaultSettings, type ProxySettings } from "../../src/domain/ProxyConfig.js"
-import { emptyBody } from "../../src/downstream/Downstream.js"
+import type { DialError } from "../../src/domain/ProxyError.js"
+import { emptyBody, type RequestError } from "../../src/downstream/Downstream.js"
 import { Dialer } from "../../src/downstream/Dial.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
+import { ListenerAddresses, OwnListeners } from "../../src/downstream/OwnListeners.js"
 import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
 import { answer } from "../support/HttpText.js"
 import { listening } from "../support/Listening.js"
@@ -140,6 +142,59 @@ for (const [layerName, layer] of layers) {
   })
 }
 
+for (const [layerName, layer] of layers)
+  describe(`the proxy's own listeners: ${layerName}`, () => {
+    /** What becomes of a request and of a handshake, where the proxy listens there. */
+    const outcomes = (url: string, own: ListenerAddresses) =>
+      Effect.gen(function* () {
+        const session = sessionAt(url)
+        const head = { method: "GET", target: "/", fields: ["Host", "h"] }
+        const downstream = yield* startDownstream(Layer.provide(layer, Layer.succeed(OwnListeners, own)))
+        const asked = downstream.request(session, head, emptyBody)
+        const upgraded = downstream.upgrade(session, {
+          ...head,
+          fields: ["Host", "h", "Connection", "Upgrade", "Upgrade", "websocket"],
+        })
+        const told = (error: RequestError) =>
+          error._tag === "LoopDetected" ? `${error._tag} ${error.sessionId} ${error.address}` : error._tag
+        return [
+          yield* Effect.match(asked, { onSuccess: ({ status }) => String(status), onFailure: told }),
+          yield* Effect.match(upgraded, { onSuccess: ({ _tag }) => _tag, onFailure: told }),
+        ]
+      })
+
+    const listeningAt = (address: string, port: number): ListenerAddresses => {
+      const own = new ListenerAddresses()
+      own.add({ address, port, family: "IPv4" })
+      return own
+    }
+
+    it.scopedLive("are not connected to, by address or by name", () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(silent)
+        const own = listeningAt("0.0.0.0", origin.port)
+        for (const host of ["127.0.0.1", "127.0.0.9", "[::ffff:127.0.0.1]", "0x7f.1"]) {
+          const said = yield* outcomes(`http://${host}:${origin.port}`, own)
+          for (const outcome of said) assert.match(outcome, /^LoopDetected app .*:\d+$/)
+        }
+        yield* withNames(["192.0.2.1", "127.0.0.1"])
+        assert.deepStrictEqual(
+          yield* outcomes(`https://innocent.test:${origin.port}`, own),
+          Array.from({ length: 2 }, () => `LoopDetected app innocent.test:${origin.port}`),
+        )
+        assert.strictEqual(origin.connections.length, 0)
+      }),
+    )
+
+    it.scopedLive("are only those: another port or another address is another server", () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
+        for (const own of [listeningAt("0.0.0.0", origin.port + 1), listeningAt("127.0.0.2", origin.port)])
+          assert.deepStrictEqual(yield* outcomes(origin.url, own), ["200", "Refused"])
+      }),
+    )
+  })
+
 describe("Dialer", () => {
   const target = sessionAt("http://169.254.169.254").target
   const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
@@ -148,7 +203,7 @@ describe("Dialer", () => {
     return {
       told,
       connected: () => void told.push("connected"),
-      failed: ({ reason }: { readonly reason: string }) => void told.push(reason),
+      failed: (error: DialError) => void told.push(error._tag === "DownstreamUnreachable" ? error.reason : error._tag),
     }
   }
 

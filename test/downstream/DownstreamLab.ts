@@ -1,6 +1,7 @@
 import { Context, Effect, Either, Layer, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
+import { defaultPolicy, type SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import {
   type Answer,
   Downstream,
@@ -42,8 +43,12 @@ export const asListener: Way = (call, informational = () => {}) =>
     : Effect.dieMessage("a request of this layer cannot be driven by callback")
 
 /** A session of its own lifetime, at this URL. */
-export const sessionAt = (url: string, id = "app", watcher?: SessionWatcher): LiveSession =>
-  new LiveSession(id, Either.getOrThrow(parseDownstreamUrl(url)), watcher)
+export const sessionAt = (url: string, id = "app", watcher?: SessionWatcher, policy?: SessionPolicy): LiveSession =>
+  new LiveSession(id, Either.getOrThrow(parseDownstreamUrl(url)), watcher, policy)
+
+/** The same, of which the server's certificate is not verified. */
+export const insecureSessionAt = (url: string): LiveSession =>
+  sessionAt(url, "app", undefined, { ...defaultPolicy, insecure: true })
 
 /** What a request is made of, beside its session. */
 export interface Ask {

@@ -6,7 +6,7 @@ import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
 import { Authority } from "../support/Certificates.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
 import { isInstalled } from "../support/Tool.js"
-import { callAt, type DownstreamLayer, sessionAt, startDownstream, textOf } from "./DownstreamLab.js"
+import { callAt, type DownstreamLayer, insecureSessionAt, sessionAt, startDownstream, textOf } from "./DownstreamLab.js"
 
 const layers: ReadonlyArray<readonly [name: string, layer: DownstreamLayer]> = [
   ["own connections", layerConnections],
@@ -115,6 +115,55 @@ for (const [layerName, layer] of layers) {
         )
         // With TLS 1.3 the server refuses after the client's side of the handshake is over.
         assert.match(yield* refusal(origin.url(), { downstreamCa: authority.cert }), /^(tls: |DownstreamReset)/)
+      }),
+    )
+
+    it.scopedLive(
+      "is made with any server of a session that is insecure: with name, ALPN and certificate as ever",
+      () =>
+        Effect.gen(function* () {
+          const self = yield* Authority.make("self")
+          const authority = yield* Authority.make()
+          const { cert, key } = yield* authority.issue()
+          const expired = yield* authority.issue({ days: -1, names: "DNS:elsewhere.test" })
+          const asking = { requestCert: true, rejectUnauthorized: false }
+          const downstream = yield* startDownstream(layer, { downstreamCert: cert, downstreamKey: key })
+          for (const identity of [self, expired]) {
+            const origin = yield* TlsOrigin.start(identity, asking)
+            for (const host of ["localhost", "127.0.0.1"]) {
+              const answered = yield* callAt(downstream)({}, insecureSessionAt(origin.url(host)))
+              assert.strictEqual(yield* textOf(answered), "hello")
+            }
+            assert.deepStrictEqual(origin.clients, [
+              { servername: "localhost", alpn: "http/1.1", subject: "authority-0" },
+              { servername: false, alpn: "http/1.1", subject: "authority-0" },
+            ])
+          }
+        }),
+    )
+
+    it.scopedLive("is refused to others at the same server meanwhile", () =>
+      Effect.gen(function* () {
+        const origin = yield* TlsOrigin.start(yield* Authority.make("self"))
+        const downstream = yield* startDownstream(layer)
+        const call = callAt(downstream)
+        for (let round = 0; round < 2; round++) {
+          assert.strictEqual(yield* textOf(yield* call({}, insecureSessionAt(origin.url()))), "hello")
+          const refused = yield* Effect.flip(call({}, sessionAt(origin.url())))
+          assert.strictEqual(refused._tag === "DownstreamUnreachable" ? refused.reason : refused._tag, "certificate")
+        }
+      }),
+    )
+
+    it.scopedLive("is refused although a variable of Node's own says that nothing is to be verified", () =>
+      Effect.gen(function* () {
+        const variable = "NODE_TLS_REJECT_UNAUTHORIZED"
+        yield* Effect.acquireRelease(
+          Effect.sync(() => (process.env[variable] = "0")),
+          () => Effect.sync(() => delete process.env[variable]),
+        )
+        const origin = yield* TlsOrigin.start(yield* Authority.make("self"))
+        assert.match(yield* refusal(origin.url(), {}), /^certificate: /)
       }),
     )
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref, type Scope } from "effect"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import { isForwarding } from "../../src/domain/Session.js"
+import { isForwarding, type Session } from "../../src/domain/Session.js"
+import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
@@ -147,6 +148,46 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
     }),
   )
 
+  scenario("keeps a lifetime, and what hangs on it, through changes of its WebSocket path", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      yield* endOf(live)
+      for (const wsPath of ["strip", "full", null] as const) {
+        yield* repo.set("alpha", { policy: { wsPath } })
+        yield* inForce
+        expect((yield* directory.lookup("alpha")).policy.wsPath).toBe(wsPath)
+      }
+      expect(yield* directory.lookup("alpha")).toBe(live)
+      expect(live.ended).toBeUndefined()
+    }),
+  )
+
+  scenario("begins a new lifetime where a server is to be verified that was not, and back", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add({ ...alpha, policy: { insecure: true } })
+      const lax = yield* directory.lookup("alpha")
+      expect(lax.target.insecure).toBe(true)
+      yield* repo.set("alpha", { policy: { insecure: false } })
+      yield* inForce
+      const strict = yield* directory.lookup("alpha")
+      expect([lax.ended, strict.target.insecure]).toEqual(["retargeted", false])
+      yield* repo.set("alpha", { policy: { insecure: true } })
+      yield* inForce
+      expect((yield* directory.lookup("alpha")).target.insecure).toBe(true)
+      expect(strict.ended).toBe("retargeted")
+    }),
+  )
+
+  scenario("ends what hangs on an unverified server while no request comes", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add({ ...alpha, policy: { insecure: true } })
+      const ended = yield* endOf(yield* directory.lookup("alpha"))
+      yield* repo.set("alpha", { policy: { insecure: false } })
+      expect(yield* Deferred.await(ended)).toBe("retargeted")
+    }),
+  )
+
   scenario("keeps a lifetime through changes of status, and the traffic on it", ({ repo, directory }) =>
     Effect.gen(function* () {
       yield* repo.add(alpha)
@@ -282,7 +323,11 @@ const anEdit = FastCheck.record({
   id: FastCheck.constantFrom("a", "b", "c"),
   url: FastCheck.constantFrom("http://127.0.0.1:1001", "127.0.0.1:1002", "no url"),
   status: FastCheck.constantFrom("active", "ready", "stopped"),
-  kind: FastCheck.constantFrom("put", "status", "remove", "replace"),
+  policy: FastCheck.record({
+    insecure: FastCheck.boolean(),
+    wsPath: FastCheck.constantFrom<SessionPolicy["wsPath"]>("strip", "full", null),
+  }),
+  kind: FastCheck.constantFrom("put", "status", "policy", "remove", "replace"),
   watch: FastCheck.boolean(),
 })
 
@@ -292,6 +337,7 @@ const applyEdit = (repo: Repo, { kind, watch: _watch, ...session }: Edit) => {
   const remove = Effect.ignore(repo.remove(session.id))
   if (kind === "put") return repo.put(session)
   if (kind === "remove") return remove
+  if (kind === "policy") return Effect.ignore(repo.set(session.id, { policy: session.policy }))
   return kind === "status"
     ? Effect.ignore(repo.set(session.id, { status: session.status }))
     : Effect.zipRight(remove, repo.add(session))
@@ -309,7 +355,7 @@ const staysEqual = ({ repo, directory }: Harness, edits: ReadonlyArray<Edit>) =>
         const answer = yield* Effect.exit(directory.lookup(id))
         expect(describeAnswer(answer)).toBe(describeRow(row))
         const before = given.get(id)
-        if (before !== undefined && (row === undefined || !row.url.endsWith(String(before.target.port))))
+        if (before !== undefined && (row === undefined || !isServerOf(row, before)))
           expect(before.ended).toBe(row === undefined ? "removed" : "retargeted")
         if (before?.ended !== undefined) given.delete(id)
         if (!Exit.isSuccess(answer)) continue
@@ -320,16 +366,20 @@ const staysEqual = ({ repo, directory }: Harness, edits: ReadonlyArray<Edit>) =>
     }
   })
 
+const isServerOf = ({ url, policy }: Session, { target }: LiveSession): boolean =>
+  url.endsWith(String(target.port)) && policy.insecure === target.insecure
+
 const describeAnswer = (answer: Exit.Exit<LiveSession, { readonly _tag: string }>): string =>
   Exit.match(answer, {
-    onSuccess: ({ target }) => `${target.hostname}:${target.port}`,
+    onSuccess: ({ target, policy }) => `${target.hostname}:${target.port} ${target.insecure} ${policy.wsPath}`,
     onFailure: (cause) => (cause._tag === "Fail" ? cause.error._tag : cause._tag),
   })
 
-const describeRow = (row: { readonly url: string; readonly status: string } | undefined): string => {
+const describeRow = (row: Session | undefined): string => {
   if (row === undefined) return "SessionNotFound"
   if (!isForwarding(row.status)) return "SessionUnavailable"
-  return row.url === "no url" ? "DownstreamUrlInvalid" : row.url.replace("http://", "")
+  if (row.url === "no url") return "DownstreamUrlInvalid"
+  return `${row.url.replace("http://", "")} ${row.policy.insecure} ${row.policy.wsPath}`
 }
 
 describe("the directory", () => {
@@ -390,6 +440,57 @@ describe("the directory", () => {
       expect(yield* Deferred.await(ended)).toBe("removed")
       expect(performance.now() - removedAt).toBeLessThan(90)
     }),
+  )
+
+  it.scopedLive(
+    "refuses what has a policy that means nothing, and goes on with the same lifetime when it is mended",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* temporaryFile("sessions.db")
+        const { repo, directory } = yield* harness(layerSqlite({ filename }))
+        const other = yield* Effect.acquireRelease(
+          Effect.sync(() => new Sqlite(filename)),
+          (database) => Effect.sync(() => database.close()),
+        )
+        const setPolicy = (insecure: unknown, wsPath: unknown) =>
+          Effect.zipRight(
+            Effect.sync(() =>
+              other.prepare("REPLACE INTO session_policies VALUES ('alpha', ?, ?)").run(insecure, wsPath),
+            ),
+            inForce,
+          )
+        yield* repo.add(alpha)
+        const live = yield* directory.lookup("alpha")
+        yield* endOf(live)
+        yield* setPolicy(0, "sideways")
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+          _tag: "SessionPolicyInvalid",
+          sessionId: "alpha",
+          problem: 'its ws_path is "sideways"; it must be one of append, full, strip, or NULL',
+        })
+        yield* setPolicy("perhaps", "full")
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+          problem: 'its insecure is "perhaps"; it must be 0 or 1',
+        })
+        yield* setPolicy(0, "full")
+        expect(yield* directory.lookup("alpha")).toBe(live)
+        expect(live.policy).toEqual({ insecure: false, wsPath: "full" })
+        expect(live.ended).toBeUndefined()
+
+        yield* setPolicy(1, null)
+        const lax = yield* directory.lookup("alpha")
+        // Whatever else it may mean, it does not say "insecure" any more.
+        yield* setPolicy("perhaps", null)
+        yield* Effect.flip(directory.lookup("alpha"))
+        expect(lax.ended).toBe("retargeted")
+
+        yield* repo.set("alpha", { url: "ftp://host" })
+        yield* inForce
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ _tag: "DownstreamUrlInvalid" })
+        yield* repo.set("alpha", { status: "stopped" })
+        yield* inForce
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ _tag: "SessionUnavailable" })
+      }),
   )
 
   it.scopedLive("says once that the store fails, and goes on when it is back", () =>

@@ -80,6 +80,74 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     }),
   )
 
+  const strict = { insecure: false, wsPath: null }
+  const policyOf = (repo: typeof SessionRepo.Service, id: string) =>
+    Effect.map(repo.find(id), (row) => Option.getOrThrow(row).session.policy)
+
+  scenario(
+    "gives a session no policy of its own where none is given, and else what is",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      expect((yield* repo.add(alpha)).policy).toEqual(strict)
+      const added = yield* repo.add({ ...beta, policy: { insecure: true, wsPath: "strip" } })
+      expect(added.policy).toEqual({ insecure: true, wsPath: "strip" })
+      expect(yield* policyOf(repo, "alpha")).toEqual(strict)
+      expect(yield* policyOf(repo, "beta")).toEqual(added.policy)
+      expect((yield* repo.list).map(({ policy }) => policy)).toEqual([strict, added.policy])
+      expect((yield* repo.findMany(["beta", "alpha"])).map(({ session }) => session.policy)).toEqual([
+        added.policy,
+        strict,
+      ])
+    }),
+  )
+
+  scenario(
+    "changes only those policies that are asked for, and takes them back",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const steps = [
+        [{ wsPath: "full" }, { insecure: false, wsPath: "full" }],
+        [{ insecure: true }, { insecure: true, wsPath: "full" }],
+        [{}, { insecure: true, wsPath: "full" }],
+        [{ wsPath: null }, { insecure: true, wsPath: null }],
+        [{ insecure: false }, strict],
+      ] as const
+      for (const [policy, expected] of steps) {
+        const changed = yield* repo.set("alpha", { policy })
+        expect(changed).toMatchObject({ ...alpha, policy: expected })
+        expect(yield* policyOf(repo, "alpha")).toEqual(expected)
+      }
+      yield* repo.set("alpha", { policy: { insecure: true } })
+      expect((yield* repo.set("alpha", { status: "stopped" })).policy).toEqual({ insecure: true, wsPath: null })
+    }),
+  )
+
+  scenario(
+    "lets no session have the policy of an earlier one of its id",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const lax = { insecure: true, wsPath: "strip" } as const
+      yield* repo.add({ ...alpha, policy: lax })
+      expect((yield* repo.put(alpha)).policy).toEqual(strict)
+      expect((yield* repo.put({ ...alpha, policy: { insecure: true } })).policy).toEqual({ ...strict, insecure: true })
+      yield* repo.set("alpha", { policy: lax })
+      expect((yield* repo.remove("alpha")).policy).toEqual(lax)
+      expect((yield* repo.add(alpha)).policy).toEqual(strict)
+      expect(yield* policyOf(repo, "alpha")).toEqual(strict)
+    }),
+  )
+
+  scenario(
+    "leaves a policy alone where it refuses to add an id that is there",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add({ ...alpha, policy: { wsPath: "strip" } })
+      yield* Effect.flip(repo.add({ ...alpha, policy: { insecure: true } }))
+      expect(yield* policyOf(repo, "alpha")).toEqual({ insecure: false, wsPath: "strip" })
+    }),
+  )
+
   scenario(
     "gives back what was removed",
     Effect.gen(function* () {
@@ -133,6 +201,8 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       yield* repo.put({ ...beta, status: "active" })
       yield* differs
       yield* repo.set("alpha", { status: "stopped" })
+      yield* differs
+      yield* repo.set("alpha", { policy: { insecure: true } })
       yield* differs
       yield* repo.remove("alpha")
       yield* differs

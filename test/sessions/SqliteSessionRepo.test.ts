@@ -77,7 +77,8 @@ describe("a new file", () => {
       const describeSchema = (file: string) =>
         sqlite3(
           file,
-          "SELECT * FROM pragma_table_info('sessions'); SELECT name, tbl_name FROM sqlite_master ORDER BY name",
+          `SELECT * FROM pragma_table_info('sessions');
+           SELECT name, tbl_name FROM sqlite_master WHERE tbl_name = 'sessions' ORDER BY name`,
         )
       expect(describeSchema(filename)).toBe(describeSchema(yield* fileWith(rustSchema)))
     }),

@@ -48,12 +48,28 @@ export class ProxyProcess {
     return Number(value)
   }
 
-  /** Starts it, with these sessions (URLs by id); it is killed with the scope. */
-  static start(sessions: Readonly<Record<string, string>>): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
+  /** Milliseconds of processor time that it has used. */
+  get cpuTime(): number {
+    // Behind the name, which may hold spaces: utime and stime, in ticks of 10 ms (proc(5)).
+    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  }
+
+  /**
+   * Starts it, with these sessions (URLs by id); it is killed with the scope. `within`: a program, and its arguments, that
+   * becomes the one that the arguments behind name.
+   */
+  static start(
+    sessions: Readonly<Record<string, string>>,
+    within: ReadonlyArray<string> = [],
+  ): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
     return Effect.gen(function* () {
       const database = join(yield* temporaryFolder, "sessions.db")
       const args = [binary, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database]
-      const child = yield* startTool(process.execPath, args)
+      const [program = "", ...words] = [...within, process.execPath, ...args]
+      const child = yield* startTool(program, words)
       const changes = new Changes()
       const log: Array<string> = []
       child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -17,8 +17,10 @@ import {
   RequestTimeout,
   SessionLimit,
   SessionNotFound,
+  SessionPolicyInvalid,
   SessionUnavailable,
   StoreUnavailable,
+  SystemShortage,
   TargetTooLong,
   UpgradeRequired,
 } from "../../src/domain/ProxyError.js"
@@ -55,8 +57,12 @@ const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: s
   [new DownstreamProtocol({ address: secret, problem: secret }), 502, "downstream_protocol"],
   [new DownstreamTimeout({ address: secret, milliseconds: 30_000 }), 504, "downstream_timeout"],
   [new DownstreamUrlInvalid({ sessionId: secret, problem: secret }), 502, "downstream_url_invalid"],
+  [new SessionPolicyInvalid({ sessionId: secret, problem: secret }), 502, "session_policy_invalid"],
   [new SessionUnavailable({ sessionId: secret, status: secret }), 503, "session_unavailable"],
   [new Draining(), 503, "draining"],
+  ...(["files", "ports", "memory"] as const).map(
+    (lacking) => [new SystemShortage({ lacking, address: secret, hint: secret }), 503, "overloaded"] as const,
+  ),
   [new StoreUnavailable({ problem: secret, hint: secret, cause: new Error(secret) }), 503, "store_unavailable"],
 ]
 
@@ -82,5 +88,7 @@ describe("errorReply", () => {
     assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD" }), "allow"), "GET, HEAD")
     assert.strictEqual(fieldOf(new UpgradeRequired(), "upgrade"), "websocket")
     assert.strictEqual(fieldOf(new Draining(), "retry-after"), "1")
+    const shortage = new SystemShortage({ lacking: "files", address: "", hint: "" })
+    assert.strictEqual(fieldOf(shortage, "retry-after"), "1")
   })
 })

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Authority } from "../support/Certificates.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
 import { request } from "../support/HttpText.js"
+import { RawClient } from "../support/RawClient.js"
 import { RawOrigin, silent } from "../support/RawOrigin.js"
 import { startProxy, type TestProxy } from "../support/TestProxy.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
@@ -55,12 +56,56 @@ describe("a session whose server has an address that is denied", () => {
       assert.strictEqual(origin.connections.length, 0)
     }),
   )
+})
 
-  it.scopedLive("is the proxy's own answer of 508 where the address is that of the proxy itself", () =>
+describe("a session whose server is the proxy itself", () => {
+  /** How many exchanges the proxy had: one that came back to it is one more. */
+  const exchanges = (proxy: TestProxy) => proxy.log.filter((line) => line.includes("message=request ")).length
+
+  for (const [host, names] of [
+    ["127.0.0.1", ["127.0.0.1", "localhost", "0x7f000001"]],
+    ["0.0.0.0", ["127.0.0.1", "127.9.9.9", "localhost", "[::ffff:127.0.0.1]"]],
+  ] as const)
+    it.scopedLive(`is answered with 508 without a turn through the listener at ${host}`, () =>
+      Effect.gen(function* () {
+        const proxy = yield* startProxy({ settings: { host, accessLog: true } })
+        const connect = RawClient.connect(proxy.port)
+        for (const [index, name] of names.entries()) {
+          const id = `app${index}`
+          yield* proxy.repo.put({ id, url: `http://${name}:${proxy.port}`, status: "active" })
+          const before = exchanges(proxy)
+          // The proxy would answer the second by itself, if it came back.
+          for (const target of [`/${id}/${id}/x`, `/${id}/health`]) {
+            const reply = yield* Effect.flatMap(connect, (client) =>
+              client.ask(request(`GET ${target}`, ["X-Request-Id: req-17"])),
+            )
+            assert.strictEqual(reply.status, 508, name)
+            assert.include(reply.text, '"code":"loop_detected"')
+            assert.strictEqual(reply.value("proxy-status"), "ss-proxy; error=proxy_loop_detected")
+            assert.notInclude(reply.text, String(proxy.port))
+          }
+          const refused = yield* refusedWs(`ws://127.0.0.1:${proxy.port}/ws/${id}`)
+          assert.deepStrictEqual([refused.status, refused.opened], [508, false])
+          yield* proxy.quiet
+          assert.strictEqual(exchanges(proxy) - before, 3)
+        }
+      }),
+    )
+
+  it.scopedLive("is refused as an address that is denied where it is one: that is looked at first", () =>
     Effect.gen(function* () {
-      const proxy = yield* startProxy({})
-      yield* proxy.repo.put({ id: "app", url: `${proxy.url}/app`, status: "active" })
-      assert.strictEqual((yield* ask(proxy)).status, 508)
+      const proxy = yield* startProxy({ settings: { denyDownstream: ["127.0.0.0/8"] } })
+      yield* proxy.repo.put({ id: "app", url: proxy.url, status: "active" })
+      assertRefused(proxy, yield* ask(proxy), "destination_ip_prohibited", ["127.0.0.0/8"])
+    }),
+  )
+
+  it.scopedLive("is another server where it is another proxy in the same process", () =>
+    Effect.gen(function* () {
+      const inner = yield* startProxy({})
+      const outer = yield* startProxy({ sessions: { app: inner.url } })
+      const reply = yield* ask(outer, "/app/health")
+      assert.deepStrictEqual([reply.status, reply.text], [200, "OK"])
     }),
   )
 })

@@ -9,7 +9,8 @@ import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
-import { idProblem, refuse, urlHint, urlProblem, warnOfStatus } from "./SessionCheck.js"
+import { policyFlags, resolvePolicy } from "./PolicyChoice.js"
+import { idProblem, refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag = { ...Flag.status, fallback: "active" }
@@ -25,7 +26,7 @@ export const addDoc: CommandDoc = {
     { name: "URL", about: "http, https, ws or wss; without a scheme it is http. It may have a path, but no query." },
   ],
   groups: [
-    { title: "Options", flags: [status, Flag.replace, Flag.json] },
+    { title: "Options", flags: [status, Flag.insecure, Flag.sessionWsPath, Flag.replace, Flag.json] },
     { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
     { title: "Database", flags: [Flag.dbPath, Flag.db] },
   ],
@@ -41,6 +42,7 @@ export const add = Command.make(
     id: Args.text({ name: "ID" }),
     url: Args.text({ name: "URL" }),
     status: Flag.option(status),
+    policy: policyFlags,
     replace: Flag.option(Flag.replace),
     json: Flag.option(Flag.json),
     addresses: addressFlags,
@@ -50,13 +52,15 @@ export const add = Command.make(
     Effect.gen(function* () {
       const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
       const json = yield* setting(Flag.json, flags.json, onOrOff, false)
-      const session = { id, url, status: Option.getOrElse(flags.status, () => "active") }
+      const policy = yield* resolvePolicy(flags.policy)
+      const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, yield* resolveGuard(addresses)), urlHint)
       const added = yield* changingDatabase(database, () =>
         Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
       )
       yield* warnOfStatus(id, added.status)
+      yield* warnOfInsecure([added])
       yield* printResult(json ? renderJson(viewOf(added)) : `added ${describe(added)}`)
     }).pipe(
       Effect.catchTag(

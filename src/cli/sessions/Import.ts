@@ -14,14 +14,15 @@ import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
+import { warnOfInsecure } from "./SessionCheck.js"
 import { parseSessionFile } from "./SessionFile.js"
 
 export const importDoc: CommandDoc = {
   path: ["sessions", "import"],
   summary: "Add the sessions of a JSON file.",
   about:
-    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, as " +
-    "export prints them. The whole file is checked first; if anything is wrong, nothing is written.",
+    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, insecure " +
+    "and ws_path, as export prints them. The whole file is checked first; if anything is wrong, nothing is written.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
@@ -104,6 +105,7 @@ export const importAll = Command.make(
         yield* printDiagnostic(
           `note: ${counted(silent)} of a status that does not forward; active, online and ready do`,
         )
+      yield* warnOfInsecure(sessions)
       yield* printResult(`imported ${counted(sessions.length)}${replaced > 0 ? `, ${replaced} of them replaced` : ""}`)
     }),
 ).pipe(Command.withDescription(importDoc.summary))

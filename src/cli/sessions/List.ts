@@ -10,8 +10,9 @@ import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { onOrOff, setting } from "../Setting.js"
 import { type Style, styleOf } from "../Style.js"
-import { renderTable } from "../Table.js"
-import { renderJson, viewOf } from "./SessionView.js"
+import { type Column, renderTable } from "../Table.js"
+import { warnOfInsecure } from "./SessionCheck.js"
+import { policyWords, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -28,9 +29,16 @@ export const listDoc: CommandDoc = {
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      "for a program: id, url, status, forwards, created_at, updated_at",
+      "for a program: id, url, status, forwards, insecure, ws_path, created_at, updated_at",
     ],
   ],
+}
+
+/** What sessions want otherwise than the proxy's settings say; no column where none wants anything. */
+const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyArray<Column> => {
+  const cells = sessions.map((session) => policyWords(session).join(", "))
+  const colour = (cell: string) => (cell.includes("insecure") ? style.red : style.cyan)
+  return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
 }
 
 /** The sessions as a table; cut to the width of a terminal. */
@@ -43,6 +51,7 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
         cells: sessions.map((session) => session.status),
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
+      ...policyColumn(sessions, style),
       { title: "URL", cells: sessions.map((session) => redactUrl(session.url)) },
       { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
     ],
@@ -75,6 +84,7 @@ export const list = Command.make(
           if (sessions.length === 0) return yield* printDiagnostic(whatToDoAboutNone(filename, status))
           const { stdout } = process
           if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
+          yield* warnOfInsecure(sessions)
         }),
       )
     }),

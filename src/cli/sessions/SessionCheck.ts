@@ -2,12 +2,14 @@ import { Effect, Either, Option, Schema } from "effect"
 import { ArrayFormatter } from "effect/ParseResult"
 import { isIP } from "node:net"
 import { isForwarding, SessionId } from "../../domain/Session.js"
+import type { StoredPolicy } from "../../domain/SessionPolicy.js"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
 import { mostSimilar } from "../Similar.js"
+import { printable, styleOf } from "../Style.js"
 
 /** Why this cannot be the id of a session, without what to do about it; nothing if it can. */
 export const idProblem = (id: string): Option.Option<string> =>
@@ -48,6 +50,34 @@ export const warnOfStatus = (id: string, status: string): Effect.Effect<void> =>
         `note: the status ${JSON.stringify(status)} does not forward, requests for ${id} are answered with 503; ` +
           "active, online and ready forward",
       )
+
+const speaksTls = (url: string): boolean =>
+  Either.match(parseDownstreamUrl(url), { onLeft: () => false, onRight: ({ secure }) => secure })
+
+const shownIds = 3
+
+/** A session that is stored, or about to be. */
+interface PolicyHolder {
+  readonly id: string
+  readonly url: string
+  readonly policy?: Partial<StoredPolicy>
+}
+
+const idsOf = (sessions: ReadonlyArray<PolicyHolder>): string => {
+  const shown = sessions.slice(0, shownIds).map(({ id }) => id)
+  const more = sessions.length > shownIds ? [`${sessions.length - shownIds} more`] : []
+  return printable([...shown, ...more].join(", "))
+}
+
+/** Warns of sessions whose server's certificate is not verified. */
+export const warnOfInsecure = (sessions: ReadonlyArray<PolicyHolder>): Effect.Effect<void> => {
+  const insecure = sessions.filter(({ url, policy }) => policy?.insecure === true && speaksTls(url))
+  if (insecure.length === 0) return Effect.void
+  return printDiagnostic(
+    `${styleOf(process.stderr).red("warning:")} insecure: ${idsOf(insecure)}: the certificate of the server is not verified, ` +
+      "so anybody on the way there can pass for it; better give the proxy the authority to trust, with --downstream-ca",
+  )
+}
 
 /** The failure for an id that is not there, with the id that may have been meant. */
 export const unknownSession = (id: string): Effect.Effect<never, CommandFailed, SessionRepo> =>

@@ -1,4 +1,5 @@
 import { Either, Option } from "effect"
+import { readPolicy, type SessionPolicy } from "../../domain/SessionPolicy.js"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
 import { idProblem, urlProblem } from "./SessionCheck.js"
@@ -41,6 +42,16 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
+/** The policy of an entry; an earlier version wrote none. */
+const policyOf = ({
+  insecure = false,
+  ws_path: wsPath = null,
+}: Readonly<Record<string, unknown>>): Parsed<SessionPolicy> => {
+  if (typeof insecure !== "boolean") return Either.left('"insecure" must be true or false')
+  if (wsPath !== null && typeof wsPath !== "string") return Either.left('"ws_path" must be a text or null')
+  return readPolicy({ insecure, wsPath })
+}
+
 const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
   const { id, url, status = "active" } = value
@@ -50,12 +61,13 @@ const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (hiddenUserInfo.test(url))
     return Either.left('the user name and password of its URL were left out by "list"; use the output of "export"')
   const problem = Option.orElse(idProblem(id), () => urlProblem(url, guard))
-  return Option.isSome(problem) ? Either.left(problem.value) : Either.right({ id, url, status })
+  if (Option.isSome(problem)) return Either.left(problem.value)
+  return Either.map(policyOf(value), (policy) => ({ id, url, status, policy }))
 }
 
 /**
- * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status`; other fields
- * are passed over. Either every entry is good, or the problems of all that are not, each with its place.
+ * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status`,
+ * `insecure` and `ws_path`; other fields are passed over. Either every entry is good, or the problems of all that are not, each with its place.
  */
 export const parseSessionFile = (
   text: string,

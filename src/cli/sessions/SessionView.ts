@@ -8,6 +8,9 @@ export interface SessionView {
   readonly url: string
   readonly status: string
   readonly forwards: boolean
+  /** As they are stored, where that means nothing. */
+  readonly insecure: boolean | string
+  readonly ws_path: string | null
   readonly created_at: string | null
   readonly updated_at: string | null
 }
@@ -17,6 +20,8 @@ const view = (session: Session, url: string): SessionView => ({
   url,
   status: session.status,
   forwards: isForwarding(session.status),
+  insecure: session.policy.insecure,
+  ws_path: session.policy.wsPath,
   created_at: session.createdAt,
   updated_at: session.updatedAt,
 })
@@ -30,6 +35,12 @@ export const backupOf = (session: Session): SessionView => view(session, session
 /** The one JSON value that a command prints. */
 export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
 
+/** What a session wants otherwise than the proxy's settings say, in words; empty for nothing. */
+export const policyWords = ({ policy: { insecure, wsPath } }: Session): ReadonlyArray<string> => [
+  ...(insecure === false ? [] : [insecure === true ? "insecure" : `insecure ${insecure}`]),
+  ...(wsPath === null ? [] : [`ws-path ${wsPath}`]),
+]
+
 /** A session in one line of text. */
 export const describe = (session: Session): string =>
-  printable(`${session.id} -> ${redactUrl(session.url)} (${session.status})`)
+  printable(`${session.id} -> ${redactUrl(session.url)} (${[session.status, ...policyWords(session)].join(", ")})`)

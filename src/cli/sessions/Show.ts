@@ -1,7 +1,8 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import type { Session } from "../../domain/Session.js"
+import { readPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, readingDatabase } from "../Database.js"
@@ -9,7 +10,7 @@ import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
 import { printable } from "../Style.js"
-import { unknownSession } from "./SessionCheck.js"
+import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
@@ -24,16 +25,30 @@ export const showDoc: CommandDoc = {
   examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
 }
 
+type Detail = readonly [name: string, value: string]
+
+/** What the session wants otherwise than the proxy's settings say. */
+const policyDetails = ({ policy }: Session): ReadonlyArray<Detail> =>
+  Either.match(readPolicy(policy), {
+    onLeft: (problem) => [["policy", `cannot be used: ${problem} (requests are answered with 502)`]],
+    onRight: ({ insecure, wsPath }) => [
+      ...(insecure ? [["insecure", "yes: the certificate of the server is not verified"] as const] : []),
+      ...(wsPath === null ? [] : [["ws-path", wsPath] as const]),
+    ],
+  })
+
 const details = (session: Session): string => {
   const { id, url, status, forwards, created_at, updated_at } = viewOf(session)
-  const rows: ReadonlyArray<readonly [string, string]> = [
+  const rows: ReadonlyArray<Detail> = [
     ["id", id],
     ["url", url],
     ["status", forwards ? status : `${status} (does not forward: requests are answered with 503)`],
+    ...policyDetails(session),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],
     ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],
   ]
-  return rows.map(([name, value]) => `${name.padEnd(7)}  ${printable(value)}`).join("\n")
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n")
 }
 
 export const show = Command.make(
@@ -50,5 +65,6 @@ export const show = Command.make(
         }),
       )
       yield* printResult(json ? renderJson(viewOf(session)) : details(session))
+      yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))
