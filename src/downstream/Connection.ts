@@ -4,7 +4,7 @@ import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "./Deadlines.js"
-import { inputOf, type SocketInput } from "./SocketInput.js"
+import { type ByteReceiver, inputOf, type SocketInput } from "./SocketInput.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {
@@ -26,8 +26,11 @@ export interface ConnectionKeeper {
   readonly idleLost: (connection: Connection) => void
 }
 
+/** An error of a socket that is handed over is its new owner's to notice, by its end. */
+const ignored = (): void => {}
+
 /** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
-export class Connection implements Expirable {
+export class Connection implements ByteReceiver, Expirable {
   private readonly parser = new ResponseParser()
   private readonly input: SocketInput
   private user: ConnectionUser | undefined
@@ -40,7 +43,7 @@ export class Connection implements Expirable {
 
   constructor(private readonly socket: Socket) {
     this.input = inputOf(socket)
-    this.input.deliverTo(this.received)
+    this.input.deliverTo(this)
     socket.on("end", this.ended)
     socket.on("error", this.broken)
     socket.on("close", this.broken)
@@ -123,9 +126,9 @@ export class Connection implements Expirable {
   release(): Socket {
     this.closed = true
     this.user = undefined
-    this.socket.on("error", () => {})
+    this.socket.on("error", ignored)
     this.socket.pause()
-    this.input.deliverTo(() => {})
+    this.input.deliverTo(undefined)
     this.socket.removeListener("end", this.ended)
     this.socket.removeListener("close", this.broken)
     this.socket.removeListener("drain", this.drained)
@@ -134,7 +137,7 @@ export class Connection implements Expirable {
   }
 
   /** Takes what the socket read. */
-  private readonly received = (bytes: Buffer): void => {
+  received(bytes: Buffer): void {
     const user = this.user
     if (user === undefined) return this.loseIdle()
     this.parser.execute(bytes)

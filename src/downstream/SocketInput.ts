@@ -12,10 +12,16 @@ const largeRead = 16_384
 const spare: Array<Buffer> = []
 const mostSpare = 32
 
+/** Who takes the bytes of a socket. */
+export interface ByteReceiver {
+  /** A piece was read: to be used before this returns, or made `stable`. */
+  received(bytes: Buffer): void
+}
+
 /** How the bytes of a socket come in. */
 export interface SocketInput {
-  /** From here on, `receiver` gets each piece that was read: to be used before it returns, or made `stable`. */
-  readonly deliverTo: (receiver: (bytes: Buffer) => void) => void
+  /** From here on, `receiver` gets what is read; `undefined`: nobody does. */
+  readonly deliverTo: (receiver: ByteReceiver | undefined) => void
   /** The same bytes where the next read does not touch them, as far as they are kept (`keep`). */
   readonly stable: (bytes: Buffer) => Buffer
   /** What `stable` gave is still needed after its receiver has returned. */
@@ -28,13 +34,13 @@ export interface SocketInput {
  * again as long as nobody keeps what was in it: so bodies are passed on without a copy, and one of any size needs one slab.
  */
 export class BufferedInput implements SocketInput {
-  private receiver: (bytes: Buffer) => void = () => {}
+  private receiver: ByteReceiver | undefined
   private usesSlab = false
   private slab: Buffer | undefined
   /** What the kernel reads to next: node asks for it right after the read before. */
   private current: Buffer = shared
 
-  deliverTo(receiver: (bytes: Buffer) => void): void {
+  deliverTo(receiver: ByteReceiver | undefined): void {
     this.receiver = receiver
   }
 
@@ -61,7 +67,7 @@ export class BufferedInput implements SocketInput {
         return this.current
       },
       callback: (count) => {
-        this.receiver(this.current.subarray(0, count))
+        this.receiver?.received(this.current.subarray(0, count))
         if (count < largeRead) this.leaveSlab()
         return true
       },
@@ -82,14 +88,15 @@ export class BufferedInput implements SocketInput {
 
 /** Reads as node does, which allocates for each read. */
 class PlainInput implements SocketInput {
-  private receiver: ((bytes: Buffer) => void) | undefined
+  private receiver: ByteReceiver | undefined
+  private readonly received = (bytes: Buffer): void => this.receiver?.received(bytes)
 
   constructor(private readonly socket: Socket) {}
 
-  deliverTo(receiver: (bytes: Buffer) => void): void {
-    if (this.receiver !== undefined) this.socket.removeListener("data", this.receiver)
+  deliverTo(receiver: ByteReceiver | undefined): void {
+    this.socket.removeListener("data", this.received)
     this.receiver = receiver
-    this.socket.on("data", receiver)
+    if (receiver !== undefined) this.socket.on("data", this.received)
   }
 
   stable(bytes: Buffer): Buffer {

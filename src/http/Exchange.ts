@@ -46,7 +46,7 @@ export interface Client {
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
   /** Runs an effect in a fiber that ends, at the latest, with the connection. `done` hears of every end but that. */
-  readonly run: <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void) => void
+  run<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void
   /** The exchange is over, well or badly. `staysOpen`: the connection can carry another one. */
   readonly exchangeOver: (exchange: Exchange, staysOpen: boolean) => void
   /** Resets the connection, so that what was written of an answer cannot look complete. */
@@ -90,7 +90,7 @@ const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError
  */
 export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, RequestListener {
   readonly kind = "http"
-  readonly since = Date.now()
+  private readonly begun = performance.now()
   place = -1
   bytesIn = 0
   bytesOut = 0
@@ -117,6 +117,15 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   get method(): string {
     return this.request.method
+  }
+
+  get since(): number {
+    return performance.timeOrigin + this.begun
+  }
+
+  /** How long it has taken up to now, in milliseconds. */
+  get age(): number {
+    return performance.now() - this.begun
   }
 
   get framing(): RequestFraming {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net"
 import { Effect, Exit } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
-import { inputOf, type SocketInput } from "../downstream/SocketInput.js"
+import { type ByteReceiver, inputOf, type SocketInput } from "../downstream/SocketInput.js"
 import type { TurnListener } from "../downstream/EndOfTurn.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
@@ -47,6 +47,9 @@ const mostAhead = 262_144
 /** What a connection waits for: a deadline means something else each time. */
 type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
+/** An error of a socket is followed by its end, which is heard of. */
+const ignored = (): void => {}
+
 const clientAddress = (socket: Socket): string => {
   const address = socket.remoteAddress ?? ""
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
@@ -56,7 +59,7 @@ const clientAddress = (socket: Socket): string => {
  * One connection of a client: a fiber that sleeps until the socket closes. What needs a fiber on it is a child of that
  * one, and ends with it at the latest: client gone, drain, kill and shutdown are all the end of the connection's fiber.
  */
-export class ClientConnection implements ExchangeOwner, RequestListener, TurnListener, Expirable {
+export class ClientConnection implements ExchangeOwner, RequestListener, ByteReceiver, TurnListener, Expirable {
   readonly client: Client
   readonly input: SocketInput
   private reader: RequestReader | undefined
@@ -71,7 +74,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   private readonly deadline = new Deadline(this)
   /** Two ends that nobody bridges yet. */
   private unbridged: BridgeEnds | undefined
-  /** What the fiber is to do, and how to wake it for that. */
+  /** What the fiber does when it comes to it, and how to wake it where it sleeps. */
   private tasks: Array<Effect.Effect<void>> = []
   private wake: ((task: Effect.Effect<void>) => void) | undefined
 
@@ -83,11 +86,11 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     this.client = { address, trusted: context.isTrusted(address), proto: "http" }
     this.input = inputOf(socket)
     this.reader = new RequestReader(context.maxHeaderBytes, this.input, this)
-    this.input.deliverTo(this.received)
+    this.input.deliverTo(this)
     socket.on("end", this.ended)
     socket.on("drain", this.drained)
-    socket.on("error", () => {})
-    socket.once("close", () => this.wakeUp())
+    socket.on("error", ignored)
+    socket.on("close", this.closed)
     context.headDeadlines.start(this.deadline)
   }
 
@@ -95,28 +98,25 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     return this.context.persistence
   }
 
-  /** Serves the socket until it closes. To be run once. */
+  /** Sleeps until the socket is closed, or until there is something to do first. To be run once. */
   get serve(): Effect.Effect<void> {
-    const life = Effect.whileLoop({ while: () => !this.socket.closed, body: () => this.nextTask, step: () => {} })
-    return Effect.onExit(life, (exit) => Effect.sync(() => this.over(exit)))
+    return Effect.async((resume) => {
+      const next = this.socket.closed ? Effect.void : this.tasks.shift()
+      if (next === undefined) this.wake = resume
+      else resume(next)
+    })
   }
 
-  /** Sleeps until there is something to do, and does it; or until the socket is closed. */
-  private readonly nextTask: Effect.Effect<void> = Effect.async((resume) => {
-    this.wake = resume
-    if (this.tasks.length > 0 || this.socket.closed) this.wakeUp()
-  })
-
-  private wakeUp(): void {
+  /** What the fiber does from here on, as soon as it comes to it. */
+  private goOn(task: Effect.Effect<void>): void {
     const { wake } = this
-    if (wake === undefined) return
     this.wake = undefined
-    wake(this.tasks.shift() ?? Effect.void)
+    if (wake === undefined) this.tasks.push(task)
+    else wake(task)
   }
 
-  private give(task: Effect.Effect<void>): void {
-    this.tasks.push(task)
-    this.wakeUp()
+  private readonly closed = (): void => {
+    this.wake?.(Effect.void)
   }
 
   // Requests come in.
@@ -158,11 +158,16 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
 
   // How a connection goes on, and how it ends.
 
-  readonly run = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void => {
+  run<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void {
     const ended = (exit: Exit.Exit<A, E>): void => {
       if (!Exit.isInterrupted(exit)) this.guard(() => done(exit))
     }
-    this.give(Effect.map(Effect.fork(effect), (fiber) => fiber.addObserver(ended)))
+    this.goOn(
+      Effect.flatMap(Effect.fork(effect), (fiber) => {
+        fiber.addObserver(ended)
+        return this.serve
+      }),
+    )
   }
 
   exchangeOver(exchange: Exchange, staysOpen: boolean): void {
@@ -202,7 +207,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
-  private readonly received = (bytes: Buffer): void => {
+  received(bytes: Buffer): void {
     const { reader } = this
     if (reader === undefined) return
     // An end that was sent with these bytes is read in the next turn.
@@ -297,10 +302,11 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
       begun,
       release,
     }
-    this.give(this.context.bridge.bridge(this.unbridged))
+    this.goOn(this.context.bridge.bridge(this.unbridged))
   }
 
-  private over(exit: Exit.Exit<void>): void {
+  /** The fiber has ended: with the socket, or with the proxy. */
+  over(exit: Exit.Exit<void>): void {
     if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) this.context.defect(exit.cause)
     this.context.headDeadlines.stop(this.deadline)
     this.socket.destroy()

@@ -40,14 +40,14 @@ export class ConnectionSlots {
   /** Counts a connection until it closes. */
   private take(socket: Socket, { address }: Client): void {
     this.count(address, 1)
-    socket.once("close", () => this.count(address, -1))
+    socket.on("close", () => this.count(address, -1))
   }
 
   /** Whether a refused connection can be told why, which takes a while. */
   private mayAnswer(socket: Socket): boolean {
     if (this.answered >= mostAnswered) return false
     this.answered++
-    socket.once("close", () => this.answered--)
+    socket.on("close", () => this.answered--)
     return true
   }
 

@@ -50,7 +50,7 @@ const accessLine = (exchange: Exchange): Effect.Effect<void> =>
     status: exchange.status,
     bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
-    milliseconds: Date.now() - exchange.since,
+    milliseconds: Math.round(exchange.age),
   })
 
 /** The reporter that writes to the log of whoever builds it. */

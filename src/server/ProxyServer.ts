@@ -177,9 +177,11 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         const socket = readingIntoOurMemory(accepted)
         const connection = new ClientConnection(context, socket)
         connections.add(connection)
-        socket.once("close", () => connections.delete(connection))
         slots?.admit(socket, connection)
-        fork(connection.serve)
+        fork(connection.serve).addObserver((exit) => {
+          connections.delete(connection)
+          connection.over(exit)
+        })
       })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {

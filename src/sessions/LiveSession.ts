@@ -10,7 +10,7 @@ export type SessionEnd = "removed" | "retargeted" | "shutdown"
 /** What hangs on a session's lifetime: an exchange, a WebSocket, a pool of idle connections. */
 export interface SessionListener {
   /** Called once, when the lifetime ends. */
-  readonly sessionEnded: (end: SessionEnd) => void
+  sessionEnded(end: SessionEnd): void
 }
 
 /** Who has to notice the end of a lifetime: told when the first listener comes and when the last one goes. */

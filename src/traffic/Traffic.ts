@@ -15,9 +15,9 @@ export interface LiveTraffic extends SessionListener {
   readonly bytesIn: number
   readonly bytesOut: number
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
-  readonly goAway: () => void
+  goAway(): void
   /** Ends it at once. */
-  readonly cut: () => void
+  cut(): void
 }
 
 /** Live traffic as it is shown: a copy, not the thing. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
-import { type Farewell, Pump, type PumpEvent, type Side } from "./Pump.js"
+import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "./SocketEnd.js"
 
 /** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
@@ -46,9 +46,9 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
  * its pumps.
  */
-export class BridgedSocket implements LiveTraffic {
+export class BridgedSocket implements LiveTraffic, PumpListener {
   readonly kind = "websocket"
-  readonly since = Date.now()
+  private readonly begun = performance.now()
   place = -1
   readonly session: LiveSession
   readonly requestId: string
@@ -70,10 +70,19 @@ export class BridgedSocket implements LiveTraffic {
     this.client = ends.client
     this.server = ends.server
     const rules = { extensions: ends.extensions, maxMessageBytes }
-    this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this.happened)
-    this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this.happened)
+    this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this)
+    this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this)
     this.watch(this.client, this.up, this.down)
     this.watch(this.server, this.down, this.up)
+  }
+
+  get since(): number {
+    return performance.timeOrigin + this.begun
+  }
+
+  /** How long it has been there, in milliseconds. */
+  get age(): number {
+    return performance.now() - this.begun
   }
 
   get bytesIn(): number {
@@ -102,16 +111,20 @@ export class BridgedSocket implements LiveTraffic {
     if (peer.destroyed) this.cut()
   }
 
-  readonly sessionEnded = (end: SessionEnd): void => this.dismiss(farewells[end])
+  sessionEnded(end: SessionEnd): void {
+    this.dismiss(farewells[end])
+  }
 
-  readonly goAway = (): void => this.dismiss(farewells.shutdown)
+  goAway(): void {
+    this.dismiss(farewells.shutdown)
+  }
 
-  readonly cut = (): void => {
+  cut(): void {
     cut(this.client)
     cut(this.server)
   }
 
-  private readonly happened = (side: Side, event: PumpEvent): void => {
+  happened(side: Side, event: PumpEvent): void {
     const { sending, receiving } = this.seenFrom(side)
     switch (event._tag) {
       case "Closing": {
@@ -146,7 +159,7 @@ export class BridgedSocket implements LiveTraffic {
     if (cutAt >= this.cutAt || this.openEnds === 0) return
     this.cutAt = cutAt
     clearTimeout(this.timer)
-    this.timer = setTimeout(this.cut, milliseconds)
+    this.timer = setTimeout(() => this.cut(), milliseconds)
   }
 
   private watch(socket: Socket, sending: Pump, receiving: Pump): void {
@@ -156,6 +169,6 @@ export class BridgedSocket implements LiveTraffic {
       if (--this.openEnds === 0) clearTimeout(this.timer)
     }
     if (socket.closed) closed()
-    else socket.once("close", closed)
+    else socket.on("close", closed)
   }
 }

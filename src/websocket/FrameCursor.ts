@@ -25,11 +25,14 @@ export interface FrameCursorOptions {
    * Default: no limit.
    */
   readonly maxMessageBytes?: number
-  /**
-   * Told about every control frame once it is complete. `start` and `end` are offsets in the chunk at hand; a frame
-   * that began in an earlier chunk has a negative `start`.
-   */
-  readonly onControl?: (opcode: ControlOpcode, start: number, end: number) => void
+  /** Told about every control frame once it is complete. */
+  readonly listener?: ControlListener
+}
+
+/** Who wants to know of control frames. */
+export interface ControlListener {
+  /** `start` and `end` are offsets in the chunk at hand; a frame that began in an earlier chunk has a negative `start`. */
+  controlPassed(opcode: ControlOpcode, start: number, end: number): void
 }
 
 /** Close, ping and pong (RFC 6455 section 5.5). */
@@ -147,7 +150,7 @@ export class FrameCursor {
   private readonly mask: number
   private readonly extensions: boolean
   private readonly limit: number
-  private readonly onControl: FrameCursorOptions["onControl"]
+  private readonly listener: ControlListener | undefined
 
   /** A header that came in pieces, which is rare, and how much of it there is. */
   private header = noBytes
@@ -171,7 +174,7 @@ export class FrameCursor {
     this.mask = options.masked ? maskBit : 0
     this.extensions = options.extensions ?? false
     this.limit = options.maxMessageBytes ?? Number.MAX_SAFE_INTEGER
-    this.onControl = options.onControl
+    this.listener = options.listener
   }
 
   /** Whether the bytes up to now end between two frames. Never again after a fault. */
@@ -184,7 +187,7 @@ export class FrameCursor {
     return this.message !== 0
   }
 
-  /** Follows the next bytes of the stream. Never throws (unless `onControl` does); a fault is returned every time. */
+  /** Follows the next bytes of the stream. Never throws (unless its listener does); a fault is returned every time. */
   advance(chunk: Uint8Array): CursorFault | undefined {
     const size = chunk.length
     this.wireBytes += size
@@ -295,14 +298,14 @@ export class FrameCursor {
     const start = at - this.frameBytes
     if (opcode === ping) {
       this.pings++
-      this.onControl?.(ping, start, at)
+      this.listener?.controlPassed(ping, start, at)
     } else if (opcode === pong) {
       this.pongs++
-      this.onControl?.(pong, start, at)
+      this.listener?.controlPassed(pong, start, at)
     } else {
       this.closes++
       this.close ??= this.readClose()
-      this.onControl?.(closing, start, at)
+      this.listener?.controlPassed(closing, start, at)
     }
   }
 

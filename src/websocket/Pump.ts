@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { Effect } from "effect"
-import { inputOf, type SocketInput } from "../downstream/SocketInput.js"
+import { type ByteReceiver, inputOf, type SocketInput } from "../downstream/SocketInput.js"
 import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
-import { type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
+import { type ControlListener, type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
 import { reset } from "./SocketEnd.js"
 
 /** The two ends of a bridged WebSocket. */
@@ -24,7 +24,9 @@ export type PumpEvent =
 export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
 
 /** Told what happens to the frames that `side` sends. */
-export type PumpListener = (side: Side, event: PumpEvent) => void
+export interface PumpListener {
+  happened(side: Side, event: PumpEvent): void
+}
 
 /** What the frames of a direction are held to. */
 export interface FrameRules {
@@ -57,7 +59,7 @@ const causeOf = (socket: Socket): string => {
  * nothing allocated for a chunk. Frames pass byte for byte until the direction is *mute*: its sender has said goodbye,
  * or we have in its place. From then on what still comes is read and dropped.
  */
-export class Pump {
+export class Pump implements ByteReceiver, ControlListener {
   readonly cursor: FrameCursor
   private readonly input: SocketInput
   /** What ended this direction: the first thing that did. */
@@ -90,7 +92,7 @@ export class Pump {
       masked: side === "client",
       extensions,
       ...(maxMessageBytes === 0 ? {} : { maxMessageBytes }),
-      onControl: this.controlPassed,
+      listener: this,
     })
   }
 
@@ -124,10 +126,17 @@ export class Pump {
    * run once, in a fiber of its own, which sleeps meanwhile.
    */
   get run(): Effect.Effect<PumpEnd> {
+    return Effect.suspend(() => {
+      this.start()
+      return this.over
+    })
+  }
+
+  /** Sleeps until nothing more can come. */
+  get over(): Effect.Effect<PumpEnd> {
     return Effect.async((resume) => {
       this.whenOver = () => resume(this.outcome)
-      this.start()
-      if (this.isOver) resume(this.outcome)
+      if (this.isOver) this.whenOver()
     })
   }
 
@@ -141,7 +150,7 @@ export class Pump {
   private start(): void {
     const { early } = this
     this.early = undefined
-    this.input.deliverTo(this.received)
+    this.input.deliverTo(this)
     this.from.on("end", this.ended)
     this.to.on("drain", this.drained)
     if (early !== undefined && early.byteLength > 0)
@@ -193,14 +202,14 @@ export class Pump {
   private tell(event: PumpEvent): void {
     if (!this.isTold) this.outcome = event._tag === "Crashed" ? Effect.die(event.cause) : Effect.succeed(event._tag)
     this.isTold = true
-    this.listener(this.side, event)
+    this.listener.happened(this.side, event)
   }
 
   private get mayInject(): boolean {
     return this.cursor.atBoundary || this.held !== undefined
   }
 
-  private readonly received = (bytes: Buffer): void => {
+  received(bytes: Buffer): void {
     if (this.isMute) return
     try {
       const chunk = this.input.stable(bytes)
@@ -218,7 +227,7 @@ export class Pump {
     return this.owed > 0 || this.closeEnd >= 0 || this.farewell !== undefined
   }
 
-  private readonly controlPassed = (opcode: ControlOpcode, start: number, end: number): void => {
+  controlPassed(opcode: ControlOpcode, start: number, end: number): void {
     if (opcode === 8) {
       if (this.closeEnd < 0) this.closeEnd = end
     } else if (opcode === 10 && this.owed > 0) {

@@ -8,7 +8,7 @@ import { Patrol } from "./Patrol.js"
 const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   session: socket.session.id,
   request_id: socket.requestId,
-  seconds: (Date.now() - socket.since) / 1_000,
+  seconds: Math.round(socket.age) / 1_000,
   closed_by: socket.end?.closedBy,
   code: socket.end?.code,
   reason: socket.end?.reason,
@@ -17,17 +17,6 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_in: socket.bytesIn,
   bytes_out: socket.bytesOut,
 })
-
-/** Sleeps until both fibers have ended, however they ended. */
-const bothOver = (one: Fiber.RuntimeFiber<unknown>, other: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    let left = 2
-    const over = (): void => {
-      if (--left === 0) resume(Effect.void)
-    }
-    one.addObserver(over)
-    other.addObserver(over)
-  })
 
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
@@ -72,20 +61,28 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           return Effect.annotateLogs(report(socket), lineOf(socket))
         })
 
+      /** Says goodbye where that was not done yet, and waits until nothing can come any more. */
+      const endPolitely = (socket: BridgedSocket): Effect.Effect<void> => {
+        socket.goAway()
+        return Effect.zipRight(socket.up.over, socket.down.over)
+      }
+
       /**
-       * A fiber for each direction, children of the one that waits for both. What ends one direction closes the sockets
-       * of both, so that neither outlives the other; a pump that dies is no exception.
+       * A fiber for each direction: what comes from the client is the business of this one, what goes to it that of a
+       * child. What ends one direction closes the sockets of both, so that neither outlives the other; a pump that dies
+       * is no exception.
        */
-      const pumpBothWays = (socket: BridgedSocket): Effect.Effect<void> =>
-        Effect.flatMap(Effect.fork(socket.up.run), (up) =>
-          Effect.flatMap(Effect.fork(socket.down.run), (down) => {
-            const both = bothOver(up, down)
-            return Effect.onInterrupt(both, () => Effect.zipRight(Effect.sync(socket.goAway), both))
+      const pumpBothWays = (socket: BridgedSocket): Effect.Effect<unknown> =>
+        Effect.flatMap(Effect.fork(socket.down.run), (down) => Effect.flatMap(socket.up.run, () => Fiber.await(down)))
+
+      // Suspended, so that a sleeping fiber holds what it still has to do and not what it has done: there may be thousands.
+      const supervise = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
+        Effect.uninterruptible(
+          Effect.matchCauseEffect(Effect.interruptible(Effect.suspend(() => pumpBothWays(socket))), {
+            onSuccess: () => finish(socket, release),
+            onFailure: () => Effect.zipRight(endPolitely(socket), finish(socket, release)),
           }),
         )
-
-      const supervise = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
-        Effect.onExit(pumpBothWays(socket), () => finish(socket, release))
 
       // Nothing that runs for long knows `ends`, and with them the request that began all this.
       const bridge = (ends: BridgeEnds): Effect.Effect<void> =>

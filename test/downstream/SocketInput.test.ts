@@ -9,7 +9,7 @@ class Socket {
   private room: Uint8Array
 
   constructor(readonly input: BufferedInput) {
-    input.deliverTo((bytes) => this.take(bytes))
+    input.deliverTo({ received: (bytes) => this.take(bytes) })
     this.options = input.options
     this.room = this.next()
   }

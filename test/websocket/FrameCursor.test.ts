@@ -77,7 +77,9 @@ const followed = (stream: Uint8Array, cuts: ReadonlyArray<number>, options: Fram
   const boundaries: Array<number> = []
   const cursor = new FrameCursor({
     ...options,
-    onControl: (opcode, start, end) => controls.push([opcode, base + start, base + end]),
+    listener: {
+      controlPassed: (opcode, start, end) => void controls.push([opcode, base + start, base + end]),
+    },
   })
   const edges = [...new Set([0, ...cuts.map((cut) => cut % (stream.length + 1)), stream.length])].sort((a, b) => a - b)
   for (const [index, end] of edges.entries()) {
@@ -191,7 +193,7 @@ describe("FrameCursor", () => {
 
   it("names the control frames in a chunk by their offsets, and one that began earlier by a negative start", () => {
     const seen: Array<ReadonlyArray<number>> = []
-    const cursor = fromServer({ onControl: (...control) => seen.push(control) })
+    const cursor = fromServer({ listener: { controlPassed: (...control) => void seen.push(control) } })
     const data = frame({ opcode: 2, payload: Buffer.alloc(10), masked: false })
     const pong = frame({ opcode: 10, payload: Buffer.from("abc"), masked: false })
     cursor.advance(Buffer.concat([data, pong, pong.subarray(0, 3)]))
