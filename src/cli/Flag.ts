@@ -288,6 +288,30 @@ export const downstreamKey: Flag = {
   about: "The private key (PEM) of that certificate.",
 }
 
+export const maxDownstreamConnections: Flag = {
+  name: "max-downstream",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_DOWNSTREAM",
+  about: "Connections to the servers of sessions at a time; one more has to wait. 0 for any number.",
+  fallback: "0",
+}
+
+export const maxDownstreamConnectionsPerSession: Flag = {
+  name: "max-downstream-per-session",
+  value: "COUNT",
+  env: "SS_PROXY_MAX_DOWNSTREAM_PER_SESSION",
+  about: "The same for each session.",
+  fallback: "0",
+}
+
+export const queueTimeout: Flag = {
+  name: "queue-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_QUEUE_TIMEOUT",
+  about: "Longest such wait, then 503, or 429 where the session has its number. 0 waits for ever.",
+  fallback: "10",
+}
+
 export const logLevel: Flag = {
   name: "log-level",
   alias: "l",

@@ -39,6 +39,9 @@ export const runFlags = {
   trustedProxies: Flag.option(Flag.trustedProxies),
   ...addressFlags,
   ...tlsFlags,
+  maxDownstreamConnections: Flag.option(Flag.maxDownstreamConnections),
+  maxDownstreamConnectionsPerSession: Flag.option(Flag.maxDownstreamConnectionsPerSession),
+  queueTimeout: Flag.option(Flag.queueTimeout),
   accessLog: Flag.option(Flag.accessLog),
   logLevel: Flag.option(Flag.logLevel),
   demo: Flag.option(Flag.demo),
@@ -72,7 +75,16 @@ export const runGroups: ReadonlyArray<FlagGroup> = [
   },
   {
     title: "Servers of sessions",
-    flags: [Flag.denyDownstream, Flag.allowDownstream, Flag.downstreamCa, Flag.downstreamCert, Flag.downstreamKey],
+    flags: [
+      Flag.denyDownstream,
+      Flag.allowDownstream,
+      Flag.downstreamCa,
+      Flag.downstreamCert,
+      Flag.downstreamKey,
+      Flag.maxDownstreamConnections,
+      Flag.maxDownstreamConnectionsPerSession,
+      Flag.queueTimeout,
+    ],
   },
   {
     title: "WebSockets",
@@ -138,6 +150,24 @@ const resolveLimits = (given: RunChoice) => {
   })
 }
 
+/** What the flags and variables of connections to the servers of sessions come to. */
+const resolveConnections = (given: RunChoice) =>
+  Effect.all({
+    maxDownstreamConnections: Setting.setting(
+      Flag.maxDownstreamConnections,
+      given.maxDownstreamConnections,
+      Setting.count,
+      defaultSettings.maxDownstreamConnections,
+    ),
+    maxDownstreamConnectionsPerSession: Setting.setting(
+      Flag.maxDownstreamConnectionsPerSession,
+      given.maxDownstreamConnectionsPerSession,
+      Setting.count,
+      defaultSettings.maxDownstreamConnectionsPerSession,
+    ),
+    queueTimeout: Setting.setting(Flag.queueTimeout, given.queueTimeout, Setting.seconds, defaultSettings.queueTimeout),
+  })
+
 /** What the flags and variables of WebSockets come to. */
 const resolveWebSockets = (given: RunChoice) =>
   Effect.all({
@@ -191,6 +221,7 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       idleTimeout: Setting.setting(Flag.idleTimeout, given.idleTimeout, Setting.seconds, defaultSettings.idleTimeout),
       grace: Setting.setting(Flag.grace, given.grace, Setting.seconds, defaultSettings.grace),
       limits: resolveLimits(given),
+      connections: resolveConnections(given),
       webSockets: resolveWebSockets(given),
       addresses: resolveAddresses(given),
       trustedProxies: Setting.setting(
@@ -201,10 +232,11 @@ export const resolveSettings = (given: RunChoice): Effect.Effect<ProxySettings, 
       ),
       accessLog: Setting.setting(Flag.accessLog, given.accessLog, Setting.onOrOff, defaultSettings.accessLog),
     }),
-    ({ limits, webSockets, addresses, ...settings }) => ({
+    ({ limits, connections, webSockets, addresses, ...settings }) => ({
       ...defaultSettings,
       ...settings,
       ...limits,
+      ...connections,
       ...webSockets,
       ...addresses,
     }),

@@ -73,6 +73,15 @@ export interface ProxySettings {
   readonly poolIdleTimeout: number
   /** Idle connections kept for one session. */
   readonly poolIdleConnections: number
+  /**
+   * Connections to the servers of sessions at a time, those of WebSockets included, idle ones too as long as nobody waits
+   * for one; 0 for any number.
+   */
+  readonly maxDownstreamConnections: number
+  /** The same for each session. */
+  readonly maxDownstreamConnectionsPerSession: number
+  /** For one of these, where there are as many as there may be; 0 for as long as the client likes. */
+  readonly queueTimeout: number
   /** A line in the log for every request. */
   readonly accessLog: boolean
   /**
@@ -120,6 +129,9 @@ export const defaultSettings: ProxySettings = {
   maxRequestsPerSession: 0,
   poolIdleTimeout: 4_000,
   poolIdleConnections: 256,
+  maxDownstreamConnections: 0,
+  maxDownstreamConnectionsPerSession: 0,
+  queueTimeout: 10_000,
   accessLog: false,
   wsPing: 0,
   wsMaxMessage: 0,

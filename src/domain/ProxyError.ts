@@ -97,7 +97,7 @@ export class LoopDetected extends Data.TaggedError("LoopDetected")<{
 }
 
 /** No connection to a session's server came to be, whoever is at fault. */
-export type DialError = DownstreamUnreachable | LoopDetected | SystemShortage
+export type DialError = DownstreamUnreachable | LoopDetected | SystemShortage | SessionLimit | Overloaded
 
 /** Why no connection to the session's server came to be. */
 export type UnreachableReason =

@@ -22,7 +22,8 @@ import {
   type RequestListener,
 } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "./EndOfTurn.js"
-import type { Lease, LeaseListener, Pools } from "./Pool.js"
+import type { Lease, LeaseListener } from "./LeaseQueue.js"
+import type { Pools } from "./Pool.js"
 import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
 
 /** What a call needs from the layer that made it. */

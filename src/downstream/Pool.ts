@@ -1,10 +1,10 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import type { DialError } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "./Deadlines.js"
 import type { Dialer } from "./Dial.js"
+import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "./SocketInput.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
@@ -31,6 +31,11 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     return this.idle.length
   }
 
+  /** Closes the connection that was idle for the longest. */
+  shed(): void {
+    this.idle[0]?.expire()
+  }
+
   put(connection: Connection, expiry: Deadlines): void {
     this.idle.push(connection)
     connection.rest(this)
@@ -53,43 +58,41 @@ class SessionPool implements ConnectionKeeper, SessionListener {
   }
 }
 
-/** A connection, and whether it has carried a request before. */
-export interface Lease {
-  readonly connection: Connection
-  readonly reused: boolean
-}
-
-/** Who waits for a connection. */
-export interface LeaseListener {
-  readonly leased: (lease: Lease) => void
-  readonly refused: (error: DialError) => void
-}
+export type PoolSettings = LeaseLimits & Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">
 
 /**
  * Connections to the servers of sessions, pooled for each lifetime of a session: they are never shared by two sessions
  * nor by two lifetimes of one, and are closed when the lifetime ends, though two may have the same address.
  */
-export class Pools {
+export class Pools implements LeaseSource {
   private readonly pools = new Map<LiveSession, SessionPool>()
   private readonly expiries = new Map<number, Deadlines>()
+  private readonly queue: LeaseQueue
   private isClosed = false
 
   constructor(
     private readonly dialer: Dialer,
-    private readonly settings: Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">,
-  ) {}
+    private readonly settings: PoolSettings,
+  ) {
+    this.queue = new LeaseQueue(settings, this)
+  }
 
   /** An idle connection of this lifetime, if there is one. */
   idle(session: LiveSession): Connection | undefined {
     return this.pools.get(session)?.take()
   }
 
-  /** A new connection. Returns a function that gives the attempt up. */
+  /** A new connection, as soon as there may be one more. Returns a function that gives the attempt up. */
   open(session: LiveSession, listener: LeaseListener): () => void {
+    return this.queue.isLimited ? this.queue.open(session, listener) : this.dial(session, listener)
+  }
+
+  dial(session: LiveSession, listener: LeaseListener): () => void {
     // TLS hands over memory of its own.
     const input = session.target.secure ? undefined : new BufferedInput()
     const connected = (socket: Socket): void => {
       if (input !== undefined) readsInto(socket, input)
+      if (this.queue.isLimited) socket.on("close", () => this.queue.closed(session))
       listener.leased({ connection: new Connection(socket), reused: false })
     }
     return this.dialer.dial(session.target, { connected, failed: (error) => listener.refused(error) }, input?.options)
@@ -99,6 +102,7 @@ export class Pools {
   give(session: LiveSession, connection: Connection): void {
     const expiry = this.expiryOf(connection)
     const isWanted = !this.isClosed && session.ended === undefined && connection.isOpen
+    if (isWanted && this.queue.isLimited && this.queue.offer(session, connection)) return
     if (!isWanted || expiry === undefined || this.isFull(session)) this.discard(session, connection)
     else this.poolOf(session).put(connection, expiry)
   }
@@ -130,15 +134,20 @@ export class Pools {
     session.detach(pool)
   }
 
+  makeRoom(): void {
+    for (const pool of this.pools.values()) return pool.shed()
+  }
+
   /** Closes every idle connection. */
   close(): void {
     this.isClosed = true
+    this.queue.close()
     for (const pool of this.pools.values()) pool.sessionEnded()
     for (const expiry of this.expiries.values()) expiry.clear()
   }
 
   private isFull(session: LiveSession): boolean {
-    return (this.pools.get(session)?.size ?? 0) >= this.settings.poolIdleConnections
+    return (this.pools.get(session)?.size ?? 0) >= this.settings.poolIdleConnections || this.queue.wantsRoom
   }
 
   private poolOf(session: LiveSession): SessionPool {

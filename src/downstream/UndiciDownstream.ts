@@ -18,6 +18,7 @@ import { UpgradeCall } from "./UpgradeCall.js"
  * - Request trailers are lost.
  * - The head of a request with content in motion is held until its first chunk is there. So `Expect` is not passed on:
  *   the client is told to continue as soon as there is a connection.
+ * - `maxDownstreamConnections` and its like are not kept.
  * - A server that sends `100` has broken the protocol, by undici's reading. On the other hand undici understands what
  *   our parser refuses: an empty line before the head, HTTP/2.0 and other versions in the status line.
  */

@@ -40,6 +40,9 @@ const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoic
     downstreamCa: flag("downstreamCa"),
     downstreamCert: flag("downstreamCert"),
     downstreamKey: flag("downstreamKey"),
+    maxDownstreamConnections: flag("maxDownstreamConnections"),
+    maxDownstreamConnectionsPerSession: flag("maxDownstreamConnectionsPerSession"),
+    queueTimeout: flag("queueTimeout"),
     accessLog: flag("accessLog"),
     logLevel: flag("logLevel"),
     demo: flag("demo"),
@@ -77,6 +80,20 @@ describe("the settings", () => {
         ...defaultSettings,
         denyDownstream: ["10.0.0.0/8", "::1"],
         allowDownstream: ["10.1.0.0/16"],
+      })
+    }),
+  )
+
+  it.effect("hold those of connections to servers", () =>
+    Effect.gen(function* () {
+      const settings = yield* resolveSettings(choice({ maxDownstreamConnections: "500", queueTimeout: "0.5" })).pipe(
+        withVariables({ SS_PROXY_MAX_DOWNSTREAM_PER_SESSION: "8", SS_PROXY_QUEUE_TIMEOUT: "3" }),
+      )
+      expect(settings).toEqual({
+        ...defaultSettings,
+        maxDownstreamConnections: 500,
+        maxDownstreamConnectionsPerSession: 8,
+        queueTimeout: 500,
       })
     }),
   )

@@ -58,7 +58,7 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
     meaning:
-      "There are as many requests or WebSockets as `--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` allow.",
+      "There are as many requests or WebSockets as `--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` allow; or none of the connections that `--max-downstream-per-session` allows came free within `--queue-timeout`.",
     remedy: "Try again after `Retry-After`.",
   },
   ClientLimit: {
@@ -112,15 +112,16 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   Overloaded: {
     samples: [new Errors.Overloaded({ limit: 0 })],
-    meaning: "The proxy has `--max-connections` connections of clients open.",
-    remedy: "Raise `--max-connections` if the machine can bear it, or run more proxies.",
+    meaning:
+      "The proxy has `--max-connections` connections of clients open, or none of the `--max-downstream` to servers came free within `--queue-timeout`.",
+    remedy: "Raise the limit if the machine can bear it, or run more proxies.",
   },
   SystemShortage: {
     samples: shortages.map((lacking) => new Errors.SystemShortage({ lacking, address, hint: "" })),
     meaning:
       "Or its system gives it no file descriptor, no port or no memory for a connection to the session's server.",
     remedy:
-      "In the second case the log says what there is too little of, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
+      "In the last case the log says what there is too little of, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],

@@ -1,0 +1,180 @@
+import type { ProxySettings } from "../domain/ProxyConfig.js"
+import { type DialError, Overloaded, SessionLimit } from "../domain/ProxyError.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import type { Connection } from "./Connection.js"
+import { Deadline, Deadlines, type Expirable } from "./Deadlines.js"
+
+/** A connection, and whether it has carried a request before. */
+export interface Lease {
+  readonly connection: Connection
+  readonly reused: boolean
+}
+
+/** Who waits for a connection. Exactly one of the two is called, once; neither after it has given up. */
+export interface LeaseListener {
+  readonly leased: (lease: Lease) => void
+  readonly refused: (error: DialError) => void
+}
+
+/** How many connections there may be to the servers of sessions, and for how long one is waited for. */
+export type LeaseLimits = Pick<
+  ProxySettings,
+  "maxDownstreamConnections" | "maxDownstreamConnectionsPerSession" | "queueTimeout"
+>
+
+/** Opens connections, and closes such as nobody uses. */
+export interface LeaseSource {
+  /** Opens a connection. Returns a function that gives the attempt up. */
+  readonly dial: (session: LiveSession, listener: LeaseListener) => () => void
+  /** Closes an idle connection, whoever's it is. */
+  readonly makeRoom: () => void
+}
+
+/** Somebody who waits. */
+class Waiter implements Expirable {
+  readonly deadline = new Deadline(this)
+  /** Gives the attempt up that was made for it. */
+  abandonDial: (() => void) | undefined
+
+  constructor(
+    readonly session: LiveSession,
+    readonly listener: LeaseListener,
+    private readonly queue: LeaseQueue,
+  ) {}
+
+  expire(): void {
+    this.queue.refuse(this)
+  }
+}
+
+/**
+ * Counts the connections to the servers of sessions, those of WebSockets included, and lets wait who wants one more than
+ * there may be: first come, first served, and none waits for another session's.
+ */
+export class LeaseQueue {
+  private readonly perSession: number
+  private readonly inAll: number
+  private readonly deadlines: Deadlines
+  private total = 0
+  private readonly counts = new WeakMap<LiveSession, number>()
+  private readonly waiting: Array<Waiter> = []
+
+  constructor(
+    limits: LeaseLimits,
+    private readonly source: LeaseSource,
+  ) {
+    this.perSession = limits.maxDownstreamConnectionsPerSession || Number.POSITIVE_INFINITY
+    this.inAll = limits.maxDownstreamConnections || Number.POSITIVE_INFINITY
+    this.deadlines = new Deadlines(limits.queueTimeout)
+  }
+
+  /** Whether anything is limited; where nothing is, there is no need to count. */
+  get isLimited(): boolean {
+    return Math.min(this.perSession, this.inAll) < Number.POSITIVE_INFINITY
+  }
+
+  /** Whether somebody waits because there are as many connections as there may be in all. */
+  get wantsRoom(): boolean {
+    return this.total >= this.inAll && this.waiting.length > 0
+  }
+
+  /** A new connection, as soon as there may be one more. Returns a function that gives up. */
+  open(session: LiveSession, listener: LeaseListener): () => void {
+    const waiter = new Waiter(session, listener, this)
+    if (this.mayOpen(session)) this.dial(waiter)
+    else this.wait(waiter)
+    return () => this.giveUp(waiter)
+  }
+
+  /** A connection that nobody uses: whether somebody has waited for one of its session, and has it now. */
+  offer(session: LiveSession, connection: Connection): boolean {
+    const waiter = this.waiting.find((one) => one.session === session)
+    if (waiter === undefined) return false
+    this.leave(waiter)
+    waiter.listener.leased({ connection, reused: true })
+    return true
+  }
+
+  /** A connection of this session is closed. */
+  closed(session: LiveSession): void {
+    this.count(session, -1)
+    this.serve()
+  }
+
+  /** Nothing came free in time. */
+  refuse(waiter: Waiter): void {
+    const { listener, session } = waiter
+    const isOfSession = this.countOf(session) >= this.perSession
+    this.leave(waiter)
+    listener.refused(
+      isOfSession
+        ? new SessionLimit({ detail: "The session has as many connections to its server as it may have." })
+        : new Overloaded({ limit: this.inAll }),
+    )
+  }
+
+  /** Lets nobody wait any longer. */
+  close(): void {
+    this.deadlines.clear()
+    this.waiting.length = 0
+  }
+
+  private mayOpen(session: LiveSession): boolean {
+    return this.total < this.inAll && this.countOf(session) < this.perSession
+  }
+
+  private wait(waiter: Waiter): void {
+    this.waiting.push(waiter)
+    this.deadlines.start(waiter.deadline)
+    if (this.countOf(waiter.session) < this.perSession) this.source.makeRoom()
+  }
+
+  private dial(waiter: Waiter): void {
+    const { listener, session } = waiter
+    this.count(session, 1)
+    waiter.abandonDial = this.source.dial(session, {
+      leased: (lease) => {
+        waiter.abandonDial = undefined
+        listener.leased(lease)
+      },
+      refused: (error) => {
+        waiter.abandonDial = undefined
+        this.closed(session)
+        listener.refused(error)
+      },
+    })
+  }
+
+  private giveUp(waiter: Waiter): void {
+    const { abandonDial } = waiter
+    waiter.abandonDial = undefined
+    if (abandonDial === undefined) return this.leave(waiter)
+    abandonDial()
+    this.closed(waiter.session)
+  }
+
+  private leave(waiter: Waiter): void {
+    const index = this.waiting.indexOf(waiter)
+    if (index >= 0) this.waiting.splice(index, 1)
+    this.deadlines.stop(waiter.deadline)
+  }
+
+  /** Dials for those who may have a connection now, in the order in which they came. */
+  private serve(): void {
+    for (const waiter of Array.from(this.waiting)) {
+      if (this.total >= this.inAll) return
+      if (!this.mayOpen(waiter.session)) continue
+      this.leave(waiter)
+      this.dial(waiter)
+    }
+  }
+
+  private countOf(session: LiveSession): number {
+    return this.counts.get(session) ?? 0
+  }
+
+  private count(session: LiveSession, by: 1 | -1): void {
+    this.total += by
+    this.counts.set(session, this.countOf(session) + by)
+  }
+}
