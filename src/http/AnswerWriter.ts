@@ -5,7 +5,7 @@ import type { ResponseHead } from "../downstream/Downstream.js"
 import type { ChunkSource, Reception } from "../wire/ChunkSource.js"
 import { firstValue, type RawFields, responseFields, responseLines, trailerFields } from "../wire/HeaderFields.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
-import type { Reply } from "../wire/Reply.js"
+import { type Reply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 
 /** Who follows an answer on its way to the client. */
@@ -69,14 +69,14 @@ export class AnswerWriter {
   }
 
   /** Writes an answer of the proxy's own. */
-  reply({ status, reason, fields, body }: Reply): void {
+  reply(reply: Reply): void {
     // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8).
-    const offersUpgrade = firstValue(fields, "upgrade") !== undefined
+    const offersUpgrade = firstValue(reply.fields, "upgrade") !== undefined
     const offer = this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
     const connection = offersUpgrade ? offer : this.connectionLines
-    this.status = status
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${fieldLines(fields)}${connection}\r\n`
-    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + body, "utf8")
+    this.status = reply.status
+    const head = replyHead(reply, connection)
+    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + reply.body, "utf8")
     this.sent()
   }
 

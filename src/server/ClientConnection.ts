@@ -9,8 +9,7 @@ import type { Forwarder } from "../http/Forwarder.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
-import { fieldLines } from "../wire/MessageWriter.js"
-import { errorReply } from "../wire/Reply.js"
+import { errorReply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import type { BridgeEnds } from "../websocket/BridgedSocket.js"
 import type { WsBridge } from "../websocket/WsBridge.js"
@@ -181,8 +180,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   /** Answers a request that never became an exchange, and closes the connection. */
   refuse(error: ProxyError): void {
     if (!this.socket.writable) return void this.socket.destroy()
-    const { status, reason, fields, body } = errorReply(error, requestIdOf([]))
-    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(fields)}Connection: close\r\n\r\n${body}`)
+    const reply = errorReply(error, requestIdOf([]))
+    this.socket.write(replyHead(reply, "Connection: close\r\n") + reply.body)
     this.linger()
   }
 

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http"
 import type { ProxyError } from "../domain/ProxyError.js"
 import { errorPage } from "./ErrorPage.js"
+import { fieldLines } from "./MessageWriter.js"
 
 /** What a client is told about an error. */
 export interface ErrorAnswer {
@@ -222,6 +223,13 @@ export const errorReply = (error: ProxyError, requestId: string, html = false): 
     body,
   }
 }
+
+/**
+ * The head of a reply, with the lines that say what becomes of its connection. The proxy is the origin of such an answer,
+ * and so dates it (RFC 9110 section 6.6.1).
+ */
+export const replyHead = ({ status, reason, fields }: Reply, connectionLines: string): string =>
+  `HTTP/1.1 ${status} ${reason}\r\nDate: ${new Date().toUTCString()}\r\n${fieldLines(fields)}${connectionLines}\r\n`
 
 /** The answer to `GET /health` while the proxy takes requests. */
 export const healthReply: Reply = {

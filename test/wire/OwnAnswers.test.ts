@@ -16,6 +16,7 @@ const assertProblem = (reply: HttpMessage, status: number, code: string): void =
   assert.match(reply.value("proxy-status") ?? "", /^ss-proxy; error=[a-z_]+(;|$)/)
   const requestId = reply.value("x-request-id")
   assert.match(requestId ?? "", /^\S+$/)
+  assert.isBelow(Math.abs(Date.parse(reply.value("date") ?? "") - Date.now()), 10_000)
   const { type, title, detail, ...known } = reply.json as Record<string, unknown> // an object, or the next lines fail
   assert.deepStrictEqual(known, { status, code, request_id: requestId })
   for (const text of [type, title, detail]) assert.match(String(text), /^\S.+/)
