@@ -184,9 +184,9 @@ export abstract class MessageParser {
     return this.state === "complete"
   }
 
-  /** Whether a head is under way: something else than empty lines has come of it. */
+  /** Whether a head is under way: something else than empty lines, or half of one, has come of it. */
   get isInHead(): boolean {
-    return this.state === "head" && (this.hasStartLine || this.line !== "")
+    return this.state === "head" && (this.hasStartLine || (this.line !== "" && this.line !== "\r"))
   }
 
   /** Bytes since the message began, those behind its end included. */

@@ -255,6 +255,11 @@ describe("RequestParser", () => {
       expect(requests.map(({ head }) => head.target)).toEqual(["/", "/next", "/next"])
     })
 
+    it("are no head under way, half ones neither", () => {
+      for (const text of ["", "\r", "\r\n", "\r\n\r", "\r\n\r\n", `${plain}\r\n`, `${plain}\r`])
+        expect(readText(text).parser.isInHead, JSON.stringify(text)).toBe(false)
+    })
+
     it.each(["\n", "\r\n\n", "\n\r\n"])("are a fault where one has no carriage return: %j", (lines) =>
       expect(problemOf(lines + plain)).toBe(noMethod),
     )
@@ -532,11 +537,11 @@ describe("RequestParser", () => {
   describe("a head under way", () => {
     it("is known from its first byte to its last", () => {
       const parser = new RequestParser()
-      const states = byteByByte(latin1(plain)).map((byte) => {
+      const states = byteByByte(latin1(`\r\n${plain}`)).map((byte) => {
         parser.execute(byte)
         return parser.isInHead
       })
-      expect(states).toEqual([...Array.from({ length: plain.length - 1 }, () => true), false])
+      expect(states).toEqual([false, false, ...Array.from({ length: plain.length - 1 }, () => true), false])
     })
 
     it("is not what content is, nor what follows it", () => {
