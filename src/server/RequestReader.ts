@@ -11,6 +11,9 @@ export interface RequestListener {
 
 const nobody: BodyHandler = { body: () => {}, end: () => {} }
 
+/** Up to so many bytes, what comes in small pieces is put together: each piece would cost many times its bytes. */
+const smallPiece = 4_096
+
 /**
  * Reads the requests of a connection one at a time, in order, and holds what comes behind the one that is not answered
  * yet: pipelined requests, or the first bytes of a WebSocket.
@@ -45,8 +48,7 @@ export class RequestReader {
 
   /** Takes what has arrived. */
   push(bytes: Buffer): void {
-    this.pieces.push(bytes)
-    this.size += bytes.byteLength
+    this.hold(bytes)
     this.read()
   }
 
@@ -89,6 +91,14 @@ export class RequestReader {
     this.pieces = []
     this.size = 0
     return held
+  }
+
+  private hold(bytes: Buffer): void {
+    this.size += bytes.byteLength
+    const end = this.pieces.length
+    const last = this.pieces[end - 1]
+    if (last === undefined || last.byteLength + bytes.byteLength > smallPiece) this.pieces.push(bytes)
+    else this.pieces[end - 1] = Buffer.concat([last, bytes])
   }
 
   /** Parses what is held, for as long as there is somebody to take it. Whoever is called from here goes on here. */

@@ -296,4 +296,13 @@ describe("RequestReader", () => {
       assert.deepStrictEqual(listened.heard, ["/1", "/2", "b", "end "])
     })
   })
+
+  it("takes little time for what comes byte by byte, while nobody reads it and then", () => {
+    const { heard, reader } = new Listened().push(get("/1"))
+    const started = performance.now()
+    for (const byte of get("/x").repeat(6_000)) reader.push(Buffer.from(byte))
+    while (reader.heldBytes > 0) reader.next()
+    assert.strictEqual(heard.length, 6_001)
+    assert.isBelow(performance.now() - started, 2_000)
+  })
 })
