@@ -48,6 +48,7 @@ export class RequestReader {
 
   /** Takes what has arrived. */
   push(bytes: Buffer): void {
+    if (this.isStopped) return
     this.hold(bytes)
     this.read()
   }
@@ -84,7 +85,10 @@ export class RequestReader {
     this.read()
   }
 
-  /** Reads no more: the listener is told nothing from here on. Returns what has come and was not read. */
+  /**
+   * Reads no more: the listener is told nothing from here on. Returns what has come and was not read; from within a call
+   * that brings content, all of the piece that this content is in.
+   */
   stop(): Buffer {
     this.isStopped = true
     const held = Buffer.concat(this.pieces)
@@ -108,6 +112,7 @@ export class RequestReader {
     while (!this.isPaused && !this.isStopped) {
       const taken = this.parseMore()
       const { fault, head } = this.parser
+      if (this.isStopped) break
       if (fault !== undefined) {
         this.isStopped = true
         this.listener.requestBroken(fault)
@@ -126,6 +131,8 @@ export class RequestReader {
     const [piece] = this.pieces
     if (piece === undefined) return 0
     const taken = this.parser.execute(piece)
+    // Whoever was told of content may have stopped the reader: then nothing is held any more.
+    if (this.isStopped) return 0
     this.size -= taken
     if (taken === piece.byteLength) this.pieces.shift()
     else if (taken > 0) this.pieces[0] = piece.subarray(taken)

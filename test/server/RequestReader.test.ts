@@ -282,6 +282,24 @@ describe("RequestReader", () => {
       assert.strictEqual(reader.heldBytes, 0)
     })
 
+    for (const [what, body, behind] of [
+      ["pieces of content", "1\r\na\r\n", ""],
+      ["a fault of it", "1\r\na\r\n", "zz\r\n"],
+      ["the next request", "1\r\na\r\n0\r\n\r\n", get("/2")],
+    ] as const) {
+      it(`from within a piece of content lets nobody hear of ${what} behind it`, () => {
+        const listened = new Listened()
+        listened.push(chunked("/1", ""))
+        listened.reader.readContent(listened.content(() => void listened.reader.stop()))
+        listened.push(body + behind, behind)
+        assert.deepStrictEqual(
+          listened.heard.filter((text) => !text.startsWith("end")),
+          ["/1", "a"],
+        )
+        assert.strictEqual(listened.reader.heldBytes, 0)
+      })
+    }
+
     it("from within the end of content lets nobody hear of the next request", () => {
       const listened = new Listened()
       listened.push(post("/1", ""), post("/2", "b"))
