@@ -135,6 +135,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   }
 
   openContent(receiver: BodyHandler): void {
+    this.socket.resume()
     this.reader?.readContent(receiver)
   }
 
@@ -204,8 +205,14 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
     this.turnsToHalfClose = 2
     this.guard(() => reader.push(bytes))
-    if (reader.heldBytes > mostAhead) this.reset()
+    if (reader.heldBytes > mostAhead) this.holdBack()
     else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
+  }
+
+  /** Content that nobody has asked for yet, for its session is still looked up, can wait where it is. */
+  private holdBack(): void {
+    if (this.current?.requestIsComplete === false) this.socket.pause()
+    else this.reset()
   }
 
   private readonly drained = (): void => {
