@@ -137,6 +137,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   openContent(receiver: BodyHandler): void {
     this.socket.resume()
     this.reader?.readContent(receiver)
+    this.noteCutShort()
   }
 
   pauseContent(): void {
@@ -147,6 +148,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   resumeContent(): void {
     this.socket.resume()
     this.guard(() => this.reader?.resume())
+    this.noteCutShort()
   }
 
   skipContent(): boolean {
@@ -230,12 +232,19 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     else this.socket.destroy()
   }
 
+  /** Who has sent all it will, and not all of its request, has left. */
+  private noteCutShort(): void {
+    const isCutShort = this.isHalfClosed && this.current?.requestIsComplete === false
+    if (isCutShort && this.reader?.heldBytes === 0) this.socket.destroy()
+  }
+
   private nextRequest(): void {
     const { reader, socket } = this
     if (reader === undefined) return
     this.phase = "head"
     socket.resume()
     this.guard(() => reader.next())
+    this.noteCutShort()
     if (this.current !== undefined || this.phase !== "head") return
     if (this.isHalfClosed) this.linger()
     else if (reader.isInHead) this.awaitHead()

@@ -132,6 +132,28 @@ describe("a client that half-closes with its request", () => {
       }),
     )
   }
+
+  for (const [what, last] of [
+    ["with a length", request("POST /app/cut", ["Content-Length: 10"], "part")],
+    ["in chunks", request("POST /app/cut", ["Transfer-Encoding: chunked"], chunk("part"))],
+    ["without a byte of it", request("POST /app/cut", ["Content-Length: 10"])],
+    ["and to no session", request("POST /nobody/cut", ["Content-Length: 10"], "part")],
+    ["but for its head", "GET /app/cut HTTP/1.1\r\nHost: h\r\n"],
+  ] as const) {
+    it.scopedLive(`gets what it asked for, and is gone where the last request is not whole: ${what}`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({ script: echo })
+        const client = yield* proxy.connect
+        yield* client.send(request("GET /app/1") + last)
+        yield* client.finish
+        assert.strictEqual((yield* client.response()).text.trim(), "/1")
+        yield* client.gone
+        if (client.unread !== "") assert.strictEqual((yield* client.response("POST")).status, 404)
+        yield* proxy.quiet
+        assert.strictEqual(origin.requests.length, 1)
+      }),
+    )
+  }
 })
 
 describe("tens of thousands of requests while none is answered", () => {
