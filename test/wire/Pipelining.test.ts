@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
+import type { Socket } from "node:net"
+import { answer, chunk, crlf, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { type Script, silent } from "../support/RawOrigin.js"
+import { liveBytes } from "../support/Memory.js"
+import { type RawOrigin, type Script, silent } from "../support/RawOrigin.js"
 
 /** Answers with the target and the body of the request. */
 const echo: Script = (connection) =>
@@ -57,13 +59,31 @@ describe("requests that come without waiting for answers", () => {
     }),
   )
 
-  it.scopedLive("may arrive split at every byte", () =>
+  it.scopedLive("may arrive split at every byte, whatever they are", () =>
     Effect.gen(function* () {
-      const { proxy } = yield* startLab({ script: echo })
+      const { origin, proxy } = yield* startLab({ script: echo })
       const client = yield* proxy.connect
-      yield* client.send(...(request("POST /app/1", ["Content-Length: 3"], "one") + request("GET /app/2")))
-      assert.strictEqual((yield* client.response()).text, "/1 one")
-      assert.strictEqual((yield* client.response()).text.trim(), "/2")
+      const old = request("GET /app/4", ["Connection: keep-alive"]).replace("HTTP/1.1", "HTTP/1.0")
+      const all = [
+        request("POST /app/1", ["Content-Length: 3"], "one"),
+        crlf + request("GET /app/2"),
+        request("POST /app/3", ["Transfer-Encoding: chunked"], `3;a="b"\r\nthr\r\n2\r\nee\r\n${lastChunk(["T: 1"])}`),
+        old,
+        request("GET /nobody/5"),
+        request("PUT /app/6", ["Content-Length: 0"]),
+        request("GET /app/7", ["Connection: close"]),
+        request("GET /app/8"),
+      ].join("")
+      yield* client.send(...all)
+      const texts: Array<string | number> = []
+      for (let count = 0; count < 7; count++) {
+        const got = yield* client.response()
+        texts.push(got.status === 200 ? got.text.trim() : got.status)
+      }
+      assert.deepStrictEqual(texts, ["/1 one", "/2", "/3 three", "/4", 404, "/6", "/7"])
+      assert.strictEqual(yield* client.gone, "finished")
+      assert.strictEqual(client.unread, "")
+      assert.strictEqual(origin.requests.length, 6)
     }),
   )
 
@@ -154,6 +174,58 @@ describe("a client that half-closes with its request", () => {
       }),
     )
   }
+})
+
+/** Answers each request with so many bytes. */
+const large =
+  (bytes: number): Script =>
+  (connection) =>
+    Effect.forever(Effect.zipRight(connection.request, connection.send(answer("200 OK", "x".repeat(bytes)))))
+
+/** Waits until so many bytes have been read; unlike `seenBytes` it does not look at them. */
+const readUpTo = (socket: Socket, bytes: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const look = () => {
+      if (socket.bytesRead >= bytes) resume(Effect.void)
+    }
+    socket.on("data", look)
+    look()
+  })
+
+/** Waits until no request has come to the origin for a while. */
+const settled = (origin: RawOrigin) =>
+  Effect.gen(function* () {
+    let before = -1
+    while (origin.requests.length !== before) {
+      before = origin.requests.length
+      yield* Effect.sleep(150)
+    }
+    return before
+  })
+
+describe("a client that asks on and never reads", () => {
+  it.scopedLive("is answered no further than its window goes, costs little, and gets the rest when it reads", () =>
+    Effect.gen(function* () {
+      const size = 131_072
+      const count = 150
+      const { origin, proxy } = yield* startLab({ script: large(size) })
+      const client = yield* proxy.connect
+      const other = yield* proxy.connect
+      yield* other.ask(request("GET /app/x"))
+      const before = liveBytes()
+      yield* client.stopReading
+      yield* client.send(request("GET /app/x").repeat(count))
+      const answered = yield* settled(origin)
+      assert.isBelow(answered, count)
+      const held = liveBytes() - before
+      assert.isBelow(held, 8 * size)
+      assert.strictEqual((yield* other.ask(request("GET /app/x"))).body.length, size)
+      yield* client.readOn
+      yield* readUpTo(client.socket, count * size)
+      for (let index = 0; index < count; index++) assert.strictEqual((yield* client.response()).body.length, size)
+      assert.strictEqual(client.unread, "")
+    }),
+  )
 })
 
 describe("tens of thousands of requests while none is answered", () => {
