@@ -278,6 +278,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   }
 
   private upgrade(exchange: Exchange): void {
+    // Whoever has sent all it will has left, as far as a WebSocket is concerned.
+    if (this.isHalfClosed) return void this.socket.destroy()
     this.isUpgrading = true
     exchange.announceClose()
     this.context.upgrader.upgrade(exchange, (upgrade) => {

@@ -58,6 +58,20 @@ describe("a handshake behind a request", () => {
     }
   }
 
+  it.scopedLive("of a client that has sent its end with it opens no WebSocket, which nobody could close", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: late })
+      const client = yield* proxy.connect
+      yield* client.send(request("GET /app/x") + handshake())
+      yield* client.finish
+      assert.strictEqual((yield* client.response()).text, "first")
+      yield* client.gone
+      assert.strictEqual(client.unread, "")
+      yield* proxy.quiet
+      assert.strictEqual(origin.connections.length, 1)
+    }),
+  )
+
   it.scopedLive("that says Connection: close is not read", () =>
     Effect.gen(function* () {
       const { origin, proxy } = yield* startLab({ script: late })
