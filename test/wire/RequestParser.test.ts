@@ -461,6 +461,39 @@ describe("RequestParser", () => {
       (rest) => expect(problemOf(chunked(rest))).toBe("the data of a chunk is not followed by a line end"),
     )
 
+    /** The pieces in which content is told, where its bytes come in these. */
+    const toldOf = (...pieces: ReadonlyArray<Buffer>): ReadonlyArray<Buffer> => {
+      const told: Array<Buffer> = []
+      const parser = new RequestParser()
+      parser.execute(latin1(chunked("")))
+      parser.readContent({ body: (chunk) => told.push(chunk), end: () => told.push(latin1(".")) })
+      for (const piece of pieces) parser.execute(piece)
+      return told
+    }
+    const texts = (told: ReadonlyArray<Buffer>): ReadonlyArray<string> => told.map((piece) => piece.toString("latin1"))
+
+    it("of many small chunks in one piece is told as one, whatever ends them", () => {
+      const small = "1\r\na\r\n"
+      const joined = "a".repeat(1_000)
+      expect(texts(toldOf(latin1(`${small.repeat(1_000)}0\r\n\r\n`)))).toEqual([joined, "."])
+      expect(texts(toldOf(latin1(small.repeat(1_000))))).toEqual([joined.slice(1), "a"])
+      expect(texts(toldOf(latin1(`${small.repeat(1_000)}zz\r\n`)))).toEqual([joined])
+      expect(texts(toldOf(latin1(`${small.repeat(1_000)}400`), latin1(`\r\n${"b".repeat(1_024)}\r\n`)))).toEqual([
+        joined,
+        "b".repeat(1_024),
+      ])
+    })
+
+    it("of small and large chunks is told in order, and without a copy where a chunk has no neighbour", () => {
+      const large = "c".repeat(1_024)
+      const bytes = latin1(`1\r\na\r\n2\r\nbb\r\n400\r\n${large}\r\n1\r\nd\r\n400\r\n${large}\r\n3\r\neee\r\n0\r\n\r\n`)
+      const told = toldOf(bytes)
+      expect(texts(told)).toEqual(["abb", large, "d", large, "eee", "."])
+      expect(told.slice(1, 5).every(({ buffer }) => buffer === bytes.buffer)).toBe(true)
+      const alone = latin1("5\r\nhello\r\n")
+      expect(toldOf(alone)[0]?.buffer).toBe(alone.buffer)
+    })
+
     it("has trailers in order, raw, without those that must not be there", () => {
       const { trailers } = only(
         readText(
