@@ -245,8 +245,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     socket.resume()
     this.guard(() => reader.next())
     this.noteCutShort()
-    if (this.current !== undefined || this.phase !== "head") return
-    if (this.isHalfClosed) this.linger()
+    // Where the reader was at work already, what it holds is still to be read.
+    if (this.current !== undefined || (this.phase !== "head" && this.phase !== "idle")) return
+    if (this.isHalfClosed && reader.heldBytes === 0) this.linger()
     else if (reader.isInHead) this.awaitHead()
     else this.awaitRequest()
   }

@@ -153,6 +153,23 @@ describe("a client that half-closes with its request", () => {
     )
   }
 
+  it.scopedLive("still gets what the proxy answers itself behind what a server answers", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab({ script: echo })
+      for (const cut of ["", "GET /app/cut HTTP/1.1\r\n"]) {
+        const client = yield* proxy.connect
+        const own = request("GET /health") + request("POST /nobody", ["Content-Length: 2"], "hi")
+        yield* client.send(request("GET /app/1") + own + request("GET /app/2") + own + cut)
+        yield* client.finish
+        const texts: Array<string> = []
+        for (let count = 0; count < 6; count++) texts.push((yield* client.response()).text.trim().slice(0, 2))
+        assert.deepStrictEqual(texts, ["/1", "OK", '{"', "/2", "OK", '{"'])
+        assert.strictEqual(yield* client.gone, "finished")
+        assert.strictEqual(client.unread, "")
+      }
+    }),
+  )
+
   for (const [what, last] of [
     ["with a length", request("POST /app/cut", ["Content-Length: 10"], "part")],
     ["in chunks", request("POST /app/cut", ["Transfer-Encoding: chunked"], chunk("part"))],
