@@ -47,6 +47,9 @@ export interface ConnectionContext {
  */
 const mostAhead = 262_144
 
+/** After so many requests of a connection everybody else has a turn: all of a pipeline may be the proxy's to answer. */
+const mostInARow = 32
+
 /** What a connection waits for: a deadline means something else each time. */
 type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
@@ -66,6 +69,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   private phase: Phase = "head"
   private requests = 0
   private isUpgrading = false
+  /** The next request waits for a turn of its own. */
+  private isResting = false
   /** The client has sent all it will, and waits for its answers. */
   private isHalfClosed = false
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
@@ -167,8 +172,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     if (this.current !== exchange) return
     this.current = undefined
     if (this.socket.destroyed || this.phase === "tunnel") return
-    if (staysOpen) this.nextRequest()
-    else this.linger()
+    if (!staysOpen) this.linger()
+    else if (this.requests % mostInARow === 0) this.rest()
+    else this.nextRequest()
   }
 
   /** Answers a request that never became an exchange, and closes the connection. */
@@ -197,7 +203,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   }
 
   turnEnded(): void {
-    if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
+    if (this.isResting || --this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
   private readonly received = (bytes: Buffer): void => {
@@ -226,7 +232,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
    * 9112 section 9.6); an end that comes later is how a client leaves.
    */
   private readonly ended = (): void => {
-    const isAwaited = this.current !== undefined && !this.isUpgrading && this.turnsToHalfClose > 0
+    const isAwaited = (this.current !== undefined || this.isResting) && !this.isUpgrading && this.turnsToHalfClose > 0
     const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
     if (canBeAnswered) this.isHalfClosed = true
     else this.socket.destroy()
@@ -236,6 +242,14 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
   private noteCutShort(): void {
     const isCutShort = this.isHalfClosed && this.current?.requestIsComplete === false
     if (isCutShort && this.reader?.heldBytes === 0) this.socket.destroy()
+  }
+
+  private rest(): void {
+    this.isResting = true
+    setImmediate(() => {
+      this.isResting = false
+      if (!this.socket.destroyed) this.nextRequest()
+    })
   }
 
   private nextRequest(): void {

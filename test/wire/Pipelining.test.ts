@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import type { Socket } from "node:net"
+import { setImmediate as nextTurn } from "node:timers/promises"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { answer, chunk, crlf, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 import { liveBytes } from "../support/Memory.js"
 import { type RawOrigin, type Script, silent } from "../support/RawOrigin.js"
+import { startProxy } from "../support/TestProxy.js"
 
 /** Answers with the target and the body of the request. */
 const echo: Script = (connection) =>
@@ -241,6 +245,45 @@ describe("a client that asks on and never reads", () => {
       yield* readUpTo(client.socket, count * size)
       for (let index = 0; index < count; index++) assert.strictEqual((yield* client.response()).body.length, size)
       assert.strictEqual(client.unread, "")
+    }),
+  )
+})
+
+describe("thousands of requests that the proxy answers itself", () => {
+  it.scopedLive("come in a row without holding anybody else up, and get all their answers", () =>
+    Effect.gen(function* () {
+      const many = 3_000
+      const lookedUp: Array<string> = []
+      const counting = Effect.map(SessionRepo, (whole) => ({
+        ...whole,
+        find: (id: string) => {
+          lookedUp.push(id)
+          return whole.find(id)
+        },
+      }))
+      const proxy = yield* startProxy({ repo: Layer.provide(Layer.effect(SessionRepo, counting), layerMemory([])) })
+      const client = yield* proxy.connect
+      yield* client.send(Array.from({ length: many }, (_, index) => request(`GET /nobody-${index}`)).join(""))
+      let most = 0
+      for (let before = lookedUp.length; lookedUp.length < many; before = lookedUp.length) {
+        yield* Effect.promise(() => nextTurn())
+        most = Math.max(most, lookedUp.length - before)
+      }
+      assert.isBelow(most, 100)
+      for (let index = 0; index < many; index++) assert.strictEqual((yield* client.response()).status, 404)
+    }),
+  )
+
+  it.scopedLive("get all their answers where their client half-closes with them", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab()
+      for (const count of [31, 32, 33, 64, 1_000]) {
+        const client = yield* proxy.connect
+        yield* client.send(request("GET /health").repeat(count))
+        yield* client.finish
+        assert.strictEqual(yield* client.gone, "finished")
+        assert.strictEqual(client.text.match(/HTTP\/1\.1 200/g)?.length, count)
+      }
     }),
   )
 })
