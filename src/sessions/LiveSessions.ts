@@ -108,7 +108,7 @@ export class LiveSessions {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(id)
-    return entry?.isAbout(row.value) ? entry.update(row.value, epoch) : this.begin(id, row.value, epoch)
+    return entry?.isAbout(row.value) ? entry.update(row.value, epoch) : this.begin(row.value, epoch)
   }
 
   /** The same for a lifetime that is known already; begins none. */
@@ -131,7 +131,9 @@ export class LiveSessions {
     return Exit.fail(new SessionNotFound({ sessionId: id }))
   }
 
-  private begin(id: string, row: SessionRow, epoch: number): RowAnswer {
+  /** The id is the row's own, for the one that was asked for is a piece of a request. */
+  private begin(row: SessionRow, epoch: number): RowAnswer {
+    const { id } = row.session
     const before = this.entries.get(id)
     const entry = new Entry(id, row, epoch, this)
     // The new one takes its place first: who listens to the end of the old one may look it up again.
