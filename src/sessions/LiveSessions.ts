@@ -8,6 +8,15 @@ import type { SessionRow } from "./SessionRepo.js"
 /** What a row says about forwarding to its session. */
 export type RowAnswer = Exit.Exit<LiveSession, SessionNotFound | SessionUnavailable | DownstreamUrlInvalid>
 
+/** Makes an error to be kept: it must not remember where it was made, and with that the request that was looked up. */
+const kept = <E>(make: () => E): E => {
+  const frames = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = make()
+  Error.stackTraceLimit = frames
+  return error
+}
+
 /** What is known of one row. */
 class Entry implements SessionWatcher {
   /** The lifetime, or what is wrong with the row's URL. */
@@ -23,7 +32,7 @@ class Entry implements SessionWatcher {
     private readonly owner: LiveSessions,
   ) {
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
-      onLeft: ({ problem }) => new DownstreamUrlInvalid({ sessionId: id, problem }),
+      onLeft: ({ problem }) => kept(() => new DownstreamUrlInvalid({ sessionId: id, problem })),
       onRight: (target): LiveSession => new LiveSession(id, target, this),
     })
     this.answer = this.answerFor(row.session.status)
@@ -58,7 +67,7 @@ class Entry implements SessionWatcher {
   }
 
   private answerFor(status: string): RowAnswer {
-    if (!isForwarding(status)) return Exit.fail(new SessionUnavailable({ sessionId: this.id, status }))
+    if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId: this.id, status })))
     return Either.isRight(this.live) ? Exit.succeed(this.live.right) : Exit.fail(this.live.left)
   }
 }

@@ -31,7 +31,10 @@ describe("the head of a request that is over", () => {
     }),
   )
 
-  for (const [what, status, code] of [["the id of its session", "active", 200]] as const) {
+  for (const [what, status, code] of [
+    ["the id of its session", "active", 200],
+    ["the answer that its session takes no requests", "stopped", 503],
+  ] as const) {
     it.scopedLive(`is not kept for ${what}`, () =>
       Effect.gen(function* () {
         // A server that remembers nothing, unlike those of other tests.
