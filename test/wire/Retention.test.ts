@@ -67,7 +67,7 @@ describe("the head of a request that is over", () => {
       yield* each(() => [])
       const plain = yield* each(() => [])
       const named = yield* each((index) => [`X-Request-Id: a-request-of-its-own-${index}`])
-      assert.isBelow(named - plain, size / 4)
+      assert.isBelow(named - plain, size / 2)
       for (const { socket } of lab.origin.connections) socket.destroy()
     }),
   )
