@@ -217,9 +217,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, TurnLis
     else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
   }
 
-  /** Content that nobody has asked for yet, for its session is still looked up, can wait where it is. */
+  /** What does not wait for an answer, be it content whose session is still looked up, can wait where it is. */
   private holdBack(): void {
-    if (this.current?.requestIsComplete === false) this.socket.pause()
+    if (this.isResting || this.current?.requestIsComplete === false) this.socket.pause()
     else this.reset()
   }
 

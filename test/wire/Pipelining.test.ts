@@ -274,6 +274,19 @@ describe("thousands of requests that the proxy answers itself", () => {
     }),
   )
 
+  it.scopedLive("may be more than what is read ahead of an answer", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const many = 10_000
+      yield* client.ask(request("GET /health"))
+      const size = client.received.length
+      yield* client.send(request("GET /health").repeat(many))
+      yield* Effect.race(readUpTo(client.socket, (many + 1) * size), client.left)
+      assert.strictEqual(client.received.length, (many + 1) * size)
+    }),
+  )
+
   it.scopedLive("get all their answers where their client half-closes with them", () =>
     Effect.gen(function* () {
       const { proxy } = yield* startLab()
