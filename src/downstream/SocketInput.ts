@@ -45,8 +45,11 @@ export class BufferedInput implements SocketInput {
   }
 
   stable(bytes: Buffer): Buffer {
+    const isShared = bytes.buffer === shared.buffer
+    // What is in neither is nobody's to read into.
+    if (!isShared && bytes.buffer !== this.slab?.buffer) return bytes
     if (bytes.byteLength < largeRead) return Buffer.from(bytes)
-    if (this.current !== shared) return bytes
+    if (!isShared) return bytes
     this.usesSlab = true
     const slab = this.room()
     return slab.subarray(0, bytes.copy(slab))

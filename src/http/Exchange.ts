@@ -344,7 +344,9 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.end(false)
   }
 
+  /** What is told on the way to an end may come back as another. */
   private end(staysOpen: boolean): void {
+    if (this.isOver) return
     this.isOver = true
     if (this.liveSession !== undefined) this.context.close(this)
     this.context.finished?.(this)

@@ -7,6 +7,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { ownText } from "../wire/OwnText.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { countedUpgrade } from "./CountedUpgrade.js"
 import type { Exchange } from "./Exchange.js"
@@ -105,7 +106,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           if (result._tag === "Refused") return exchange.answer(result.answer)
           const { head, socket, early } = result
           const extensions = firstValue(head.fields, "sec-websocket-extensions") !== undefined
-          const { requestId } = exchange
+          const requestId = ownText(exchange.requestId)
           const text = headText(head.reason, head.fields)
           switched({ session, requestId, headText: text, socket, early, extensions, release })
         }

@@ -43,6 +43,9 @@ export interface ConnectionContext {
  */
 const mostAhead = 262_144
 
+/** After so many requests of a connection everybody else has a turn: all of a pipeline may be the proxy's to answer. */
+const mostInARow = 32
+
 /** What a connection waits for: a deadline means something else each time. */
 type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
@@ -66,6 +69,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   private phase: Phase = "head"
   private requests = 0
   private isUpgrading = false
+  /** The next request waits for a turn of its own. */
+  private isResting = false
   /** The client has sent all it will, and waits for its answers. */
   private isHalfClosed = false
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
@@ -138,7 +143,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   openContent(receiver: BodyHandler): void {
+    this.socket.resume()
     this.reader?.readContent(receiver)
+    this.noteCutShort()
   }
 
   pauseContent(): void {
@@ -149,6 +156,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   resumeContent(): void {
     this.socket.resume()
     this.guard(() => this.reader?.resume())
+    this.noteCutShort()
   }
 
   skipContent(): boolean {
@@ -173,8 +181,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     if (this.current !== exchange) return
     this.current = undefined
     if (this.socket.destroyed || this.phase === "tunnel") return
-    if (staysOpen) this.nextRequest()
-    else this.linger()
+    if (!staysOpen) this.linger()
+    else if (this.requests % mostInARow === 0 && this.reader?.heldBytes !== 0) this.rest()
+    else this.nextRequest()
   }
 
   /** Answers a request that never became an exchange, and closes the connection. */
@@ -203,7 +212,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   turnEnded(): void {
-    if (--this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
+    if (this.isResting || --this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
   received(bytes: Buffer): void {
@@ -213,8 +222,14 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
     this.turnsToHalfClose = 2
     this.guard(() => reader.push(bytes))
-    if (reader.heldBytes > mostAhead) this.reset()
+    if (reader.heldBytes > mostAhead) this.holdBack()
     else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
+  }
+
+  /** What does not wait for an answer, be it content whose session is still looked up, can wait where it is. */
+  private holdBack(): void {
+    if (this.isResting || this.current?.requestIsComplete === false) this.socket.pause()
+    else this.reset()
   }
 
   private readonly drained = (): void => {
@@ -226,10 +241,24 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
    * 9112 section 9.6); an end that comes later is how a client leaves.
    */
   private readonly ended = (): void => {
-    const isAwaited = this.current !== undefined && !this.isUpgrading && this.turnsToHalfClose > 0
+    const isAwaited = (this.current !== undefined || this.isResting) && !this.isUpgrading && this.turnsToHalfClose > 0
     const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
     if (canBeAnswered) this.isHalfClosed = true
     else this.socket.destroy()
+  }
+
+  /** Who has sent all it will, and not all of its request, has left. */
+  private noteCutShort(): void {
+    const isCutShort = this.isHalfClosed && this.current?.requestIsComplete === false
+    if (isCutShort && this.reader?.heldBytes === 0) this.socket.destroy()
+  }
+
+  private rest(): void {
+    this.isResting = true
+    setImmediate(() => {
+      this.isResting = false
+      if (!this.socket.destroyed) this.nextRequest()
+    })
   }
 
   private nextRequest(): void {
@@ -238,8 +267,10 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     this.phase = "head"
     socket.resume()
     this.guard(() => reader.next())
-    if (this.current !== undefined || this.phase !== "head") return
-    if (this.isHalfClosed) this.linger()
+    this.noteCutShort()
+    // Where the reader was at work already, what it holds is still to be read.
+    if (this.current !== undefined || (this.phase !== "head" && this.phase !== "idle")) return
+    if (this.isHalfClosed && reader.heldBytes === 0) this.linger()
     else if (reader.isInHead) this.awaitHead()
     else this.awaitRequest()
   }
@@ -271,6 +302,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   private upgrade(exchange: Exchange): void {
+    // Whoever has sent all it will has left, as far as a WebSocket is concerned.
+    if (this.isHalfClosed) return void this.socket.destroy()
     this.isUpgrading = true
     exchange.announceClose()
     this.context.upgrader.upgrade(exchange, (upgrade) => this.bridge(upgrade, exchange))

@@ -12,6 +12,9 @@ export interface RequestListener {
 
 const nobody: BodyHandler = { body: () => {}, end: () => {} }
 
+/** Up to so many bytes, what comes in small pieces is put together: each piece would cost many times its bytes. */
+const smallPiece = 4_096
+
 /**
  * Reads the requests of a connection one at a time, in order, and holds what comes behind the one that is not answered
  * yet: pipelined requests, or the first bytes of a WebSocket.
@@ -29,7 +32,7 @@ export class RequestReader {
   /** `maxHeadBytes`: of one request, target included. */
   constructor(
     maxHeadBytes: number,
-    private readonly input: SocketInput,
+    private readonly input: Pick<SocketInput, "stable" | "keep">,
     private readonly listener: RequestListener,
   ) {
     this.parser = new RequestParser({ maxHeadBytes })
@@ -46,9 +49,9 @@ export class RequestReader {
   }
 
   /** Takes what has arrived, and keeps what is not read yet. */
-  readonly push = (bytes: Buffer): void => {
-    this.pieces.push(bytes)
-    this.size += bytes.byteLength
+  push(bytes: Buffer): void {
+    if (this.isStopped) return
+    this.hold(bytes)
     this.read()
     const last = this.pieces.length - 1
     const rest = this.pieces[last]
@@ -90,13 +93,24 @@ export class RequestReader {
     this.read()
   }
 
-  /** Reads no more: the listener is told nothing from here on. Returns what has come and was not read. */
+  /**
+   * Reads no more: the listener is told nothing from here on. Returns what has come and was not read; from within a call
+   * that brings content, all of the piece that this content is in.
+   */
   stop(): Buffer {
     this.isStopped = true
     const held = Buffer.concat(this.pieces)
     this.pieces = []
     this.size = 0
     return held
+  }
+
+  private hold(bytes: Buffer): void {
+    this.size += bytes.byteLength
+    const end = this.pieces.length
+    const last = this.pieces[end - 1]
+    if (last === undefined || last.byteLength + bytes.byteLength > smallPiece) this.pieces.push(bytes)
+    else this.pieces[end - 1] = Buffer.concat([last, bytes])
   }
 
   /** Parses what is held, for as long as there is somebody to take it. Whoever is called from here goes on here. */
@@ -106,6 +120,7 @@ export class RequestReader {
     while (!this.isPaused && !this.isStopped) {
       const taken = this.parseMore()
       const { fault, head } = this.parser
+      if (this.isStopped) break
       if (fault !== undefined) {
         this.isStopped = true
         this.listener.requestBroken(fault)
@@ -124,6 +139,8 @@ export class RequestReader {
     const [piece] = this.pieces
     if (piece === undefined) return 0
     const taken = this.parser.execute(piece)
+    // Whoever was told of content may have stopped the reader: then nothing is held any more.
+    if (this.isStopped) return 0
     this.size -= taken
     if (taken === piece.byteLength) this.pieces.shift()
     else if (taken > 0) this.pieces[0] = piece.subarray(taken)

@@ -20,6 +20,15 @@ export type RowError = SessionNotFound | SessionUnavailable | DownstreamUrlInval
 /** Whether a server's certificate is taken unseen: only where the row says so in as many words. */
 const isInsecure = ({ policy }: Session): boolean => policy.insecure === true
 
+/** Makes an error to be kept: it must not remember where it was made, and with that the request that was looked up. */
+const kept = <E>(make: () => E): E => {
+  const frames = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = make()
+  Error.stackTraceLimit = frames
+  return error
+}
+
 /** What is known of one row. */
 class Entry implements SessionWatcher {
   /** The lifetime, or what is wrong with the row's URL. */
@@ -35,7 +44,7 @@ class Entry implements SessionWatcher {
     private readonly owner: LiveSessions,
   ) {
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
-      onLeft: ({ problem }) => new DownstreamUrlInvalid({ sessionId: id, problem }),
+      onLeft: ({ problem }) => kept(() => new DownstreamUrlInvalid({ sessionId: id, problem })),
       onRight: (url): LiveSession =>
         new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }),
     })
@@ -75,10 +84,11 @@ class Entry implements SessionWatcher {
   }
 
   private answerFor({ status, policy: stored }: Session): RowAnswer {
-    if (!isForwarding(status)) return Exit.fail(new SessionUnavailable({ sessionId: this.id, status }))
+    if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId: this.id, status })))
     if (Either.isLeft(this.live)) return Exit.fail(this.live.left)
     const policy = readPolicy(stored)
-    if (Either.isLeft(policy)) return Exit.fail(new SessionPolicyInvalid({ sessionId: this.id, problem: policy.left }))
+    if (Either.isLeft(policy))
+      return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId: this.id, problem: policy.left })))
     this.live.right.adopt(policy.right)
     return Exit.succeed(this.live.right)
   }
@@ -129,7 +139,7 @@ export class LiveSessions {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(id)
-    return entry?.isAbout(row.value) ? entry.update(row.value, epoch) : this.begin(id, row.value, epoch)
+    return entry?.isAbout(row.value) ? entry.update(row.value, epoch) : this.begin(row.value, epoch)
   }
 
   /** The same for a lifetime that is known already; begins none. */
@@ -152,7 +162,9 @@ export class LiveSessions {
     return Exit.fail(new SessionNotFound({ sessionId: id }))
   }
 
-  private begin(id: string, row: SessionRow, epoch: number): RowAnswer {
+  /** The id is the row's own, for the one that was asked for is a piece of a request. */
+  private begin(row: SessionRow, epoch: number): RowAnswer {
+    const { id } = row.session
     const before = this.entries.get(id)
     const entry = new Entry(id, row, epoch, this)
     // The new one takes its place first: who listens to the end of the old one may look it up again.

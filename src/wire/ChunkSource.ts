@@ -29,6 +29,13 @@ export interface ChunkConsumer<E> {
 const noTrailers: ReadonlyArray<string> = []
 
 /**
+ * Where so many chunks wait, small ones are put together up to so many bytes: tens of thousands of them would cost many
+ * times their bytes, and as long to take out of an array as the square of their number.
+ */
+const manyChunks = 64
+const smallChunk = 4_096
+
+/**
  * A body in motion: chunks in order, then an end with trailers or a typed failure, with backpressure.
  *
  * It can be taken in three ways, one of them, once: `consume` (callbacks: no fiber, no stream), `pull` (an Effect a
@@ -74,10 +81,9 @@ export class ChunkSource<E> {
       if (this.held) this.pause()
       return reception !== "used"
     }
-    this.queue.push(chunk)
     this.queued += chunk.byteLength
     if (this.queued >= this.highWater) this.pause()
-    return true
+    return this.enqueue(chunk)
   }
 
   /** Producer: the body is complete. */
@@ -145,6 +151,18 @@ export class ChunkSource<E> {
   /** The body as a Stream, for stages. What is not read when the stream ends is cancelled. */
   get stream(): Stream.Stream<Uint8Array, E> {
     return Stream.repeatEffectOption(this.pull).pipe(Stream.ensuring(Effect.sync(() => this.cancel())))
+  }
+
+  /** Whether the chunk's bytes are still needed. */
+  private enqueue(chunk: Uint8Array): boolean {
+    const end = this.queue.length
+    const last = this.queue[end - 1]
+    if (end < manyChunks || last === undefined || last.byteLength + chunk.byteLength > smallChunk) {
+      this.queue.push(chunk)
+      return true
+    }
+    this.queue[end - 1] = Buffer.concat([last, chunk])
+    return false
   }
 
   private finish(failure: Option.Option<E>): void {

@@ -1,3 +1,4 @@
+import { ownText } from "./OwnText.js"
 import { randomHex } from "./RandomHex.js"
 
 /** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
@@ -91,7 +92,7 @@ const treatment = (name: string): Treatment => {
   const known = bySpelling.get(name)
   if (known !== undefined) return known
   const found = treatmentOf(name.toLowerCase())
-  if (bySpelling.size < rememberedSpellings && name.length < 64) bySpelling.set(name, found)
+  if (bySpelling.size < rememberedSpellings && name.length < 64) bySpelling.set(ownText(name), found)
   return found
 }
 

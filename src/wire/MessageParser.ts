@@ -1,6 +1,6 @@
 /** Whom a parser tells of the body of a message. Must not throw. */
 export interface BodyHandler {
-  /** A piece of the body, never empty: a view of the bytes given to `execute`, so copy what outlives that call. */
+  /** A piece of the body, never empty: a view of the bytes given to `execute`, mostly, so copy what outlives that call. */
   body(chunk: Buffer): void
   /** The message is complete. `trailers` are raw pairs, flat. */
   end(trailers: ReadonlyArray<string>): void
@@ -61,6 +61,9 @@ for (let value = 0; value < 16; value++) {
 
 /** So many hexadecimal digits are a safe integer whatever they are. */
 const safeHexDigits = 13
+
+/** Chunks that are smaller and come in one piece are told as one: each would cost its reader many times its bytes. */
+const smallChunk = 1_024
 
 /** `chunk-ext` of RFC 9112 section 7.1.1, without the bad whitespace that nobody should send. */
 const chunkExtensions = (() => {
@@ -149,6 +152,8 @@ export abstract class MessageParser {
 
   /** Bytes of the sized body, or of the chunk, that are still to come. */
   private remaining = 0
+  /** Small chunks that nobody has been told of yet. */
+  private small: Array<Buffer> = []
 
   /** `kind`: what its messages are called in faults. */
   constructor(
@@ -184,9 +189,9 @@ export abstract class MessageParser {
     return this.state === "complete"
   }
 
-  /** Whether a head is under way: something else than empty lines has come of it. */
+  /** Whether a head is under way: something else than empty lines, or half of one, has come of it. */
   get isInHead(): boolean {
-    return this.state === "head" && (this.hasStartLine || this.line !== "")
+    return this.state === "head" && (this.hasStartLine || (this.line !== "" && this.line !== "\r"))
   }
 
   /** Bytes since the message began, those behind its end included. */
@@ -219,6 +224,7 @@ export abstract class MessageParser {
     let at = from
     while (at < bytes.length && this.broken === undefined && this.state !== "idle" && this.state !== "complete")
       at = this.step(bytes, at)
+    this.tellSmall()
     return at
   }
 
@@ -227,6 +233,7 @@ export abstract class MessageParser {
   }
 
   protected fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
+    this.tellSmall()
     this.broken = { problem, kind }
     this.receiver = nobody
     this.fields = noFields
@@ -398,16 +405,34 @@ export abstract class MessageParser {
   /** Ends the message at `at`. */
   private finishMessage(bytes: Buffer, at: number, trailers: ReadonlyArray<string>): number {
     const { receiver } = this
+    this.tellSmall()
     this.settle()
     const next = this.endOfMessage(bytes, at)
     receiver.end(trailers)
     return next
   }
 
+  /** A small chunk waits for others that are in `bytes`; the last there, whole or not, has nothing to wait for. */
   private takeChunkData(bytes: Buffer, at: number): number {
-    const next = this.takeRemaining(bytes, at)
-    if (this.remaining === 0) this.state = "chunk end"
-    return next
+    const end = at + this.remaining
+    if (this.remaining >= smallChunk || end + 2 >= bytes.length) {
+      this.tellSmall()
+      const next = this.takeRemaining(bytes, at)
+      if (this.remaining === 0) this.state = "chunk end"
+      return next
+    }
+    this.small.push(bytes.subarray(at, end))
+    this.remaining = 0
+    this.state = "chunk end"
+    return end
+  }
+
+  private tellSmall(): void {
+    const { small } = this
+    const [only] = small
+    if (only === undefined) return
+    this.small = []
+    this.receiver.body(small.length === 1 ? only : Buffer.concat(small))
   }
 
   /** The CRLF after a chunk's data; it may come in two pieces. */

@@ -9,6 +9,7 @@ import {
   type ParserFault,
   SPACE,
 } from "./MessageParser.js"
+import { ownText } from "./OwnText.js"
 
 /** Status line and fields of a response (RFC 9112 sections 4 and 5). */
 export interface ParsedHead {
@@ -240,7 +241,7 @@ export class ResponseParser extends MessageParser {
   /** A server says the same each time, so the last text read is remembered. */
   private noteKeepAlive(value: string): void {
     if (value !== this.keepAliveText) {
-      this.keepAliveText = value
+      this.keepAliveText = ownText(value)
       this.keepAliveSeconds = parseKeepAliveTimeout(value)
     }
     this.timeout = this.keepAliveSeconds

@@ -74,6 +74,14 @@ describe("BufferedInput", () => {
     assert.strictEqual(memories[0], memories[1])
   })
 
+  it("takes what was not read here for stable already, however long it is", () => {
+    const { input } = new Socket(new BufferedInput())
+    for (const size of [1, large, 200_000]) {
+      const bytes = filled(size, 1)
+      assert.strictEqual(input.stable(bytes), bytes)
+    }
+  })
+
   it("leaves what is kept as it is, whatever is read behind it and elsewhere", () => {
     const size = fc.oneof(fc.integer({ min: 1, max: 65_536 }), fc.integer({ min: 1, max: 8 }))
     const read = fc.record({ size, other: fc.boolean() })

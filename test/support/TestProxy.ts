@@ -54,7 +54,8 @@ const logInto = (lines: Array<string>) =>
     Logger.defaultLogger,
     Logger.logfmtLogger.pipe(
       Logger.map((line) => {
-        lines.push(line)
+        // In memory of its own, as one that was written: it is made of pieces of requests.
+        lines.push(Buffer.from(line).toString())
       }),
     ),
   )

@@ -131,6 +131,33 @@ describe("a ChunkSource that is consumed", () => {
     )
   })
 
+  it("puts together what waits in very many pieces, in memory of its own, and loses none of it", () => {
+    const { source } = makeSource(Infinity)
+    let rooms = 0
+    let room: Buffer | undefined
+    for (let index = 0; index < 100_000; index++) {
+      if (room === undefined) rooms++
+      const piece = room ?? Buffer.alloc(1)
+      piece[0] = index
+      // What is needed no more is written over.
+      room = source.push(piece) ? undefined : piece
+    }
+    assert.isBelow(rooms, 200)
+    const sizes: Array<number> = []
+    let next = 0
+    source.consume({
+      chunk: (chunk) => {
+        for (const byte of chunk) if (byte !== (next++ & 0xff)) throw new Error(`byte ${next - 1} is ${byte}`)
+        sizes.push(chunk.byteLength)
+        return "used"
+      },
+      end: () => {},
+      fail: () => {},
+    })
+    assert.strictEqual(next, 100_000)
+    assert.isBelow(sizes.length, 200)
+  })
+
   it("cancels its producer once, and then takes and gives nothing", () => {
     const { producer, source } = makeSource()
     const taker = new Taker()

@@ -49,4 +49,38 @@ describe("a client's connection", () => {
       assert.strictEqual((yield* client.ask(request("GET /app/x"))).text, "ok")
     }),
   )
+
+  for (const [what, after, lines] of [
+    ["that has had a request", [request("GET /app/x")], ["\r\n"]],
+    ["that has had a request", [request("GET /app/x")], ["\r", "\n"]],
+    ["that never had one", [], ["\r\n"]],
+    ["that never had one", [], ["\r", "\n"]],
+  ] as const) {
+    it.scopedLive(`${what} is neither kept nor answered for ${JSON.stringify(lines)} every few milliseconds`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({
+          settings: { keepAliveTimeout: 150, headTimeout: after.length === 0 ? 150 : 3_000 },
+        })
+        const client = yield* proxy.connect
+        for (const text of after) yield* client.ask(text)
+        const began = performance.now()
+        for (let turn = 0; client.isOpen; turn++) yield* Effect.delay(client.send(lines[turn % lines.length] ?? ""), 7)
+        assert.isAtMost(performance.now() - began, 1_000)
+        assert.strictEqual(client.unread, "")
+        assert.strictEqual(origin.requests.length, after.length)
+      }),
+    )
+  }
+
+  it.scopedLive("may bring as many bytes of empty lines before a head as leave room for it, and no more", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab({ settings: { maxHeaderBytes: 1_000 } })
+      const client = yield* proxy.connect
+      for (let count = 0; count < 3; count++)
+        assert.strictEqual((yield* client.ask("\r\n".repeat(400) + request("GET /app/x"))).status, 200)
+      yield* client.send("\r\n".repeat(500))
+      assert.strictEqual((yield* client.ask(request("GET /app/x"))).status, 431)
+      yield* client.gone
+    }),
+  )
 })

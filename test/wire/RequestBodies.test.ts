@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { splitRequests } from "../support/HttpMessage.js"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
-import { answering, type Script } from "../support/RawOrigin.js"
+import { answering, RawOrigin, type Script } from "../support/RawOrigin.js"
+import { startProxy } from "../support/TestProxy.js"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "SEARCH", "QUERY"]
 
@@ -91,6 +94,29 @@ describe("a request body", () => {
       yield* client.ask(request("POST /app/x", [`Content-Length: ${body.length}`], body))
       yield* client.ask(request("POST /app/y", ["Transfer-Encoding: chunked"], chunk(body) + lastChunk()))
       for (const index of [0, 1]) assert.isTrue((yield* origin.request(index)).text === body)
+    }),
+  )
+
+  it.scopedLive("of 3 MiB that comes while its session is still looked up waits, and arrives byte for byte", () =>
+    Effect.gen(function* () {
+      const origin = yield* RawOrigin.start(answering(hello))
+      const lookup = yield* Deferred.make<void>()
+      const waiting = Effect.map(SessionRepo, (whole) => ({
+        ...whole,
+        find: (id: string) => Effect.zipRight(Deferred.await(lookup), whole.find(id)),
+      }))
+      const sessions = layerMemory([{ id: "app", url: origin.url, status: "active" }])
+      const proxy = yield* startProxy({ repo: Layer.provide(Layer.effect(SessionRepo, waiting), sessions) })
+      const client = yield* proxy.connect
+      const body = Buffer.alloc(3 << 20, "0123456789\xe9\x00", "latin1").toString("latin1")
+      const all = client.send(request("POST /app/x", [`Content-Length: ${body.length}`], body), request("GET /app/y"))
+      const sending = yield* Effect.fork(all)
+      // As much as the proxy takes of it.
+      yield* Effect.sleep(100)
+      yield* Deferred.succeed(lookup, undefined)
+      yield* Fiber.join(sending)
+      for (const _ of "12") assert.strictEqual((yield* client.response()).text, "hello")
+      assert.isTrue((yield* origin.request()).text === body)
     }),
   )
 

@@ -2,6 +2,7 @@ import { expect, it } from "@effect/vitest"
 import http from "node:http"
 import { Duplex } from "node:stream"
 import { type ParsedHead, ResponseParser } from "../../src/wire/ResponseParser.js"
+import { makeRandom, type Random } from "../support/Random.js"
 
 /*
  * Some thousands of responses, half of them spoiled, read by our parser and by node's own client. Where node refuses,
@@ -116,21 +117,6 @@ const readWithNode = (one: Case): Promise<Reading> =>
     )
     request.end()
   })
-
-/** A small generator of numbers (mulberry32), so that every run sees the same cases. */
-const makeRandom = (start: number) => {
-  let state = start
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-  const below = (limit: number): number => Math.floor(next() * limit)
-  const pick = <A>(choices: readonly [A, ...Array<A>]): A => choices[below(choices.length)] ?? choices[0]
-  return { below, pick, chance: (probability: number): boolean => next() < probability }
-}
-type Random = ReturnType<typeof makeRandom>
 
 const trailerNames = ["X-A", "x-b", "!#$%&'*+-.^_`|~", "Date", "Vary", "__proto__"] as const
 /** Names of fields; the last ones must not be in trailers, where we drop them and node does not. */

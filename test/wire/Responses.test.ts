@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { answer, bareRequest, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { answering, saying, type Script } from "../support/RawOrigin.js"
+import { answering, inTurn, saying, type Script } from "../support/RawOrigin.js"
 
 const get = request("GET /app/x")
 
@@ -73,7 +73,13 @@ describe("a response", () => {
       const heads = [response("200 OK", ["Transfer-Encoding: chunked"]), response("200 OK", ["A: 1"])] as const
       const { proxy } = yield* startLab({ script: answering(...heads, answer("200 OK", "next")) })
       const client = yield* proxy.connect
-      for (const _ of heads) assert.strictEqual((yield* client.ask(request("HEAD /app/x"))).status, 200)
+      for (const _ of heads) {
+        const got = yield* client.ask(request("HEAD /app/x"))
+        assert.deepStrictEqual(
+          [got.status, got.value("connection"), got.value("content-length")],
+          [200, "keep-alive", undefined],
+        )
+      }
       assert.strictEqual((yield* client.ask(get)).text, "next")
     }),
   )
@@ -93,6 +99,74 @@ describe("a response", () => {
       }),
     )
   }
+
+  it.scopedLive("without a body keeps a Content-Length that says there is one, and the connection stays in step", () =>
+    Effect.gen(function* () {
+      for (const [line, status] of [
+        ["GET", "204 No Content"],
+        ["GET", "304 Not Modified"],
+        ["HEAD", "200 OK"],
+        ["HEAD", "404 Not Found"],
+      ] as const) {
+        const next = answering(answer("200 OK", "next"))
+        const { proxy } = yield* startLab({
+          script: inTurn(answering(response(status, ["Content-Length: 5"]), answer("200 OK", "next")), next),
+        })
+        const client = yield* proxy.connect
+        const got = yield* client.ask(request(`${line} /app/x`))
+        assert.deepStrictEqual([got.startLine, got.value("content-length")], [`HTTP/1.1 ${status}`, "5"])
+        assert.strictEqual((yield* client.ask(get)).text, "next")
+      }
+    }),
+  )
+
+  it.scopedLive("announces trailers only where it is in chunks", () =>
+    Effect.gen(function* () {
+      const lines = ["Trailer: X-Sum", "A: 1"]
+      const inChunks = response(
+        "200 OK",
+        ["Transfer-Encoding: chunked", ...lines],
+        chunk("ab") + lastChunk(["X-Sum: 1"]),
+      )
+      const headOnly = response("200 OK", ["Transfer-Encoding: chunked", ...lines])
+      for (const [what, bytes, line, expected] of [
+        ["in chunks", inChunks, "GET /app/x", "X-Sum"],
+        ["to HEAD", headOnly, "HEAD /app/x", undefined],
+        ["of a length", answer("200 OK", "ab", lines), "GET /app/x", undefined],
+        ["without content", response("204 No Content", lines), "GET /app/x", undefined],
+        ["not modified", response("304 Not Modified", lines), "GET /app/x", undefined],
+      ] as const) {
+        const { ask } = yield* startLab({ script: answering(bytes) })
+        const got = yield* ask(request(line))
+        assert.deepStrictEqual([got.value("trailer"), got.value("a")], [expected, "1"], what)
+        assert.deepStrictEqual(got.trailers, expected === undefined ? [] : [["X-Sum", "1"]], what)
+      }
+      const old = yield* startLab({ script: answering(inChunks) })
+      const got = yield* old.ask(get.replace("HTTP/1.1", "HTTP/1.0"))
+      assert.deepStrictEqual([got.value("trailer"), got.value("content-length"), got.text], [undefined, "2", "ab"])
+    }),
+  )
+
+  it.scopedLive("says the date that its server says, and none where that says none", () =>
+    Effect.gen(function* () {
+      const date = "Date: Thu, 01 Jan 1970 00:00:00 GMT"
+      const moving = (lines: ReadonlyArray<string>) => response("200 OK", ["Transfer-Encoding: chunked", ...lines])
+      for (const [bytes, dates] of [
+        [answer("200 OK", "hi", [date]), [date.slice(6)]],
+        [answer("200 OK", "hi", [date, "date: x"]), [date.slice(6), "x"]],
+        [answer("200 OK", "hi"), []],
+        [response("304 Not Modified", [date]), [date.slice(6)]],
+        [moving([date]), [date.slice(6)]],
+        [moving([]), []],
+      ] as const) {
+        const { proxy } = yield* startLab({ script: saying(bytes) })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.deepStrictEqual((yield* client.head).values("date"), dates)
+        client.socket.destroy()
+      }
+    }),
+  )
 
   it.scopedLive("204 and 304 keep a Content-Length of 0", () =>
     Effect.gen(function* () {

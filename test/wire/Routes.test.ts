@@ -5,6 +5,7 @@ import { startLab } from "../support/Lab.js"
 import { answering, RawOrigin } from "../support/RawOrigin.js"
 import { hello } from "../support/Lab.js"
 import { startProxy } from "../support/TestProxy.js"
+import { handshakeFields } from "../websocket/Tunnel.js"
 
 describe("the proxy's own health", () => {
   it.scopedLive("answers GET /health with 200 and OK, without a session", () =>
@@ -107,16 +108,36 @@ describe("a request target", () => {
     )
   }
 
-  for (const target of ["/app/\xc3\xa9", "/app/x?\xe2\x82\xac", "/app/\xff"]) {
-    it.scopedLive(`with bytes that no URI has arrives as it is, or is 400: ${encodeURI(target)}`, () =>
+  for (const [what, target] of [
+    ["é as UTF-8", "/app/\xc3\xa9"],
+    ["€ in the query, as UTF-8", "/app/x?\xe2\x82\xac"],
+    ["🙂 beside what is encoded", "/app/\xf0\x9f\x99\x82/%F0%9F"],
+    ["half of a UTF-8 sequence", "/app/\xe2\x82?\xc3"],
+    ["an overlong slash", "/app/\xc0\xaf..\xc0\xaf"],
+    ["in absolute-form", "http://h/app/\xc3\xa9?\xff"],
+  ] as const) {
+    it.scopedLive(`with bytes that no URI has arrives as it is: ${what}`, () =>
       Effect.gen(function* () {
         const { origin, ask } = yield* startLab()
-        const got = yield* ask(request(`GET ${target}`))
-        if (got.status === 400) assert.strictEqual(origin.text, "")
-        else assert.strictEqual((yield* origin.request()).target, target.slice("/app".length))
+        assert.strictEqual((yield* ask(request(`GET ${target}`))).status, 200)
+        assert.strictEqual((yield* origin.request()).target, target.slice(target.indexOf("/app") + 4))
       }),
     )
   }
+
+  it.scopedLive("with any byte beyond ASCII arrives as it is, in the path, in the query, and to a WebSocket", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const bytes = Array.from({ length: 128 }, (_, index) => String.fromCharCode(0x80 + index))
+      for (const byte of bytes) yield* client.ask(request(`GET /app/a${byte}b?c${byte}d`))
+      yield* client.ask(request(`GET /app/${bytes.join("")}?${bytes.join("")}`, handshakeFields))
+      assert.deepStrictEqual(
+        origin.requests.map(({ target }) => target),
+        [...bytes.map((byte) => `/a${byte}b?c${byte}d`), `/${bytes.join("")}?${bytes.join("")}`],
+      )
+    }),
+  )
 
   it.scopedLive("may be in absolute-form, whose authority then stands for Host", () =>
     Effect.gen(function* () {
@@ -138,13 +159,58 @@ describe("a request target", () => {
     )
   }
 
-  it.scopedLive("in authority-form is refused, and no tunnel is opened", () =>
+  for (const [what, rest] of [
+    ["in authority-form", ""],
+    ["in authority-form, with bytes for the tunnel behind it", request("GET /app/hidden")],
+  ] as const) {
+    it.scopedLive(`of CONNECT ${what} is 400, no tunnel is opened, and the connection is closed`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab()
+        const client = yield* proxy.connect
+        const line = `CONNECT ${origin.authority}`
+        const reply = yield* client.ask(bareRequest(line, [`Host: ${origin.authority}`]) + rest)
+        assert.deepStrictEqual([reply.status, reply.value("connection")], [400, "close"])
+        assert.strictEqual(yield* client.gone, "finished")
+        assert.strictEqual(client.unread, "")
+        assert.strictEqual(origin.connections.length, 0)
+      }),
+    )
+  }
+
+  it.scopedLive("of CONNECT to a session is 400 too", () =>
+    Effect.gen(function* () {
+      const { origin, ask } = yield* startLab()
+      assert.strictEqual((yield* ask(request("CONNECT /app/x", ["Content-Length: 2"], "hi"))).status, 400)
+      assert.strictEqual(origin.connections.length, 0)
+    }),
+  )
+})
+
+describe("a method", () => {
+  it.scopedLive("reaches the session's server as it is, known or not, and its body with it", () =>
     Effect.gen(function* () {
       const { origin, proxy } = yield* startLab()
       const client = yield* proxy.connect
-      yield* client.send(bareRequest(`CONNECT ${origin.authority}`, [`Host: ${origin.authority}`]))
-      assert.isAtLeast((yield* client.head).status, 400)
-      assert.strictEqual(origin.text, "")
+      const methods = ["GET", "QUERY", "PURGE", "BREW", "get", "X", "UPDATEREDIRECTREF", "!#$%&'*+-.^_`|~09azAZ", "PRI"]
+      for (const method of methods) {
+        assert.strictEqual((yield* client.ask(request(`${method} /app/x`))).text, "hello")
+        assert.strictEqual((yield* client.ask(request(`${method} /app/x`, ["Content-Length: 2"], "hi"))).text, "hello")
+      }
+      assert.deepStrictEqual(
+        origin.requests.map(({ startLine, text }) => [startLine, text]),
+        methods.flatMap((method) => ["", "hi"].map((text) => [`${method} /x HTTP/1.1`, text])),
+      )
+    }),
+  )
+
+  it.scopedLive("that no server knows is the proxy's to answer only where the answer is its own", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab()
+      const client = yield* proxy.connect
+      const reply = yield* client.ask(request("BREW /health"))
+      assert.deepStrictEqual([reply.status, reply.value("allow")], [405, "GET, HEAD"])
+      assert.strictEqual((yield* client.ask(request("BREW /nobody/x"))).status, 404)
+      assert.strictEqual((yield* client.ask(request("GET /health"))).text, "OK")
     }),
   )
 })
@@ -182,6 +248,7 @@ describe("a session id", () => {
     ["a/b", "a%2Fb"],
     ["app", "%61p%70"],
     ["\u00e9", "%C3%A9"],
+    ["\u00e9", "\xc3\xa9"],
     ["%61pp", "%2561pp"],
     ["a+b", "a+b"],
     ["..", "%2e%2e"],

@@ -102,6 +102,11 @@ const refusedOrOne: ReadonlyArray<readonly [what: string, bytes: string]> = [
   ["Transfer_Encoding", post(["Transfer_Encoding: chunked", `Content-Length: ${hidden.length}`])],
   ["a body on HEAD", request("HEAD /app/x", [`Content-Length: ${hidden.length}`], hidden)],
   ["Upgrade with a body", post(["Connection: Upgrade", "Upgrade: websocket", `Content-Length: ${hidden.length}`])],
+  ["a request behind Connection: close", request("GET /app/x", ["Connection: close"]) + hidden],
+  ["a request behind Connection: close and a tab", request("GET /app/x", ["Connection: close\t"]) + hidden],
+  ["a request behind one that is refused", request("GET /app/x", ["Content-Length: x"]) + hidden],
+  ["a carriage return before the request line", `\r${request("GET /app/x")}`],
+  ["a target that runs into the version", request("GET /app/x").replace(" HTTP", "HTTP")],
 ]
 
 /** Chunked bodies that are none (RFC 9112 section 7.1). What they end in, or hide, must not become a request. */

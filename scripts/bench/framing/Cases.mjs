@@ -130,6 +130,7 @@ const lenient = [
   ["Transfer_Encoding", post(["Transfer_Encoding: chunked", `Content-Length: ${hidden.length}`])],
   ["a body on HEAD", request("HEAD /bench/x", [`Content-Length: ${hidden.length}`], hidden)],
   ["Upgrade with a body", post(["Connection: Upgrade", "Upgrade: websocket", `Content-Length: ${hidden.length}`])],
+  ["a request behind Connection: close and a tab", request("GET /bench/x", ["Connection: close\t"]) + hidden],
 ]
 
 /** @type {ReadonlyArray<readonly [what: string, bytes: string]>} */

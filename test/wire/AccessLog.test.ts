@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { answer, chunk, request, response } from "../support/HttpText.js"
+import { hello, startLab } from "../support/Lab.js"
+import type { RawClient } from "../support/RawClient.js"
+import { answering, saying, type Script, silent } from "../support/RawOrigin.js"
+
+const part = request("POST /app/x", ["Content-Length: 100000"], "part")
+const inChunks = request("POST /app/x", ["Transfer-Encoding: chunked"], chunk("part"))
+const streaming = saying(response("200 OK", ["Transfer-Encoding: chunked"], chunk("first")))
+const early: Script = (connection) => Effect.zipRight(connection.head, connection.send(answer("413 X", "no")))
+const leave = (client: RawClient) => client.reset
+
+/** Ways of a request to its end: what the server does, what is sent, what the client waits for and does then. */
+const ways: ReadonlyArray<
+  readonly [
+    what: string,
+    status: number,
+    script: Script,
+    text: string,
+    seen: "server" | "client" | "nobody",
+    then: (client: RawClient) => Effect.Effect<unknown, unknown>,
+  ]
+> = [
+  ["that is answered", 200, answering(hello), request("GET /app/x"), "client", () => Effect.void],
+  ["that the proxy answers", 404, silent, request("GET /nobody/x"), "client", () => Effect.void],
+  ["that the server breaks", 502, saying("", "reset"), request("GET /app/x"), "client", () => Effect.void],
+  ["whose chunks are none", 400, silent, inChunks, "server", (client) => client.send("zz\r\n")],
+  ["whose client leaves while the server thinks", 0, silent, request("GET /app/x"), "server", leave],
+  ["whose client leaves while it sends", 0, silent, part, "server", leave],
+  ["whose client leaves while it sends chunks", 0, silent, inChunks, "server", leave],
+  ["whose client leaves while it is answered", 200, streaming, request("GET /app/x"), "client", leave],
+  ["that is answered early", 413, early, part, "client", (client) => client.gone],
+  ["whose client stops sending", 408, silent, part, "server", (client) => client.response("POST")],
+]
+
+describe("the access log", () => {
+  for (const [what, status, script, text, seen, then] of ways) {
+    it.scopedLive(`has one line for a request ${what}`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({ script, settings: { accessLog: true, bodyTimeout: 200 } })
+        const client = yield* proxy.connect
+        yield* client.send(text)
+        if (seen === "server") yield* origin.seen("\r\n\r\n")
+        if (seen === "client") yield* client.head
+        yield* then(client)
+        yield* proxy.quiet
+        const lines = () => proxy.log.filter((line) => /message=request\b/.test(line))
+        while (lines().length === 0) yield* Effect.sleep(2)
+        client.socket.destroy()
+        yield* Effect.sleep(20)
+        assert.deepStrictEqual(
+          lines().map((line) => / status=(\d+) /.exec(line)?.[1]),
+          [String(status)],
+        )
+      }),
+    )
+  }
+})
