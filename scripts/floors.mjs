@@ -9,6 +9,8 @@ const src = join(dirname(dirname(fileURLToPath(import.meta.url))), "src")
 const floors = {
   domain: 0,
   wire: 1,
+  clock: 1,
+  socket: 1,
   sessions: 2,
   traffic: 3,
   downstream: 4,

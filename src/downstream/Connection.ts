@@ -3,8 +3,8 @@ import type { Writable } from "node:stream"
 import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
-import { Deadline, type Expirable } from "./Deadlines.js"
-import { type ByteReceiver, inputOf, type SocketInput } from "./SocketInput.js"
+import { Deadline, type Expirable } from "../clock/Deadlines.js"
+import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {

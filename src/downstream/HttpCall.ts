@@ -11,7 +11,7 @@ import { ChunkSource } from "../wire/ChunkSource.js"
 import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
-import { Deadline, type Deadlines, type Expirable } from "./Deadlines.js"
+import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
 import {
   DownstreamCall,
@@ -21,7 +21,7 @@ import {
   type RequestHead,
   type RequestListener,
 } from "./Downstream.js"
-import type { EndOfTurn, TurnListener } from "./EndOfTurn.js"
+import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import type { Lease, LeaseListener } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
 import { RequestWriter, type RequestProgress } from "./RequestWriter.js"

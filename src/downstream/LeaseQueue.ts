@@ -2,7 +2,7 @@ import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { type DialError, Overloaded, SessionLimit } from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import type { Connection } from "./Connection.js"
-import { Deadline, Deadlines, type Expirable } from "./Deadlines.js"
+import { Deadline, Deadlines, type Expirable } from "../clock/Deadlines.js"
 
 /** A connection, and whether it has carried a request before. */
 export interface Lease {

@@ -2,10 +2,10 @@ import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
-import { Deadlines } from "./Deadlines.js"
+import { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
 import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseSource } from "./LeaseQueue.js"
-import { BufferedInput, readsInto } from "./SocketInput.js"
+import { BufferedInput, readsInto } from "../socket/SocketInput.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000

@@ -11,7 +11,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
 import { countOf, firstValue, trailerFields } from "../wire/HeaderFields.js"
 import { defaultParserLimits } from "../wire/ResponseParser.js"
-import { Deadline, type Deadlines, type Expirable } from "./Deadlines.js"
+import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf, isDialError } from "./Dial.js"
 import {
   type AnswerBody,
@@ -22,7 +22,7 @@ import {
   type RequestListener,
   type ResponseHead,
 } from "./Downstream.js"
-import type { EndOfTurn, TurnListener } from "./EndOfTurn.js"
+import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import type { RequestProgress } from "./RequestWriter.js"
 import type { UndiciLane } from "./UndiciLane.js"
 import type { UndiciPools } from "./UndiciPools.js"

@@ -1,4 +1,4 @@
-import { Deadline, type Deadlines, type Expirable } from "../downstream/Deadlines.js"
+import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 
 /** How fast content must come: so many bytes within each of the equal times that `windows` measures. */
 export interface LeastPace {

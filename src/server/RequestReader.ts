@@ -1,4 +1,4 @@
-import type { SocketInput } from "../downstream/SocketInput.js"
+import type { SocketInput } from "../socket/SocketInput.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { type ParsedRequest, RequestParser } from "../wire/RequestParser.js"
 

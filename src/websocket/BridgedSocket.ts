@@ -2,7 +2,7 @@ import type { Socket } from "node:net"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
-import { cut, reset } from "./SocketEnd.js"
+import { cut, reset } from "../socket/SocketEnd.js"
 
 /** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
 export interface BridgeEnds {

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { Effect } from "effect"
-import { type ByteReceiver, inputOf, type SocketInput } from "../downstream/SocketInput.js"
+import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
 import { type ControlListener, type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
-import { reset } from "./SocketEnd.js"
+import { reset } from "../socket/SocketEnd.js"
 
 /** The two ends of a bridged WebSocket. */
 export type Side = "client" | "server"

@@ -1,6 +1,6 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { Deadline, Deadlines, type Expirable } from "../../src/downstream/Deadlines.js"
+import { Deadline, Deadlines, type Expirable } from "../../src/clock/Deadlines.js"
 
 /** How late a deadline may be told of, in milliseconds. */
 const lateness = 6

@@ -1,5 +1,5 @@
 import { Socket } from "node:net"
-import { BufferedInput, readsInto } from "../downstream/SocketInput.js"
+import { BufferedInput, readsInto } from "./SocketInput.js"
 
 /**
  * The same connection as a socket that reads into memory of ours. `accepted` must not have been read from, and is not to be

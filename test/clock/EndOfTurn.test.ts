@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { EndOfTurn, type TurnListener } from "../../src/downstream/EndOfTurn.js"
+import { EndOfTurn, type TurnListener } from "../../src/clock/EndOfTurn.js"
 
 const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 

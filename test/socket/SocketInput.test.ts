@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { BufferedInput } from "../../src/downstream/SocketInput.js"
+import { BufferedInput } from "../../src/socket/SocketInput.js"
 
 /** Plays node and the kernel: reads bytes to where the input said after the read before, and hands them to `take`. */
 class Socket {
