@@ -22,7 +22,7 @@ const drawn = /** @type {const} */ ([
 ])
 
 /** @param {string} text */
-const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+export const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
 /** @typedef {{ title: string, bars: Array<{ name: string, value: number, text: string }> }} Panel */
 
@@ -68,7 +68,7 @@ const drawPanel = ({ title, bars }, left, top) => {
   return `<text class="title" x="${left}" y="${top + 18}">${escape(title)}</text>\n${lines.join("\n")}\n`
 }
 
-const style = `
+export const style = `
   text { font: 12px system-ui, sans-serif; fill: #57606a; }
   .title { font-weight: 600; fill: #24292f; }
   .name { text-anchor: end; }

@@ -1,6 +1,8 @@
 // What ss-proxy must keep: a figure of its own, or its ratio to another proxy's in the same run.
 
 /**
+ * What is compared with `rust` can be told only where `--beside rust=BINARY` is given: the program that this one replaces.
+ *
  * @typedef {object} Target
  * @property {string} workload
  * @property {string} figure key of the figure
@@ -14,9 +16,12 @@
 export const targets = [
   { workload: "get", figure: "cpu", against: "reply-from", is: "at most", limit: 0.5, title: "CPU of a GET" },
   { workload: "get", figure: "cpu", against: "floor", is: "at most", limit: 0.8, title: "CPU of a GET" },
+  { workload: "get", figure: "cpu", against: "rust", is: "at most", limit: 0.5, title: "CPU of a GET" },
+  { workload: "get", figure: "perSecond", against: "rust", is: "at least", limit: 1.3, title: "GETs a second" },
   { workload: "get", figure: "p99", against: "reply-from", is: "at most", limit: 0.8, title: "p99 at 64 connections" },
   { workload: "post", figure: "cpu", against: "http-proxy", is: "at most", limit: 0.45, title: "CPU of a POST" },
   { workload: "post", figure: "cpu", against: "floor", is: "at most", limit: 0.75, title: "CPU of a POST" },
+  { workload: "post", figure: "cpu", against: "rust", is: "at most", limit: 0.5, title: "CPU of a POST" },
   { workload: "large", figure: "cpu", against: "http-proxy", is: "at most", limit: 0.7, title: "CPU of 64 KiB" },
   { workload: "download", figure: "cpu", against: "http-proxy", is: "at most", limit: 1, title: "CPU of a GiB down" },
   { workload: "download", figure: "growth", is: "below", limit: 40, title: "memory growth, MiB, down" },
