@@ -1,5 +1,6 @@
 import { SignalCatcher } from "./SignalCatcher.js"
 import { version } from "./Version.js"
+import { limitYoungGeneration } from "./YoungGeneration.js"
 
 const asksVersion = (words: ReadonlyArray<string>): boolean => words[0] === "--version" || words[0] === "-v"
 
@@ -14,6 +15,7 @@ export const main = async (words: ReadonlyArray<string>): Promise<void> => {
   }
   // What comes while the rest is loaded must not end a proxy that is about to start with anything but 0.
   SignalCatcher.start()
+  limitYoungGeneration()
   const { runSsProxy } = await import("./SsProxy.js")
   await runSsProxy(words)
 }

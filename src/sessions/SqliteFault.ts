@@ -4,10 +4,13 @@ import { Schedule } from "effect"
 import * as Effect from "effect/Effect"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 
-/** The driver's own error, out of what may be wrapped around it. */
+/** What was thrown, out of what may be wrapped around it. */
+const causeOf = (error: unknown): unknown => (error instanceof SqlError ? causeOf(error.cause) : error)
+
+/** The driver's own error; `undefined` where it is none of its. */
 const driverError = (error: unknown): InstanceType<typeof Sqlite.SqliteError> | undefined => {
-  if (error instanceof SqlError) return driverError(error.cause)
-  return error instanceof Sqlite.SqliteError ? error : undefined
+  const cause = causeOf(error)
+  return cause instanceof Sqlite.SqliteError ? cause : undefined
 }
 
 /** SQLite's result code of an error, such as `SQLITE_BUSY`; `""` where it is none of SQLite's. */
@@ -108,6 +111,19 @@ const explanations: ReadonlyArray<Explanation> = [
   },
 ]
 
+/** Why the driver cannot even be loaded; `undefined` where that is not the trouble. */
+const driverFault = (error: unknown): Pick<StoreUnavailable, "problem" | "hint"> | undefined => {
+  if (!(error instanceof Error)) return undefined
+  const isForeign = "code" in error && error.code === "ERR_DLOPEN_FAILED"
+  if (!isForeign && !error.message.includes("bindings file")) return undefined
+  return {
+    problem: isForeign
+      ? `better-sqlite3, which reads the database, was not built for this Node (${process.version})`
+      : "better-sqlite3, which reads the database, was not built",
+    hint: "Build it with `npm rebuild better-sqlite3` where ss-proxy is installed, with the Node that is to run it.",
+  }
+}
+
 const fallbackHint = "Check the file with `sqlite3 FILE .schema`."
 
 /** What an error of the driver means to an operator. `filename` as the operator wrote it. */
@@ -115,6 +131,8 @@ export const storeFault =
   (filename: string) =>
   (error: unknown): StoreUnavailable => {
     if (error instanceof StoreUnavailable) return error
+    const unloadable = driverFault(causeOf(error))
+    if (unloadable !== undefined) return new StoreUnavailable({ ...unloadable, cause: error })
     const sqlite = driverError(error)
     const described = `${sqlite?.code ?? ""} ${sqlite?.message ?? ""}`
     const known = explanations.find(({ code }) => code.test(described))

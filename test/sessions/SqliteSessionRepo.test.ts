@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { SqlError } from "@effect/sql/SqlError"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Exit, Layer, Option, type Scope } from "effect"
 import { execFileSync, spawn } from "node:child_process"
@@ -366,6 +367,22 @@ describe("while it runs", () => {
     ["SQLITE_NOLFS", "FILE cannot be used (SQLITE_NOLFS)"],
   ])("%s is put in an operator's words", (code, problem) => {
     expect(storeFault("FILE")(new Sqlite.SqliteError("SELECT secret", code))).toMatchObject({ problem })
+  })
+
+  it.each([
+    [
+      Object.assign(new Error("compiled against a different Node.js version"), { code: "ERR_DLOPEN_FAILED" }),
+      `better-sqlite3, which reads the database, was not built for this Node (${process.version})`,
+    ],
+    [
+      new Error("Could not locate the bindings file. Tried: /a/secret/path"),
+      "better-sqlite3, which reads the database, was not built",
+    ],
+  ])("a driver that cannot be loaded is told from a file that cannot be used: $code", (error, problem) => {
+    expect(storeFault("FILE")(new SqlError({ cause: error }))).toMatchObject({
+      problem,
+      hint: expect.stringContaining("npm rebuild better-sqlite3"),
+    })
   })
 
   it.scopedLive("two writers that never pause both get through", () =>
