@@ -1,5 +1,5 @@
-// Writes what the documents say of errors: docs/ERRORS.md, and the table in README.md. The test in test/docs fails where
-// they are out of date.
+// Writes what the documents say of errors, docs/ERRORS.md and the table in README.md, and of speed, the tables in README.md
+// and docs/PERFORMANCE.md from scripts/bench/figures.json. The test in test/docs fails where they are out of date.
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -11,7 +11,10 @@ process.on("exit", () => rmSync(bundle, { force: true }))
 
 await build({
   absWorkingDir: root,
-  entryPoints: ["test/docs/ErrorReference.ts"],
+  stdin: {
+    contents: 'export * from "./ErrorReference.js"; export * from "./SpeedTables.js"',
+    resolveDir: join(root, "test", "docs"),
+  },
   bundle: true,
   platform: "node",
   format: "esm",
@@ -20,7 +23,10 @@ await build({
   outfile: bundle,
 })
 
-const { errorsDocument, withShortTable } = await import(pathToFileURL(bundle).href)
+const { errorsDocument, withFigures, withShortTable } = await import(pathToFileURL(bundle).href)
 const readme = join(root, "README.md")
+const performance = join(root, "docs", "PERFORMANCE.md")
+const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
-writeFileSync(readme, withShortTable(readFileSync(readme, "utf8")))
+writeFileSync(readme, withFigures(withShortTable(readFileSync(readme, "utf8")), figures))
+writeFileSync(performance, withFigures(readFileSync(performance, "utf8"), figures))

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseOptions, usage, UsageError } from "./Options.mjs"
 import { besidePeer, loadPeer, peerNames } from "./peers/Peers.mjs"
-import { machine } from "./process/Machine.mjs"
+import { machine, spreadOut } from "./process/Machine.mjs"
 import { chart } from "./report/Chart.mjs"
 import { section } from "./report/Figures.mjs"
 import { neededFor } from "./report/Targets.mjs"
@@ -46,6 +46,7 @@ const run = async (options) => {
   // nginx reads its files as another user.
   chmodSync(folder, 0o755)
   const started = Date.now()
+  if (options.isSpread) spreadOut()
   const about = machine()
   process.stdout.write(
     `${about.cpu}, ${about.cores} cores, ${about.system}, Node ${about.node}\n` +

@@ -11,6 +11,7 @@ usage: npm run bench -- [options]
   --only A,B            these proxies; of: ${peerNames.join(", ")}
   --workload X,Y        these kinds of work; of: ${workloads.map(({ name }) => name).join(", ")}
   --beside NAME=BINARY  one more program with ss-proxy's flags (--host --port --db-path --timeout --log-level) and table
+  --spread              every process on every core; without it, the proxies share one and leave the rest to the load
   --rounds N            rounds that are measured; 5, or 2 with --quick
   --seconds S           length of a round; 2, or 1 with --quick
   --json FILE           where the figures go; scripts/bench/out/bench.json
@@ -68,6 +69,7 @@ const parse = (words) => {
         only: { type: "string" },
         workload: { type: "string" },
         beside: { type: "string", multiple: true, default: [] },
+        spread: { type: "boolean", default: false },
         rounds: { type: "string" },
         seconds: { type: "string" },
         json: { type: "string" },
@@ -97,6 +99,7 @@ export const parseOptions = (words) => {
       workloads.map(({ name }) => name),
     ),
     beside: values.beside.map(beside),
+    isSpread: values.spread,
     rounds: positive("rounds", values.rounds) ?? (values.quick ? 2 : 5),
     seconds: positive("seconds", values.seconds) ?? (values.quick ? 1 : 2),
     json: values.json,

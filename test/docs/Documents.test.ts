@@ -8,6 +8,7 @@ import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { blocksOf, documents, root, textOf } from "./Blocks.js"
 import { errorsDocument, withShortTable } from "./ErrorReference.js"
+import { withFigures } from "./SpeedTables.js"
 
 /** The rows of a document's tables, as the texts of their cells. */
 const rowsOf = (document: string): ReadonlyArray<ReadonlyArray<string>> =>
@@ -79,6 +80,16 @@ describe("the account of errors", () => {
     expect(textOf("README.md")).toContain("<!-- errors -->")
     expect(textOf("README.md")).toBe(withShortTable(textOf("README.md")))
   })
+})
+
+describe("the figures of speed", () => {
+  it.each(["README.md", "docs/PERFORMANCE.md"])(
+    "in %s are those of scripts/bench/figures.json; `node scripts/docs.mjs` writes them",
+    (document) => {
+      expect(textOf(document)).toContain("<!-- bench: ")
+      expect(textOf(document)).toBe(withFigures(textOf(document), textOf("scripts/bench/figures.json")))
+    },
+  )
 })
 
 describe("the architecture guide", () => {

@@ -40,7 +40,7 @@ export const loadPeer = async (name) => ({ name, ...(await import(`./${name}.mjs
  */
 export const besidePeer = (name, binary) => ({
   name,
-  about: binary,
+  about: "a program given by --beside",
   webSockets: true,
   sessions: true,
   command: (place) => [binary, ...flags(place)],

@@ -32,8 +32,17 @@ export const programs = {
 
 const cores = availableParallelism()
 
-/** Proxies on one core, everything else on another, so that neither takes time from the other. */
-const canPin = programs.taskset !== undefined && cores >= 2
+/**
+ * Proxies on one core, everything else on another, so that neither takes time from the other; unless `--spread` was said,
+ * which the processes of a run hear of by this variable.
+ */
+const spread = "BENCH_SPREAD"
+const pins = () => process.env[spread] === undefined && programs.taskset !== undefined && cores >= 2
+
+/** From here on, every process may use every core. */
+export const spreadOut = () => {
+  process.env[spread] = "1"
+}
 
 /** @typedef {"proxy" | "rest"} Side */
 
@@ -44,7 +53,7 @@ const canPin = programs.taskset !== undefined && cores >= 2
  * @returns {string[]}
  */
 export const pinned = (side) =>
-  canPin && programs.taskset !== undefined ? [programs.taskset, "-c", side === "proxy" ? "0" : String(cores - 1)] : []
+  pins() && programs.taskset !== undefined ? [programs.taskset, "-c", side === "proxy" ? "0" : String(cores - 1)] : []
 
 /** What a reader of the figures wants to know about the machine. */
 export const machine = () => ({
@@ -53,7 +62,7 @@ export const machine = () => ({
   cores,
   memoryGiB: Math.round(totalmem() / 2 ** 30),
   node: process.version,
-  pinning: canPin ? `proxy on core 0, load and origin on core ${cores - 1}` : "none",
+  pinning: pins() ? `proxy on core 0, load and origin on core ${cores - 1}` : "none",
   load: programs.wrk === undefined ? "autocannon" : "wrk",
   origin: programs.nginx === undefined ? "node" : "nginx",
 })
