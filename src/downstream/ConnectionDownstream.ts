@@ -6,6 +6,7 @@ import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
 import { Pools } from "./Pool.js"
+import { makeRetryCounter } from "./Retries.js"
 import { UpgradeCall } from "./UpgradeCall.js"
 
 /** What calls on connections of our own share; idle connections are closed with the scope. */
@@ -14,13 +15,14 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
     const settings = yield* ProxyConfig
     const pools = new Pools(dialer, settings)
     const headDeadlines = new Deadlines(settings.timeout)
+    const countRetry = yield* makeRetryCounter
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         pools.close()
         headDeadlines.clear()
       }),
     )
-    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
+    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn(), countRetry }
   })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */

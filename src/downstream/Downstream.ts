@@ -66,6 +66,9 @@ export interface RequestListener {
  * fiber calls `start` instead. Both are the same implementation. To be run once.
  */
 export abstract class DownstreamCall extends Effectable.Class<Answer, RequestError> {
+  /** How often it was sent again so far: once at most, where a pooled connection turned out to be closed. */
+  retries = 0
+
   /** Sends the request. The listener is told what becomes of it. */
   abstract start(listener: RequestListener): void
   /** Gives the request up, and with it the body of its answer. Nothing is told to the listener after this. */

@@ -35,6 +35,8 @@ export interface CallContext {
   readonly timeout: number
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
+  /** Counts a request that is sent again. */
+  readonly countRetry: () => void
 }
 
 const noTrailers: ReadonlyArray<string> = []
@@ -207,6 +209,8 @@ export class HttpCall
   }
 
   private retry(): void {
+    this.retries++
+    this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
     this.connection = undefined
     this.isSent = false

@@ -37,6 +37,8 @@ export interface UndiciContext {
   readonly timeout: number
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
+  /** Counts a request that is sent again. */
+  readonly countRetry: () => void
 }
 
 type Controller = Dispatcher.DispatchController
@@ -275,6 +277,8 @@ export class UndiciCall
   }
 
   private retry(): void {
+    this.retries++
+    this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
     if (this.lane !== undefined) this.context.pools.destroy(this.lane)
     this.send(this.context.pools.open(this.session))

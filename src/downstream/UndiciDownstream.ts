@@ -5,6 +5,7 @@ import { Deadlines } from "../clock/Deadlines.js"
 import { makeDialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
+import { makeRetryCounter } from "./Retries.js"
 import { UndiciCall, type UndiciContext } from "./UndiciCall.js"
 import { UndiciPools } from "./UndiciPools.js"
 import { UpgradeCall } from "./UpgradeCall.js"
@@ -30,7 +31,13 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
     const handshakes = yield* makeCallContext(dialer)
     const pools = new UndiciPools(dialer, settings)
     const headDeadlines = new Deadlines(settings.timeout)
-    const context: UndiciContext = { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn() }
+    const context: UndiciContext = {
+      pools,
+      headDeadlines,
+      timeout: settings.timeout,
+      endOfTurn: new EndOfTurn(),
+      countRetry: yield* makeRetryCounter,
+    }
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         pools.close()

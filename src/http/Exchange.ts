@@ -165,6 +165,11 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     return this.writer.status
   }
 
+  /** How often the request was sent to its server again. */
+  get retries(): number {
+    return this.call instanceof DownstreamCall ? this.call.retries : 0
+  }
+
   /** Whether everything that the client had to send has arrived. */
   get requestIsComplete(): boolean {
     return !this.hasContent || this.isContentSkipped || this.content?.isComplete === true

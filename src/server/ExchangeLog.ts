@@ -50,6 +50,7 @@ const accessLine = (exchange: Exchange): Effect.Effect<void> =>
     status: exchange.status,
     bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
+    retries: exchange.retries,
     milliseconds: Math.round(exchange.age),
   })
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Metric, Scope } from "effect"
 import { DownstreamProtocol, RequestBroken } from "../../src/domain/ProxyError.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import type { Answer, RequestBody, ResponseHead } from "../../src/downstream/Downstream.js"
+import { downstreamRetries } from "../../src/downstream/Retries.js"
 import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
@@ -334,6 +335,7 @@ for (const [layerName, layer] of layers) {
       it.scopedLive("tries once more where a pooled connection turns out to be stale", () =>
         Effect.gen(function* () {
           const { call, origin } = yield* lab(staleBehind(hello))
+          const before = yield* Metric.value(downstreamRetries)
           yield* Effect.flatMap(via(call()), textOf)
           const again = yield* via(call({ method: "POST", fields: ["Content-Length", "2"], body: bytes("ab") }))
           assert.strictEqual(yield* textOf(again), "hello")
@@ -342,6 +344,7 @@ for (const [layerName, layer] of layers) {
             origin.requests.map(({ text }) => text),
             ["", "ab", "ab"],
           )
+          assert.strictEqual((yield* Metric.value(downstreamRetries)).count, before.count + 1)
         }),
       )
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { answer, chunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
 import type { RawClient } from "../support/RawClient.js"
-import { answering, saying, type Script, silent } from "../support/RawOrigin.js"
+import { answering, inTurn, saying, type Script, silent } from "../support/RawOrigin.js"
 
 const part = request("POST /app/x", ["Content-Length: 100000"], "part")
 const inChunks = request("POST /app/x", ["Transfer-Encoding: chunked"], chunk("part"))
@@ -56,4 +56,25 @@ describe("the access log", () => {
       }),
     )
   }
+
+  it.scopedLive("says whether a request was sent again on a fresh connection", () =>
+    Effect.gen(function* () {
+      const stale: Script = (connection) =>
+        Effect.gen(function* () {
+          yield* connection.request
+          yield* connection.send(hello)
+          yield* connection.request
+          yield* connection.finish
+        })
+      const { proxy } = yield* startLab({ script: inTurn(stale, answering(hello)), settings: { accessLog: true } })
+      const client = yield* proxy.connect
+      yield* client.ask(request("GET /app/x"))
+      yield* client.ask(request("GET /app/x"))
+      yield* proxy.quiet
+      assert.deepStrictEqual(
+        proxy.log.flatMap((line) => / retries=(\d+) /.exec(line)?.[1] ?? []),
+        ["0", "1"],
+      )
+    }),
+  )
 })
