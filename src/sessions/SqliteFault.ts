@@ -1,5 +1,5 @@
 import { SqlError } from "@effect/sql/SqlError"
-import Sqlite from "better-sqlite3"
+import { Sqlite } from "./SqliteDriver.js"
 import { Schedule } from "effect"
 import * as Effect from "effect/Effect"
 import { StoreUnavailable } from "../domain/ProxyError.js"
