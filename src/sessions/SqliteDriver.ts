@@ -8,8 +8,9 @@ const prepareAnew = Sqlite.prototype.prepare
 /** A statement is prepared once; one that could not be is tried again. */
 function prepareOnce(this: Sqlite.Database, text: string): Sqlite.Statement {
   const statements = kept.get(this) ?? new Map<string, Sqlite.Statement>()
+  kept.set(this, statements)
   const statement = statements.get(text) ?? prepareAnew.call(this, text)
-  kept.set(this, statements.set(text, statement))
+  statements.set(text, statement)
   return statement
 }
 
