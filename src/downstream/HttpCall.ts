@@ -151,6 +151,7 @@ export class HttpCall
     if (this.response === undefined || this.source !== undefined || connection === undefined) return
     if (Math.max(connection.contentLength, sizeOf(gathered)) > longestHeld) return this.startSource(connection)
     this.gathered = gathered.map((chunk) => connection.stable(chunk))
+    for (const chunk of this.gathered) connection.keep(chunk)
     this.context.endOfTurn.add(this)
   }
 

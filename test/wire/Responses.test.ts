@@ -256,6 +256,25 @@ describe("a response", () => {
     }),
   )
 
+  it.scopedLive("is not overwritten by what is read behind it in the same turn, whatever its first piece is like", () =>
+    Effect.gen(function* () {
+      // One read of the proxy, to the byte: the next follows at once.
+      const readSize = 65_536
+      const rest = "b".repeat(40_000)
+      for (const size of [16_383, 16_384, 16_385]) {
+        const first = "a".repeat(size)
+        const [start, end] = [
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Long: ",
+          `\r\n\r\n${size.toString(16)}\r\n`,
+        ]
+        const filling = "x".repeat(readSize - start.length - end.length - size)
+        const script = answering(`${start}${filling}${end}${first}\r\n${chunk(rest)}${chunk(rest)}${lastChunk()}`)
+        const { ask } = yield* startLab({ script })
+        assert.isTrue((yield* ask(get)).text === first + rest + rest)
+      }
+    }),
+  )
+
   it.scopedLive("reaches the client as it is written: head first, then each event", () =>
     Effect.gen(function* () {
       for (const chunked of [true, false]) {
