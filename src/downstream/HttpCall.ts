@@ -22,7 +22,7 @@ import {
   type RequestListener,
 } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { Lease, LeaseListener } from "./LeaseQueue.js"
+import type { Lease, LeaseSeeker } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
 import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
 
@@ -48,13 +48,14 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends DownstreamCall
-  implements ConnectionUser, Expirable, LeaseListener, RequestProgress, TurnListener
+  implements ConnectionUser, Expirable, LeaseSeeker, RequestProgress, TurnListener
 {
   private listener: RequestListener | undefined
   protected connection: Connection | undefined
   protected abandonDial: (() => void) | undefined
   private writer: RequestWriter | undefined
   private reused = false
+  private isRetry = false
   private isSent = false
   private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
@@ -85,6 +86,10 @@ export class HttpCall
   }
 
   // A connection is there, or is not.
+
+  get mayReuse(): boolean {
+    return this.mayPool && !this.isRetry
+  }
 
   leased({ connection, reused }: Lease): void {
     this.abandonDial = undefined
@@ -208,9 +213,12 @@ export class HttpCall
   }
 
   private retry(): void {
+    const { connection } = this
     this.context.headDeadlines.stop(this.headDeadline)
+    if (connection !== undefined) this.context.pools.discard(this.session, connection)
     this.connection = undefined
     this.isSent = false
+    this.isRetry = true
     this.openConnection()
   }
 
