@@ -5,6 +5,7 @@ import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
+import { unreadOf } from "../socket/Unread.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {
@@ -141,6 +142,12 @@ export class Connection implements ByteReceiver, Expirable {
     this.socket.removeListener("drain", this.drained)
     this.socket.removeListener("error", this.broken)
     return this.socket
+  }
+
+  /** Reads what its peer has said before it hung up: a write has failed, and the socket is closed next. */
+  readUnread(): void {
+    if (this.closed) return
+    for (const bytes of unreadOf(this.socket)) if (!this.closed) this.received(bytes)
   }
 
   /** Takes what the socket read. */

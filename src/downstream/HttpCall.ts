@@ -24,7 +24,7 @@ import {
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import type { Lease, LeaseSeeker } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
-import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
+import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 
 /** What a call needs from the layer that made it. */
 export interface CallContext {
@@ -48,7 +48,7 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends DownstreamCall
-  implements ConnectionUser, Expirable, LeaseSeeker, RequestProgress, TurnListener
+  implements ConnectionUser, Expirable, LeaseSeeker, WriteProgress, TurnListener
 {
   private listener: RequestListener | undefined
   protected connection: Connection | undefined
@@ -119,6 +119,10 @@ export class HttpCall
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
     else this.breakResponse("the client's request broke off")
+  }
+
+  writeFailed(): void {
+    this.connection?.readUnread()
   }
 
   drained(): void {

@@ -5,7 +5,7 @@ import { BufferedInput, readsInto } from "./SocketInput.js"
  * The same connection as a socket that reads into memory of ours. `accepted` must not have been read from, and is not to be
  * used again.
  *
- * The one place where a private field of node is used: sockets can be given memory to read to (`onread`), but not those
+ * A private field of node is used for it (as in `Unread`): sockets can be given memory to read to (`onread`), but not those
  * that a server accepts, for which 64 KiB are allocated, cut and collected at every read. That was a tenth of the cost of
  * a small request and half of that of an upload. Where there is no such field, the socket stays as it is.
  */
