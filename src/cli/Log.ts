@@ -20,7 +20,7 @@ const textOf = (value: unknown): string => {
 /** A value of a `key=value` pair, in quotes where it would not stand as one word. */
 const field = (value: unknown): string => {
   const text = textOf(value)
-  return /^[^\s"=]+$/.test(text) ? printable(text) : JSON.stringify(text)
+  return printable(/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text))
 }
 
 const colourOf = (level: LogLevel.LogLevel, style: Style): ((text: string) => string) => {

@@ -5,6 +5,7 @@ import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
+import { unreadOf } from "../socket/Unread.js"
 
 /** Who has a request on a connection. */
 export interface ConnectionUser extends ResponseHandler {
@@ -28,6 +29,13 @@ export interface ConnectionKeeper {
 
 /** An error of a socket that is handed over is its new owner's to notice, by its end. */
 const ignored = (): void => {}
+
+/**
+ * Whether a connection was reset behind an end that its peer had sent, which is what happens where a server answers, hangs
+ * up and has not read all of the request. Linux has an error of its own for it (tcp_reset); others do not tell.
+ */
+const isResetAfterEnd = (error: Error): boolean =>
+  process.platform === "linux" && "code" in error && error.code === "EPIPE"
 
 /** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
 export class Connection implements ByteReceiver, Expirable {
@@ -136,6 +144,12 @@ export class Connection implements ByteReceiver, Expirable {
     return this.socket
   }
 
+  /** Reads what its peer has said before it hung up: a write has failed, and the socket is closed next. */
+  readUnread(): void {
+    if (this.closed) return
+    for (const bytes of unreadOf(this.socket)) if (!this.closed) this.received(bytes)
+  }
+
   /** Takes what the socket read. */
   received(bytes: Buffer): void {
     const user = this.user
@@ -163,7 +177,7 @@ export class Connection implements ByteReceiver, Expirable {
    */
   private finishUnlessReset(user: ConnectionUser): void {
     this.socket.write("\r\n", (error) => {
-      if (error instanceof Error) this.broken(error)
+      if (error instanceof Error && !isResetAfterEnd(error)) this.broken(error)
       else if (!this.closed) this.finish(user)
     })
   }

@@ -22,9 +22,9 @@ import {
   type RequestListener,
 } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { Lease, LeaseListener } from "./LeaseQueue.js"
+import type { Lease, LeaseSeeker } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
-import { RequestWriter, type RequestProgress } from "./RequestWriter.js"
+import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 
 /** What a call needs from the layer that made it. */
 export interface CallContext {
@@ -50,7 +50,7 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends DownstreamCall
-  implements ConnectionUser, Expirable, LeaseListener, RequestProgress, TurnListener
+  implements ConnectionUser, Expirable, LeaseSeeker, WriteProgress, TurnListener
 {
   private listener: RequestListener | undefined
   protected connection: Connection | undefined
@@ -88,6 +88,10 @@ export class HttpCall
 
   // A connection is there, or is not.
 
+  get mayReuse(): boolean {
+    return this.mayPool && this.retries === 0
+  }
+
   leased({ connection, reused }: Lease): void {
     this.abandonDial = undefined
     this.connection = connection
@@ -116,6 +120,10 @@ export class HttpCall
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
     else this.breakResponse("the client's request broke off")
+  }
+
+  writeFailed(): void {
+    this.connection?.readUnread()
   }
 
   drained(): void {
@@ -153,6 +161,7 @@ export class HttpCall
     if (this.response === undefined || this.source !== undefined || connection === undefined) return
     if (Math.max(connection.contentLength, sizeOf(gathered)) > longestHeld) return this.startSource(connection)
     this.gathered = gathered.map((chunk) => connection.stable(chunk))
+    for (const chunk of this.gathered) connection.keep(chunk)
     this.context.endOfTurn.add(this)
   }
 
@@ -209,9 +218,11 @@ export class HttpCall
   }
 
   private retry(): void {
+    const { connection } = this
     this.retries++
     this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
+    if (connection !== undefined) this.context.pools.discard(this.session, connection)
     this.connection = undefined
     this.isSent = false
     this.openConnection()

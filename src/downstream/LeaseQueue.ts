@@ -10,10 +10,16 @@ export interface Lease {
   readonly reused: boolean
 }
 
-/** Who waits for a connection. Exactly one of the two is called, once; neither after it has given up. */
+/** Who hears of a connection. Exactly one of the two is called, once; neither after it has given up. */
 export interface LeaseListener {
   readonly leased: (lease: Lease) => void
   readonly refused: (error: DialError) => void
+}
+
+/** Who wants a connection, and waits for it. */
+export interface LeaseSeeker extends LeaseListener {
+  /** Whether one that has carried a request before will do. */
+  readonly mayReuse: boolean
 }
 
 /** How many connections there may be to the servers of sessions, and for how long one is waited for. */
@@ -26,8 +32,8 @@ export type LeaseLimits = Pick<
 export interface LeaseSource {
   /** Opens a connection. Returns a function that gives the attempt up. */
   readonly dial: (session: LiveSession, listener: LeaseListener) => () => void
-  /** Closes an idle connection, whoever's it is. */
-  readonly makeRoom: () => void
+  /** Closes an idle connection: one of this session's, or whoever's it is. */
+  readonly makeRoom: (session: LiveSession | undefined) => void
 }
 
 /** Somebody who waits. */
@@ -38,7 +44,7 @@ class Waiter implements Expirable {
 
   constructor(
     readonly session: LiveSession,
-    readonly listener: LeaseListener,
+    readonly listener: LeaseSeeker,
     private readonly queue: LeaseQueue,
   ) {}
 
@@ -73,23 +79,23 @@ export class LeaseQueue {
     return Math.min(this.perSession, this.inAll) < Number.POSITIVE_INFINITY
   }
 
-  /** Whether somebody waits because there are as many connections as there may be in all. */
-  get wantsRoom(): boolean {
-    return this.total >= this.inAll && this.waiting.length > 0
+  /** Whether somebody waits for the place of a connection of this session. */
+  wantsRoom(session: LiveSession): boolean {
+    return this.waiting.length > 0 && this.nextFor(session) !== undefined
   }
 
   /** A new connection, as soon as there may be one more. Returns a function that gives up. */
-  open(session: LiveSession, listener: LeaseListener): () => void {
+  open(session: LiveSession, listener: LeaseSeeker): () => void {
     const waiter = new Waiter(session, listener, this)
     if (this.mayOpen(session)) this.dial(waiter)
     else this.wait(waiter)
     return () => this.giveUp(waiter)
   }
 
-  /** A connection that nobody uses: whether somebody has waited for one of its session, and has it now. */
+  /** A connection that nobody uses: whether the next who has waited for its place can use it, and has it now. */
   offer(session: LiveSession, connection: Connection): boolean {
-    const waiter = this.waiting.find((one) => one.session === session)
-    if (waiter === undefined) return false
+    const waiter = this.nextFor(session)
+    if (waiter === undefined || waiter.session !== session || !waiter.listener.mayReuse) return false
     this.leave(waiter)
     waiter.listener.leased({ connection, reused: true })
     return true
@@ -104,7 +110,7 @@ export class LeaseQueue {
   /** Nothing came free in time. */
   refuse(waiter: Waiter): void {
     const { listener, session } = waiter
-    const isOfSession = this.countOf(session) >= this.perSession
+    const isOfSession = this.isFull(session)
     this.leave(waiter)
     listener.refused(
       isOfSession
@@ -120,13 +126,25 @@ export class LeaseQueue {
   }
 
   private mayOpen(session: LiveSession): boolean {
-    return this.total < this.inAll && this.countOf(session) < this.perSession
+    return this.total < this.inAll && !this.isFull(session)
+  }
+
+  /** Whether a session has as many connections as it may have. */
+  private isFull(session: LiveSession): boolean {
+    return this.countOf(session) >= this.perSession
+  }
+
+  /** Who gets the place of a connection of this session when it is closed. */
+  private nextFor(session: LiveSession): Waiter | undefined {
+    return this.waiting.find(
+      (one) => one.session === session || (this.total >= this.inAll && !this.isFull(one.session)),
+    )
   }
 
   private wait(waiter: Waiter): void {
     this.waiting.push(waiter)
     this.deadlines.start(waiter.deadline)
-    if (this.countOf(waiter.session) < this.perSession) this.source.makeRoom()
+    this.source.makeRoom(this.isFull(waiter.session) ? waiter.session : undefined)
   }
 
   private dial(waiter: Waiter): void {

@@ -4,7 +4,7 @@ import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
-import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseSource } from "./LeaseQueue.js"
+import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseSeeker, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "../socket/SocketInput.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
@@ -31,9 +31,11 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     return this.idle.length
   }
 
-  /** Closes the connection that was idle for the longest. */
-  shed(): void {
-    this.idle[0]?.expire()
+  /** Closes the connection that was idle for the longest. `false`: there is none. */
+  shed(): boolean {
+    const [oldest] = this.idle
+    oldest?.expire()
+    return oldest !== undefined
   }
 
   put(connection: Connection, expiry: Deadlines): void {
@@ -83,7 +85,7 @@ export class Pools implements LeaseSource {
   }
 
   /** A new connection, as soon as there may be one more. Returns a function that gives the attempt up. */
-  open(session: LiveSession, listener: LeaseListener): () => void {
+  open(session: LiveSession, listener: LeaseSeeker): () => void {
     return this.queue.isLimited ? this.queue.open(session, listener) : this.dial(session, listener)
   }
 
@@ -134,8 +136,9 @@ export class Pools implements LeaseSource {
     session.detach(pool)
   }
 
-  makeRoom(): void {
-    for (const pool of this.pools.values()) return pool.shed()
+  makeRoom(session: LiveSession | undefined): void {
+    if (session !== undefined) return void this.pools.get(session)?.shed()
+    for (const pool of this.pools.values()) if (pool.shed()) return
   }
 
   /** Closes every idle connection. */
@@ -147,7 +150,7 @@ export class Pools implements LeaseSource {
   }
 
   private isFull(session: LiveSession): boolean {
-    return (this.pools.get(session)?.size ?? 0) >= this.settings.poolIdleConnections || this.queue.wantsRoom
+    return (this.pools.get(session)?.size ?? 0) >= this.settings.poolIdleConnections || this.queue.wantsRoom(session)
   }
 
   private poolOf(session: LiveSession): SessionPool {

@@ -14,6 +14,12 @@ export interface RequestProgress {
   readonly requestBroken: (error: RequestBroken) => void
 }
 
+/** The same, of one who can still hear the server when it has hung up. */
+export interface WriteProgress extends RequestProgress {
+  /** Content could not be written. What the server said before has to be read now, or never. */
+  readonly writeFailed: () => void
+}
+
 const headText = ({ method, target, fields }: RequestHead, chunked: boolean): string =>
   `${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}${chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n"}`
 
@@ -25,13 +31,13 @@ export class RequestWriter {
     private readonly sink: Writable,
     private readonly head: RequestHead,
     private readonly body: RequestBody,
-    private readonly progress: RequestProgress,
+    private readonly progress: WriteProgress,
   ) {}
 
   start(): void {
     const { body, head, sink } = this
     const chunked = body._tag !== "Empty" && body.chunked
-    const writer = new MessageWriter(sink, headText(head, chunked), chunked)
+    const writer = new MessageWriter(sink, headText(head, chunked), chunked, this.written)
     if (body._tag === "Moving") return this.writeMoving(body.source, writer)
     if (body._tag === "Bytes") writer.whole(body.bytes, body.trailers)
     else writer.flush()
@@ -50,6 +56,10 @@ export class RequestWriter {
     const source = this.source
     this.source = undefined
     source?.cancel()
+  }
+
+  private readonly written = (error: Error | null | undefined): void => {
+    if (error instanceof Error) this.progress.writeFailed()
   }
 
   private writeMoving(source: ChunkSource<RequestBroken>, writer: MessageWriter): void {

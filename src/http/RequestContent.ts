@@ -104,8 +104,10 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
     if (this.isOver) return
     this.close()
     const kept = trailerFields(trailers)
-    if (this.source === undefined) this.hand(kept)
-    else this.source.end(kept)
+    if (this.source === undefined) return this.hand(kept)
+    // It may still wait for its server, but what follows it does not: a client that is not read cannot be seen to leave.
+    this.inlet.resumeContent()
+    this.source.end(kept)
   }
 
   pause(): void {

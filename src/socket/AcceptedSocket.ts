@@ -1,18 +1,17 @@
 import { Socket } from "node:net"
+import { takeHandle } from "./NodeHandle.js"
 import { BufferedInput, readsInto } from "./SocketInput.js"
 
 /**
  * The same connection as a socket that reads into memory of ours. `accepted` must not have been read from, and is not to be
  * used again.
  *
- * The one place where a private field of node is used: sockets can be given memory to read to (`onread`), but not those
- * that a server accepts, for which 64 KiB are allocated, cut and collected at every read. That was a tenth of the cost of
- * a small request and half of that of an upload. Where there is no such field, the socket stays as it is.
+ * Sockets can be given memory to read to (`onread`), but not those that a server accepts, for which 64 KiB are allocated,
+ * cut and collected at every read. That was a tenth of the cost of a small request and half of that of an upload.
  */
 export const readingIntoOurMemory = (accepted: Socket): Socket => {
-  const handle: unknown = Reflect.get(accepted, "_handle")
-  if (typeof handle !== "object" || handle === null) return accepted
-  Reflect.set(accepted, "_handle", null)
+  const handle = takeHandle(accepted)
+  if (handle === undefined) return accepted
   const input = new BufferedInput()
   const options = { handle, allowHalfOpen: true, onread: input.options }
   const socket = new Socket(options)

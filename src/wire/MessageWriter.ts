@@ -21,11 +21,15 @@ const textOf = (bytes: Uint8Array): string =>
  * together.
  */
 export class MessageWriter {
-  /** `head`: start line and fields, as text, with the empty line that ends them. */
+  /**
+   * `head`: start line and fields, as text, with the empty line that ends them. `written`: told of each piece of content,
+   * and of its end, that was written or could not be, before the sink acts on that.
+   */
   constructor(
     private readonly sink: Writable,
     private head: string,
     private readonly chunked: boolean,
+    private readonly written?: (error: Error | null | undefined) => void,
   ) {}
 
   /** Writes the whole message, and ends it. */
@@ -40,7 +44,7 @@ export class MessageWriter {
     const last = trailers === undefined ? "" : `0\r\n${fieldLines(trailers)}\r\n`
     const behind = this.chunked ? `\r\n${last}` : ""
     const isText = bytes.byteLength <= largestText
-    if (isText) this.sink.write(before + textOf(bytes) + behind, "latin1")
+    if (isText) this.sink.write(before + textOf(bytes) + behind, "latin1", this.written)
     else this.writeAll(before, bytes, behind)
     // What the kernel took at once needs no drain, although node will tell of one.
     if (this.sink.writableLength === 0) return "used"
@@ -51,7 +55,7 @@ export class MessageWriter {
   /** Ends the message. */
   end(trailers: RawFields): void {
     const text = this.chunked ? `${this.takeHead()}0\r\n${fieldLines(trailers)}\r\n` : this.takeHead()
-    if (text !== "") this.sink.write(text, "latin1")
+    if (text !== "") this.sink.write(text, "latin1", this.written)
   }
 
   /** Lets the head leave, where nothing has followed it. */
@@ -66,10 +70,10 @@ export class MessageWriter {
   }
 
   private writeAll(before: string, bytes: Uint8Array, behind: string): void {
-    if (before === "" && behind === "") return void this.sink.write(bytes)
+    if (before === "" && behind === "") return void this.sink.write(bytes, this.written)
     this.sink.cork()
     if (before !== "") this.sink.write(before, "latin1")
-    this.sink.write(bytes)
+    this.sink.write(bytes, this.written)
     if (behind !== "") this.sink.write(behind, "latin1")
     this.sink.uncork()
   }

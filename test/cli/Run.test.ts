@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import type { ChildProcessWithoutNullStreams } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
-import { createServer as createTcpServer, type AddressInfo } from "node:net"
+import { connect, createServer as createTcpServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { runProgram, start, temporaryFolder } from "./Program.js"
@@ -98,6 +98,20 @@ describe("ss-proxy run", () => {
     await proxy.url()
     proxy.signal("SIGINT")
     expect(await proxy.exitCode).toBe(0)
+  })
+
+  it("logs what clients send so that it cannot steer a terminal, in quotes as without", async () => {
+    const proxy = runProxy(["--access-log"]).proxy()
+    const { port } = new URL(await proxy.url())
+    for (const word of ["plain", 'quo"ted']) {
+      const client = connect(Number(port), "127.0.0.1")
+      client.write(`GET /none/${word}\x9b2J\x85 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, "latin1")
+      await once(client.resume(), "close")
+    }
+    await proxy.says(/quo/)
+    expect(proxy.stderr).toContain("target=/none/plain\\x9b2J\\x85 ")
+    expect(proxy.stderr).toContain('target="/none/quo\\"ted\\x9b2J\\x85" ')
+    expect(proxy.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
   })
 
   it("logs nothing below the level, of which the flag wins over the variable", async () => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Metric, Scope } from "effect"
+import { createServer } from "node:net"
 import { DownstreamProtocol, RequestBroken } from "../../src/domain/ProxyError.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import type { Answer, RequestBody, ResponseHead } from "../../src/downstream/Downstream.js"
@@ -48,6 +49,19 @@ const staleBehind = (first: string): Script =>
       Effect.zipRight(saying(first)(connection), connection.request).pipe(Effect.zipRight(connection.reset)),
     answering(hello),
   )
+
+/** A server of one connection, on which it answers one request and not the next; its port. */
+const listeningOnce: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function* () {
+  const server = yield* Effect.acquireRelease(Effect.sync(createServer), (made) => Effect.sync(() => made.close()))
+  server.once("connection", (socket) => {
+    server.close()
+    socket.once("data", () => socket.write(hello))
+    socket.once("data", () => socket.once("data", () => socket.resetAndDestroy()))
+  })
+  yield* Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+  const address = server.address()
+  return typeof address === "object" && address !== null ? address.port : 0
+})
 
 /** Says these bytes, which have no body; and `hello` to a request for `/again`, on this connection or another. */
 const answeringBodiless =
@@ -418,6 +432,19 @@ for (const [layerName, layer] of layers) {
           assert.isTrue(session.isWatched)
           yield* Deferred.await(unwatched)
           yield* origin.deserted
+        }),
+      )
+
+      it.scopedLive("hangs on no session whose one connection was stale, and whose server is gone", () =>
+        Effect.gen(function* () {
+          const port = yield* listeningOnce
+          const call = callAt(yield* startDownstream(layer))
+          const session = sessionAt(`http://127.0.0.1:${port}`)
+          assert.strictEqual(yield* Effect.flatMap(via(call({}, session)), textOf), "hello")
+          const error = yield* Effect.flip(via(call({}, session)))
+          if (error._tag !== "DownstreamUnreachable") return assert.fail(error._tag)
+          assert.strictEqual(error.reason, "refused")
+          assert.isFalse(session.isWatched)
         }),
       )
 

@@ -30,6 +30,7 @@ const startWriter = (body: RequestBody) =>
       requestSent: () => void progress.push("sent"),
       serverIsBusy: (busy) => void progress.push(busy ? "busy" : "ready"),
       requestBroken: ({ problem }) => void progress.push(problem),
+      writeFailed: () => void progress.push("failed"),
     })
     writer.start()
     return { received: yield* origin.connection(), progress, writer }

@@ -237,6 +237,18 @@ describe("a client that leaves", () => {
     )
   }
 
+  it.scopedLive("is noticed where all of a large request was there before the connection to its server", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: silent })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "a".repeat(100_000)))
+      assert.strictEqual((yield* origin.request()).text.length, 100_000)
+      yield* client.reset
+      yield* origin.deserted
+      yield* proxy.quiet
+    }),
+  )
+
   it.scopedLive("many times over leaves nothing behind", () =>
     Effect.gen(function* () {
       const { origin, proxy } = yield* startLab({ script: saying(response("200 OK", [chunked], chunk("first"))) })

@@ -22,6 +22,24 @@ const held = () => {
   return { script, waiting }
 }
 
+/** Answers as `held` does, but handshakes of WebSockets, to `/app` below, with a 101. */
+const switching = () => {
+  const waiting: Array<() => void> = []
+  const script: Script = (connection) =>
+    Effect.forever(
+      Effect.gen(function* () {
+        const { target } = yield* connection.head
+        if (target === "/held") yield* Effect.async<void>((resume) => void waiting.push(() => resume(Effect.void)))
+        yield* connection.send(target === "/app" ? switched : answer("200 OK", target))
+      }),
+    )
+  return { script, waiting }
+}
+
+const switched =
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+
 const upgrade = [
   "Connection: Upgrade",
   "Upgrade: websocket",
@@ -133,12 +151,7 @@ describe.runIf(isOurs)("the connections to a session's server, where there may b
         Effect.gen(function* () {
           const { target } = yield* connection.head
           const isUpgrade = target.startsWith("/app")
-          yield* connection.send(
-            isUpgrade
-              ? "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-              : answer("200 OK", "plain"),
-          )
+          yield* connection.send(isUpgrade ? switched : answer("200 OK", "plain"))
         })
       const { proxy } = yield* startLab({ script, settings: { maxDownstreamConnectionsPerSession: 1 } })
       const socket = yield* proxy.connect
@@ -150,6 +163,93 @@ describe.runIf(isOurs)("the connections to a session's server, where there may b
       assert.strictEqual(plain.text, "")
       yield* socket.reset
       assert.strictEqual((yield* plain.response()).text, "plain")
+    }),
+  )
+
+  it.scopedLive("are taken from an idle one of another session, though those of a third are all in use", () =>
+    Effect.gen(function* () {
+      const { script } = held()
+      const [busy, idle, late] = yield* Effect.all([
+        RawOrigin.start(script),
+        RawOrigin.start(script),
+        RawOrigin.start(script),
+      ])
+      const proxy = yield* startProxy({
+        sessions: { busy: busy.url, idle: idle.url, late: late.url },
+        settings: { maxDownstreamConnections: 2, poolIdleTimeout: 60_000 },
+      })
+      const client = yield* proxy.connect
+      // Its second request takes the only connection of its pool.
+      yield* client.ask(request("GET /busy/x"))
+      const streaming = yield* proxy.connect
+      yield* streaming.send(request("GET /busy/held"))
+      yield* busy.seen("/held ")
+      yield* client.ask(request("GET /idle/x"))
+      assert.strictEqual((yield* client.ask(request("GET /late/x"))).text, "/x")
+      assert.strictEqual(busy.connections.length, 1)
+      yield* idle.deserted
+    }),
+  )
+
+  it.scopedLive("are given to who came first, also where somebody of the same session waits behind", () =>
+    Effect.gen(function* () {
+      const { script, waiting } = held()
+      const [one, other] = yield* Effect.all([RawOrigin.start(script), RawOrigin.start(script)])
+      const proxy = yield* startProxy({
+        sessions: { one: one.url, other: other.url },
+        settings: { maxDownstreamConnections: 1 },
+      })
+      const [first, second, third] = yield* Effect.all([proxy.connect, proxy.connect, proxy.connect])
+      yield* first.send(request("GET /one/held"))
+      yield* one.seen("/held ")
+      for (const [client, target] of [
+        [second, "/other/held"],
+        [third, "/one/third"],
+      ] as const) {
+        yield* client.send(request(`GET ${target}`))
+        yield* Effect.flatMap(proxy.connect, (asking) => asking.ask(request("GET /health")))
+      }
+      for (const go of waiting.splice(0)) go()
+      assert.strictEqual((yield* first.response()).text, "/held")
+      yield* other.seen("/held ")
+      assert.notInclude(one.text, "/third")
+      for (const go of waiting) go()
+      assert.strictEqual((yield* third.response()).text, "/third")
+    }),
+  )
+
+  it.scopedLive("are fresh for a WebSocket: one that a request has used is closed for it", () =>
+    Effect.gen(function* () {
+      const { script, waiting } = switching()
+      const { origin, proxy } = yield* startLab({ script, settings: { maxDownstreamConnectionsPerSession: 1 } })
+      const client = yield* proxy.connect
+      yield* client.send(request("GET /app/held"))
+      yield* origin.seen("/held ")
+      const socket = yield* proxy.connect
+      yield* socket.send(request("GET /ws/app", upgrade))
+      yield* Effect.flatMap(proxy.connect, (asking) => asking.ask(request("GET /health")))
+      for (const go of waiting) go()
+      assert.strictEqual((yield* client.response()).text, "/held")
+      yield* socket.seen("101 Switching")
+      assert.deepStrictEqual(
+        origin.connections.map(({ text }) => text.match(/^GET \S+/gm)),
+        [["GET /held"], ["GET /app"]],
+      )
+      yield* socket.reset
+    }),
+  )
+
+  it.scopedLive("do not stay idle while a WebSocket of their session waits for one", () =>
+    Effect.gen(function* () {
+      const settings = { maxDownstreamConnectionsPerSession: 1, poolIdleTimeout: 60_000 }
+      const { origin, proxy } = yield* startLab({ script: switching().script, settings })
+      const client = yield* proxy.connect
+      yield* client.ask(request("GET /app/x"))
+      const socket = yield* proxy.connect
+      yield* socket.send(request("GET /ws/app", upgrade))
+      yield* socket.seen("101 Switching")
+      assert.strictEqual(origin.connections.length, 2)
+      yield* socket.reset
     }),
   )
 

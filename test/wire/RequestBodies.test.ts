@@ -5,7 +5,7 @@ import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { splitRequests } from "../support/HttpMessage.js"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
-import { answering, RawOrigin, type Script } from "../support/RawOrigin.js"
+import { answering, RawOrigin, type Script, silent } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "SEARCH", "QUERY"]
@@ -230,6 +230,47 @@ describe("an answer that comes before the request is complete", () => {
       yield* client.gone
       assert.strictEqual(client.unread, "")
       assert.strictEqual(origin.requests.filter((one) => one.target === "/hidden").length, 0)
+    }),
+  )
+})
+
+describe("an answer to a request whose server hangs up before it has read the body", () => {
+  for (const [what, bytes] of [
+    ["with a length", answer("413 Content Too Large", "too much", ["Connection: close"])],
+    ["in chunks", response("413 Content Too Large", ["Transfer-Encoding: chunked"], chunk("too much") + lastChunk())],
+  ] as const) {
+    it.scopedLive(`reaches the client, also where a write to the server is what finds out: ${what}`, () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({ script: silent })
+        const client = yield* proxy.connect
+        yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
+        const connection = yield* origin.connection()
+        yield* connection.seen("begin")
+        // All of it in one turn, and the proxy reads what the client has sent first.
+        client.socket.write("more of it")
+        connection.socket.write(bytes)
+        connection.socket.resetAndDestroy()
+        const got = yield* client.response()
+        assert.deepStrictEqual([got.status, got.text], [413, "too much"])
+        yield* client.finish
+        yield* client.gone
+      }),
+    )
+  }
+
+  it.scopedLive("is none where half of it was sent", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: silent })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
+      const connection = yield* origin.connection()
+      yield* connection.seen("begin")
+      client.socket.write("more of it")
+      connection.socket.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n")
+      connection.socket.resetAndDestroy()
+      assert.strictEqual((yield* client.response()).status, 502)
+      yield* client.finish
+      yield* client.gone
     }),
   )
 })
