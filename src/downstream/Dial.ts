@@ -1,4 +1,3 @@
-import { lookup } from "node:dns"
 import {
   isIP,
   connect as connectTcp,
@@ -21,6 +20,7 @@ import type { SessionTarget } from "../sessions/LiveSession.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
 import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
+import { Lookups } from "./Lookups.js"
 import { ListenerAddresses, OwnListeners } from "./OwnListeners.js"
 import { shortageOf } from "./Shortage.js"
 import { type Warn, warnInLog } from "./Warn.js"
@@ -104,9 +104,9 @@ const dialError = (target: SessionTarget, cause: Error, socket: Socket, tlsStart
  * connected to, however often the name changes. A name that leads to the proxy itself, among others, leads nowhere.
  */
 const guardedLookup =
-  (guard: AddressGuard, isOwn: (address: string) => boolean): LookupFunction =>
+  (lookups: Lookups, guard: AddressGuard, isOwn: (address: string) => boolean): LookupFunction =>
   (hostname, options, callback) =>
-    lookup(hostname, { ...options, all: true }, (error, found) => {
+    lookups.find(hostname, options, (error, found) => {
       if (error !== null) return callback(error, [])
       const denials = found.map(({ address }) => guard.denialOf(address))
       const permitted = found.filter((_, index) => denials[index] === undefined)
@@ -140,6 +140,7 @@ const noContext: DialContext = { warn: () => {}, certificates: undefined, ownLis
  */
 export class Dialer {
   private readonly guard: AddressGuard
+  private readonly lookups = new Lookups()
   private readonly tls: TlsContext
   /** Insecure targets that were warned of. */
   private readonly warnedOf = new WeakSet<SessionTarget>()
@@ -215,7 +216,7 @@ export class Dialer {
     const options: TcpNetConnectOpts = {
       host: target.hostname,
       port: target.port,
-      lookup: guardedLookup(this.guard, isOwn),
+      lookup: guardedLookup(this.lookups, this.guard, isOwn),
       // Whoever reads decides what an end means; node would answer it with one of ours.
       allowHalfOpen: true,
       noDelay: true,

@@ -3,6 +3,7 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
+import { unreadOf } from "../socket/Unread.js"
 
 /** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
 export interface BridgeEnds {
@@ -143,6 +144,11 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
         this.ends({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, farewellTime)
         return this.cut()
     }
+  }
+
+  notTaken(side: Side): void {
+    const { peer, receiving } = this.seenFrom(side)
+    for (const bytes of unreadOf(peer)) receiving.received(bytes)
   }
 
   /** `side`'s own socket and its peer's, the pump that carries what it sends, and the one that carries what it gets. */

@@ -26,6 +26,8 @@ export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
 /** Told what happens to the frames that `side` sends. */
 export interface PumpListener {
   happened(side: Side, event: PumpEvent): void
+  /** What `side` sends cannot be written, for the other one has hung up: what that said before is read now, or never. */
+  notTaken(side: Side): void
 }
 
 /** What the frames of a direction are held to. */
@@ -283,11 +285,15 @@ export class Pump implements ByteReceiver, ControlListener {
 
   private write(bytes: Buffer): void {
     if (bytes.byteLength === 0) return
-    this.to.write(bytes)
+    this.to.write(bytes, this.written)
     // The kernel takes most of what there is at once, and then neither memory nor patience is needed.
     if (this.to.writableLength === 0) return
     this.input.keep(bytes)
     if (this.to.writableNeedDrain) this.from.pause()
+  }
+
+  private readonly written = (error: Error | null | undefined): void => {
+    if (error instanceof Error) this.listener.notTaken(this.side)
   }
 
   private closed(): void {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Fiber, Layer, type Scope } from "effect"
 import dns, { type LookupAddress, type LookupOptions } from "node:dns"
 import { createServer } from "node:http"
 import { syncBuiltinESMExports } from "node:module"
@@ -141,6 +141,51 @@ for (const [layerName, layer] of layers) {
     )
   })
 }
+
+describe("a name that is slow to look up", () => {
+  /** The slow name is not answered before the scope ends; each other one is at once. Gives the names that were asked for. */
+  const withSlowName = (slow: string) => {
+    const real = dns.lookup
+    const asked: Array<string> = []
+    const late: Array<() => void> = []
+    const fake = (name: string, _: LookupOptions, done: (error: Error | null, found: unknown) => void): void => {
+      asked.push(name)
+      const answered = () => done(null, [{ address: "127.0.0.1", family: 4 }])
+      if (name === slow) late.push(answered)
+      else setImmediate(answered)
+    }
+    const put = (lookup: unknown) =>
+      Effect.sync(() => {
+        Object.assign(dns, { lookup })
+        syncBuiltinESMExports()
+        return { asked, answerAll: () => late.splice(0).forEach((answered) => answered()) }
+      })
+    return Effect.acquireRelease(put(fake), () => put(real))
+  }
+
+  it.scopedLive("is looked up once for all who wait for it, and again for who comes later", () =>
+    Effect.gen(function* () {
+      const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
+      const { asked, answerAll } = yield* withSlowName("slow.test")
+      const call = callAt(yield* startDownstream(layerConnections))
+      const [slow, quick] = ["slow", "quick"].map((name) => sessionAt(`http://${name}.test:${origin.port}`, name))
+      if (slow === undefined || quick === undefined) return assert.fail("there are two sessions")
+      const asking = Effect.suspend(() => Effect.fork(call({}, slow)))
+      const [leaving, ...staying] = yield* Effect.all([asking, asking, asking])
+      assert.strictEqual(yield* textOf(yield* call({}, quick)), "hello")
+      assert.deepStrictEqual(asked.toSorted(), ["quick.test", "slow.test"])
+      yield* Fiber.interrupt(leaving)
+      answerAll()
+      for (const fiber of staying) assert.strictEqual(yield* textOf(yield* Fiber.join(fiber)), "hello")
+      const later = sessionAt(`http://slow.test:${origin.port}`, "later")
+      const last = yield* Effect.fork(call({}, later))
+      while (asked.length < 3) yield* Effect.sleep(1)
+      answerAll()
+      assert.strictEqual(yield* textOf(yield* Fiber.join(last)), "hello")
+      assert.deepStrictEqual(asked.toSorted(), ["quick.test", "slow.test", "slow.test"])
+    }),
+  )
+})
 
 for (const [layerName, layer] of layers)
   describe(`the proxy's own listeners: ${layerName}`, () => {

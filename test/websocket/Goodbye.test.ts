@@ -89,6 +89,30 @@ describe("a WebSocket that its ends close themselves", () => {
   )
 })
 
+describe("a WebSocket one end of which says goodbye, and hangs up before it has read what is sent to it", () => {
+  it.scopedLive("passes what that end said, also where a write to it is what finds out", () =>
+    Effect.gen(function* () {
+      for (const side of ["client", "server"] as const) {
+        const tunnel = yield* openTunnel()
+        const [leaving, other] = side === "client" ? [tunnel.client, tunnel.server] : [tunnel.server, tunnel.client]
+        const masked = side === "client"
+        const long = frame(2, Buffer.alloc(100_000), { masked: !masked })
+        yield* other.raw.send(long.subarray(0, 50_000))
+        yield* leaving.seen(50_000)
+        // All of it in one turn, and the proxy reads what the other end has sent first.
+        other.raw.socket.write(long.subarray(50_000, 60_000))
+        leaving.raw.socket.write(frame(1, "no more", { masked }))
+        leaving.raw.socket.write(masked ? clientClose(1009, "too big") : serverClose(1009, "too big"))
+        leaving.raw.socket.resetAndDestroy()
+        assert.strictEqual(yield* other.raw.gone, "finished")
+        assert.deepStrictEqual(other.story, ["1 no more", "8 1009 too big"])
+        yield* other.raw.finish
+        yield* tunnel.proxy.quiet
+      }
+    }),
+  )
+})
+
 describe("a WebSocket one end of which vanishes", () => {
   it.scopedLive.each([
     ["the client hangs up", "client", "finish"],
