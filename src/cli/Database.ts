@@ -1,6 +1,9 @@
 import { Effect, Layer, Option } from "effect"
+import { statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
@@ -54,8 +57,22 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
     return Option.getOrElse(yield* fromOneSource(names, variables), () => ({ filename: "./sessions.db" }))
   })
 
-/** What a command does to the store: one that only reads can do so in a file that it may not write. */
-type Access = "read" | "write"
+/**
+ * What a command does to the store: reads, changes what is in it, or puts something in. One that only reads can do so in a
+ * file that it may not write. And only who puts something in makes a file: to a proxy that runs, an empty one in place of
+ * one that was lost says that no session exists any more.
+ */
+type Access = "read" | "change" | "make"
+
+/** Whether there is no file, where there could be one. */
+export const isAbsent = (filename: string): boolean => {
+  try {
+    const isThere = statSync(filename, { throwIfNoEntry: false }) !== undefined
+    return !isThere && statSync(dirname(resolve(filename))).isDirectory()
+  } catch {
+    return false
+  }
+}
 
 /** The store itself. It is loaded here and not before: a command that needs no store starts faster. */
 export const openDatabase = (
@@ -66,7 +83,9 @@ export const openDatabase = (
     Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
     ({ layerSqlite }) => {
       const store = layerSqlite({ filename })
-      if (access === "write") return store
+      if (access === "make") return store
+      if (isAbsent(filename)) return layerMemory()
+      if (access === "change") return store
       return Layer.catchAll(store, (error) =>
         Layer.orElse(layerSqlite({ filename, readonly: true }), () => Layer.fail(error)),
       )
@@ -88,5 +107,8 @@ const withDatabase =
 /** Runs what reads sessions, with the store that the flags and variables choose. */
 export const readingDatabase = withDatabase("read")
 
-/** Runs what changes sessions, with the store that the flags and variables choose. */
-export const changingDatabase = withDatabase("write")
+/** Runs what changes sessions that are there, with the store that the flags and variables choose. */
+export const changingDatabase = withDatabase("change")
+
+/** Runs what adds sessions, with the store that the flags and variables choose, which is made where there is none. */
+export const makingDatabase = withDatabase("make")

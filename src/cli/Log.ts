@@ -36,6 +36,16 @@ const colourOf = (level: LogLevel.LogLevel, style: Style): ((text: string) => st
 const causeField = (cause: Cause.Cause<unknown>, detailed: boolean): string =>
   field(detailed ? Cause.pretty(cause, { renderErrorCause: true }) : textOf(Cause.squash(cause)))
 
+/** The order of the pairs of a line, as docs/CONFIGURATION.md has it; any other stand behind these. */
+const order = (
+  "request_id client session method target status code end error fault closed_by address problem reason " +
+  "bytes_in bytes_out messages_in messages_out retries milliseconds seconds"
+).split(" ")
+const placeOf = (key: string): number => {
+  const place = order.indexOf(key)
+  return place === -1 ? order.length : place
+}
+
 /** A line of the log: time, level, message, then `key=value` pairs. On a terminal shorter, and in colour. */
 const renderLine = (
   options: Logger.Logger.Options<unknown>,
@@ -45,7 +55,9 @@ const renderLine = (
 ): string => {
   const { date, logLevel, message, annotations, cause } = options
   const time = date.toISOString()
-  const pairs = [...HashMap.entries(annotations)].map(([key, value]) => `${style.dim(`${key}=`)}${field(value)}`)
+  const pairs = [...HashMap.entries(annotations)]
+    .toSorted(([one], [other]) => placeOf(one) - placeOf(other))
+    .map(([key, value]) => `${style.dim(`${key}=`)}${field(value)}`)
   if (!Cause.isEmpty(cause)) pairs.push(`${style.dim("cause=")}${causeField(cause, detailed)}`)
   return [
     style.dim(brief ? time.slice(11, 19) : time),

@@ -95,7 +95,7 @@ export const serve = ({
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "write")
+    const store = yield* openDatabase(database, "make")
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layer(settings), layerTls(tls)]),

@@ -76,6 +76,15 @@ const isDetailed = (words: ReadonlyArray<string>): boolean =>
   /(^|\s)(-l|--log-level)[ =]?(trace|debug)(\s|$)/i.test(words.join(" ")) ||
   /^(trace|debug)$/i.test(process.env["SS_PROXY_LOG_LEVEL"] ?? "")
 
+/** The reader of our output may leave early, as `head` does; what cannot be written for another reason is a failure. */
+const outputFailed = (error: NodeJS.ErrnoException): void => {
+  if (error.code === "EPIPE") process.exit(0)
+  process.stderr.write(
+    `ss-proxy: standard output cannot be written (${error.code ?? error.message}); make room for it\n`,
+  )
+  process.exit(1)
+}
+
 const endProcess = (exitCode: number): void => {
   // Whatever was written to a pipe goes out first.
   process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)))
@@ -85,8 +94,7 @@ const endProcess = (exitCode: number): void => {
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
   const style = styleOf(process.stderr)
   const detailed = isDetailed(words)
-  // The reader of our output may leave early, as `head` does.
-  process.stdout.on("error", () => process.exit(0))
+  process.stdout.on("error", outputFailed)
   // A log that nobody reads any more is no reason to stop.
   process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {

@@ -197,6 +197,10 @@ export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{
   readonly cause?: unknown
 }> {
   readonly fault = "proxy"
+
+  override get message(): string {
+    return `${this.problem}. ${this.hint}`
+  }
 }
 
 /**

@@ -78,6 +78,12 @@ type ExchangeError = ProxyError | RequestBroken
 /** Narrows an effect that has its result already: no fiber is needed to get it. */
 const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
+/**
+ * How an exchange ended: the answer went out whole, or what came first of the rest. `session` stands for a session that was
+ * removed or moved, `proxy` for its own end or a defect of it.
+ */
+export type ExchangeEnd = "complete" | "client" | "server" | "session" | "proxy"
+
 const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
   retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
@@ -102,6 +108,9 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   private stage: BodyStage | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
+  /** Who broke it off, and what the client was told instead of an answer of the session's server. */
+  private brokenBy: ExchangeEnd | undefined
+  private failure: ProxyError | undefined
   private isContentSkipped = false
   private isSettled = false
   private isOver = false
@@ -163,6 +172,15 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** Status that the client got; 0 while there is none. */
   get status(): number {
     return this.writer.status
+  }
+
+  get end(): ExchangeEnd {
+    return this.brokenBy ?? "complete"
+  }
+
+  /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
+  get error(): ProxyError | undefined {
+    return this.failure
   }
 
   /** How often the request was sent to its server again. */
@@ -252,6 +270,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     if (error._tag === "RequestBroken") return this.abandon()
     this.context.report(this, error)
     this.call?.cancel()
+    this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
     this.finishWith(reply, error._tag === "BadRequest" || error._tag === "Draining")
   }
@@ -310,20 +329,20 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   answerBroken(error: ResponseBroken): void {
     if (this.isOver) return
     this.context.report(this, error)
-    this.break()
+    this.break("server")
   }
 
   answerSent(): void {
     if (this.isOver) return
     this.content?.cancel()
-    this.end(this.writer.staysOpen && this.requestIsComplete)
+    this.finish(this.writer.staysOpen && this.requestIsComplete)
   }
 
   // How it ends.
 
   sessionEnded(end: SessionEnd): void {
     const session = this.liveSession
-    if (this.isSettled || session === undefined) this.break()
+    if (this.isSettled || session === undefined) this.break(end === "shutdown" ? "proxy" : "session")
     else this.fail(endedBy[end](session.id))
   }
 
@@ -331,7 +350,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   goAway(): void {}
 
   cut(): void {
-    this.break()
+    this.break("proxy")
   }
 
   /** The request's content turned out to be no HTTP. */
@@ -342,15 +361,16 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** The client is gone: the downstream is told at once, and nobody is answered. */
   abandon(): void {
     if (this.isOver) return
+    this.brokenBy ??= "client"
     this.stopContinueTimer()
     this.content?.fail("the client closed the connection")
     this.call?.cancel()
     this.source?.cancel()
-    this.end(false)
+    this.finish(false)
   }
 
   /** What is told on the way to an end may come back as another. */
-  private end(staysOpen: boolean): void {
+  private finish(staysOpen: boolean): void {
     if (this.isOver) return
     this.isOver = true
     if (this.liveSession !== undefined) this.context.close(this)
@@ -387,12 +407,12 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     if (Exit.isSuccess(exit)) return next(exit.value)
     const failure = Cause.failureOption(exit.cause)
     if (Option.isSome(failure)) this.fail(failure.value)
-    else this.break()
+    else this.break("proxy")
   }
 
   /** No more of the request is taken. Where an answer is on its way already, there is no other way to say so. */
   private contentRefused(error: ProxyError): void {
-    if (this.isSettled) this.break()
+    if (this.isSettled) this.break("client")
     else this.fail(error)
   }
 
@@ -400,7 +420,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     if (Exit.isSuccess(exit)) return
     const failure = Cause.failureOption(exit.cause)
     if (Option.isSome(failure)) this.answerBroken(failure.value)
-    else this.break()
+    else this.break("proxy")
   }
 
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
@@ -418,7 +438,8 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */
-  private break(): void {
+  private break(by: ExchangeEnd): void {
+    this.brokenBy ??= by
     this.owner.reset()
     this.abandon()
   }

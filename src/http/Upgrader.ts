@@ -17,6 +17,8 @@ import { Gate, type SessionRoute } from "./Gate.js"
 export interface SwitchedUpgrade {
   readonly session: LiveSession
   readonly requestId: string
+  /** The request target, raw, as latin1. */
+  readonly target: string
   /** Head of the 101, as text, for the client. */
   readonly headText: string
   /** Connection to the session's server, paused. */
@@ -107,8 +109,9 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           const { head, socket, early } = result
           const extensions = firstValue(head.fields, "sec-websocket-extensions") !== undefined
           const requestId = ownText(exchange.requestId)
+          const target = ownText(exchange.target)
           const text = headText(head.reason, head.fields)
-          switched({ session, requestId, headText: text, socket, early, extensions, release })
+          switched({ session, requestId, target, headText: text, socket, early, extensions, release })
         }
 
         const dispatch = (

@@ -317,7 +317,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     socket.removeListener("end", this.ended)
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")
-    const { session, requestId, socket: server, early: serverEarly, extensions, release } = upgrade
+    const { session, requestId, target, socket: server, early: serverEarly, extensions, release } = upgrade
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): void => {
       this.unbridged = undefined
@@ -326,6 +326,8 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     this.unbridged = {
       session,
       requestId,
+      clientAddress: this.client.address,
+      target,
       client: socket,
       clientEarly,
       server,

@@ -48,6 +48,8 @@ const accessLine = (exchange: Exchange): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logInfo("request"), {
     ...lineOf(exchange),
     status: exchange.status,
+    ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
+    end: exchange.end,
     bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
     retries: exchange.retries,

@@ -22,7 +22,11 @@ export class ListenError extends Data.TaggedError("ListenError")<{
   readonly reason: string
   /** What to do about it. */
   readonly hint: string
-}> {}
+}> {
+  override get message(): string {
+    return `cannot listen on ${this.host}:${this.port}: ${this.reason}; ${this.hint}`
+  }
+}
 
 /** Part of the grace period in which WebSockets are told to go; the rest is for them to do so. */
 const farewellShare = 0.8

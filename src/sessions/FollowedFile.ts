@@ -128,7 +128,7 @@ export class FollowedFile<A> {
       if (place === "nothing")
         return yield* new StoreUnavailable({
           problem: `${filename} is gone`,
-          hint: "Put it back, or make another with `ss-proxy sessions`: it is taken within a second.",
+          hint: "Put it back: it is taken within a second. `ss-proxy sessions add` and `import` make another.",
         })
       if (this.opened !== undefined) {
         if (isSame(place, this.opened.file)) {

@@ -9,6 +9,9 @@ import { unreadOf } from "../socket/Unread.js"
 export interface BridgeEnds {
   readonly session: LiveSession
   readonly requestId: string
+  /** The client's IP address, and what it asked for: the request target, raw. */
+  readonly clientAddress: string
+  readonly target: string
   readonly client: Socket
   readonly clientEarly: Uint8Array
   readonly server: Socket
@@ -53,6 +56,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   place = -1
   readonly session: LiveSession
   readonly requestId: string
+  readonly clientAddress: string
+  readonly target: string
   /** From the client to the server, and back. */
   readonly up: Pump
   readonly down: Pump
@@ -68,6 +73,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   constructor(ends: BridgeEnds, maxMessageBytes: number) {
     this.session = ends.session
     this.requestId = ends.requestId
+    this.clientAddress = ends.clientAddress
+    this.target = ends.target
     this.client = ends.client
     this.server = ends.server
     const rules = { extensions: ends.extensions, maxMessageBytes }

@@ -6,8 +6,10 @@ import { Patrol } from "./Patrol.js"
 
 /** The line of the log about a WebSocket that is over. */
 const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
-  session: socket.session.id,
   request_id: socket.requestId,
+  client: socket.clientAddress,
+  session: socket.session.id,
+  target: socket.target,
   seconds: Math.round(socket.age) / 1_000,
   closed_by: socket.end?.closedBy,
   code: socket.end?.code,

@@ -1,7 +1,36 @@
 import { describe, expect, it } from "@effect/vitest"
-import { writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { json, onDatabase } from "./Program.js"
+import { binary, json, onDatabase } from "./Program.js"
+
+describe("an export whose output has no room", () => {
+  /** `sh` lets no file that the program writes grow beyond 64 KiB. */
+  const exportTo = (file: string, database: string) =>
+    spawnSync(
+      "sh",
+      ["-c", 'ulimit -f 128; exec "$@" > "$0"', file, process.execPath, binary, "sessions", "export", "-d", database],
+      {
+        encoding: "utf8",
+      },
+    )
+
+  it.runIf(existsSync("/dev/full"))("fails and says so: half a backup must not look like one", async () => {
+    const { feed, folder } = onDatabase()
+    const many = Array.from({ length: 100 }, (_, at) => ({
+      id: `s${at}`,
+      url: `http://localhost/${"x".repeat(1_000)}`,
+    }))
+    await feed(JSON.stringify(many), "import", "-")
+    for (const file of ["/dev/full", join(folder, "backup.json")]) {
+      const { status, stderr } = exportTo(file, join(folder, "sessions.db"))
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^ss-proxy: standard output cannot be written \(E\w+\)/),
+      ])
+    }
+  })
+})
 
 describe("export and import", () => {
   it("copy one database to another", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { readdirSync } from "node:fs"
 import { json, onDatabase } from "./Program.js"
 
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
@@ -169,8 +170,25 @@ describe("ss-proxy sessions", () => {
     const { sessions } = onDatabase()
     const listed = await sessions("list")
     expect(listed).toMatchObject({ code: 0, stdout: "" })
-    expect(listed.stderr).toMatch(/^no sessions in .*sessions\.db; add one: .* sessions add my-session/)
+    expect(listed.stderr).toMatch(
+      /^no sessions in .*sessions\.db, which does not exist yet; add one: .* sessions add my-session/,
+    )
     expect(json(await sessions("list", "--json"))).toEqual([])
+  })
+
+  it("makes no file but for a session to put into it: to a proxy that runs, an empty one says that there are no sessions", async () => {
+    const { folder, sessions } = onDatabase()
+    const listed = await sessions("list")
+    expect(listed.stderr).toContain("sessions.db, which does not exist yet; add one")
+    expect(json(await sessions("export"))).toEqual([])
+    for (const command of [["show"], ["set", "--status", "x"], ["remove"]])
+      expect(await sessions(...command, "nobody")).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('there is no session "nobody"'),
+      })
+    expect(readdirSync(folder)).toEqual([])
+    expect(await sessions("add", "one", "http://localhost:9000")).toMatchObject({ code: 0 })
+    expect(readdirSync(folder)).toContain("sessions.db")
   })
 
   it("lists only the sessions of a status", async () => {

@@ -82,7 +82,9 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   DownstreamReset: {
     samples: [new Errors.DownstreamReset({ address })],
     meaning: "The server closed the connection before its response had begun.",
-    remedy: "Look at the server's log: it crashed, or it closes connections that it should keep.",
+    remedy:
+      "Look at the server's log: it crashed, or it closes connections that it should keep. " +
+      "Perhaps it speaks TLS and the URL says `http`.",
   },
   DownstreamProtocol: {
     samples: [new Errors.DownstreamProtocol({ address, problem: "" })],

@@ -16,26 +16,30 @@ const ways: ReadonlyArray<
   readonly [
     what: string,
     status: number,
+    end: string,
     script: Script,
     text: string,
     seen: "server" | "client" | "nobody",
     then: (client: RawClient) => Effect.Effect<unknown, unknown>,
   ]
 > = [
-  ["that is answered", 200, answering(hello), request("GET /app/x"), "client", () => Effect.void],
-  ["that the proxy answers", 404, silent, request("GET /nobody/x"), "client", () => Effect.void],
-  ["that the server breaks", 502, saying("", "reset"), request("GET /app/x"), "client", () => Effect.void],
-  ["whose chunks are none", 400, silent, inChunks, "server", (client) => client.send("zz\r\n")],
-  ["whose client leaves while the server thinks", 0, silent, request("GET /app/x"), "server", leave],
-  ["whose client leaves while it sends", 0, silent, part, "server", leave],
-  ["whose client leaves while it sends chunks", 0, silent, inChunks, "server", leave],
-  ["whose client leaves while it is answered", 200, streaming, request("GET /app/x"), "client", leave],
-  ["that is answered early", 413, early, part, "client", (client) => client.gone],
-  ["whose client stops sending", 408, silent, part, "server", (client) => client.response("POST")],
+  ["that is answered", 200, "complete", answering(hello), request("GET /app/x"), "client", () => Effect.void],
+  ["that the proxy answers", 404, "complete", silent, request("GET /nobody/x"), "client", () => Effect.void],
+  ["that the server breaks", 502, "complete", saying("", "reset"), request("GET /app/x"), "client", () => Effect.void],
+  ["whose chunks are none", 400, "complete", silent, inChunks, "server", (client) => client.send("zz\r\n")],
+  ["whose client leaves while the server thinks", 0, "client", silent, request("GET /app/x"), "server", leave],
+  ["whose client leaves while it sends", 0, "client", silent, part, "server", leave],
+  ["whose client leaves while it sends chunks", 0, "client", silent, inChunks, "server", leave],
+  ["whose client leaves while it is answered", 200, "client", streaming, request("GET /app/x"), "client", leave],
+  ["that is answered early", 413, "complete", early, part, "client", (client) => client.gone],
+  ["whose client stops sending", 408, "complete", silent, part, "server", (client) => client.response("POST")],
 ]
 
+const valueIn = (line: string, key: string): string | undefined =>
+  new RegExp(`(?:^| )${key}=(\\w+)(?: |$)`).exec(line)?.[1]
+
 describe("the access log", () => {
-  for (const [what, status, script, text, seen, then] of ways) {
+  for (const [what, status, end, script, text, seen, then] of ways) {
     it.scopedLive(`has one line for a request ${what}`, () =>
       Effect.gen(function* () {
         const { origin, proxy } = yield* startLab({ script, settings: { accessLog: true, bodyTimeout: 200 } })
@@ -50,12 +54,52 @@ describe("the access log", () => {
         client.socket.destroy()
         yield* Effect.sleep(20)
         assert.deepStrictEqual(
-          lines().map((line) => / status=(\d+) /.exec(line)?.[1]),
-          [String(status)],
+          lines().map((line) => [valueIn(line, "status"), valueIn(line, "end")]),
+          [[String(status), end]],
         )
       }),
     )
   }
+
+  it.scopedLive("tells a response that broke off, and by whom, from one that is whole", () =>
+    Effect.gen(function* () {
+      const lines = ["Content-Length: 100"]
+      const broken: Script = (connection) =>
+        Effect.gen(function* () {
+          yield* connection.request
+          yield* connection.send(response("200 OK", lines, "half"))
+          yield* connection.finish
+        })
+      const half = saying(response("200 OK", lines, "half"))
+      const { origin, proxy } = yield* startLab({ script: inTurn(broken, half), settings: { accessLog: true } })
+      const [one, other] = [yield* proxy.connect, yield* proxy.connect]
+      yield* one.send(request("GET /app/x"))
+      yield* one.gone
+      yield* other.send(request("GET /app/x"))
+      yield* other.seen("half")
+      yield* proxy.repo.remove("app")
+      yield* other.gone
+      yield* proxy.quiet
+      assert.strictEqual(origin.connections.length, 2)
+      assert.deepStrictEqual(
+        proxy.log.filter((line) => /message=request\b/.test(line)).map((line) => valueIn(line, "end")),
+        ["server", "session"],
+      )
+    }),
+  )
+
+  it.scopedLive("has the code of an answer of the proxy's own", () =>
+    Effect.gen(function* () {
+      const { ask, proxy } = yield* startLab({ settings: { accessLog: true } })
+      yield* ask(request("GET /nobody/x"))
+      yield* ask(request("GET /app/x"))
+      yield* proxy.quiet
+      assert.deepStrictEqual(
+        proxy.log.filter((line) => /message=request\b/.test(line)).map((line) => valueIn(line, "code")),
+        ["session_not_found", undefined],
+      )
+    }),
+  )
 
   it.scopedLive("says whether a request was sent again on a fresh connection", () =>
     Effect.gen(function* () {
@@ -72,7 +116,7 @@ describe("the access log", () => {
       yield* client.ask(request("GET /app/x"))
       yield* proxy.quiet
       assert.deepStrictEqual(
-        proxy.log.flatMap((line) => / retries=(\d+) /.exec(line)?.[1] ?? []),
+        proxy.log.flatMap((line) => valueIn(line, "retries") ?? []),
         ["0", "1"],
       )
     }),

@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, changingDatabase } from "../Database.js"
+import { databaseFlags, makingDatabase } from "../Database.js"
 import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
@@ -56,7 +56,7 @@ export const add = Command.make(
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, yield* resolveGuard(addresses)), urlHint)
-      const added = yield* changingDatabase(database, () =>
+      const added = yield* makingDatabase(database, () =>
         Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
       )
       yield* warnOfStatus(id, added.status)

@@ -7,7 +7,7 @@ import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { isForwarding } from "../../domain/Session.js"
 import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, changingDatabase } from "../Database.js"
+import { databaseFlags, makingDatabase } from "../Database.js"
 import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import { fileFault } from "../FileFault.js"
@@ -99,7 +99,7 @@ export const importAll = Command.make(
       const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
       const guard = yield* resolveGuard(addresses)
       const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard))
-      const replaced = yield* changingDatabase(database, () => store(file, sessions, replace))
+      const replaced = yield* makingDatabase(database, () => store(file, sessions, replace))
       const silent = sessions.filter((session) => !isForwarding(session.status)).length
       if (silent > 0)
         yield* printDiagnostic(

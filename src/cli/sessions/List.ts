@@ -4,7 +4,7 @@ import { isForwarding, type Session } from "../../domain/Session.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, readingDatabase } from "../Database.js"
+import { databaseFlags, isAbsent, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
@@ -66,7 +66,7 @@ const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
 const whatToDoAboutNone = (filename: string, status: Option.Option<string>): string =>
   Option.match(status, {
     onNone: () =>
-      `no sessions in ${filename}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
+      `no sessions in ${filename}${isAbsent(filename) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
     onSome: (status) => `no sessions with the status ${JSON.stringify(status)} in ${filename}`,
   })
 
