@@ -15,7 +15,6 @@ const differences = [
   ["a request body that is not there is not invented: GET Content-Length: 0", "undici leaves it out"],
   ["a request body (of chunks may be empty|may arrive split at every byte)", "undici sends no request trailers"],
   [
-<<<<<<< HEAD
     "Expect: 100-continue (is answered with 100|is ignored where|is not what another|lets a client learn)",
     "undici sends no Expect and takes no 100",
   ],
@@ -23,15 +22,11 @@ const differences = [
   [
     "whatever a request is made of damage to it never",
     "undici has several connections, so the order in which they are seen is not that of the requests",
-=======
-    "Expect: 100-continue (is answered with 100|is ignored|is not what another|lets a client learn)",
-    "undici sends no Expect and takes no 100",
   ],
   ["an answer to a request whose server hangs up .* what finds out", "undici reads no more once a write has failed"],
   [
     "old and closing ends a response until close is whole where its server hangs up",
     "undici holds the head until content is there, and takes the reset behind it for one in its midst",
->>>>>>> attack
   ],
   ["who does not read stops the client from sending", "undici holds the head until content is there"],
   ['a response keeps status 200 with the reason "caf\u00e9"', "undici reads the reason as UTF-8"],
