@@ -1,6 +1,6 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Either } from "effect"
+import { Clock, Effect, Either } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readStream } from "node:stream/consumers"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
@@ -77,11 +77,29 @@ const store = (file: string, sessions: ReadonlyArray<NewSession>, replace: boole
         "add --replace to replace what exists",
       )
     if (clashes.length > 0 && !replace) return yield* exists(clashes)
-    for (const session of sessions)
+    const tellProgress = yield* progressOf(sessions.length)
+    for (const [done, session] of sessions.entries()) {
+      yield* tellProgress(done)
       yield* replace
         ? repo.put(session)
         : Effect.catchTag(repo.add(session), "SessionExists", () => exists([session.id]))
+    }
     return clashes.length
+  })
+
+/** How often somebody at a terminal is told how far it is, in milliseconds. */
+const progressPause = 2_000
+
+/** Tells, on a terminal and every now and then, how many sessions are done. */
+const progressOf = (total: number): Effect.Effect<(done: number) => Effect.Effect<void>> =>
+  Effect.map(Clock.currentTimeMillis, (begun) => {
+    let next = begun + progressPause
+    return (done) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (!process.stderr.isTTY || now < next) return Effect.void
+        next = now + progressPause
+        return printDiagnostic(`${done} of ${counted(total)}…`)
+      })
   })
 
 const counted = (count: number): string => (count === 1 ? "1 session" : `${count} sessions`)
