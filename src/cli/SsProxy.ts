@@ -57,7 +57,7 @@ const runCommand = Command.run(program, { name: "ss-proxy", version, executable:
 const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command" && invocation.doc.runsOn === true
 
 const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
-  // A command that is soon over ends by a signal as any program does.
+  // A signal ends a command that is soon over, the way it ends every program.
   if (!runsOn(invocation)) SignalCatcher.current?.letThrough()
   switch (invocation._tag) {
     case "Version":

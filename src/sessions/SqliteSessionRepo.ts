@@ -141,8 +141,8 @@ const stillInUse = (filename: string) =>
 const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow") =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
-    // Statements are not kept: the client keeps a failure to prepare one just as long, "locked" included. And the
-    // journal's mode is `prepareFile`'s: the client's own switch blocks the event loop while the file is locked.
+    // The client keeps no statements, `SqliteDriver` does: the client would keep a failure to prepare one just as long,
+    // "locked" included. And the journal's mode is `prepareFile`'s: the client's own switch blocks the event loop while the file is locked.
     const options = { filename: path, readonly, disableWAL: true, prepareCacheTTL: 0 }
     // The client lets the driver's exception through, which is a defect.
     const sql = yield* makeClient(options).pipe(Effect.catchAllDefect(Effect.fail))

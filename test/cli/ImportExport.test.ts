@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { isInstalled } from "../support/Tool.js"
 import { binary, json, onDatabase } from "./Program.js"
 
 describe("an export whose output has no room", () => {
@@ -29,6 +30,24 @@ describe("an export whose output has no room", () => {
         expect.stringMatching(/^ss-proxy: standard output cannot be written \(E\w+\)/),
       ])
     }
+  })
+})
+
+describe("an import that takes long", () => {
+  it.runIf(isInstalled("script"))("tells somebody at a terminal how far it is, and nobody else", async () => {
+    const { folder } = onDatabase()
+    const file = join(folder, "many.json")
+    writeFileSync(
+      file,
+      JSON.stringify(Array.from({ length: 10_000 }, (_, at) => ({ id: `s${at}`, url: "localhost:1" }))),
+    )
+    const words = [process.execPath, binary, "sessions", "import", file, "--replace", "-d", join(folder, "sessions.db")]
+    // Of util-linux: runs a command on a terminal of its own.
+    const seen = spawnSync("script", ["-qec", words.join(" "), "/dev/null"], { encoding: "utf8" })
+    expect(seen.stdout).toMatch(/^\d+ of 10000 sessions…/m)
+    expect(seen.stdout).toContain("imported 10000 sessions")
+    const unseen = spawnSync(process.execPath, words.slice(1), { encoding: "utf8" })
+    expect([unseen.status, unseen.stderr]).toEqual([0, ""])
   })
 })
 

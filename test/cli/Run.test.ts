@@ -114,6 +114,16 @@ describe("ss-proxy run", () => {
     expect(proxy.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
   })
 
+  it("logs the pairs of a request in the order that the configuration guide gives", async () => {
+    const proxy = runProxy(["--access-log"]).proxy()
+    await fetch(`${await proxy.url()}/nobody/x`)
+    await proxy.says(/milliseconds=/)
+    const line = proxy.stderr.split("\n").find((one) => one.includes("milliseconds=")) ?? ""
+    expect([...line.matchAll(/ (\w+)=/g)].map(([, key]) => key)).toEqual(
+      "request_id client method target status code end bytes_in bytes_out retries milliseconds".split(" "),
+    )
+  })
+
   it("logs nothing below the level, of which the flag wins over the variable", async () => {
     const proxy = runProxy(["--log-level", "warn", "--demo"], { SS_PROXY_LOG_LEVEL: "trace" }).proxy()
     await proxy.prints(/my-session/)

@@ -88,7 +88,7 @@ const store = (file: string, sessions: ReadonlyArray<NewSession>, replace: boole
   })
 
 /** How often somebody at a terminal is told how far it is, in milliseconds. */
-const progressPause = 2_000
+const progressPause = 1_000
 
 /** Tells, on a terminal and every now and then, how many sessions are done. */
 const progressOf = (total: number): Effect.Effect<(done: number) => Effect.Effect<void>> =>
