@@ -235,21 +235,28 @@ describe("an answer that comes before the request is complete", () => {
 })
 
 describe("an answer to a request whose server hangs up before it has read the body", () => {
+  /** A client in the midst of an upload, whose server has said this much and hung up. */
+  const uploading = (answered: string) =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ script: silent })
+      const client = yield* proxy.connect
+      yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
+      const connection = yield* origin.connection()
+      yield* connection.seen("begin")
+      // All of it in one turn, and the proxy reads what the client has sent first.
+      client.socket.write("more of it")
+      connection.socket.write(answered)
+      connection.socket.resetAndDestroy()
+      return client
+    })
+
   for (const [what, bytes] of [
     ["with a length", answer("413 Content Too Large", "too much", ["Connection: close"])],
     ["in chunks", response("413 Content Too Large", ["Transfer-Encoding: chunked"], chunk("too much") + lastChunk())],
   ] as const) {
     it.scopedLive(`reaches the client, also where a write to the server is what finds out: ${what}`, () =>
       Effect.gen(function* () {
-        const { origin, proxy } = yield* startLab({ script: silent })
-        const client = yield* proxy.connect
-        yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
-        const connection = yield* origin.connection()
-        yield* connection.seen("begin")
-        // All of it in one turn, and the proxy reads what the client has sent first.
-        client.socket.write("more of it")
-        connection.socket.write(bytes)
-        connection.socket.resetAndDestroy()
+        const client = yield* uploading(bytes)
         const got = yield* client.response()
         assert.deepStrictEqual([got.status, got.text], [413, "too much"])
         yield* client.finish
@@ -260,14 +267,7 @@ describe("an answer to a request whose server hangs up before it has read the bo
 
   it.scopedLive("is none where half of it was sent", () =>
     Effect.gen(function* () {
-      const { origin, proxy } = yield* startLab({ script: silent })
-      const client = yield* proxy.connect
-      yield* client.send(request("POST /app/x", ["Content-Length: 100000"], "begin"))
-      const connection = yield* origin.connection()
-      yield* connection.seen("begin")
-      client.socket.write("more of it")
-      connection.socket.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n")
-      connection.socket.resetAndDestroy()
+      const client = yield* uploading("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n")
       assert.strictEqual((yield* client.response()).status, 502)
       yield* client.finish
       yield* client.gone
