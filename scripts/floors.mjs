@@ -8,6 +8,7 @@ const src = join(dirname(dirname(fileURLToPath(import.meta.url))), "src")
 
 const floors = {
   domain: 0,
+  step: 0,
   wire: 1,
   clock: 1,
   socket: 1,

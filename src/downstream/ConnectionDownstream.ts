@@ -29,7 +29,7 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
 export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Layer.scoped(
   Downstream,
   Effect.map(Effect.flatMap(makeDialer, makeCallContext), (context) => ({
-    request: (session, head, body) => new HttpCall(context, session, head, body),
+    request: (session, head, body, observer) => new HttpCall(context, session, head, body, observer),
     upgrade: (session, head) => new UpgradeCall(context, session, head),
   })),
 )

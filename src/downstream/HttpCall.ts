@@ -1,3 +1,4 @@
+import { Exit } from "effect"
 import {
   DownstreamProtocol,
   DownstreamReset,
@@ -7,20 +8,15 @@ import {
   ResponseBroken,
 } from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { Call, type CallListener, type Fork } from "../step/Call.js"
+import { type Body, bytes, empty, moving } from "../wire/Body.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
 import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
-import {
-  DownstreamCall,
-  type AnswerBody,
-  type RequestBody,
-  type RequestError,
-  type RequestHead,
-  type RequestListener,
-} from "./Downstream.js"
+import type { Answer, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import type { Lease, LeaseSeeker } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
@@ -49,10 +45,11 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
-  extends DownstreamCall
+  extends Call<Answer, RequestError>
   implements ConnectionUser, Expirable, LeaseSeeker, WriteProgress, TurnListener
 {
-  private listener: RequestListener | undefined
+  private listener: CallListener<Answer, RequestError> | undefined
+  private fork: Fork | undefined
   protected connection: Connection | undefined
   protected abandonDial: (() => void) | undefined
   private writer: RequestWriter | undefined
@@ -64,6 +61,7 @@ export class HttpCall
   private gathered: Array<Buffer> = []
   private trailers = noTrailers
   private source: ChunkSource<ResponseBroken> | undefined
+  private hasRetried = false
   protected isOver = false
 
   constructor(
@@ -71,12 +69,14 @@ export class HttpCall
     protected readonly session: LiveSession,
     protected readonly request: RequestHead,
     private readonly content: RequestBody,
+    private readonly observer?: RequestObserver,
   ) {
     super()
   }
 
-  override start(listener: RequestListener): void {
+  override start(listener: CallListener<Answer, RequestError>, fork: Fork): void {
     this.listener = listener
+    this.fork = fork
     const idle = this.mayPool ? this.context.pools.idle(this.session) : undefined
     if (idle === undefined) this.openConnection()
     else this.leased({ connection: idle, reused: true })
@@ -89,7 +89,7 @@ export class HttpCall
   // A connection is there, or is not.
 
   get mayReuse(): boolean {
-    return this.mayPool && this.retries === 0
+    return this.mayPool && !this.hasRetried
   }
 
   leased({ connection, reused }: Lease): void {
@@ -98,7 +98,7 @@ export class HttpCall
     this.reused = reused
     connection.begin(this.request.method, this)
     this.writer = new RequestWriter(connection.sink, this.request, this.content, this)
-    this.writer.start()
+    if (this.fork !== undefined) this.writer.start(this.fork)
   }
 
   refused(error: DialError): void {
@@ -122,6 +122,11 @@ export class HttpCall
     else this.breakResponse("the client's request broke off")
   }
 
+  requestDefect(cause: unknown): void {
+    if (this.response === undefined) this.settle(Exit.die(cause))
+    else this.breakResponse("a stage of the request's content threw", cause)
+  }
+
   writeFailed(): void {
     this.connection?.readUnread()
   }
@@ -138,7 +143,7 @@ export class HttpCall
   // The response arrives.
 
   informational(head: ParsedHead): void {
-    this.listener?.informational(head)
+    this.observer?.informational(head)
   }
 
   head(head: ParsedHead): void {
@@ -169,10 +174,11 @@ export class HttpCall
     const { gathered, source } = this
     if (this.response?.status === 101) return this.switched()
     // Before the connection is given back, for then its next response may be read to where these bytes are.
-    const bytes = gathered.length > 0 ? Buffer.concat(gathered) : undefined
+    const isEmpty = gathered.length === 0 && this.trailers.length === 0
+    const body = isEmpty ? empty : bytes<ResponseBroken>(Buffer.concat(gathered), this.isChunked, this.trailers)
     this.settleConnection(reusable && this.isSent && this.mayPool)
     if (source !== undefined) source.end(this.trailers)
-    else this.answer({ _tag: "Whole", bytes, trailers: this.trailers })
+    else this.answer(body)
   }
 
   /** The rest of the body is not there yet: it becomes a body in motion. */
@@ -219,7 +225,8 @@ export class HttpCall
 
   private retry(): void {
     const { connection } = this
-    this.retries++
+    this.hasRetried = true
+    this.observer?.retried()
     this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
     if (connection !== undefined) this.context.pools.discard(this.session, connection)
@@ -238,7 +245,7 @@ export class HttpCall
     this.source = source
     const { gathered } = this
     this.gathered = []
-    this.answer({ _tag: "Moving", source })
+    this.answer(moving(source, this.isChunked))
     for (const chunk of gathered) this.pass(source, chunk)
   }
 
@@ -249,10 +256,15 @@ export class HttpCall
     if (source.push(stable)) connection.keep(stable)
   }
 
-  private answer(body: AnswerBody): void {
+  private get isChunked(): boolean {
+    return this.connection === undefined || this.connection.contentLength < 0
+  }
+
+  private answer(body: Body<ResponseBroken>): void {
     const response = this.response
     if (response === undefined) return
-    this.listener?.answer({ status: response.status, reason: response.reason, fields: response.fields, body })
+    const { status, reason, fields } = response
+    this.listener?.settled(Exit.succeed({ status, reason, fields, body }))
   }
 
   /** The response broke off behind its head: whoever takes the body must not take it for complete. */
@@ -272,9 +284,13 @@ export class HttpCall
   }
 
   private fail(error: RequestError): void {
+    this.settle(Exit.fail(error))
+  }
+
+  private settle(exit: Exit.Exit<never, RequestError>): void {
     if (this.isOver) return
     this.close()
-    this.listener?.fail(error)
+    this.listener?.settled(exit)
   }
 
   private close(): void {

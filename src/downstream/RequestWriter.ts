@@ -1,6 +1,8 @@
 import type { Writable } from "node:stream"
 import type { RequestBroken } from "../domain/ProxyError.js"
-import type { ChunkSource } from "../wire/ChunkSource.js"
+import type { Fork } from "../step/Call.js"
+import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
+import type { Flow } from "../wire/ChunkSource.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import type { RequestBody, RequestHead } from "./Downstream.js"
 
@@ -12,6 +14,8 @@ export interface RequestProgress {
   readonly serverIsBusy: (busy: boolean) => void
   /** The client's body broke off. */
   readonly requestBroken: (error: RequestBroken) => void
+  /** A stage of the body threw. */
+  readonly requestDefect: (cause: unknown) => void
 }
 
 /** The same, of one who can still hear the server when it has hung up. */
@@ -25,7 +29,7 @@ const headText = ({ method, target, fields }: RequestHead, chunked: boolean): st
 
 /** Writes a request's head and body on a connection (RFC 9112 section 3): as one write where it is whole. */
 export class RequestWriter {
-  private source: ChunkSource<RequestBroken> | undefined
+  private flow: Flow<RequestBroken> | undefined
 
   constructor(
     private readonly sink: Writable,
@@ -34,50 +38,60 @@ export class RequestWriter {
     private readonly progress: WriteProgress,
   ) {}
 
-  start(): void {
+  /** Begins. `fork`: for the stages of the body. */
+  start(fork: Fork): void {
     const { body, head, sink } = this
     const chunked = body._tag !== "Empty" && body.chunked
     const writer = new MessageWriter(sink, headText(head, chunked), chunked, this.written)
-    if (body._tag === "Moving") return this.writeMoving(body.source, writer)
-    if (body._tag === "Bytes") writer.whole(body.bytes, body.trailers)
-    else writer.flush()
+    if (body._tag === "Empty") writer.flush()
+    else if (body._tag === "Moving" || body.stages.length > 0) return this.writeMoving(body, writer, fork)
+    else writer.whole(body.bytes, body.trailers)
     this.progress.requestSent()
   }
 
   /** The server has taken what was written. */
   drained(): void {
-    if (this.source === undefined) return
+    if (this.flow === undefined) return
     this.progress.serverIsBusy(false)
-    this.source.demand()
+    this.flow.demand()
   }
 
   /** Writes no more. What the client still sends is no longer wanted. */
   stop(): void {
-    const source = this.source
-    this.source = undefined
-    source?.cancel()
+    const { flow } = this
+    this.flow = undefined
+    flow?.cancel()
   }
 
   private readonly written = (error: Error | null | undefined): void => {
     if (error instanceof Error) this.progress.writeFailed()
   }
 
-  private writeMoving(source: ChunkSource<RequestBroken>, writer: MessageWriter): void {
-    this.source = source
-    source.consume({
+  private writeMoving(
+    body: Bytes<RequestBroken> | Moving<RequestBroken>,
+    writer: MessageWriter,
+    fork: Fork,
+  ): void {
+    const flow = flowOf(body, fork)
+    this.flow = flow
+    flow.consume({
       chunk: (chunk) => {
         const reception = writer.chunk(chunk)
         if (reception === "full") this.progress.serverIsBusy(true)
         return reception
       },
       end: (trailers) => {
-        this.source = undefined
+        this.flow = undefined
         writer.end(trailers)
         this.progress.requestSent()
       },
       fail: (error) => {
-        this.source = undefined
+        this.flow = undefined
         this.progress.requestBroken(error)
+      },
+      defect: (cause) => {
+        this.flow = undefined
+        this.progress.requestDefect(cause)
       },
     })
     writer.flush()

@@ -1,13 +1,10 @@
 import { createHash } from "node:crypto"
+import { Exit } from "effect"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { firstValue, listMembers } from "../wire/HeaderFields.js"
-import {
-  DownstreamUpgrade,
-  emptyBody,
-  type RequestHead,
-  type UpgradeAnswer,
-  type UpgradeListener,
-} from "./Downstream.js"
+import { Call, type CallListener, type Fork } from "../step/Call.js"
+import { empty } from "../wire/Body.js"
+import type { RequestError, RequestHead, UpgradeAnswer } from "./Downstream.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
 
 const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -28,7 +25,7 @@ class HandshakeCall extends HttpCall {
     request: RequestHead,
     private readonly switchedTo: (answer: UpgradeAnswer) => void,
   ) {
-    super(context, session, request, emptyBody)
+    super(context, session, request, empty)
   }
 
   protected override get mayPool(): boolean {
@@ -60,7 +57,7 @@ class HandshakeCall extends HttpCall {
 }
 
 /** A WebSocket handshake on a connection of our own (RFC 6455 section 4). */
-export class UpgradeCall extends DownstreamUpgrade {
+export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
   private call: HandshakeCall | undefined
 
   constructor(
@@ -71,11 +68,17 @@ export class UpgradeCall extends DownstreamUpgrade {
     super()
   }
 
-  override start({ upgraded, fail }: UpgradeListener): void {
-    this.call = new HandshakeCall(this.context, this.session, this.head, upgraded)
-    this.call.start({ informational: () => {}, answer: (answer) => upgraded({ _tag: "Refused", answer }), fail })
+  override start(listener: CallListener<UpgradeAnswer, RequestError>, fork: Fork): void {
+    this.call = new HandshakeCall(this.context, this.session, this.head, (answer) =>
+      listener.settled(Exit.succeed(answer)),
+    )
+    this.call.start(
+      { settled: (exit) => listener.settled(Exit.map(exit, (answer) => ({ _tag: "Refused", answer }))) },
+      fork,
+    )
   }
 
+  /** Gives the handshake up. A connection that was handed over already is not touched. */
   override cancel(): void {
     this.call?.cancel()
   }

@@ -16,14 +16,26 @@ export interface ChunkProducer {
  */
 export type Reception = "used" | "kept" | "full"
 
-/** Who takes the chunks, when they are handed over as they come and not pulled. */
+/** Who takes the chunks, when they are handed over as they come and not pulled. Exactly one of the last three is called. */
 export interface ChunkConsumer<E> {
-  /** Takes a chunk. */
+  /** Takes a chunk, which has a byte at least. */
   readonly chunk: (chunk: Uint8Array) => Reception
   /** The body is complete. `trailers` are raw pairs, flat: name, value, name, value. */
   readonly end: (trailers: ReadonlyArray<string>) => void
   /** The body broke off. */
   readonly fail: (error: E) => void
+  /** Something on the way threw: the body broke off, and that is to be reported. */
+  readonly defect: (cause: unknown) => void
+}
+
+/** A body on its way, as its sink takes it. */
+export interface Flow<E> {
+  /** Hands every chunk to `consumer` as it comes, from now on. Once. */
+  readonly consume: (consumer: ChunkConsumer<E>) => void
+  /** The consumer was `full`, and takes chunks again. */
+  readonly demand: () => void
+  /** Nobody wants the rest; the consumer is told nothing more. */
+  readonly cancel: () => void
 }
 
 const noTrailers: ReadonlyArray<string> = []
@@ -41,7 +53,7 @@ const smallChunk = 4_096
  * It can be taken in three ways, one of them, once: `consume` (callbacks: no fiber, no stream), `pull` (an Effect a
  * chunk) and `stream` (for bodies that pass through stages).
  */
-export class ChunkSource<E> {
+export class ChunkSource<E> implements Flow<E> {
   private queue: Array<Uint8Array> = []
   private queued = 0
   private paused = false
@@ -106,8 +118,10 @@ export class ChunkSource<E> {
     this.queue = []
     this.queued = 0
     this.consumer = undefined
+    const { waiting } = this
     this.waiting = undefined
     if (!this.finished) this.producer.cancel()
+    waiting?.(Effect.interrupt)
   }
 
   /** Consumer: takes every chunk by callback, from now on. */
