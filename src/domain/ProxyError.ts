@@ -21,6 +21,7 @@ export type ClientError =
   | SessionLimit
   | ClientLimit
   | LoopDetected
+  | HookRefused
 
 /** The session's server could not be reached, or did not answer as HTTP asks. */
 export type DownstreamError =
@@ -93,6 +94,28 @@ export class LoopDetected extends Data.TaggedError("LoopDetected")<{
   readonly sessionId: string
   readonly address?: string
 }> {
+  readonly fault = "client"
+}
+
+/** An error of a program that embeds the proxy, which says itself how it is answered. */
+export interface OwnError {
+  readonly _tag: string
+  readonly answer: {
+    /** 400 to 599. */
+    readonly status: number
+    /** Stable code for machines. */
+    readonly code: string
+    /** What happened, for people; nothing internal. */
+    readonly detail: string
+    /** Fields that this status asks for, flat pairs: name, value, name, value. */
+    readonly fields?: ReadonlyArray<string>
+    /** Proxy error type (RFC 9209 section 2.3); `http_request_denied` unless said otherwise. */
+    readonly proxyStatus?: string
+  }
+}
+
+/** A hook of the program that embeds the proxy has refused the request. */
+export class HookRefused extends Data.TaggedError("HookRefused")<{ readonly error: OwnError }> {
   readonly fault = "client"
 }
 
@@ -209,6 +232,7 @@ export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{
  * truncated response cannot look complete.
  */
 export class ResponseBroken extends Data.TaggedError("ResponseBroken")<{
+  readonly sessionId: string
   readonly address: string
   readonly problem: string
   readonly cause?: unknown

@@ -33,6 +33,7 @@ export interface ResponseHead {
 
 /** A response: its head and its content. */
 export interface Answer extends ResponseHead {
+  readonly _tag: "Answer"
   readonly body: Body<ResponseBroken>
 }
 
@@ -47,18 +48,18 @@ export interface RequestObserver {
   readonly retried: () => void
 }
 
-/** What a WebSocket handshake came to. */
-export type UpgradeAnswer =
-  | {
-      readonly _tag: "Switched"
-      readonly head: ResponseHead
-      /** The connection, paused; the caller owns it from here on. To be read through `inputOf`. */
-      readonly socket: Socket
-      /** Bytes that arrived glued to the head of the 101. */
-      readonly early: Uint8Array
-    }
-  /** The downstream said something else than 101: its answer, to be relayed. */
-  | { readonly _tag: "Refused"; readonly answer: Answer }
+/** A WebSocket handshake that the server has agreed to. */
+export interface Switched {
+  readonly _tag: "Switched"
+  readonly head: ResponseHead
+  /** The connection, paused; the caller owns it from here on. To be read through `inputOf`. */
+  readonly socket: Socket
+  /** Bytes that arrived glued to the head of the 101. */
+  readonly early: Uint8Array
+}
+
+/** What a WebSocket handshake came to: the server agreed, or said something else, which is to be relayed. */
+export type UpgradeAnswer = Switched | Answer
 
 /** Talks to the servers of sessions. Connections belong to a session's lifetime and are closed with it. */
 export class Downstream extends Context.Tag("@ss-proxy/Downstream")<

@@ -264,14 +264,14 @@ export class HttpCall
     const response = this.response
     if (response === undefined) return
     const { status, reason, fields } = response
-    this.listener?.settled(Exit.succeed({ status, reason, fields, body }))
+    this.listener?.settled(Exit.succeed({ _tag: "Answer", status, reason, fields, body }))
   }
 
   /** The response broke off behind its head: whoever takes the body must not take it for complete. */
   private breakResponse(problem: string, cause?: unknown): void {
     if (this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
     this.close()
-    this.source?.fail(new ResponseBroken({ address: this.address, problem, cause }))
+    this.source?.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause }))
   }
 
   /** The server has answered 101. A plain request has not asked for that. */

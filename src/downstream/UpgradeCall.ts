@@ -72,10 +72,7 @@ export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
     this.call = new HandshakeCall(this.context, this.session, this.head, (answer) =>
       listener.settled(Exit.succeed(answer)),
     )
-    this.call.start(
-      { settled: (exit) => listener.settled(Exit.map(exit, (answer) => ({ _tag: "Refused", answer }))) },
-      fork,
-    )
+    this.call.start(listener, fork)
   }
 
   /** Gives the handshake up. A connection that was handed over already is not touched. */

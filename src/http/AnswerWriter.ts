@@ -1,8 +1,9 @@
 import type { Socket } from "node:net"
-import { Effect, Stream } from "effect"
-import { ResponseBroken } from "../domain/ProxyError.js"
+import type { ResponseBroken } from "../domain/ProxyError.js"
 import type { ResponseHead } from "../downstream/Downstream.js"
-import type { ChunkSource, Reception } from "../wire/ChunkSource.js"
+import type { Fork } from "../step/Call.js"
+import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
+import type { Flow, Reception } from "../wire/ChunkSource.js"
 import { firstValue, type RawFields, responseFields, responseLines, trailerFields } from "../wire/HeaderFields.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import { type Reply, replyHead } from "../wire/Reply.js"
@@ -14,6 +15,10 @@ export interface AnswerProgress {
   readonly answerWritten: (bytes: number) => void
   /** The body broke off; what was written must not look complete. */
   readonly answerBroken: (error: ResponseBroken) => void
+  /** The same, for its length is not what its head says. `problem`: which it is. */
+  readonly answerMisframed: (problem: string) => void
+  /** A stage of the body threw. */
+  readonly answerDefect: (cause: unknown) => void
   /** Everything was written, and has left. */
   readonly answerSent: () => void
 }
@@ -24,9 +29,6 @@ export interface AnswerOutlet {
   /** Lines that say for how long the connection stays open behind an answer, with their line ends. */
   readonly persistence: string
 }
-
-/** Where a body passes through on its way to the client. */
-export type BodyStage = (body: Stream.Stream<Uint8Array, ResponseBroken>) => Stream.Stream<Uint8Array, ResponseBroken>
 
 /** How the end of an answer is known: it has no content, so many bytes of it, a last chunk, or the end of the connection. */
 type AnswerFraming = "none" | number | "chunked" | "close"
@@ -43,8 +45,7 @@ export class AnswerWriter {
   private framing: AnswerFraming = "none"
   private written = 0
   private message: MessageWriter | undefined
-  private source: ChunkSource<ResponseBroken> | undefined
-  private whenDrained: (() => void) | undefined
+  private flow: Flow<ResponseBroken> | undefined
 
   constructor(
     private readonly outlet: AnswerOutlet,
@@ -103,42 +104,30 @@ export class AnswerWriter {
     return true
   }
 
-  /** Writes an answer whose body is in motion, as it comes, with the client's backpressure. */
-  moving(head: ResponseHead, source: ChunkSource<ResponseBroken>): void {
+  /** Writes an answer whose body is moving, as it comes, with the client's backpressure. */
+  moving(head: ResponseHead, body: Bytes<ResponseBroken> | Moving<ResponseBroken>, fork: Fork): void {
     const message = this.begin(head)
     this.status = head.status
-    this.source = source
-    source.consume({
+    const flow = flowOf(body, fork)
+    this.flow = flow
+    flow.consume({
       chunk: (chunk) => this.pass(message, chunk),
       end: (trailers) => this.end(trailers),
       fail: (error) => this.progress.answerBroken(error),
+      defect: (cause) => this.progress.answerDefect(cause),
     })
     // What has arrived with the head is on its way here, and leaves with it.
     queueMicrotask(message.flush)
   }
 
-  /** The same for a body that passes through a stage. */
-  staged(
-    head: ResponseHead,
-    source: ChunkSource<ResponseBroken>,
-    stage: BodyStage,
-  ): Effect.Effect<void, ResponseBroken> {
-    const message = this.begin(head)
-    this.status = head.status
-    message.flush()
-    const written = Stream.runForEach(stage(source.stream), (chunk) => this.passStaged(message, chunk))
-    return Effect.andThen(
-      written,
-      Effect.sync(() => this.end(source.trailers)),
-    )
-  }
-
   /** The client takes more. */
   drained(): void {
-    const { whenDrained } = this
-    this.whenDrained = undefined
-    whenDrained?.()
-    this.source?.demand()
+    this.flow?.demand()
+  }
+
+  /** Writes no more of a body that is moving, and wants no more of it. */
+  cancel(): void {
+    this.flow?.cancel()
   }
 
   private get connectionLines(): string {
@@ -171,25 +160,16 @@ export class AnswerWriter {
     this.written += chunk.byteLength
     this.progress.answerWritten(chunk.byteLength)
     if (typeof this.framing === "number" && this.written > this.framing) {
-      this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is longer than it says" }))
+      this.progress.answerMisframed("its body is longer than it says")
       return "used"
     }
     return message.chunk(chunk)
   }
 
-  private passStaged(message: MessageWriter, chunk: Uint8Array): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      if (this.pass(message, chunk) !== "full") return resume(Effect.void)
-      this.whenDrained = () => resume(Effect.void)
-    })
-  }
-
   private end(trailers: RawFields): void {
-    this.source = undefined
-    if (typeof this.framing === "number" && this.written < this.framing) {
-      this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is shorter than it says" }))
-      return
-    }
+    this.flow = undefined
+    if (typeof this.framing === "number" && this.written < this.framing)
+      return this.progress.answerMisframed("its body is shorter than it says")
     this.message?.end(trailerFields(trailers))
     this.sent()
   }

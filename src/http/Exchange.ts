@@ -1,52 +1,40 @@
-import { Cause, Effect, Exit, Option } from "effect"
+import { Cause, type Effect, Exit } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
   DownstreamProtocol,
   Draining,
   type ProxyError,
-  type RequestBroken,
   RequestTimeout,
-  type ResponseBroken,
+  ResponseBroken,
   SessionNotFound,
   SessionUnavailable,
 } from "../domain/ProxyError.js"
-import {
-  type Answer,
-  DownstreamCall,
-  DownstreamUpgrade,
-  emptyBody,
-  type RequestBody,
-  type RequestError,
-  type RequestListener,
-  type ResponseHead,
-  type UpgradeAnswer,
-} from "../downstream/Downstream.js"
+import { addressOf } from "../downstream/Dial.js"
+import type { Answer, RequestBody, ResponseHead } from "../downstream/Downstream.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
+import * as Step from "../step/Step.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
-import type { ChunkSource } from "../wire/ChunkSource.js"
+import { empty } from "../wire/Body.js"
 import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
-import { type AnswerOutlet, type AnswerProgress, AnswerWriter, type BodyStage } from "./AnswerWriter.js"
+import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
+import type { ForwardError } from "./Forwarder.js"
+import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
-
-/** The client's end of a connection. */
-export interface Client {
-  /** IP address, as text. */
-  readonly address: string
-  /** Whether its word about `X-Forwarded-*` counts. */
-  readonly trusted: boolean
-  readonly proto: "http" | "https"
-}
+import type { SwitchedUpgrade } from "./Upgrader.js"
 
 /** The connection that an exchange belongs to. */
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
-  /** Runs an effect in a fiber that ends, at the latest, with the connection. `done` hears of every end but that. */
-  run<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void
+  /** Runs an effect in a fiber that ends, at the latest, with the connection. */
+  readonly fork: Fork
+  /** Both sides have agreed on a WebSocket: the connection is no HTTP any more. */
+  readonly switched: (upgrade: SwitchedUpgrade, exchange: Exchange) => void
   /** The exchange is over, well or badly. `staysOpen`: the connection can carry another one. */
   readonly exchangeOver: (exchange: Exchange, staysOpen: boolean) => void
   /** Resets the connection, so that what was written of an answer cannot look complete. */
@@ -60,6 +48,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  /** Something of ours threw, or of the program that embeds the proxy. */
+  readonly defect: (cause: unknown) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
   /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
@@ -71,12 +61,6 @@ export interface ExchangeContext extends ContentContext {
  * milliseconds: not every server knows `Expect`, and a client may wait for ever (RFC 9110 section 10.1.1).
  */
 const continueAfter = 1_000
-
-/** How an error that ended a lookup or a request looks to the client; a client that is gone gets no answer. */
-type ExchangeError = ProxyError | RequestBroken
-
-/** Narrows an effect that has its result already: no fiber is needed to get it. */
-const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 /**
  * How an exchange ended: the answer went out whole, or what came first of the rest. `session` stands for a session that was
@@ -90,30 +74,40 @@ const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError
   shutdown: () => new Draining(),
 }
 
+/** Where an error happened. */
+const serverOf = ({ id, target }: LiveSession) => ({ sessionId: id, address: addressOf(target) })
+
+const noContent: Exit.Exit<RequestBody> = Exit.succeed(empty)
+const noTrailers: RawFields = []
+
+/** What becomes of a request: the answer of its session's server, or a WebSocket. */
+type Outcome = Answer | SwitchedUpgrade
+
 /**
- * One request and its answer: a state machine driven by callbacks, owned by its connection. It needs no fiber of its own
- * as long as every step has its result at once or is a `DownstreamCall`.
+ * One request and its answer: runs what leads to the answer and writes it, or the answer to the error, in the client's
+ * connection, which owns it. It needs no fiber of its own as long as that effect is an `Exit` or a `Call`.
  */
-export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, RequestListener {
+export class Exchange
+  implements LiveTraffic, ProxyRequest, CallListener<Outcome, ForwardError>, AnswerProgress, ContentListener
+{
   readonly kind = "http"
   private readonly begun = performance.now()
   place = -1
   bytesIn = 0
   bytesOut = 0
+  /** How often the request was sent to its server again. */
+  retries = 0
   private liveSession: LiveSession | undefined
-  private content: RequestContent | undefined
-  private withContent: ((body: RequestBody) => void) | undefined
-  private call: DownstreamCall | DownstreamUpgrade | undefined
-  private source: ChunkSource<ResponseBroken> | undefined
-  private stage: BodyStage | undefined
+  private incoming: RequestContent | undefined
+  private call: Call<Outcome, ForwardError> | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
+  private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private brokenBy: ExchangeEnd | undefined
   private failure: ProxyError | undefined
   private isContentSkipped = false
-  private isSettled = false
-  private isOver = false
+  private phase: "asking" | "answering" | "over" = "asking"
   private readonly writer: AnswerWriter
 
   constructor(
@@ -183,14 +177,9 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     return this.failure
   }
 
-  /** How often the request was sent to its server again. */
-  get retries(): number {
-    return this.call instanceof DownstreamCall ? this.call.retries : 0
-  }
-
   /** Whether everything that the client had to send has arrived. */
   get requestIsComplete(): boolean {
-    return !this.hasContent || this.isContentSkipped || this.content?.isComplete === true
+    return !this.hasContent || this.isContentSkipped || this.incoming?.isComplete === true
   }
 
   private get hasContent(): boolean {
@@ -198,60 +187,61 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     return content !== "none" && content !== 0
   }
 
-  // One step after another.
+  // What the way to the answer asks for.
 
-  /** Goes on with the result of an effect, at once where it is there already, or answers its error. */
-  proceed<A, E extends ExchangeError>(effect: Effect.Effect<A, E>, next: (value: A) => void): void {
-    if (isSettled(effect)) this.settled(effect, next)
-    else this.owner.run(effect, (exit) => this.settled(exit, next))
+  /** Its content. Reading begins when the effect does. */
+  get content(): Exit.Exit<RequestBody> | RequestContent {
+    if (!this.hasContent) return noContent
+    if (this.framing.expectsContinue) this.continueTimer = setTimeout(() => this.continue(), continueAfter)
+    this.incoming = new RequestContent(this.context, this.owner, this.framing, this)
+    return this.incoming
   }
 
-  /**
-   * Belongs to a session from here on: ends when that session's lifetime does. `false`: that is over already, and the
-   * client has its answer.
-   */
-  enter(session: LiveSession): boolean {
+  join(session: LiveSession): ProxyError | undefined {
+    if (session.ended !== undefined) return endedBy[session.ended](session.id)
     this.liveSession = session
     this.context.open(this)
-    return !this.isSettled && !this.isOver
+    return undefined
   }
 
-  /** Goes on with the content of the request. */
-  withBody(next: (body: RequestBody) => void): void {
-    if (!this.hasContent) return next(emptyBody)
-    this.withContent = next
-    if (this.framing.expectsContinue) this.continueTimer = setTimeout(() => this.continue(), continueAfter)
-    this.content = new RequestContent(this.context, this.owner, this.framing, this)
-    this.content.start()
+  hold(release: () => void): void {
+    this.release = release
   }
 
-  /** Sends the request and relays what comes back, through `stage` where there is one. */
-  dispatch(request: Effect.Effect<Answer, RequestError>, stage: BodyStage | undefined): void {
-    this.stage = stage
-    if (request instanceof DownstreamCall) {
-      this.call = request
-      request.start(this)
-    } else {
-      this.proceed(request, (answer) => this.answer(answer))
-    }
+  informational(head: ResponseHead): void {
+    if (this.phase !== "asking") return
+    if (head.status === 100) this.continue()
+    else this.writer.informational(head)
   }
 
-  /** Sends a handshake, and goes on with what it came to. */
-  dispatchUpgrade(handshake: Effect.Effect<UpgradeAnswer, RequestError>, next: (answer: UpgradeAnswer) => void): void {
-    if (handshake instanceof DownstreamUpgrade) {
-      this.call = handshake
-      handshake.start({ upgraded: next, fail: (error) => this.fail(error) })
-    } else {
-      this.proceed(handshake, next)
-    }
+  retried(): void {
+    this.retries++
   }
 
-  /** The connection has become something else than HTTP: nobody is answered here any more. */
-  leave(): void {
-    if (this.isOver) return
-    this.isOver = true
-    if (this.liveSession !== undefined) this.context.close(this)
-    this.owner.exchangeOver(this, false)
+  // The answer.
+
+  /** Answers with what `effect` comes to. Once. */
+  answerWith(effect: Effect.Effect<Outcome, ForwardError>): void {
+    if (this.phase !== "asking") return
+    const call = Step.toCall(effect)
+    this.call = call
+    call.start(this, this.owner.fork)
+  }
+
+  settled(exit: Exit.Exit<Outcome, ForwardError>): void {
+    if (this.phase !== "asking") return
+    if (Exit.isFailure(exit)) this.failed(exit.cause)
+    else if (exit.value._tag === "Answer") this.relay(exit.value)
+    else this.owner.switched(exit.value, this)
+  }
+
+  /** Answers with an error of the proxy's own account. */
+  fail(error: ProxyError): void {
+    if (this.phase !== "asking") return
+    this.context.report(this, error)
+    this.failure = error
+    const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
+    this.reply(reply, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */
@@ -259,40 +249,19 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.writer.announceClose()
   }
 
-  /** Answers on the proxy's own account. */
-  reply(reply: Reply): void {
-    this.finishWith(reply, false)
+  /** The connection has become a WebSocket. What the request held is handed to that. */
+  leave(): void {
+    if (this.phase === "over") return
+    this.phase = "over"
+    if (this.liveSession !== undefined) this.context.close(this)
+    this.owner.exchangeOver(this, false)
   }
 
-  /** Answers with an error; where an answer is on its way already, resets the connection instead. */
-  fail(error: ExchangeError): void {
-    if (this.isSettled || this.isOver) return
-    if (error._tag === "RequestBroken") return this.abandon()
-    this.context.report(this, error)
-    this.call?.cancel()
-    this.failure = error
-    const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
-    this.finishWith(reply, error._tag === "BadRequest" || error._tag === "Draining")
-  }
-
-  // What the downstream says.
-
-  informational(head: ResponseHead): void {
-    if (this.isSettled || this.isOver) return
-    if (head.status === 100) this.continue()
-    else this.writer.informational(head)
-  }
-
-  answer(answer: Answer): void {
-    if (this.isSettled || this.isOver) return
-    const { body } = answer
-    // A body in motion may well outlast what is still to come of the request.
-    if (body._tag === "Whole" && !this.requestIsComplete) this.writer.announceClose()
-    if (this.context.isDraining()) this.writer.announceClose()
-    this.isSettled = true
-    this.stopContinueTimer()
-    if (body._tag === "Moving") this.move(answer, body.source)
-    else if (!this.writer.whole(answer, body.bytes, body.trailers)) this.refuseLength()
+  /** Takes what the request holds off its hands: to be released by the caller. */
+  handOver(): () => void {
+    const { release } = this
+    this.release = undefined
+    return release ?? (() => {})
   }
 
   /** The client has taken everything that was written, and can take more. */
@@ -301,10 +270,6 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   // How bytes get on.
-
-  contentReady(body: RequestBody): void {
-    this.withContent?.(body)
-  }
 
   contentArrived(bytes: number): void {
     this.bytesIn += bytes
@@ -327,14 +292,24 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   }
 
   answerBroken(error: ResponseBroken): void {
-    if (this.isOver) return
+    if (this.phase === "over") return
     this.context.report(this, error)
     this.break("server")
   }
 
+  answerMisframed(problem: string): void {
+    if (this.liveSession !== undefined) this.answerBroken(new ResponseBroken({ ...serverOf(this.liveSession), problem }))
+  }
+
+  answerDefect(cause: unknown): void {
+    if (this.phase === "over") return
+    this.context.defect(cause)
+    this.break("proxy")
+  }
+
   answerSent(): void {
-    if (this.isOver) return
-    this.content?.cancel()
+    if (this.phase === "over") return
+    this.incoming?.cancel()
     this.finish(this.writer.staysOpen && this.requestIsComplete)
   }
 
@@ -342,7 +317,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   sessionEnded(end: SessionEnd): void {
     const session = this.liveSession
-    if (this.isSettled || session === undefined) this.break(end === "shutdown" ? "proxy" : "session")
+    if (this.phase !== "asking" || session === undefined) this.break(end === "shutdown" ? "proxy" : "session")
     else this.fail(endedBy[end](session.id))
   }
 
@@ -360,34 +335,64 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
 
   /** The client is gone: the downstream is told at once, and nobody is answered. */
   abandon(): void {
-    if (this.isOver) return
+    if (this.phase === "over") return
     this.brokenBy ??= "client"
     this.stopContinueTimer()
-    this.content?.fail("the client closed the connection")
+    this.incoming?.fail("the client closed the connection")
     this.call?.cancel()
-    this.source?.cancel()
+    this.writer.cancel()
     this.finish(false)
   }
 
   /** What is told on the way to an end may come back as another. */
   private finish(staysOpen: boolean): void {
-    if (this.isOver) return
-    this.isOver = true
+    if (this.phase === "over") return
+    this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
+    this.release?.()
     this.context.finished?.(this)
     this.owner.exchangeOver(this, staysOpen)
   }
 
-  private move(head: ResponseHead, source: ChunkSource<ResponseBroken>): void {
-    this.source = source
-    if (this.stage === undefined) this.writer.moving(head, source)
-    else this.owner.run(this.writer.staged(head, source, this.stage), (exit) => this.stageEnded(exit))
+  private relay(answer: Answer): void {
+    const { body } = answer
+    // A body that moves may well outlast what is still to come of the request.
+    if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
+    this.beginAnswer()
+    if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
+    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
+    else this.whole(answer, body.bytes, body.trailers)
   }
 
-  /** Nothing has been written yet of an answer that contradicts itself. */
-  private refuseLength(): void {
-    this.isSettled = false
-    this.fail(new DownstreamProtocol({ address: "", problem: "its body is not as long as its head says" }))
+  private whole(head: ResponseHead, bytes: Uint8Array | undefined, trailers: RawFields): void {
+    if (this.writer.whole(head, bytes, trailers)) return
+    // Nothing has been written of an answer that contradicts itself.
+    this.phase = "asking"
+    const problem = "its body is not as long as its head says"
+    if (this.liveSession !== undefined) this.fail(new DownstreamProtocol({ ...serverOf(this.liveSession), problem }))
+  }
+
+  private failed(cause: Cause.Cause<ForwardError>): void {
+    const error = errorOf(cause)
+    if (error === undefined) this.answerDefect(Cause.squash(cause))
+    else if (error._tag === "RequestBroken") this.abandon()
+    else if (error._tag === "Reply") this.reply(error, false)
+    else this.fail(error)
+  }
+
+  /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
+  private reply(reply: Reply, close: boolean): void {
+    this.beginAnswer()
+    this.call?.cancel()
+    this.dropContent()
+    if (close || !this.requestIsComplete) this.writer.announceClose()
+    this.writer.reply(reply)
+  }
+
+  private beginAnswer(): void {
+    this.phase = "answering"
+    this.stopContinueTimer()
+    if (this.context.isDraining()) this.writer.announceClose()
   }
 
   /** Lets a client that waits for it send its content; once. */
@@ -402,38 +407,14 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.continueTimer = undefined
   }
 
-  private settled<A, E extends ExchangeError>(exit: Exit.Exit<A, E>, next: (value: A) => void): void {
-    if (this.isSettled || this.isOver) return
-    if (Exit.isSuccess(exit)) return next(exit.value)
-    const failure = Cause.failureOption(exit.cause)
-    if (Option.isSome(failure)) this.fail(failure.value)
-    else this.break("proxy")
-  }
-
   /** No more of the request is taken. Where an answer is on its way already, there is no other way to say so. */
   private contentRefused(error: ProxyError): void {
-    if (this.isSettled) this.break("client")
-    else this.fail(error)
-  }
-
-  private stageEnded(exit: Exit.Exit<void, ResponseBroken>): void {
-    if (Exit.isSuccess(exit)) return
-    const failure = Cause.failureOption(exit.cause)
-    if (Option.isSome(failure)) this.answerBroken(failure.value)
-    else this.break("proxy")
-  }
-
-  /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
-  private finishWith(reply: Reply, close: boolean): void {
-    this.isSettled = true
-    this.stopContinueTimer()
-    this.dropContent()
-    if (close || !this.requestIsComplete || this.context.isDraining()) this.writer.announceClose()
-    this.writer.reply(reply)
+    if (this.phase === "asking") this.fail(error)
+    else this.break("client")
   }
 
   private dropContent(): void {
-    if (this.content !== undefined) this.content.cancel()
+    if (this.incoming !== undefined) this.incoming.cancel()
     else if (this.hasContent) this.isContentSkipped = this.owner.skipContent()
   }
 

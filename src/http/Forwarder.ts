@@ -1,62 +1,115 @@
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Either, Exit, Layer, pipe } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { LoopDetected, ResponseBroken, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
-import { Downstream } from "../downstream/Downstream.js"
+import { type ProxyError, type RequestBroken, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
+import { type Answer, Downstream, type RequestBody, type RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
+import type { Reply } from "../wire/Reply.js"
 import { downstreamTarget } from "../wire/Target.js"
-import type { BodyStage } from "./AnswerWriter.js"
-import type { Exchange } from "./Exchange.js"
-import { Gate, type SessionRoute } from "./Gate.js"
+import { Admission, type SessionRoute } from "./Admission.js"
+import { makePassage } from "./BodyStages.js"
+import type { ProxyRequest } from "./ProxyRequest.js"
 
-/** Ends a body in which nothing comes for `milliseconds`. */
-const idleLimit =
-  (milliseconds: number): BodyStage =>
-  (body) =>
-    Stream.timeoutFail(
-      body,
-      () => new ResponseBroken({ address: "", problem: `idle for ${milliseconds} ms` }),
-      milliseconds,
-    )
+/**
+ * Why a request has no answer of its session's server: an error, an answer of the proxy's own in its place, or content of
+ * the client's that broke off, which nobody is left to be answered for.
+ */
+export type ForwardError = ProxyError | Reply | RequestBroken
 
-/** A plain request's whole way: parse the target, look up, guard, dispatch, answer. */
+const tooMany = "The session has as many requests as it may have."
+
+/** A plain request's whole way. */
 export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
   Forwarder,
   {
-    /** Takes an exchange from here to its answer. */
-    readonly forward: (exchange: Exchange) => void
+    /**
+     * Takes a request to the answer of its session's server, once: admits it, looks its session up, makes its head, asks.
+     * The effect is an `Exit` or a `Call`, unless something has to be waited for that needs a fiber.
+     */
+    readonly forward: (request: ProxyRequest) => Effect.Effect<Answer, ForwardError>
   }
 >() {
-  static readonly layer: Layer.Layer<Forwarder, never, ProxyConfig | SessionDirectory | Downstream | Gate | Traffic> =
-    Layer.effect(
-      Forwarder,
-      Effect.gen(function* () {
-        const settings = yield* ProxyConfig
-        const directory = yield* SessionDirectory
-        const downstream = yield* Downstream
-        const gate = yield* Gate
-        const traffic = yield* Traffic
-        const mostRequests = settings.maxRequestsPerSession
-        const stage = settings.idleTimeout === 0 ? undefined : idleLimit(settings.idleTimeout)
+  static readonly layer: Layer.Layer<
+    Forwarder,
+    never,
+    ProxyConfig | SessionDirectory | Downstream | Admission | Traffic
+  > = Layer.scoped(
+    Forwarder,
+    Effect.gen(function* () {
+      const { maxRequestsPerSession } = yield* ProxyConfig
+      const directory = yield* SessionDirectory
+      const downstream = yield* Downstream
+      const admission = yield* Admission
+      const traffic = yield* Traffic
+      const { download, upload } = yield* makePassage
 
-        const dispatch = (exchange: Exchange, session: LiveSession, route: SessionRoute): void => {
-          const fields = gate.fieldsFor(exchange, session, route, route.segment)
-          if (fields === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
-          if (mostRequests > 0 && traffic.requestsOf(session) >= mostRequests)
-            return exchange.fail(new SessionLimit({ detail: "The session has as many requests as it may have." }))
-          const head = { method: exchange.method, target: downstreamTarget(session.target, route.rest), fields }
-          if (!exchange.enter(session)) return
-          exchange.withBody((body) => exchange.dispatch(downstream.request(session, head, body), stage))
-        }
+      const isFull = (session: LiveSession): boolean =>
+        maxRequestsPerSession > 0 && traffic.requestsOf(session) >= maxRequestsPerSession
 
-        const forward = (exchange: Exchange): void =>
-          gate.enter(exchange, (route) => {
-            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired())
-            exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route))
-          })
+      const lookUp = (route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
+        route.webSocketOnly ? Exit.fail(new UpgradeRequired()) : directory.lookup(route.id)
 
-        return { forward }
-      }),
-    )
+      /** Lets a request in to its session. It has its head for the session's server then. */
+      const enter = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+      ): Either.Either<RequestHead, ForwardError> => {
+        const target = downstreamTarget(session.target, route.rest)
+        const head = admission.headFor(request, session, route, target, route.segment)
+        if (Either.isRight(head) && isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
+        const refusal = Either.isRight(head) ? request.join(session) : undefined
+        return refusal === undefined ? head : Either.left(refusal)
+      }
+
+      const send = (
+        request: ProxyRequest,
+        session: LiveSession,
+        head: RequestHead,
+        body: RequestBody,
+      ): Effect.Effect<Answer, ForwardError> => {
+        if (upload === undefined) return downstream.request(session, head, body, request)
+        const staged = upload(session, head, body)
+        return downstream.request(session, staged.head, staged.body, request)
+      }
+
+      const ask = (
+        request: ProxyRequest,
+        session: LiveSession,
+        head: RequestHead,
+      ): Effect.Effect<Answer, ForwardError> => {
+        const answer = pipe(
+          request.content,
+          Step.andThen((body) => send(request, session, head, body)),
+        )
+        return download === undefined ? answer : Step.map((plain: Answer) => download(session, plain))(answer)
+      }
+
+      const toServer = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+      ): Effect.Effect<Answer, ForwardError> =>
+        pipe(
+          enter(request, session, route),
+          Step.andThen((head) => admission.decide(request, session, head)),
+          Step.andThen((head) => ask(request, session, head)),
+        )
+
+      return {
+        forward: (request) =>
+          pipe(
+            admission.admit(request),
+            Step.andThen((route) =>
+              pipe(
+                lookUp(route),
+                Step.andThen((session) => toServer(request, session, route)),
+              ),
+            ),
+          ),
+      }
+    }),
+  )
 }

@@ -1,8 +1,11 @@
+import { Exit } from "effect"
 import { RequestBroken } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import type { RequestBody } from "../downstream/Downstream.js"
 import type { SocketInput } from "../socket/SocketInput.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
+import { Call, type CallListener } from "../step/Call.js"
+import { bytes, moving } from "../wire/Body.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
 import { trailerFields } from "../wire/HeaderFields.js"
 import type { BodyHandler } from "../wire/MessageParser.js"
@@ -24,10 +27,8 @@ export interface ContentInlet {
   readonly input: Pick<SocketInput, "stable" | "keep">
 }
 
-/** Who wants the content of a request. */
+/** Who is told how the content of a request comes in. */
 export interface ContentListener {
-  /** Content as it goes to the server: whole, where it had arrived by the end of the turn, else in motion. */
-  readonly contentReady: (body: RequestBody) => void
   /** The client has sent nothing for longer than it may. */
   readonly contentTimedOut: () => void
   /** The client has sent less than it must in a time. */
@@ -49,8 +50,15 @@ export interface ContentContext {
   readonly maxBytes: number
 }
 
-/** The content of one request that has some, on its way in from the client. */
-export class RequestContent implements BodyHandler, TurnListener, ChunkProducer, Expirable {
+/**
+ * The content of one request that has some, on its way in from the client. As a call it comes to the content as it goes to
+ * the server: whole, where it has arrived by the end of the turn, else moving.
+ */
+export class RequestContent
+  extends Call<RequestBody>
+  implements BodyHandler, TurnListener, ChunkProducer, Expirable
+{
+  private taker: CallListener<RequestBody, never> | undefined
   private source: ChunkSource<RequestBroken> | undefined
   private held: Array<Buffer> = []
   private isOver = false
@@ -65,6 +73,7 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
     private readonly framing: RequestFraming,
     private readonly listener: ContentListener,
   ) {
+    super()
     const { leastPace } = context
     if (leastPace !== undefined) this.pace = new ContentPace(leastPace, () => this.tooSlow())
   }
@@ -75,7 +84,8 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
   }
 
   /** Begins to read. */
-  start(): void {
+  override start(taker: CallListener<RequestBody, never>): void {
+    this.taker = taker
     const { content, expectsContinue } = this.framing
     if (expectsContinue || (typeof content === "number" && content > largestHeld)) this.move()
     this.inlet.openContent(this)
@@ -121,7 +131,7 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
   }
 
   /** The server wants no more of it: what still comes is thrown away. */
-  cancel(): void {
+  override cancel(): void {
     this.close()
     if (!this.isWhole) this.inlet.resumeContent()
   }
@@ -148,17 +158,25 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
 
   private hand(trailers: ReadonlyArray<string>): void {
     const [first] = this.held
-    const bytes = this.held.length === 1 && first !== undefined ? first : Buffer.concat(this.held)
+    const whole = this.held.length === 1 && first !== undefined ? first : Buffer.concat(this.held)
     this.held = []
-    this.listener.contentReady({ _tag: "Bytes", bytes, chunked: this.framing.content === "chunked", trailers })
+    this.ready(bytes(whole, this.isChunked, trailers))
   }
 
   private move(): void {
     const source = new ChunkSource<RequestBroken>(this)
     this.source = source
     this.context.progress.start(this.nextByte)
-    this.listener.contentReady({ _tag: "Moving", source, chunked: this.framing.content === "chunked" })
+    this.ready(moving(source, this.isChunked))
     for (const chunk of this.held.splice(0)) source.push(chunk)
+  }
+
+  private get isChunked(): boolean {
+    return this.framing.content === "chunked"
+  }
+
+  private ready(body: RequestBody): void {
+    this.taker?.settled(Exit.succeed(body))
   }
 
   private tooSlow(): void {

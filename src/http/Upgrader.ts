@@ -1,20 +1,24 @@
 import type { Socket } from "node:net"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Either, Layer, pipe } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { BadRequest, LoopDetected, SessionLimit } from "../domain/ProxyError.js"
-import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
+import { BadRequest, SessionLimit } from "../domain/ProxyError.js"
+import { type Answer, Downstream, type RequestHead, type Switched } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import * as Step from "../step/Step.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { fieldLines } from "../wire/MessageWriter.js"
 import { ownText } from "../wire/OwnText.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
-import { countedUpgrade } from "./CountedUpgrade.js"
-import type { Exchange } from "./Exchange.js"
-import { Gate, type SessionRoute } from "./Gate.js"
+import { Admission, type SessionRoute } from "./Admission.js"
+import { makePassage } from "./BodyStages.js"
+import type { ForwardError } from "./Forwarder.js"
+import type { ProxyRequest } from "./ProxyRequest.js"
 
 /** A handshake that both sides have agreed to. */
 export interface SwitchedUpgrade {
+  readonly _tag: "SwitchedUpgrade"
   readonly session: LiveSession
   readonly requestId: string
   /** The request target, raw, as latin1. */
@@ -27,117 +31,127 @@ export interface SwitchedUpgrade {
   readonly early: Uint8Array
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
-  /** To be called once the WebSocket is over: it gives its place back to those that limits count. */
-  readonly release: () => void
 }
 
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
 /** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
-const handshakeProblem = (exchange: Exchange): string | undefined => {
-  const { content } = exchange.framing
-  const key = firstValue(exchange.fields, "sec-websocket-key")
-  if (exchange.method !== "GET") return "A WebSocket handshake is a GET request."
-  if (exchange.httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
+const handshakeProblem = (request: ProxyRequest): string | undefined => {
+  const { content } = request.framing
+  const key = firstValue(request.fields, "sec-websocket-key")
+  if (request.method !== "GET") return "A WebSocket handshake is a GET request."
+  if (request.httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
   if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
   if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
-  if (countOf(exchange.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
-  if (firstValue(exchange.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
+  if (countOf(request.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
+  if (firstValue(request.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
   return undefined
 }
+
+const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest> => {
+  const problem = handshakeProblem(request)
+  return problem === undefined ? Either.void : Either.left(new BadRequest({ detail: problem }))
+}
+
+const upgrading = (head: RequestHead): RequestHead => ({
+  ...head,
+  fields: [...head.fields, "Connection", "Upgrade", "Upgrade", "websocket"],
+})
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
   all: "The proxy has as many WebSockets as it may have.",
   session: "The session has as many WebSockets as it may have.",
 }
 
-const headText = (reason: string, fields: RawFields): string => {
-  const kept = responseFields(fields)
-  let lines = ""
-  for (let index = 0; index + 1 < kept.length; index += 2) lines += `${kept[index]}: ${kept[index + 1]}\r\n`
-  return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`
-}
+const headText = (reason: string, fields: RawFields): string =>
+  `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${fieldLines(responseFields(fields))}\r\n`
 
-/** A WebSocket handshake's whole way: check it, parse the target, look up, ask the server first, then the client. */
+const switchedFor = (
+  request: ProxyRequest,
+  session: LiveSession,
+  { early, head, socket }: Switched,
+): SwitchedUpgrade => ({
+  _tag: "SwitchedUpgrade",
+  session,
+  requestId: ownText(request.requestId),
+  target: ownText(request.target),
+  headText: headText(head.reason, head.fields),
+  socket,
+  early,
+  extensions: firstValue(head.fields, "sec-websocket-extensions") !== undefined,
+})
+
+/** A WebSocket handshake's whole way: check it, look up, ask the server first, then the client (RFC 6455 section 4). */
 export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
   Upgrader,
   {
-    /** Takes a handshake to its answer; `switched` gets the connection where the server agreed. */
-    readonly upgrade: (exchange: Exchange, switched: (upgrade: SwitchedUpgrade) => void) => void
+    /** Takes a handshake to what its session's server says to it, once: both agree, or the server answers otherwise. */
+    readonly upgrade: (request: ProxyRequest) => Effect.Effect<SwitchedUpgrade | Answer, ForwardError>
   }
 >() {
-  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Gate> =
-    Layer.effect(
+  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Admission> =
+    Layer.scoped(
       Upgrader,
       Effect.gen(function* () {
         const settings = yield* ProxyConfig
         const slots = new WebSocketSlots(settings)
         const directory = yield* SessionDirectory
         const downstream = yield* Downstream
-        const gate = yield* Gate
+        const admission = yield* Admission
+        const { download } = yield* makePassage
 
-        const handshakeHead = (
-          exchange: Exchange,
-          session: LiveSession,
-          route: SessionRoute,
-        ): RequestHead | undefined => {
-          const { segment, rest, webSocketOnly } = route
+        const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
+          const { rest, segment, webSocketOnly } = route
           const wsPath = session.policy.wsPath ?? settings.wsPath
-          const fields = gate.fieldsFor(
-            exchange,
-            session,
-            route,
-            webSocketOnly ? webSocketPrefix(segment, wsPath) : segment,
-          )
-          if (fields === undefined) return undefined
-          fields.push("Connection", "Upgrade", "Upgrade", "websocket")
-          const target = webSocketOnly
-            ? webSocketTarget(session.target, segment, rest, wsPath)
-            : downstreamTarget(session.target, rest)
-          return { method: "GET", target, fields }
+          if (!webSocketOnly)
+            return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
+          const target = webSocketTarget(session.target, segment, rest, wsPath)
+          return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
         }
 
-        const answer = (
-          exchange: Exchange,
-          session: LiveSession,
-          result: UpgradeAnswer,
-          release: () => void,
-          switched: (upgrade: SwitchedUpgrade) => void,
-        ): void => {
-          if (result._tag === "Refused") return exchange.answer(result.answer)
-          const { head, socket, early } = result
-          const extensions = firstValue(head.fields, "sec-websocket-extensions") !== undefined
-          const requestId = ownText(exchange.requestId)
-          const target = ownText(exchange.target)
-          const text = headText(head.reason, head.fields)
-          switched({ session, requestId, target, headText: text, socket, early, extensions, release })
-        }
-
-        const dispatch = (
-          exchange: Exchange,
+        /** Lets a handshake in to its session, where there is a place for one more WebSocket. */
+        const enter = (
+          request: ProxyRequest,
           session: LiveSession,
           route: SessionRoute,
-          switched: (upgrade: SwitchedUpgrade) => void,
-        ): void => {
-          const head = handshakeHead(exchange, session, route)
-          if (head === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
+        ): Either.Either<RequestHead, ForwardError> => {
+          const head = headFor(request, session, route)
+          if (Either.isLeft(head)) return head
           const full = slots.full(session)
-          if (full !== undefined) return exchange.fail(new SessionLimit({ detail: limitDetail[full] }))
-          if (!exchange.enter(session)) return
-          const release = slots.take(session)
-          exchange.dispatchUpgrade(countedUpgrade(downstream.upgrade(session, head), release), (result) =>
-            answer(exchange, session, result, release, switched),
-          )
+          if (full !== undefined) return Either.left(new SessionLimit({ detail: limitDetail[full] }))
+          request.hold(slots.take(session))
+          const refusal = request.join(session)
+          return refusal === undefined ? Either.right(upgrading(head.right)) : Either.left(refusal)
         }
+
+        const toServer = (
+          request: ProxyRequest,
+          session: LiveSession,
+          route: SessionRoute,
+        ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
+          pipe(
+            enter(request, session, route),
+            Step.andThen((head) => admission.decide(request, session, head)),
+            Step.andThen((head) => downstream.upgrade(session, head)),
+            Step.map((result) => {
+              if (result._tag === "Switched") return switchedFor(request, session, result)
+              return download === undefined ? result : download(session, result)
+            }),
+          )
 
         return {
-          upgrade: (exchange, switched) =>
-            gate.enter(exchange, (route) => {
-              const problem = handshakeProblem(exchange)
-              if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
-              exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route, switched))
-            }),
+          upgrade: (request) =>
+            pipe(
+              admission.admit(request),
+              Step.andThen((route) => Either.map(checkHandshake(request), () => route)),
+              Step.andThen((route) =>
+                pipe(
+                  directory.lookup(route.id),
+                  Step.andThen((session) => toServer(request, session, route)),
+                ),
+              ),
+            ),
         }
       }),
     )

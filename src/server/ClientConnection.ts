@@ -1,12 +1,14 @@
 import type { Socket } from "node:net"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import type { TurnListener } from "../clock/EndOfTurn.js"
-import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import { Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
+import type { Client } from "../http/ProxyRequest.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
+import type { Fork } from "../step/Call.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { errorReply, replyHead } from "../wire/Reply.js"
@@ -132,7 +134,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     this.current = exchange
     if (++this.requests >= this.context.maxRequests) exchange.announceClose()
     if (request.framing.upgrades) this.upgrade(exchange)
-    else this.context.forwarder.forward(exchange)
+    else exchange.answerWith(this.context.forwarder.forward(exchange))
   }
 
   requestBroken(fault: ParserFault): void {
@@ -165,16 +167,18 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
 
   // How a connection goes on, and how it ends.
 
-  run<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void {
-    const ended = (exit: Exit.Exit<A, E>): void => {
-      if (!Exit.isInterrupted(exit)) this.guard(() => done(exit))
-    }
-    this.goOn(
-      Effect.flatMap(Effect.fork(effect), (fiber) => {
-        fiber.addObserver(ended)
-        return this.serve
-      }),
-    )
+  /** Runs an effect in a child of this connection's fiber. An interrupted one tells nobody. */
+  readonly fork: Fork = (effect, listener) => {
+    let child: Fiber.Fiber<unknown, unknown> | undefined
+    const begin = Effect.map(Effect.fork(effect), (fiber) => {
+      child = fiber
+      fiber.addObserver((exit) => {
+        if (!Exit.isInterrupted(exit)) this.guard(() => listener.settled(exit))
+      })
+    })
+    const interrupt = Effect.suspend(() => (child === undefined ? Effect.void : Fiber.interruptFork(child)))
+    this.goOn(Effect.zipRight(begin, this.serve))
+    return () => this.goOn(Effect.zipRight(interrupt, this.serve))
   }
 
   exchangeOver(exchange: Exchange, staysOpen: boolean): void {
@@ -306,10 +310,10 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     if (this.isHalfClosed) return void this.socket.destroy()
     this.isUpgrading = true
     exchange.announceClose()
-    this.context.upgrader.upgrade(exchange, (upgrade) => this.bridge(upgrade, exchange))
+    exchange.answerWith(this.context.upgrader.upgrade(exchange))
   }
 
-  private bridge(upgrade: SwitchedUpgrade, exchange: Exchange): void {
+  switched(upgrade: SwitchedUpgrade, exchange: Exchange): void {
     const { reader, socket } = this
     this.phase = "tunnel"
     this.reader = undefined
@@ -317,7 +321,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     socket.removeListener("end", this.ended)
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")
-    const { session, requestId, target, socket: server, early: serverEarly, extensions, release } = upgrade
+    const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): void => {
       this.unbridged = undefined
@@ -334,7 +338,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
       serverEarly,
       extensions,
       begun,
-      release,
+      release: exchange.handOver(),
     }
     this.goOn(this.context.bridge.bridge(this.unbridged))
   }

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import { ClientLimit, Overloaded } from "../domain/ProxyError.js"
-import type { Client } from "../http/Exchange.js"
+import type { Client } from "../http/ProxyRequest.js"
 import type { ClientConnection } from "./ClientConnection.js"
 
 /** How many connections of clients there may be at a time; 0 for any number. */

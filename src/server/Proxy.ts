@@ -4,7 +4,7 @@ import { layerConnections } from "../downstream/ConnectionDownstream.js"
 import type { Downstream } from "../downstream/Downstream.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { Forwarder } from "../http/Forwarder.js"
-import { Gate } from "../http/Gate.js"
+import { Admission } from "../http/Admission.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
@@ -18,7 +18,7 @@ export const layerProxyWith = <E>(
 ): Layer.Layer<ProxyServer | Traffic, ListenError | E, ProxyConfig | SessionRepo> =>
   ProxyServer.layer.pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
-    Layer.provide([Gate.layer, SessionDirectory.layer, downstream]),
+    Layer.provide([Admission.layer, SessionDirectory.layer, downstream]),
     Layer.provide(OwnListeners.layer),
     Layer.provideMerge(Traffic.layer),
   )

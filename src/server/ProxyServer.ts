@@ -137,6 +137,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         report: reporter.report,
+        defect: reporter.defect,
         finished: reporter.finished,
       }
       const context: ConnectionContext = {

@@ -82,15 +82,21 @@ class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A
   }
 }
 
-// Narrowed here, for what the libraries' own tests narrow to has forgotten the types of value and error.
+/*
+ * Which kind of effect it is, by its tag: the libraries' own tests look at symbols on prototypes, which costs a request
+ * several times as much, and forget the types of value and error.
+ */
+const tagOf = (effect: object): unknown => ("_tag" in effect ? effect._tag : undefined)
 const isCall = <A, E>(effect: Effect.Effect<A, E>): effect is Call<A, E> => effect instanceof Call
-const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
-const isEither = <A, E>(effect: Effect.Effect<A, E>): effect is Either.Either<A, E> => Either.isEither(effect)
+const isSuccess = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A, E> => tagOf(effect) === "Success"
+const isFailure = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Failure<A, E> => tagOf(effect) === "Failure"
+const isRight = <A, E>(effect: Effect.Effect<A, E>): effect is Either.Right<E, A> => tagOf(effect) === "Right"
+const isLeft = <A, E>(effect: Effect.Effect<A, E>): effect is Either.Left<E, A> => tagOf(effect) === "Left"
 
 /** Any effect as a `Call`, which is how it is driven. */
 export const toCall = <A, E>(effect: Effect.Effect<A, E>): Call<A, E> => {
   if (isCall(effect)) return effect
-  if (isExit(effect)) return new SettledCall(effect)
+  if (isSuccess(effect) || isFailure(effect)) return new SettledCall(effect)
   return new ForkedCall(effect)
 }
 
@@ -98,12 +104,23 @@ export const toCall = <A, E>(effect: Effect.Effect<A, E>): Call<A, E> => {
 export const andThen =
   <A, B, E2>(next: (value: A) => Effect.Effect<B, E2>) =>
   <E>(self: Effect.Effect<A, E>): Effect.Effect<B, E | E2> => {
-    if (isExit(self)) return Exit.isSuccess(self) ? next(self.value) : Exit.failCause(self.cause)
-    if (isEither(self)) return Either.isRight(self) ? next(self.right) : Exit.fail(self.left)
+    if (isSuccess(self)) return next(self.value)
+    if (isRight(self)) return next(self.right)
     if (isCall(self)) return new ChainedCall(self, next)
+    if (isFailure(self)) return Exit.failCause(self.cause)
+    if (isLeft(self)) return Exit.fail(self.left)
     return Effect.flatMap(self, next)
   }
 
 /** The same for what cannot fail and needs no waiting. */
 export const map = <A, B>(change: (value: A) => B): (<E>(self: Effect.Effect<A, E>) => Effect.Effect<B, E>) =>
   andThen((value: A) => Exit.succeed(change(value)))
+
+/** The same effect with another error. */
+export const mapError =
+  <E, E2>(change: (error: E) => E2) =>
+  <A>(self: Effect.Effect<A, E>): Effect.Effect<A, E2> => {
+    if (isSuccess(self)) return Exit.succeed(self.value)
+    if (isFailure(self)) return Exit.mapError(self, change)
+    return Effect.mapError(self, change)
+  }

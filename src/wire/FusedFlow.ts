@@ -47,7 +47,7 @@ export class FusedFlow<E> implements Flow<E> {
   }
 
   demand(): void {
-    for (const { demanded } of this.consumers) demanded?.()
+    for (const consumer of this.consumers) consumer.demanded?.()
     this.source.demand()
   }
 
@@ -64,23 +64,23 @@ export class FusedFlow<E> implements Flow<E> {
   /** The sink, which hears of one end and of nothing behind it. */
   private guarded(sink: ChunkConsumer<E>): ChunkConsumer<E> {
     const ending =
-      <A>(tell: (reason: A) => void) =>
-      (reason: A): void => {
+      <A>(tell: (last: A) => void) =>
+      (last: A): void => {
         if (this.isOver) return
         this.finish()
-        tell(reason)
+        tell(last)
       }
     return {
       chunk: (chunk) => (this.isOver ? "used" : sink.chunk(chunk)),
-      end: ending(sink.end),
-      fail: ending(sink.fail),
-      defect: ending(sink.defect),
+      end: ending((trailers) => sink.end(trailers)),
+      fail: ending((error) => sink.fail(error)),
+      defect: ending((cause) => sink.defect(cause)),
     }
   }
 
   private finish(): void {
     this.isOver = true
     this.source.cancel()
-    for (const { released } of this.consumers) released?.()
+    for (const consumer of this.consumers) consumer.released?.()
   }
 }

@@ -111,6 +111,15 @@ export const countOf = (fields: RawFields, name: string): number => {
   return count
 }
 
+/** All fields but those of this name (lower-cased). */
+export const without = (fields: RawFields, name: string): Array<string> => {
+  const out: Array<string> = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (fields[index]?.toLowerCase() !== name) out.push(fields[index] ?? "", fields[index + 1] ?? "")
+  }
+  return out
+}
+
 /** The members of a comma-separated list, lower-cased, without the empty ones (RFC 9110 section 5.6.1). */
 export const listMembers = (value: string): ReadonlyArray<string> =>
   value

@@ -95,6 +95,7 @@ const answers: AnswerTable = {
     detail: "This client has as many connections as it may have.",
     fields: shortly,
   }),
+  HookRefused: ({ error: { answer } }) => ({ proxyStatus: "http_request_denied", ...answer }),
   LoopDetected: () => ({
     status: 508,
     code: "loop_detected",
@@ -179,6 +180,7 @@ export const errorAnswer = (error: ProxyError): ErrorAnswer => answerOf(error._t
 
 /** An answer of the proxy's own, ready to be written. */
 export interface Reply {
+  readonly _tag: "Reply"
   readonly status: number
   readonly reason: string
   /** Raw field pairs, flat. */
@@ -203,6 +205,7 @@ export const errorReply = (error: ProxyError, requestId: string, html = false): 
   }
   const body = html ? errorPage(problem) : `${JSON.stringify(problem)}\n`
   return {
+    _tag: "Reply",
     status: answer.status,
     reason: title,
     fields: [
@@ -231,8 +234,23 @@ export const errorReply = (error: ProxyError, requestId: string, html = false): 
 export const replyHead = ({ status, reason, fields }: Reply, connectionLines: string): string =>
   `HTTP/1.1 ${status} ${reason}\r\nDate: ${new Date().toUTCString()}\r\n${fieldLines(fields)}${connectionLines}\r\n`
 
+const fieldValue = /^[\t\u0020-\u007e]*$/
+
+/**
+ * An answer of the proxy's own to a request that its session's server does not see. `status`: 200 to 599. `fields`: flat
+ * pairs, without `Content-Length`, which is added. Throws where that would be no HTTP.
+ */
+export const reply = (status: number, fields: ReadonlyArray<string>, body: string): Reply => {
+  const reason = STATUS_CODES[status]
+  if (status < 200 || reason === undefined) throw new Error(`${status} is no status that an answer can have`)
+  if (!fields.every((text) => fieldValue.test(text))) throw new Error("a field of the answer holds what no field may hold")
+  const length = status === 204 || status === 304 ? [] : ["Content-Length", String(Buffer.byteLength(body))]
+  return { _tag: "Reply", status, reason, fields: [...fields, ...length], body: length.length === 0 ? "" : body }
+}
+
 /** The answer to `GET /health` while the proxy takes requests. */
 export const healthReply: Reply = {
+  _tag: "Reply",
   status: 200,
   reason: "OK",
   fields: ["Content-Type", "text/plain; charset=utf-8", "Content-Length", "2", "Cache-Control", "no-store"],

@@ -54,8 +54,8 @@ const machineConsumer = <E>(next: ChunkConsumer<E>, machine: ChunkMachine): Chun
       pass(machine.end())
       next.end(trailers)
     },
-    fail: next.fail,
-    defect: next.defect,
+    fail: (error) => next.fail(error),
+    defect: (cause) => next.defect(cause),
   }
 }
 

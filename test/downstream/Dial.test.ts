@@ -9,7 +9,7 @@ import { emptyBody, type RequestError } from "../../src/downstream/Downstream.js
 import { Dialer } from "../../src/downstream/Dial.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import { ListenerAddresses, OwnListeners } from "../../src/downstream/OwnListeners.js"
-import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
+import { layerUndici } from "../undici/UndiciDownstream.js"
 import { answer } from "../support/HttpText.js"
 import { listening } from "../support/Listening.js"
 import { answering, RawOrigin, silent } from "../support/RawOrigin.js"

@@ -5,7 +5,7 @@ import { DownstreamProtocol, RequestBroken } from "../../src/domain/ProxyError.j
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import type { Answer, RequestBody, ResponseHead } from "../../src/downstream/Downstream.js"
 import { downstreamRetries } from "../../src/downstream/Retries.js"
-import { layerUndici } from "../../src/downstream/UndiciDownstream.js"
+import { layerUndici } from "../undici/UndiciDownstream.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
 import { answering, inTurn, RawOrigin, saying, type Script, silent } from "../support/RawOrigin.js"

@@ -1,6 +1,6 @@
-import { RequestBroken } from "../domain/ProxyError.js"
-import type { ChunkConsumer, ChunkSource, Reception } from "../wire/ChunkSource.js"
-import type { RequestProgress } from "./RequestWriter.js"
+import { RequestBroken } from "../../src/domain/ProxyError.js"
+import type { ChunkConsumer, Flow, Reception } from "../../src/wire/ChunkSource.js"
+import type { RequestProgress } from "../../src/downstream/RequestWriter.js"
 
 type Result = IteratorResult<Uint8Array, undefined>
 
@@ -22,7 +22,7 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
   private broken: RequestBroken | undefined
 
   constructor(
-    private readonly source: ChunkSource<RequestBroken>,
+    private readonly flow: Flow<RequestBroken>,
     private readonly progress: RequestProgress,
   ) {}
 
@@ -49,7 +49,7 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
   /** Nobody wants the rest; what undici still asks for is refused, so that it cannot take the body for complete. */
   stop(): void {
     if (this.isComplete || this.broken !== undefined) return
-    this.source.cancel()
+    this.flow.cancel()
     this.break(new RequestBroken({ problem: "the rest of it is not wanted" }))
   }
 
@@ -72,10 +72,15 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
     this.progress.requestBroken(error)
   }
 
+  readonly defect = (cause: unknown): void => {
+    this.break(new RequestBroken({ problem: "a stage of it threw" }))
+    this.progress.requestDefect(cause)
+  }
+
   private ask(): void {
-    if (this.started) return this.source.demand()
+    if (this.started) return this.flow.demand()
     this.started = true
-    this.source.consume(this)
+    this.flow.consume(this)
   }
 
   private sent(): Promise<Result> {

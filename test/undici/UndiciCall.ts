@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream"
+import { Exit } from "effect"
 import { type Dispatcher, errors } from "undici"
 import {
   DownstreamProtocol,
@@ -6,24 +7,25 @@ import {
   DownstreamTimeout,
   RequestBroken,
   ResponseBroken,
-} from "../domain/ProxyError.js"
-import type { LiveSession } from "../sessions/LiveSession.js"
-import { ChunkSource } from "../wire/ChunkSource.js"
-import { countOf, firstValue, trailerFields } from "../wire/HeaderFields.js"
-import { defaultParserLimits } from "../wire/ResponseParser.js"
-import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
-import { addressOf, isDialError } from "./Dial.js"
-import {
-  type AnswerBody,
-  DownstreamCall,
-  type RequestBody,
-  type RequestError,
-  type RequestHead,
-  type RequestListener,
-  type ResponseHead,
-} from "./Downstream.js"
-import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { RequestProgress } from "./RequestWriter.js"
+} from "../../src/domain/ProxyError.js"
+import type { LiveSession } from "../../src/sessions/LiveSession.js"
+import { Call, type CallListener, type Fork } from "../../src/step/Call.js"
+import { type Body, bytes, empty, flowOf, moving } from "../../src/wire/Body.js"
+import { ChunkSource, type Flow } from "../../src/wire/ChunkSource.js"
+import { countOf, firstValue, trailerFields } from "../../src/wire/HeaderFields.js"
+import { defaultParserLimits } from "../../src/wire/ResponseParser.js"
+import { Deadline, type Deadlines, type Expirable } from "../../src/clock/Deadlines.js"
+import { addressOf, isDialError } from "../../src/downstream/Dial.js"
+import type {
+  Answer,
+  RequestBody,
+  RequestError,
+  RequestHead,
+  RequestObserver,
+  ResponseHead,
+} from "../../src/downstream/Downstream.js"
+import type { EndOfTurn, TurnListener } from "../../src/clock/EndOfTurn.js"
+import type { RequestProgress } from "../../src/downstream/RequestWriter.js"
 import type { UndiciLane } from "./UndiciLane.js"
 import type { UndiciPools } from "./UndiciPools.js"
 import { UndiciUpload } from "./UndiciUpload.js"
@@ -58,13 +60,10 @@ const sendableFields = (fields: ReadonlyArray<string>): Array<string> => {
 }
 
 /** Content that goes out piece by piece; `undefined` where it is nothing or goes as one, with its length. */
-const sourceOf = (content: RequestBody): ChunkSource<RequestBroken> | undefined => {
-  if (content._tag === "Moving") return content.source
-  if (content._tag === "Empty" || !content.chunked) return undefined
-  const source = new ChunkSource<RequestBroken>({ pause: () => {}, resume: () => {}, cancel: () => {} })
-  source.push(content.bytes)
-  source.end()
-  return source
+const uploadOf = (content: RequestBody, fork: Fork): Flow<RequestBroken> | undefined => {
+  if (content._tag === "Empty") return undefined
+  const isWhole = content._tag === "Bytes" && !content.chunked && content.stages.length === 0
+  return isWhole ? undefined : flowOf(content, fork)
 }
 
 /** Raw pairs as undici hands them over: buffers, with what white space stood behind a value. */
@@ -104,10 +103,12 @@ const protocolProblem = (error: Error, inBody: boolean): string | undefined => {
 
 /** One request on undici's client: a state machine that undici's callbacks drive, without a fiber. */
 export class UndiciCall
-  extends DownstreamCall
+  extends Call<Answer, RequestError>
   implements Dispatcher.DispatchHandler, Expirable, RequestProgress, TurnListener
 {
-  private listener: RequestListener | undefined
+  private listener: CallListener<Answer, RequestError> | undefined
+  private fork: Fork | undefined
+  private hasRetried = false
   private lane: UndiciLane | undefined
   private upload: UndiciUpload | undefined
   private controller: Controller | undefined
@@ -126,12 +127,14 @@ export class UndiciCall
     private readonly session: LiveSession,
     private readonly request: RequestHead,
     private readonly content: RequestBody,
+    private readonly observer: RequestObserver | undefined,
   ) {
     super()
   }
 
-  override start(listener: RequestListener): void {
+  override start(listener: CallListener<Answer, RequestError>, fork: Fork): void {
     this.listener = listener
+    this.fork = fork
     this.send(this.context.pools.take(this.session))
   }
 
@@ -146,7 +149,7 @@ export class UndiciCall
     this.reused = this.lane?.carries() ?? false
     if (this.upload === undefined) this.requestSent()
     else if (this.content._tag === "Moving" && firstValue(this.request.fields, "expect") !== undefined)
-      this.listener?.informational({ status: 100, reason: "Continue", fields: [] })
+      this.observer?.informational({ status: 100, reason: "Continue", fields: [] })
   }
 
   requestSent(): void {
@@ -160,6 +163,11 @@ export class UndiciCall
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
     else this.breakResponse("the client's request broke off")
+  }
+
+  requestDefect(cause: unknown): void {
+    if (this.response === undefined) this.end(Exit.die(cause))
+    else this.breakResponse("a stage of the request's content threw", cause)
   }
 
   /** The deadline for the head has passed. */
@@ -187,7 +195,7 @@ export class UndiciCall
 
   private interim(head: ResponseHead): void {
     if (++this.interims > defaultParserLimits.maxInformational) this.fault("too many interim responses")
-    else this.listener?.informational(head)
+    else this.observer?.informational(head)
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
@@ -230,15 +238,15 @@ export class UndiciCall
   private send(lane: UndiciLane): void {
     const { content, request } = this
     this.lane = lane
-    const source = sourceOf(content)
-    this.upload = source === undefined ? undefined : new UndiciUpload(source, this)
-    const bytes = content._tag === "Bytes" ? content.bytes : null
+    const flow = this.fork === undefined ? undefined : uploadOf(content, this.fork)
+    this.upload = flow === undefined ? undefined : new UndiciUpload(flow, this)
+    const whole = content._tag === "Bytes" ? content.bytes : null
     lane.dispatch(
       {
         path: request.target,
         // undici takes any token, and any async iterable; its types name fewer.
         method: request.method as Dispatcher.HttpMethod,
-        body: this.upload === undefined ? bytes : (this.upload as unknown as Readable),
+        body: this.upload === undefined ? whole : (this.upload as unknown as Readable),
         headers: sendableFields(request.fields),
         // Else undici closes the connection behind a HEAD, and behind content where it expects none.
         reset: false,
@@ -273,11 +281,12 @@ export class UndiciCall
 
   /** A pooled connection that its server had closed already: nothing came back, and everything can be said again. */
   private get mayRetry(): boolean {
-    return this.reused && !this.responseHasStarted && this.content._tag !== "Moving"
+    return this.reused && !this.hasRetried && !this.responseHasStarted && this.content._tag !== "Moving"
   }
 
   private retry(): void {
-    this.retries++
+    this.hasRetried = true
+    this.observer?.retried()
     this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
     if (this.lane !== undefined) this.context.pools.destroy(this.lane)
@@ -292,7 +301,7 @@ export class UndiciCall
     })
     this.source = source
     for (const chunk of this.gathered.splice(0)) source.push(chunk)
-    this.answer({ _tag: "Moving", source })
+    this.answer(moving(source, this.isChunked))
     return source
   }
 
@@ -314,18 +323,23 @@ export class UndiciCall
     const { gathered, source } = this
     this.settle(reusable)
     if (source !== undefined) return source.end(trailers)
-    this.answer({ _tag: "Whole", bytes: gathered.length > 1 ? Buffer.concat(gathered) : gathered[0], trailers })
+    const isEmpty = gathered.length === 0 && trailers.length === 0
+    this.answer(isEmpty ? empty : bytes(Buffer.concat(gathered), this.isChunked, trailers))
   }
 
-  private answer(body: AnswerBody): void {
-    if (this.response !== undefined) this.listener?.answer({ ...this.response, body })
+  private get isChunked(): boolean {
+    return firstValue(this.response?.fields ?? [], "content-length") === undefined
+  }
+
+  private answer(body: Body<ResponseBroken>): void {
+    if (this.response !== undefined) this.listener?.settled(Exit.succeed({ _tag: "Answer", ...this.response, body }))
   }
 
   /** The response broke off behind its head: whoever takes the body must not take it for complete. */
   private breakResponse(problem: string, cause?: unknown): void {
     const source = this.source ?? this.startSource()
     this.settle(false)
-    source.fail(new ResponseBroken({ address: this.address, problem, cause }))
+    source.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause }))
   }
 
   private fault(problem: string): void {
@@ -333,9 +347,13 @@ export class UndiciCall
   }
 
   private fail(error: RequestError): void {
+    this.end(Exit.fail(error))
+  }
+
+  private end(exit: Exit.Exit<never, RequestError>): void {
     if (this.isOver) return
     this.settle(false)
-    this.listener?.fail(error)
+    this.listener?.settled(exit)
   }
 
   /** The exchange with the server is over, one way or the other. */

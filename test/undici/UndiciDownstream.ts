@@ -1,17 +1,17 @@
 import { Effect, Layer } from "effect"
-import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { makeCallContext } from "./ConnectionDownstream.js"
-import { Deadlines } from "../clock/Deadlines.js"
-import { makeDialer } from "./Dial.js"
-import { Downstream } from "./Downstream.js"
-import { EndOfTurn } from "../clock/EndOfTurn.js"
-import { makeRetryCounter } from "./Retries.js"
+import { ProxyConfig } from "../../src/domain/ProxyConfig.js"
+import { makeCallContext } from "../../src/downstream/ConnectionDownstream.js"
+import { Deadlines } from "../../src/clock/Deadlines.js"
+import { makeDialer } from "../../src/downstream/Dial.js"
+import { Downstream } from "../../src/downstream/Downstream.js"
+import { EndOfTurn } from "../../src/clock/EndOfTurn.js"
+import { makeRetryCounter } from "../../src/downstream/Retries.js"
 import { UndiciCall, type UndiciContext } from "./UndiciCall.js"
 import { UndiciPools } from "./UndiciPools.js"
-import { UpgradeCall } from "./UpgradeCall.js"
+import { UpgradeCall } from "../../src/downstream/UpgradeCall.js"
 
 /**
- * `Downstream` on undici's client: a second opinion, for tests and for who embeds the proxy. Handshakes are ours, since
+ * `Downstream` on undici's client: a second opinion to hold ours against. Handshakes are ours, since
  * undici hands no refusal of one over. On the wire, requests differ from those of our own connections in this:
  *
  * - `host` and `content-length` are spelled so, stand first and last, and `connection: keep-alive` is added; whether a
@@ -45,7 +45,7 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
       }),
     )
     return {
-      request: (session, head, body) => new UndiciCall(context, session, head, body),
+      request: (session, head, body, observer) => new UndiciCall(context, session, head, body, observer),
       upgrade: (session, head) => new UpgradeCall(handshakes, session, head),
     }
   }),

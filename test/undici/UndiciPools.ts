@@ -1,6 +1,6 @@
-import type { ProxySettings } from "../domain/ProxyConfig.js"
-import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
-import type { Dialer } from "./Dial.js"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { LiveSession, SessionListener } from "../../src/sessions/LiveSession.js"
+import type { Dialer } from "../../src/downstream/Dial.js"
 import { UndiciLane } from "./UndiciLane.js"
 
 /** The idle lanes of one lifetime of a session: last in, first out. Exists as long as there are any. */

@@ -1,10 +1,10 @@
 import type { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { Client, type Dispatcher } from "undici"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
-import type { SessionTarget } from "../sessions/LiveSession.js"
-import { defaultParserLimits } from "../wire/ResponseParser.js"
-import { addressOf, type Dialer } from "./Dial.js"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { SessionTarget } from "../../src/sessions/LiveSession.js"
+import { defaultParserLimits } from "../../src/wire/ResponseParser.js"
+import { addressOf, type Dialer } from "../../src/downstream/Dial.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000

@@ -1,0 +1,126 @@
+import { randomBytes } from "node:crypto"
+import { Context, Effect, Either, Exit, Layer } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import {
+  BadRequest,
+  BodyTooLarge,
+  Draining,
+  type HookRefused,
+  LoopDetected,
+  MethodNotAllowed,
+  type ProxyError,
+  TargetTooLong,
+} from "../domain/ProxyError.js"
+import type { RequestHead } from "../downstream/Downstream.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import { Traffic } from "../traffic/Traffic.js"
+import { requestFields } from "../wire/HeaderFields.js"
+import { healthReply, type Reply } from "../wire/Reply.js"
+import { parseTarget, type Route } from "../wire/Target.js"
+import type { ProxyRequest } from "./ProxyRequest.js"
+import { passHooks, RequestHooks } from "./RequestHooks.js"
+
+/** A route that names a session. */
+export type SessionRoute = Extract<Route, { readonly _tag: "Session" }>
+
+const healthAnswer = (method: string): Reply | MethodNotAllowed =>
+  method === "GET" || method === "HEAD" ? healthReply : new MethodNotAllowed({ allow: "GET, HEAD" })
+
+const isOfSession = (parsed: Either.Right<unknown, Route>): parsed is Either.Right<never, SessionRoute> =>
+  parsed.right._tag === "Session"
+
+/** What of a head can be too large, in bytes; may be infinite. */
+interface HeadLimits {
+  readonly target: number
+  readonly content: number
+}
+
+/** Why a head is refused, whatever it asks for. */
+const headError = ({ framing, method, target }: ProxyRequest, limits: HeadLimits): ProxyError | undefined => {
+  if (method === "CONNECT") return new BadRequest({ detail: "CONNECT is not for a reverse proxy." })
+  if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
+  if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
+  const tooLarge = typeof framing.content === "number" && framing.content > limits.content
+  return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined
+}
+
+/** What plain requests and WebSocket handshakes have in common on their way to a session's server. */
+export class Admission extends Context.Tag("@ss-proxy/Admission")<
+  Admission,
+  {
+    /**
+     * Parses the target and checks the head's framing (RFC 9112 sections 3 and 6). Left: an error, or an answer of the
+     * proxy's own.
+     */
+    readonly admit: (request: ProxyRequest) => Either.Either<SessionRoute, ProxyError | Reply>
+    /**
+     * The head of a request as its session's server gets it. `target`: the request target there; `prefix`: the part of
+     * the client's path that the server does not see. Left: the request has been through this proxy before.
+     */
+    readonly headFor: (
+      request: ProxyRequest,
+      session: LiveSession,
+      route: SessionRoute,
+      target: string,
+      prefix: string,
+    ) => Either.Either<RequestHead, LoopDetected>
+    /** Lets the hooks of the program that embeds the proxy decide. */
+    readonly decide: (
+      request: ProxyRequest,
+      session: LiveSession,
+      head: RequestHead,
+    ) => Effect.Effect<RequestHead, HookRefused | Reply>
+  }
+>() {
+  static readonly layer: Layer.Layer<Admission, never, ProxyConfig | Traffic> = Layer.effect(
+    Admission,
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const hooks = yield* RequestHooks
+      const { maxTargetBytes, maxBodyBytes } = yield* ProxyConfig
+      const limits = { target: maxTargetBytes || Infinity, content: maxBodyBytes || Infinity }
+      // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
+      const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
+
+      const admit = (request: ProxyRequest): Either.Either<SessionRoute, ProxyError | Reply> => {
+        const error = headError(request, limits)
+        if (error !== undefined) return Either.left(error)
+        const parsed = parseTarget(request.target)
+        if (Either.isLeft(parsed)) return Either.left(parsed.left)
+        if (traffic.isDraining()) return Either.left(new Draining())
+        return isOfSession(parsed) ? parsed : Either.left(healthAnswer(request.method))
+      }
+
+      const headFor = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+        target: string,
+        prefix: string,
+      ): Either.Either<RequestHead, LoopDetected> => {
+        const fields = requestFields(request.fields, {
+          authority: session.target.authority,
+          authorization: session.target.authorization,
+          clientHost: route.authority ?? request.framing.host,
+          clientAddress: request.client.address,
+          trusted: request.client.trusted,
+          proto: request.client.proto,
+          prefix,
+          httpVersion: request.httpVersion,
+          pseudonym,
+          requestId: request.requestId,
+        })
+        return fields === undefined
+          ? Either.left(new LoopDetected({ sessionId: session.id }))
+          : Either.right({ method: request.method, target, fields })
+      }
+
+      return {
+        admit,
+        headFor,
+        decide: (request, session, head) =>
+          hooks.length === 0 ? Exit.succeed(head) : passHooks(hooks, request, session, head),
+      }
+    }),
+  )
+}

@@ -1,0 +1,40 @@
+import type { Effect } from "effect"
+import type { ProxyError, RequestBroken } from "../domain/ProxyError.js"
+import type { RequestBody, RequestObserver } from "../downstream/Downstream.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import type { RawFields } from "../wire/HeaderFields.js"
+import type { RequestFraming } from "../wire/RequestFraming.js"
+
+/** The client's end of a connection. */
+export interface Client {
+  /** IP address, as text. */
+  readonly address: string
+  /** Whether its word about `X-Forwarded-*` counts. */
+  readonly trusted: boolean
+  readonly proto: "http" | "https"
+}
+
+/** What a client asks for, as a request is seen on its way to a session's server. It hears of interim responses. */
+export interface ProxyRequest extends RequestObserver {
+  readonly method: string
+  /** The request target, raw, as latin1. */
+  readonly target: string
+  readonly httpVersion: string
+  /** Raw field pairs, flat: name, value, name, value. */
+  readonly fields: RawFields
+  readonly framing: RequestFraming
+  readonly client: Client
+  readonly requestId: string
+  /**
+   * Its content, once: whole where it is here by the end of the turn of the event loop, else moving. Fails as a client's
+   * request fails that does not come as it should.
+   */
+  readonly content: Effect.Effect<RequestBody, ProxyError | RequestBroken>
+  /**
+   * Belongs to a session from here on: it ends when that session's lifetime does. Returns what it is refused with where
+   * that is over already.
+   */
+  readonly join: (session: LiveSession) => ProxyError | undefined
+  /** Holds a place that a limit counts; `release` is called when the request is over, or the WebSocket that came of it. */
+  readonly hold: (release: () => void) => void
+}

@@ -1,0 +1,91 @@
+import { Context, Effect, Exit, Layer, pipe } from "effect"
+import { HookRefused, type OwnError } from "../domain/ProxyError.js"
+import type { RequestHead } from "../downstream/Downstream.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import * as Step from "../step/Step.js"
+import type { RawFields } from "../wire/HeaderFields.js"
+import type { Reply } from "../wire/Reply.js"
+import { changedFields, type FieldChanges } from "./FieldChanges.js"
+import type { Client, ProxyRequest } from "./ProxyRequest.js"
+
+/** What a hook sees of a request. */
+export interface HookRequest {
+  readonly session: LiveSession
+  readonly method: string
+  /** The request target as the client sent it, raw, as latin1. */
+  readonly target: string
+  /** The client's fields: raw pairs, flat: name, value, name, value. */
+  readonly fields: RawFields
+  readonly client: Client
+  readonly requestId: string
+}
+
+/** What becomes of a request: it is forwarded, with changes to its fields or without, or answered by the proxy. */
+export type HookVerdict = ForwardVerdict | Reply
+
+/** The request is forwarded. */
+export interface ForwardVerdict extends FieldChanges {
+  readonly _tag: "Forward"
+}
+
+/** Forwards a request with these changes to its fields; the server gets them, the client's are as they were. */
+export const forwardWith = (changes: FieldChanges): Exit.Exit<HookVerdict> =>
+  Exit.succeed({ _tag: "Forward", ...changes })
+
+/** Forwards a request as it is. */
+export const forwardUnchanged: Exit.Exit<HookVerdict> = Exit.succeed({ _tag: "Forward" })
+
+/**
+ * Decides on a request, plain or a WebSocket handshake, when its session is known and before its server is asked. Where
+ * the verdict is an `Exit` (such as `forwardWith` makes), no fiber is needed. An error brings its answer with it.
+ */
+export type RequestHook = (request: HookRequest) => Effect.Effect<HookVerdict, OwnError>
+
+/** The hooks that every request passes, in this order; the first that answers or fails decides. None by default. */
+export class RequestHooks extends Context.Reference<RequestHooks>()("@ss-proxy/RequestHooks", {
+  defaultValue: (): ReadonlyArray<RequestHook> => [],
+}) {
+  /** Adds a hook behind those that are there. Provide such layers one after the other: merged, only one would count. */
+  static readonly layer = (hook: RequestHook): Layer.Layer<RequestHooks> =>
+    RequestHooks.layerEffect(Effect.succeed(hook))
+
+  /** The same for a hook that is made of services. */
+  static readonly layerEffect = <E, R>(make: Effect.Effect<RequestHook, E, R>): Layer.Layer<RequestHooks, E, R> =>
+    Layer.effect(
+      RequestHooks,
+      Effect.zipWith(RequestHooks, make, (hooks, hook) => [...hooks, hook]),
+    )
+}
+
+const seen = (request: ProxyRequest, session: LiveSession): HookRequest => ({
+  session,
+  method: request.method,
+  target: request.target,
+  fields: request.fields,
+  client: request.client,
+  requestId: request.requestId,
+})
+
+/** A request's head behind all hooks; fails with the first error or answer of one. */
+export const passHooks = (
+  hooks: ReadonlyArray<RequestHook>,
+  request: ProxyRequest,
+  session: LiveSession,
+  head: RequestHead,
+): Effect.Effect<RequestHead, HookRefused | Reply> => {
+  const view = seen(request, session)
+  const behind = (hook: RequestHook) =>
+    Step.andThen((before: RequestHead) =>
+      pipe(
+        hook(view),
+        Step.mapError((error) => new HookRefused({ error })),
+        Step.andThen((verdict): Exit.Exit<RequestHead, Reply> =>
+          verdict._tag === "Reply"
+            ? Exit.fail(verdict)
+            : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
+        ),
+      ),
+    )
+  const start: Effect.Effect<RequestHead, HookRefused | Reply> = Exit.succeed(head)
+  return hooks.reduce((before, hook) => behind(hook)(before), start)
+}
