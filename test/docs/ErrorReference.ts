@@ -135,6 +135,13 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The server has the whole request, and did not begin to answer within `--timeout`.",
     remedy: "Raise `--timeout`, or let the server send its head before it is done.",
   },
+  HookRefused: {
+    samples: [
+      new Errors.HookRefused({ error: { _tag: "Example", answer: { status: 403, code: "of_the_hook", detail: "" } } }),
+    ],
+    meaning: "A hook of the program that embeds the proxy ([LIBRARY.md](LIBRARY.md)) has refused the request.",
+    remedy: "Status, code and detail are that program's own; 403 stands for them here.",
+  },
   LoopDetected: {
     samples: [new Errors.LoopDetected({ sessionId })],
     meaning: "The session's URL names this proxy, or the request has been through it already.",

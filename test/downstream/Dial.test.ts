@@ -5,7 +5,8 @@ import { createServer } from "node:http"
 import { syncBuiltinESMExports } from "node:module"
 import { defaultSettings, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { DialError } from "../../src/domain/ProxyError.js"
-import { emptyBody, type RequestError } from "../../src/downstream/Downstream.js"
+import type { RequestError } from "../../src/downstream/Downstream.js"
+import { empty } from "../../src/wire/Body.js"
 import { Dialer } from "../../src/downstream/Dial.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import { ListenerAddresses, OwnListeners } from "../../src/downstream/OwnListeners.js"
@@ -59,7 +60,7 @@ for (const [layerName, layer] of layers) {
         fields: ["Host", "h", "Connection", "Upgrade", "Upgrade", "websocket"],
       }
       const errors = [
-        yield* Effect.flip(downstream.request(session, { ...head, fields: ["Host", "h"] }, emptyBody)),
+        yield* Effect.flip(downstream.request(session, { ...head, fields: ["Host", "h"] }, empty)),
         yield* Effect.flip(downstream.upgrade(session, head)),
       ]
       return errors.map((error) =>
@@ -195,7 +196,7 @@ for (const [layerName, layer] of layers)
         const session = sessionAt(url)
         const head = { method: "GET", target: "/", fields: ["Host", "h"] }
         const downstream = yield* startDownstream(Layer.provide(layer, Layer.succeed(OwnListeners, own)))
-        const asked = downstream.request(session, head, emptyBody)
+        const asked = downstream.request(session, head, empty)
         const upgraded = downstream.upgrade(session, {
           ...head,
           fields: ["Host", "h", "Connection", "Upgrade", "Upgrade", "websocket"],
@@ -235,7 +236,7 @@ for (const [layerName, layer] of layers)
       Effect.gen(function* () {
         const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
         for (const own of [listeningAt("0.0.0.0", origin.port + 1), listeningAt("127.0.0.2", origin.port)])
-          assert.deepStrictEqual(yield* outcomes(origin.url, own), ["200", "Refused"])
+          assert.deepStrictEqual(yield* outcomes(origin.url, own), ["200", "Answer"])
       }),
     )
   })

@@ -7,6 +7,7 @@ import type { Answer, RequestBody, ResponseHead } from "../../src/downstream/Dow
 import { downstreamRetries } from "../../src/downstream/Retries.js"
 import { layerUndici } from "../undici/UndiciDownstream.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
+import { bytes as bytesOf, empty } from "../../src/wire/Body.js"
 import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
 import { answering, inTurn, RawOrigin, saying, type Script, silent } from "../support/RawOrigin.js"
 import {
@@ -35,12 +36,8 @@ const ways: ReadonlyArray<readonly [name: string, way: Way]> = [
 const hello = answer("200 OK", "hello")
 const chunked = "Transfer-Encoding: chunked"
 
-const bytes = (text: string, asChunks = false, trailers: ReadonlyArray<string> = []): RequestBody => ({
-  _tag: "Bytes",
-  bytes: Buffer.from(text, "latin1"),
-  chunked: asChunks,
-  trailers,
-})
+const bytes = (text: string, asChunks = false, trailers: ReadonlyArray<string> = []): RequestBody =>
+  bytesOf(Buffer.from(text, "latin1"), asChunks, trailers)
 
 /** Closes the connection behind the first request, and answers on every other. */
 const staleBehind = (first: string): Script =>
@@ -99,7 +96,7 @@ for (const [layerName, layer] of layers) {
               ["Set-Cookie", "a=1", "x-LOWER", "v", "SET-COOKIE", "b=2", "Content-Length", "2", "X-B", "\u00fc"],
             ],
           )
-          assert.strictEqual(body._tag, "Whole")
+          assert.strictEqual(body._tag, "Bytes")
         }),
       )
 
@@ -128,7 +125,7 @@ for (const [layerName, layer] of layers) {
           Effect.gen(function* () {
             const { call } = yield* lab(answering(said))
             const got = yield* via(call())
-            assert.strictEqual(got.body._tag, "Whole")
+            assert.strictEqual(got.body._tag, body === "" ? "Empty" : "Bytes")
             assert.strictEqual(yield* textOf(got), body)
           }),
         )
@@ -227,7 +224,7 @@ for (const [layerName, layer] of layers) {
               got.fields,
               length.flatMap((line) => line.split(": ")),
             )
-            assert.deepStrictEqual(got.body, { _tag: "Whole", bytes: undefined, trailers: [] })
+            assert.strictEqual(got.body._tag, "Empty")
             assert.strictEqual(yield* textOf(yield* via(call({ target: "/again" }))), "hello")
           }),
         )
@@ -654,50 +651,49 @@ for (const [layerName, layer] of layers) {
     })
   }
 
-  describe(`Downstream: ${layerName}, interim responses`, () => {
-    it.scopedLive("are told as they come, before the answer", () =>
-      Effect.gen(function* () {
-        const early = response("103 Early Hints", ["Link: </a>", "link: </b>"])
-        const { call, origin } = yield* startDownstreamLab(layer, answering(early + early + hello, hello))
-        const heads: Array<ResponseHead> = []
-        yield* Effect.flatMap(
-          asListener(call(), (head) => heads.push(head)),
-          textOf,
-        )
-        const hints = { status: 103, reason: "Early Hints", fields: ["Link", "</a>", "link", "</b>"] }
-        assert.deepStrictEqual(
-          heads.map(({ status, reason, fields }) => ({ status, reason, fields })),
-          [hints, hints],
-        )
-        yield* Effect.flatMap(asListener(call()), textOf)
-        assert.strictEqual(origin.connections.length, 1)
-      }),
-    )
+  for (const [wayName, via] of ways) {
+    describe(`Downstream: ${layerName}, ${wayName}, interim responses`, () => {
+      it.scopedLive("are told as they come, before the answer", () =>
+        Effect.gen(function* () {
+          const early = response("103 Early Hints", ["Link: </a>", "link: </b>"])
+          const { call, origin } = yield* startDownstreamLab(layer, answering(early + early + hello, hello))
+          const heads: Array<ResponseHead> = []
+          yield* Effect.flatMap(via(call({ informational: (head) => heads.push(head) })), textOf)
+          const hints = { status: 103, reason: "Early Hints", fields: ["Link", "</a>", "link", "</b>"] }
+          assert.deepStrictEqual(
+            heads.map(({ status, reason, fields }) => ({ status, reason, fields })),
+            [hints, hints],
+          )
+          yield* Effect.flatMap(via(call()), textOf)
+          assert.strictEqual(origin.connections.length, 1)
+        }),
+      )
 
-    it.scopedLive("let a client go on that waits for 100 before it sends", () =>
-      Effect.gen(function* () {
-        const { call, origin } = yield* startDownstreamLab(layer, (connection) =>
-          layerName === "undici"
-            ? answering(hello)(connection)
-            : connection.head.pipe(
-                Effect.zipRight(connection.send(response("100 Continue"))),
-                Effect.zipRight(connection.seen("0\r\n\r\n")),
-                Effect.orDie,
-                Effect.zipRight(connection.send(hello)),
-              ),
-        )
-        const upload = new TestUpload()
-        const fields = ["Expect", "100-continue"]
-        const asked = asListener(call({ method: "PUT", fields, body: upload.body() }), ({ status }) => {
-          if (status !== 100) return
-          upload.push("content")
-          upload.source.end()
-        })
-        assert.strictEqual(yield* Effect.flatMap(asked, textOf), "hello")
-        yield* origin.seen("content")
-      }),
-    )
-  })
+      it.scopedLive("let a client go on that waits for 100 before it sends", () =>
+        Effect.gen(function* () {
+          const { call, origin } = yield* startDownstreamLab(layer, (connection) =>
+            layerName === "undici"
+              ? answering(hello)(connection)
+              : connection.head.pipe(
+                  Effect.zipRight(connection.send(response("100 Continue"))),
+                  Effect.zipRight(connection.seen("0\r\n\r\n")),
+                  Effect.orDie,
+                  Effect.zipRight(connection.send(hello)),
+                ),
+          )
+          const upload = new TestUpload()
+          const informational = ({ status }: ResponseHead): void => {
+            if (status !== 100) return
+            upload.push("content")
+            upload.source.end()
+          }
+          const ask = { method: "PUT", fields: ["Expect", "100-continue"], body: upload.body(), informational }
+          assert.strictEqual(yield* Effect.flatMap(via(call(ask)), textOf), "hello")
+          yield* origin.seen("content")
+        }),
+      )
+    })
+  }
 }
 
 /** Asks twice, and tells whether that took one connection. */
@@ -716,8 +712,6 @@ const namesSent = (layer: DownstreamLayer, method: string, fields: ReadonlyArray
     yield* call({ method, fields, body })
     return (yield* origin.request()).names
   })
-
-const empty: RequestBody = { _tag: "Empty" }
 
 interface Difference {
   readonly what: string

@@ -1,17 +1,17 @@
-import { Context, Effect, Either, Layer, type Scope } from "effect"
+import { Context, Effect, Either, Layer, type Scope, Stream } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { defaultPolicy, type SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import {
   type Answer,
   Downstream,
-  DownstreamCall,
-  emptyBody,
   type RequestBody,
   type RequestError,
   type ResponseHead,
 } from "../../src/downstream/Downstream.js"
 import { LiveSession, type SessionWatcher } from "../../src/sessions/LiveSession.js"
+import { Call, type Fork } from "../../src/step/Call.js"
+import { empty, moving, streamOf } from "../../src/wire/Body.js"
 import { type ChunkProducer, ChunkSource } from "../../src/wire/ChunkSource.js"
 import { parseDownstreamUrl } from "../../src/wire/DownstreamUrl.js"
 import { Changes, type NotSeen } from "../support/Changes.js"
@@ -20,24 +20,21 @@ import { RawOrigin, type Script } from "../support/RawOrigin.js"
 /** A `Downstream` as a Layer, with a name for the tests. */
 export type DownstreamLayer = Layer.Layer<Downstream, never, ProxyConfig>
 
-/** How a call is brought to its answer. `informational` hears of interim responses where the way tells of them. */
-export type Way = (
-  call: Effect.Effect<Answer, RequestError>,
-  informational?: (head: ResponseHead) => void,
-) => Effect.Effect<Answer, RequestError>
+/** How a call is brought to its answer. */
+export type Way = (call: Effect.Effect<Answer, RequestError>) => Effect.Effect<Answer, RequestError>
 
 /** As everybody does who is in a fiber. */
 export const asEffect: Way = (call) => call
 
+const unused: Fork = () => {
+  throw new Error("a request without stages needs no fiber")
+}
+
 /** As the server does, by callback. */
-export const asListener: Way = (call, informational = () => {}) =>
-  call instanceof DownstreamCall
+export const asListener: Way = (call) =>
+  call instanceof Call
     ? Effect.async((resume) => {
-        call.start({
-          informational,
-          answer: (answer) => resume(Effect.succeed(answer)),
-          fail: (error) => resume(Effect.fail(error)),
-        })
+        call.start({ settled: resume }, unused)
         return Effect.sync(() => call.cancel())
       })
     : Effect.dieMessage("a request of this layer cannot be driven by callback")
@@ -56,6 +53,8 @@ export interface Ask {
   readonly target?: string
   readonly fields?: ReadonlyArray<string>
   readonly body?: RequestBody
+  /** Hears of interim responses. */
+  readonly informational?: (head: ResponseHead) => void
 }
 
 /** An origin, and a session's way to it. */
@@ -76,7 +75,8 @@ export const callAt =
   (ask: Ask, session: LiveSession): Effect.Effect<Answer, RequestError> => {
     const fields = ["Host", session.target.authority, ...(ask.fields ?? [])]
     const head = { method: ask.method ?? "GET", target: ask.target ?? "/x", fields }
-    return downstream.request(session, head, ask.body ?? emptyBody)
+    const { informational = () => {} } = ask
+    return downstream.request(session, head, ask.body ?? empty, { informational, retried: () => {} })
   }
 
 /** A layer with these settings, until the scope closes. */
@@ -102,27 +102,13 @@ export const startDownstreamLab = (
 
 /** The body of an answer as latin1, once it is complete. */
 export const textOf = ({ body }: Answer): Effect.Effect<string, ResponseBroken> =>
-  body._tag === "Whole"
-    ? Effect.succeed(Buffer.from(body.bytes ?? []).toString("latin1"))
-    : Effect.map(collect(body.source), (chunks) => Buffer.concat(chunks).toString("latin1"))
-
-const collect = (source: ChunkSource<ResponseBroken>): Effect.Effect<Array<Uint8Array>, ResponseBroken> =>
-  Effect.async((resume) => {
-    const chunks: Array<Uint8Array> = []
-    source.consume({
-      chunk: (chunk) => {
-        chunks.push(chunk)
-        return "kept"
-      },
-      end: () => resume(Effect.succeed(chunks)),
-      fail: (error) => resume(Effect.fail(error)),
-    })
-    return Effect.sync(() => source.cancel())
-  })
+  Effect.map(Stream.runCollect(streamOf(body)), (chunks) => Buffer.concat([...chunks]).toString("latin1"))
 
 /** Trailers of an answer whose body has been read. */
-export const trailersOf = ({ body }: Answer): ReadonlyArray<string> =>
-  body._tag === "Whole" ? body.trailers : body.source.trailers
+export const trailersOf = ({ body }: Answer): ReadonlyArray<string> => {
+  if (body._tag === "Empty") return []
+  return body._tag === "Bytes" ? body.trailers : body.source.trailers
+}
 
 /** A body that a test sends, and can see asked for or refused. */
 export class TestUpload implements ChunkProducer {
@@ -148,7 +134,7 @@ export class TestUpload implements ChunkProducer {
 
   /** As the body of a request. */
   body(chunked = true): RequestBody {
-    return { _tag: "Moving", source: this.source, chunked }
+    return moving(this.source, chunked)
   }
 
   /** Sends a piece. */

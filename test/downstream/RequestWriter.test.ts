@@ -4,8 +4,9 @@ import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { RequestBroken } from "../../src/domain/ProxyError.js"
 import { Connection } from "../../src/downstream/Connection.js"
 import { Dialer } from "../../src/downstream/Dial.js"
-import { emptyBody, type RequestBody } from "../../src/downstream/Downstream.js"
+import type { RequestBody } from "../../src/downstream/Downstream.js"
 import { RequestWriter } from "../../src/downstream/RequestWriter.js"
+import { bytes as bytesOf, empty } from "../../src/wire/Body.js"
 import { RawOrigin, silent } from "../support/RawOrigin.js"
 import { sessionAt, TestUpload } from "./DownstreamLab.js"
 
@@ -30,22 +31,19 @@ const startWriter = (body: RequestBody) =>
       requestSent: () => void progress.push("sent"),
       serverIsBusy: (busy) => void progress.push(busy ? "busy" : "ready"),
       requestBroken: ({ problem }) => void progress.push(problem),
+      requestDefect: () => void progress.push("defect"),
       writeFailed: () => void progress.push("failed"),
     })
-    writer.start()
+    writer.start(() => assert.fail("a body without stages needs no fiber"))
     return { received: yield* origin.connection(), progress, writer }
   })
 
-const bytes = (text: string, chunked: boolean, trailers: ReadonlyArray<string> = []): RequestBody => ({
-  _tag: "Bytes",
-  bytes: Buffer.from(text, "latin1"),
-  chunked,
-  trailers,
-})
+const bytes = (text: string, chunked: boolean, trailers: ReadonlyArray<string> = []): RequestBody =>
+  bytesOf(Buffer.from(text, "latin1"), chunked, trailers)
 
 describe("RequestWriter", () => {
   for (const [what, body, text] of [
-    ["a head alone", emptyBody, "\r\n"],
+    ["a head alone", empty, "\r\n"],
     ["content with its length", bytes("\u0000\u00ff", false), "\r\n\u0000\u00ff"],
     [
       "content as one chunk",

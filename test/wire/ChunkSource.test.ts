@@ -45,6 +45,7 @@ class Taker {
     },
     end: (trailers: ReadonlyArray<string>): void => void this.ends.push(trailers),
     fail: (error: string): void => void this.ends.push(error),
+    defect: () => assert.fail("a defect"),
   }
 }
 
@@ -153,6 +154,7 @@ describe("a ChunkSource that is consumed", () => {
       },
       end: () => {},
       fail: () => {},
+      defect: () => {},
     })
     assert.strictEqual(next, 100_000)
     assert.isBelow(sizes.length, 200)
@@ -202,6 +204,7 @@ describe("a ChunkSource that is consumed", () => {
       },
       end: () => assert.fail("ended"),
       fail: () => assert.fail("failed"),
+      defect: () => assert.fail("a defect"),
     })
     assert.deepStrictEqual([taken.length, producer.cancels], [1, 1])
   })
