@@ -67,11 +67,7 @@ export class RequestWriter {
     if (error instanceof Error) this.progress.writeFailed()
   }
 
-  private writeMoving(
-    body: Bytes<RequestBroken> | Moving<RequestBroken>,
-    writer: MessageWriter,
-    fork: Fork,
-  ): void {
+  private writeMoving(body: Bytes<RequestBroken> | Moving<RequestBroken>, writer: MessageWriter, fork: Fork): void {
     const flow = flowOf(body, fork)
     this.flow = flow
     flow.consume({

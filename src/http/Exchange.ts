@@ -298,7 +298,8 @@ export class Exchange
   }
 
   answerMisframed(problem: string): void {
-    if (this.liveSession !== undefined) this.answerBroken(new ResponseBroken({ ...serverOf(this.liveSession), problem }))
+    if (this.liveSession !== undefined)
+      this.answerBroken(new ResponseBroken({ ...serverOf(this.liveSession), problem }))
   }
 
   answerDefect(cause: unknown): void {

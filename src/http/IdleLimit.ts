@@ -54,11 +54,7 @@ class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
 }
 
 /** Ends a response's content in which nothing comes for so long. `deadlines` are of that length, in milliseconds. */
-export const idleLimit = (
-  session: LiveSession,
-  milliseconds: number,
-  deadlines: Deadlines,
-): Stage<ResponseBroken> => ({
+export const idleLimit = (session: LiveSession, milliseconds: number, deadlines: Deadlines): Stage<ResponseBroken> => ({
   stream: (body) => Stream.timeoutFail(body, () => brokenBy(session, milliseconds), milliseconds),
   fused: (next) => new IdleWatch(next, deadlines, () => brokenBy(session, milliseconds)),
   resizes: false,

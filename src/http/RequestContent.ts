@@ -54,10 +54,7 @@ export interface ContentContext {
  * The content of one request that has some, on its way in from the client. As a call it comes to the content as it goes to
  * the server: whole, where it has arrived by the end of the turn, else moving.
  */
-export class RequestContent
-  extends Call<RequestBody>
-  implements BodyHandler, TurnListener, ChunkProducer, Expirable
-{
+export class RequestContent extends Call<RequestBody> implements BodyHandler, TurnListener, ChunkProducer, Expirable {
   private taker: CallListener<RequestBody, never> | undefined
   private source: ChunkSource<RequestBroken> | undefined
   private held: Array<Buffer> = []

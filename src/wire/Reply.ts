@@ -243,7 +243,8 @@ const fieldValue = /^[\t\u0020-\u007e]*$/
 export const reply = (status: number, fields: ReadonlyArray<string>, body: string): Reply => {
   const reason = STATUS_CODES[status]
   if (status < 200 || reason === undefined) throw new Error(`${status} is no status that an answer can have`)
-  if (!fields.every((text) => fieldValue.test(text))) throw new Error("a field of the answer holds what no field may hold")
+  if (!fields.every((text) => fieldValue.test(text)))
+    throw new Error("a field of the answer holds what no field may hold")
   const length = status === 204 || status === 304 ? [] : ["Content-Length", String(Buffer.byteLength(body))]
   return { _tag: "Reply", status, reason, fields: [...fields, ...length], body: length.length === 0 ? "" : body }
 }

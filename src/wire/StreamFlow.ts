@@ -16,9 +16,7 @@ export class StreamFlow<E> implements Flow<E> {
   ) {}
 
   consume(sink: ChunkConsumer<E>): void {
-    const staged = Stream.suspend(() =>
-      this.stages.reduce((body, stage) => stage.stream(body), this.source.stream),
-    )
+    const staged = Stream.suspend(() => this.stages.reduce((body, stage) => stage.stream(body), this.source.stream))
     const written = Stream.runForEach(staged, (chunk) => this.pass(sink, chunk))
     this.interrupt = this.fork(written, { settled: (exit) => this.settled(sink, exit) })
     if (this.isOver) this.interrupt()

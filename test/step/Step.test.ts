@@ -89,7 +89,12 @@ describe("steps in a row", () => {
   it("cancel the call that is under way, and tell nothing after that", () => {
     const first = new ByHand<number, never>()
     const second = new ByHand<number, never>()
-    const { call, exits } = drive(pipe(first, Step.andThen(() => second)))
+    const { call, exits } = drive(
+      pipe(
+        first,
+        Step.andThen(() => second),
+      ),
+    )
     first.settle(Exit.succeed(1))
     call.cancel()
     assert.deepStrictEqual([first.cancels, second.cancels, exits], [0, 1, []])
@@ -97,7 +102,12 @@ describe("steps in a row", () => {
 
   it("take no step behind a call that was cancelled", () => {
     const first = new ByHand<number, never>()
-    const { call, exits } = drive(pipe(first, Step.andThen(() => Exit.succeed(assert.fail("taken")))))
+    const { call, exits } = drive(
+      pipe(
+        first,
+        Step.andThen(() => Exit.succeed(assert.fail("taken"))),
+      ),
+    )
     call.cancel()
     first.settle(Exit.succeed(1))
     assert.deepStrictEqual([first.cancels, exits], [1, []])
@@ -113,7 +123,13 @@ describe("steps in a row", () => {
         Effect.zipRight(Effect.never),
         Effect.onExit((exit) => Deferred.succeed(ended, exit)),
       )
-      const { call, exits } = drive(pipe(Exit.succeed(1), Step.andThen(() => slow)), fork)
+      const { call, exits } = drive(
+        pipe(
+          Exit.succeed(1),
+          Step.andThen(() => slow),
+        ),
+        fork,
+      )
       yield* Deferred.await(begun)
       call.cancel()
       assert.isTrue(Exit.isInterrupted(yield* Deferred.await(ended)))

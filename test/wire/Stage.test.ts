@@ -95,11 +95,7 @@ interface Outcome {
 }
 
 /** Takes a body as its sink does, holding whenever `holds` says so, and going on a turn later. */
-const take = (
-  body: Content,
-  fork: Fork,
-  holds: (count: number) => boolean = () => false,
-): Effect.Effect<Outcome> =>
+const take = (body: Content, fork: Fork, holds: (count: number) => boolean = () => false): Effect.Effect<Outcome> =>
   Effect.async((resume) => {
     const content: Array<number> = []
     let count = 0
