@@ -9,14 +9,38 @@ export { layerConnections } from "./downstream/ConnectionDownstream.js"
 export * from "./downstream/Downstream.js"
 export { DownstreamCertificates, type DownstreamTlsSettings } from "./downstream/DownstreamTls.js"
 export { downstreamRetries } from "./downstream/Retries.js"
-export { inputOf, type SocketInput } from "./socket/SocketInput.js"
+export { Admission, type SessionRoute } from "./http/Admission.js"
+export { BodyStages, type SessionStages } from "./http/BodyStages.js"
+export type { FieldChanges } from "./http/FieldChanges.js"
+export { type ForwardError, Forwarder } from "./http/Forwarder.js"
+export type { Client, ProxyRequest } from "./http/ProxyRequest.js"
+export {
+  forwardUnchanged,
+  forwardWith,
+  type ForwardVerdict,
+  type HookRequest,
+  type HookVerdict,
+  type RequestHook,
+  RequestHooks,
+} from "./http/RequestHooks.js"
+export { type SwitchedUpgrade, Upgrader } from "./http/Upgrader.js"
 export { ListenError, ProxyServer } from "./server/ProxyServer.js"
 export { layerProxy, layerProxyWith } from "./server/Proxy.js"
 export { LiveSession, type SessionEnd, type SessionListener, type SessionTarget } from "./sessions/LiveSession.js"
 export { layerMemory } from "./sessions/MemorySessionRepo.js"
-export { SessionDirectory } from "./sessions/SessionDirectory.js"
+export { type LookupError, SessionDirectory } from "./sessions/SessionDirectory.js"
 export * from "./sessions/SessionRepo.js"
 export { layerSqlite } from "./sessions/SqliteSessionRepo.js"
+export { inputOf, type SocketInput } from "./socket/SocketInput.js"
+export { Call, type CallListener, type Fork } from "./step/Call.js"
+export * as Step from "./step/Step.js"
 export { type LiveTraffic, Traffic, type TrafficView } from "./traffic/Traffic.js"
+export { type TrafficObserver, TrafficObservers, type TrafficRecord } from "./traffic/TrafficObservers.js"
+export * as Body from "./wire/Body.js"
 export * from "./wire/ChunkSource.js"
 export * from "./wire/DownstreamUrl.js"
+export { firstValue, type RawFields } from "./wire/HeaderFields.js"
+export { reply, type Reply } from "./wire/Reply.js"
+export { type ChunkMachine, type FusedConsumer, perChunk, type Stage } from "./wire/Stage.js"
+export type { BridgeEnds } from "./websocket/BridgedSocket.js"
+export { WsBridge } from "./websocket/WsBridge.js"
