@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { redactUrl } from "../wire/DownstreamUrl.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { flagsOf, fullName } from "./CommandDoc.js"
 import { UsageError } from "./Failure.js"
@@ -125,7 +126,7 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
     .map((other) => other.path.at(-1) ?? "")
   const guess = mostSimilar(word, names)
   return usageError(
-    `${JSON.stringify(word)} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
+    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
   )
 }
 
@@ -135,7 +136,7 @@ const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Ei
   if (missing !== undefined) return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
-  return usageError(`${JSON.stringify(extra)} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
+  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
 }
 
 /** Long names first, then `--`, then the arguments. Of a flag given twice, the last wins. */
