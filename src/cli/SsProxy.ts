@@ -85,9 +85,15 @@ const outputFailed = (error: NodeJS.ErrnoException): void => {
   process.exit(1)
 }
 
+/** How long the end waits for the reader of the log, in milliseconds. One that is stopped must not keep the process. */
+const longestLogFlush = 1_000
+
 const endProcess = (exitCode: number): void => {
-  // Whatever was written to a pipe goes out first.
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)))
+  // Whatever was written to a pipe goes out first; of the log, what its reader takes in time.
+  process.stdout.write("", () => {
+    setTimeout(() => process.exit(exitCode), longestLogFlush)
+    process.stderr.write("", () => process.exit(exitCode))
+  })
 }
 
 /** Runs the command line to its end, and ends the process with the exit code that belongs to it. */

@@ -1,6 +1,6 @@
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
-import { printable } from "../Style.js"
+import { printable, printableJson } from "../Style.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {
@@ -33,7 +33,7 @@ export const viewOf = (session: Session): SessionView => view(session, redactUrl
 export const backupOf = (session: Session): SessionView => view(session, session.url)
 
 /** The one JSON value that a command prints. */
-export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
+export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
 /** What a session wants otherwise than the proxy's settings say, in words; empty for nothing. */
 export const policyWords = ({ policy: { insecure, wsPath } }: Session): ReadonlyArray<string> => [
