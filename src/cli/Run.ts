@@ -8,6 +8,7 @@ import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
+import { logIgnoredSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 
 /** Every flag of `run`; the program without a command takes them too. */
@@ -259,6 +260,7 @@ export const runProxy = (given: RunChoice) =>
     const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
     const untilStopped = Effect.gen(function* () {
       const signals = yield* stopSignals
+      yield* logIgnoredSignals
       const started = Effect.map(startProxy(given), (run) => run(signals))
       yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
     })

@@ -8,6 +8,8 @@ import { renderCompletions } from "./Completions.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
+import { IgnoredSignals } from "./IgnoredSignals.js"
+import { closeLostTerminal } from "./LostTerminal.js"
 import { printResult } from "./Output.js"
 import { type Failure, reportCause, reportDefect } from "./Report.js"
 import { run, runDoc, runFlags, runGroups, runProxy } from "./Run.js"
@@ -58,7 +60,10 @@ const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command
 
 const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
   // A signal ends a command that is soon over, the way it ends every program.
-  if (!runsOn(invocation)) SignalCatcher.current?.letThrough()
+  if (!runsOn(invocation)) {
+    SignalCatcher.current?.letThrough()
+    IgnoredSignals.stop()
+  }
   switch (invocation._tag) {
     case "Version":
       return printResult(`ss-proxy ${version}`)
@@ -90,9 +95,13 @@ const longestLogFlush = 1_000
 
 const endProcess = (exitCode: number): void => {
   // Whatever was written to a pipe goes out first; of the log, what its reader takes in time.
+  const exit = (): void => {
+    closeLostTerminal()
+    process.exit(exitCode)
+  }
   process.stdout.write("", () => {
-    setTimeout(() => process.exit(exitCode), longestLogFlush)
-    process.stderr.write("", () => process.exit(exitCode))
+    setTimeout(exit, longestLogFlush)
+    process.stderr.write("", exit)
   })
 }
 
