@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { refusalAnswer, sendAnswer } from "./DemoAnswer.js"
 import { DemoRefusal, basePath, demoRequest } from "./DemoRequest.js"
-import { answerRequest } from "./DemoRoutes.js"
+import { answerRequest, greeting } from "./DemoRoutes.js"
 import { webSocketEcho } from "./WebSocketEcho.js"
 
 /** The demo server could not listen on the loopback address. */
@@ -25,6 +25,14 @@ export class DemoDownstream extends Context.Tag("@ss-proxy/DemoDownstream")<
     Effect.suspend(() => make),
   )
 }
+
+/** Whether a demo server answers at this URL, of this process or another, within a second. */
+export const isDemoServer = (url: string): Effect.Effect<boolean> =>
+  Effect.tryPromise(async (signal) => (await fetch(url, { signal })).text()).pipe(
+    Effect.timeout("1 second"),
+    Effect.map((page) => page.startsWith(greeting)),
+    Effect.orElseSucceed(() => false),
+  )
 
 const make = Effect.gen(function* () {
   const run = yield* FiberSet.makeRuntime<never, void, never>()
