@@ -119,12 +119,25 @@ const unknownFlag = (word: string, doc: CommandDoc) => {
   return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(mostSimilar(name, names), doc)}`)
 }
 
+/** What other programs call what we call otherwise. */
+const synonyms: ReadonlyMap<string, string> = new Map([
+  ["help", "--help"],
+  ["version", "--version"],
+  ["ls", "list"],
+  ["get", "show"],
+  ["update", "set"],
+  ["rm", "remove"],
+  ["delete", "remove"],
+  ["create", "add"],
+])
+
 const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<CommandDoc>) => {
   const inside = docs.filter((other) => other.path.length === doc.path.length + 1)
   const names = inside
     .filter((other) => samePath(other.path.slice(0, -1), doc.path))
     .map((other) => other.path.at(-1) ?? "")
-  const guess = mostSimilar(word, names)
+  const synonym = synonyms.get(word)
+  const guess = synonym?.startsWith("--") === true || names.includes(synonym ?? "") ? synonym : mostSimilar(word, names)
   return usageError(
     `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
   )
