@@ -26,10 +26,12 @@ export class DemoDownstream extends Context.Tag("@ss-proxy/DemoDownstream")<
   )
 }
 
-/** Whether a demo server answers at this URL, of this process or another, within a second. */
+/** How long another demo server may take to answer, in milliseconds. */
+const patience = 1_000
+
+/** Whether a demo server answers at this URL, of this process or another. */
 export const isDemoServer = (url: string): Effect.Effect<boolean> =>
-  Effect.tryPromise(async (signal) => (await fetch(url, { signal })).text()).pipe(
-    Effect.timeout("1 second"),
+  Effect.tryPromise(async () => (await fetch(url, { signal: AbortSignal.timeout(patience) })).text()).pipe(
     Effect.map((page) => page.startsWith(greeting)),
     Effect.orElseSucceed(() => false),
   )

@@ -204,12 +204,11 @@ describe("ss-proxy run --demo", () => {
     expect((await sessions("list", "--json")).stdout).toBe("[]\n")
   })
 
-  it("takes the place of one that was killed", async () => {
+  it.each(["SIGKILL", "SIGSTOP"] as const)("takes the place of one that does not answer, after %s", async (signal) => {
     const { proxy, sessions } = runProxy(["--demo"])
     const first = proxy()
     await first.url()
-    first.signal("SIGKILL")
-    await first.exitCode
+    first.signal(signal)
     const second = proxy()
     expect((await fetch(`${await second.url()}/demo/get`)).status).toBe(200)
     second.signal("SIGTERM")
