@@ -1,6 +1,6 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
-import type { Session, SessionExists } from "../domain/Session.js"
+import type { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
 /** A session to be stored. The id and the URL have been checked by the caller (`SessionId`, `parseDownstreamUrl`). */
@@ -17,6 +17,21 @@ export interface SessionChange {
   readonly url?: string
   readonly status?: string
   readonly policy?: Partial<SessionPolicy>
+}
+
+/** Told how far an `addAll` is, from between its slices: each call holds it up, and with it other writers. */
+export interface AddAllWatcher {
+  /** So many of the sessions are written. None of them is in force yet. */
+  readonly written: (count: number) => void
+  /** All of them are in force; told before anything can interrupt. */
+  readonly committed: (replaced: number) => void
+}
+
+/** How `SessionRepo.addAll` adds. */
+export interface AddAllOptions {
+  /** Puts each session in the place of the one that may have its id, as `put` does. Otherwise such an id is refused. */
+  readonly replace: boolean
+  readonly watcher?: AddAllWatcher
 }
 
 /** A row as the directory needs it: the session, and what tells two rows of the same id apart. */
@@ -45,6 +60,15 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
     readonly put: (session: NewSession) => Effect.Effect<Session, StoreUnavailable>
+    /**
+     * Stores many sessions, no two of one id, by one change: all of them, or none, also where it is interrupted or the
+     * process is killed. Other writers wait until it is done, a few seconds for a million. Gives how many took the place
+     * of another.
+     */
+    readonly addAll: (
+      sessions: ReadonlyArray<NewSession>,
+      options: AddAllOptions,
+    ) => Effect.Effect<number, SessionsExist | StoreUnavailable>
     /** Changes a session. */
     readonly set: (id: string, change: SessionChange) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /** Removes a session, and its policy. */

@@ -4,15 +4,17 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
-import { Session, SessionExists } from "../domain/Session.js"
+import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy, StoredPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
-import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
+import { addAll } from "./SqliteAddAll.js"
 import { checkTable, createPolicyTable, createSchema, noTable, policyTable } from "./SqliteSchema.js"
+import { atOnce, type Run } from "./SqliteTransaction.js"
 
 export interface SqliteOptions {
   /** Path of the database; it is made where it is missing, its folder is not. */
@@ -320,25 +322,6 @@ const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
   return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
 }
 
-/** Runs a statement on the one connection that a change is made on. */
-type Run = <Found extends object>(
-  statement: string,
-  parameters: ReadonlyArray<string | number | null>,
-) => Effect.Effect<ReadonlyArray<Found>, SqlError>
-
-/** Makes several statements one change: all of them are in force, or none is. */
-const atOnce = <A, E>(sql: SqlClient, change: (run: Run) => Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
-  Effect.gen(function* () {
-    const connection = yield* sql.reserve
-    const run: Run = (statement, parameters) => connection.execute(statement, parameters, undefined)
-    // A commit may find a lock in the way, too: what cannot be committed is undone.
-    return yield* Effect.acquireUseRelease(
-      run("BEGIN IMMEDIATE", []),
-      () => Effect.tap(change(run), () => run("COMMIT", [])),
-      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(run("ROLLBACK", []))),
-    )
-  }).pipe(Effect.scoped)
-
 /** Stores those policies that are given, and gives back the whole policy of the session. */
 const writePolicy = (run: Run, id: string, { insecure, wsPath }: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
@@ -352,6 +335,7 @@ const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
 
 const writes = (file: FollowedFile<Connections>, filename: string) => {
   const asFault = storeFault(filename)
+  const oneAtATime = Effect.unsafeMakeSemaphore(1)
   const fault = Effect.mapError(asFault)
 
   const reading = <Found extends object>(statement: string) =>
@@ -403,6 +387,11 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
         isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
       ),
     put: (session: NewSession) => fault(store(putStatement, session)),
+    addAll: (sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
+      Effect.flatMap(file.placed, ({ sql }) => addAll(sql, filename, patience, sessions, options)).pipe(
+        oneAtATime.withPermits(1),
+        Effect.mapError((error) => (error instanceof SessionsExist ? error : asFault(error))),
+      ),
     set: (id: string, changes: SessionChange) => unlessFound(change(id, changes)),
     remove: (id: string) => unlessFound(remove(id)),
   }
