@@ -34,10 +34,14 @@ export interface AddAllOptions {
   readonly watcher?: AddAllWatcher
 }
 
-/** A row as the directory needs it: the session, and what tells two rows of the same id apart. */
+/** A row as the directory needs it, and which of the rows of its id it is. */
 export interface SessionRow {
   readonly session: Session
-  /** Differs between a row and another that was inserted later under the same id, as far as the store can tell. */
+  /**
+   * The same as long as a row is only changed. It differs between a row and another that was inserted later under the same
+   * id, as far as the store can tell, and may also differ where nothing but the place of a row in its file is another. So a
+   * word about one row ("end this one") does not hit the next, but no lifetime ends by it.
+   */
   readonly incarnation: string
 }
 
