@@ -12,7 +12,7 @@ import { onOrOff, setting } from "../Setting.js"
 import { printable, type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyWords, renderJson, viewOf } from "./SessionView.js"
+import { policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -41,6 +41,12 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyA
   return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
 }
 
+const plain = (text: string): string => text
+
+const unusable = " (cannot be used)"
+
+const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
+
 /** The sessions as a table; cut to the width of a terminal. */
 export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
@@ -52,7 +58,11 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
       ...policyColumn(sessions, style),
-      { title: "URL", cells: sessions.map((session) => redactUrl(session.url)) },
+      {
+        title: "URL",
+        cells: sessions.map(urlCell),
+        colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
+      },
       { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
     ],
     style,
