@@ -40,8 +40,11 @@ export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail
   readonly fault = "client"
 }
 
-/** `/health` asked with another method than GET or HEAD (RFC 9110 section 15.5.6). */
-export class MethodNotAllowed extends Data.TaggedError("MethodNotAllowed")<{ readonly allow: string }> {
+/** A method that is not for this path, or for no path at all (RFC 9110 section 15.5.6). `allow`: those that are. */
+export class MethodNotAllowed extends Data.TaggedError("MethodNotAllowed")<{
+  readonly allow: string
+  readonly detail: string
+}> {
   readonly fault = "client"
 }
 

@@ -6,7 +6,7 @@ import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
-import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { ownText } from "../wire/OwnText.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { countedUpgrade } from "./CountedUpgrade.js"
@@ -53,7 +53,7 @@ const limitDetail: { readonly [Which in FullSlots]: string } = {
 }
 
 const headText = (reason: string, fields: RawFields): string => {
-  const kept = responseFields(fields)
+  const kept = interimFields(fields)
   let lines = ""
   for (let index = 0; index + 1 < kept.length; index += 2) lines += `${kept[index]}: ${kept[index + 1]}\r\n`
   return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`

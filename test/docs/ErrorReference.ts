@@ -30,9 +30,9 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     remedy: "Look at the first segment of the path, and at `ss-proxy sessions list`.",
   },
   MethodNotAllowed: {
-    samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD" })],
-    meaning: "`/health` was asked with another method than GET or HEAD.",
-    remedy: "Use GET.",
+    samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD", detail: "" })],
+    meaning: "`/health` was asked with another method than GET or HEAD, or anything with TRACE.",
+    remedy: "Use a method that `Allow` names.",
   },
   RequestTimeout: {
     samples: [new Errors.RequestTimeout({ detail: "" })],

@@ -34,7 +34,7 @@ const reasons = ["refused", "dns", "tls", "timeout", "unroutable", "failed"] as 
 
 const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: string]> = [
   [new BadRequest({ detail: "Bad." }), 400, "bad_request"],
-  [new MethodNotAllowed({ allow: "GET, HEAD" }), 405, "method_not_allowed"],
+  [new MethodNotAllowed({ allow: "GET, HEAD", detail: "" }), 405, "method_not_allowed"],
   [new SessionNotFound({ sessionId: secret }), 404, "session_not_found"],
   [new RequestTimeout({ detail: "Slow." }), 408, "request_timeout"],
   [new BodyTooLarge({ limit: 10 }), 413, "body_too_large"],
@@ -85,7 +85,7 @@ describe("errorReply", () => {
 
   it("says what its status asks for", () => {
     const fieldOf = (error: ProxyError, name: string) => firstValue(errorReply(error, "x").fields, name)
-    assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD" }), "allow"), "GET, HEAD")
+    assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD", detail: "" }), "allow"), "GET, HEAD")
     assert.strictEqual(fieldOf(new UpgradeRequired(), "upgrade"), "websocket")
     assert.strictEqual(fieldOf(new Draining(), "retry-after"), "1")
     const shortage = new SystemShortage({ lacking: "files", address: "", hint: "" })
