@@ -268,8 +268,8 @@ describe("ResponseParser", () => {
 
     it.each([
       [": b", "a field has no name"],
-      ["A  b: c", "a field name holds a byte that is not allowed in it, or no colon follows it"],
-      ["A ", "a field name holds a byte that is not allowed in it, or no colon follows it"],
+      ["A  b: c", "whitespace stands between a field name and its colon"],
+      ["A ", "whitespace stands between a field name and its colon"],
       [" A: b", "a field line is folded, or begins with whitespace"],
       ["A: b\r\n c", "a field line is folded, or begins with whitespace"],
       ["A: b\r\n\tc", "a field line is folded, or begins with whitespace"],
