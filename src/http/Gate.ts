@@ -37,8 +37,7 @@ const headError = ({ framing, method, target }: Exchange, limits: HeadLimits): P
   if (method === "CONNECT") return new BadRequest({ detail: "CONNECT is not for a reverse proxy." })
   if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
   // Its answer would show the client what the proxy adds, credentials of the session's URL among it (RFC 9110 section 9.3.8).
-  if (method === "TRACE")
-    return new MethodNotAllowed({ allow: usualMethods, detail: "TRACE is not answered here." })
+  if (method === "TRACE") return new MethodNotAllowed({ allow: usualMethods, detail: "TRACE is not answered here." })
   if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
   const tooLarge = typeof framing.content === "number" && framing.content > limits.content
   return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined

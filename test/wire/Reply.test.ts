@@ -91,4 +91,17 @@ describe("errorReply", () => {
     const shortage = new SystemShortage({ lacking: "files", address: "", hint: "" })
     assert.strictEqual(fieldOf(shortage, "retry-after"), "1")
   })
+
+  it("is made of errors that have no stack, whose causes keep theirs, as all other errors do", () => {
+    const cause = new Error("oh")
+    const error = new StoreUnavailable({ problem: "p", hint: "h", cause })
+    assert.notInclude(error.stack ?? "", " at ")
+    assert.strictEqual(error.cause, cause)
+    assert.deepStrictEqual(
+      [error._tag, error.message, error instanceof StoreUnavailable],
+      ["StoreUnavailable", "p. h", true],
+    )
+    assert.include(cause.stack ?? "", " at ")
+    assert.include(new Error("later").stack ?? "", " at ")
+  })
 })
