@@ -218,7 +218,8 @@ export const errorsDocument = (): string => `# Errors
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
 These are the answers that the proxy gives on its own account. Every other status, 4xx and 5xx too, is the answer of
-the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`.
+the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`, and
+no other does: a server's own word of that name is removed.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
   A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page.
