@@ -19,6 +19,7 @@ const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoic
     keepAliveTimeout: flag("keepAliveTimeout"),
     headTimeout: flag("headTimeout"),
     bodyTimeout: flag("bodyTimeout"),
+    sendTimeout: flag("sendTimeout"),
     minRate: flag("minRate"),
     maxHeaderSize: flag("maxHeaderSize"),
     maxTargetLength: flag("maxTargetLength"),
