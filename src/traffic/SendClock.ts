@@ -6,8 +6,8 @@ import { handleOf } from "../socket/NodeHandle.js"
 /** Looks in the time that a peer has to take a byte. */
 const looks = 4
 
-/** The list of the kernel's is read at most so often, in milliseconds. */
-const readInterval = 1_000
+/** The kernel's list is read no more often than so many times in it. */
+const reads = 16
 
 /** How long a peer may take nothing of what is sent to it; one for all sockets that have this limit. */
 export class SendLimit {
@@ -17,7 +17,7 @@ export class SendLimit {
   /** `milliseconds`: 0 for ever. */
   constructor(readonly milliseconds: number) {
     this.rounds = new Deadlines(milliseconds / looks)
-    this.queues = new KernelQueues(Math.min(readInterval, milliseconds / looks))
+    this.queues = new KernelQueues(milliseconds / reads)
   }
 
   /** Watches nobody any more. */
@@ -45,7 +45,7 @@ const takenOf = (socket: Socket): number => {
 
 /**
  * Watches that a peer takes what is sent to it, a byte in a time at least, from `start` on until all of it is the kernel's.
- * Whoever takes nothing is noticed between once and one and a quarter times the limit, and at once where the system does
+ * Whoever takes nothing is noticed between once and one and a half times the limit, and after once where the system does
  * not tell what a peer acknowledges (`KernelQueues`), although it may be slow and no more.
  */
 export class SendClock implements Expirable {
