@@ -14,7 +14,10 @@ describe("where sockets do not give away their handles", () => {
       const client = yield* proxy.connect
       assert.strictEqual((yield* client.ask(request("GET /app/one"))).text, "hello")
       const body = chunk("in ") + chunk("chunks") + lastChunk()
-      assert.strictEqual((yield* client.ask(request("POST /app/two", ["Transfer-Encoding: chunked"], body))).text, "hello")
+      assert.strictEqual(
+        (yield* client.ask(request("POST /app/two", ["Transfer-Encoding: chunked"], body))).text,
+        "hello",
+      )
       assert.deepStrictEqual(
         origin.requests.map(({ target, text }) => [target, text]),
         [
