@@ -3,6 +3,7 @@ import { Effect, Exit } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
+import { reset } from "../socket/SocketEnd.js"
 import type { TurnListener } from "../clock/EndOfTurn.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
@@ -200,7 +201,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    reset(this.socket)
   }
 
   /** What was waited for has not come in time. */
