@@ -6,6 +6,7 @@ import { databaseFlags, resolveDatabase } from "./Database.js"
 import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
 import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
+import { endProcessWithin, endTime } from "./LastResort.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
 import { stopSignals } from "./StopSignal.js"
@@ -260,7 +261,8 @@ export const runProxy = (given: RunChoice) =>
     const untilStopped = Effect.gen(function* () {
       const signals = yield* stopSignals
       const started = Effect.map(startProxy(given), (run) => run(signals))
-      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
+      const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
+      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
     })
     yield* Effect.scoped(untilStopped).pipe(
       Effect.zipRight(Effect.logInfo("stopped")),

@@ -21,13 +21,13 @@ const isHangingUp = (socket: Socket): boolean =>
  * Over TLS there is no way to send RST, and no need: the missing close_notify says the same.
  */
 export const reset = (socket: Socket): void => {
+  if (socket.destroyed) return
   if (socket instanceof TLSSocket || isHangingUp(socket)) socket.destroy()
   else socket.resetAndDestroy()
 }
 
 /** Ends a connection now: politely where the peer was sent everything and FIN, by a reset where it was not. */
 export const cut = (socket: Socket): void => {
-  if (socket.destroyed) return
   if (socket.writableFinished) socket.destroy()
   else reset(socket)
 }

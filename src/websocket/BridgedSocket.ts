@@ -115,7 +115,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
     this.ends({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, farewellTime)
     receiving.mute()
     sending.sayOrReset({ code: 1011, reason })
-    if (!own.destroyed) reset(own)
+    reset(own)
     if (peer.destroyed) this.cut()
   }
 

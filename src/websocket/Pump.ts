@@ -321,7 +321,7 @@ export class Pump implements ByteReceiver, ControlListener {
 
   private breakOff(): void {
     this.mute()
-    if (!this.to.destroyed) reset(this.to)
+    reset(this.to)
   }
 
   private readonly drained = (): void => {
