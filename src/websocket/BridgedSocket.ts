@@ -1,4 +1,5 @@
 import type { Socket } from "node:net"
+import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
@@ -23,6 +24,9 @@ export interface BridgeEnds {
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
+
+/** The settings that a bridged WebSocket is held to by itself; `Patrol` holds it to others. */
+export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
 
 /** Why a bridged WebSocket ended: the first thing that happened to it. */
 export interface BridgeEnd {
@@ -69,15 +73,15 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  /** `maxMessageBytes`: 0 for no limit. */
-  constructor(ends: BridgeEnds, maxMessageBytes: number) {
+  constructor(ends: BridgeEnds, settings: BridgeSettings) {
     this.session = ends.session
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
     this.target = ends.target
     this.client = ends.client
     this.server = ends.server
-    const rules = { extensions: ends.extensions, maxMessageBytes }
+    const { wsMaxMessage: maxMessageBytes, wsPing } = settings
+    const rules = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
     this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this)
     this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this)
     this.watch(this.client, this.up, this.down)
@@ -151,6 +155,10 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
         this.ends({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, farewellTime)
         return this.cut()
     }
+  }
+
+  pinged(side: Side, payload: Uint8Array): void {
+    this.seenFrom(side).receiving.receiverAsked(payload)
   }
 
   notTaken(side: Side): void {

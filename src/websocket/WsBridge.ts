@@ -39,7 +39,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const patrol = new Patrol(settings)
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings.wsMaxMessage)
+        const socket = new BridgedSocket(ends, settings)
         traffic.open(socket)
         ends.begun()
         patrol.add(socket)
