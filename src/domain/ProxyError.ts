@@ -70,8 +70,8 @@ export class TargetTooLong extends Data.TaggedError("TargetTooLong")<{ readonly 
   readonly fault = "client"
 }
 
-/** A plain request on the WebSocket route (RFC 9110 section 15.5.22). */
-export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{}> {
+/** A plain request on the WebSocket route, or a handshake of another version (RFC 9110 section 15.5.22, RFC 6455 section 4.4). */
+export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{ readonly detail: string }> {
   readonly fault = "client"
 }
 

@@ -70,10 +70,8 @@ export class AnswerWriter {
 
   /** Writes an answer of the proxy's own. */
   reply(reply: Reply): void {
-    // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8).
     const offersUpgrade = firstValue(reply.fields, "upgrade") !== undefined
-    const offer = this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
-    const connection = offersUpgrade ? offer : this.connectionLines
+    const connection = offersUpgrade ? this.offerLine : this.connectionLines
     this.status = reply.status
     const head = replyHead(reply, connection)
     this.outlet.socket.write(this.request.method === "HEAD" ? head : head + reply.body, "utf8")
@@ -145,6 +143,17 @@ export class AnswerWriter {
     return this.isPersistent ? this.outlet.persistence : closing
   }
 
+  /** The same where the answer has an `Upgrade`: whoever sends that says so here, too (RFC 9110 section 7.8). */
+  private get offerLine(): string {
+    return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+  }
+
+  /** The lines of a server's 426 about its connection: it has to say what to upgrade to (RFC 9110 section 15.5.22). */
+  private upgradeLines(fields: RawFields): string {
+    const protocols = firstValue(fields, "upgrade")
+    return protocols === undefined ? this.connectionLines : `Upgrade: ${protocols}\r\n${this.offerLine}`
+  }
+
   /** Makes the head of an answer. `size`: of a body that is whole. */
   private begin({ status, reason, fields }: ResponseHead, size?: number): MessageWriter {
     const lines = responseLines(fields)
@@ -154,7 +163,8 @@ export class AnswerWriter {
     const isLengthMissing = typeof this.framing === "number" && lines.length === undefined
     const kept = lines.announcesTrailers && !isChunked ? responseLines(fields, false).text : lines.text
     const added = isChunked ? chunkedLine : isLengthMissing ? `Content-Length: ${size}\r\n` : ""
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${this.connectionLines}\r\n`
+    const connection = status === 426 ? this.upgradeLines(fields) : this.connectionLines
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${connection}\r\n`
     this.message = new MessageWriter(this.outlet.socket, head, isChunked)
     return this.message
   }

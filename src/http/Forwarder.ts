@@ -20,6 +20,9 @@ const idleLimit =
       milliseconds,
     )
 
+/** What a plain request on the WebSocket route is told. */
+const notPlain = "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
+
 /** A plain request's whole way: parse the target, look up, guard, dispatch, answer. */
 export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
   Forwarder,
@@ -52,7 +55,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
         const forward = (exchange: Exchange): void =>
           gate.enter(exchange, (route) => {
-            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired())
+            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired({ detail: notPlain }))
             exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route))
           })
 

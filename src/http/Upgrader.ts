@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import { Context, Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { BadRequest, LoopDetected, SessionLimit } from "../domain/ProxyError.js"
+import { BadRequest, LoopDetected, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
@@ -34,7 +34,7 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), whatever its version is; as a sentence for the client. */
 const handshakeProblem = (exchange: Exchange): string | undefined => {
   const { content } = exchange.framing
   const key = firstValue(exchange.fields, "sec-websocket-key")
@@ -43,8 +43,16 @@ const handshakeProblem = (exchange: Exchange): string | undefined => {
   if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
   if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
   if (countOf(exchange.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
-  if (firstValue(exchange.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
   return undefined
+}
+
+/** The error that a handshake is answered with; `undefined` for one that has nothing wrong. */
+const handshakeError = (exchange: Exchange): BadRequest | UpgradeRequired | undefined => {
+  // Another version may well have other rules, so that this comes first.
+  if (firstValue(exchange.fields, "sec-websocket-version") !== "13")
+    return new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." })
+  const problem = handshakeProblem(exchange)
+  return problem === undefined ? undefined : new BadRequest({ detail: problem })
 }
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
@@ -134,8 +142,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         return {
           upgrade: (exchange, switched) =>
             gate.enter(exchange, (route) => {
-              const problem = handshakeProblem(exchange)
-              if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
+              const error = handshakeError(exchange)
+              if (error !== undefined) return exchange.fail(error)
               exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route, switched))
             }),
         }

@@ -74,11 +74,11 @@ const answers: AnswerTable = {
     proxyStatus: "http_request_error",
     detail: `The target of the request is longer than ${limit} bytes.`,
   }),
-  UpgradeRequired: () => ({
+  UpgradeRequired: ({ detail }) => ({
     status: 426,
     code: "upgrade_required",
     proxyStatus: "http_request_error",
-    detail: "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it.",
+    detail,
     fields: ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"],
   }),
   SessionLimit: ({ detail }) => ({

@@ -51,9 +51,10 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     remedy: "Send long queries as the body of a POST, or raise `--max-target-length`, and `--max-header-size` with it.",
   },
   UpgradeRequired: {
-    samples: [new Errors.UpgradeRequired()],
-    meaning: "A plain request for `/ws/{session_id}`, which is for WebSockets.",
-    remedy: "Leave `/ws` out, or open a WebSocket.",
+    samples: [new Errors.UpgradeRequired({ detail: "" })],
+    meaning:
+      "A plain request for `/ws/{session_id}`, which is for WebSockets; or a handshake of another version than 13.",
+    remedy: "Leave `/ws` out, or open a WebSocket of version 13.",
   },
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],

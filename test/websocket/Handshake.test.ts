@@ -131,8 +131,8 @@ const malformed: ReadonlyArray<readonly [why: string, text: string, status: numb
   ["without a key", request("GET /app/x", without("Sec-WebSocket-Key")), 400],
   ["with a key of other length", request("GET /app/x", [...without("Sec-WebSocket-Key"), "Sec-WebSocket-Key: x"]), 400],
   ["with two keys", request("GET /app/x", [...handshakeFields, `Sec-WebSocket-Key: ${key}`]), 400],
-  ["of version 8", request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 8"]), 400],
-  ["without a version", request("GET /app/x", without("Sec-WebSocket-V")), 400],
+  ["of version 8", request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 8"]), 426],
+  ["without a version", request("GET /app/x", without("Sec-WebSocket-V")), 426],
   ["with a body", request("GET /app/x", [...handshakeFields, "Content-Length: 5"], "hello"), 400],
   ["with chunks", request("GET /app/x", [...handshakeFields, "Transfer-Encoding: chunked"], lastChunk()), 400],
   ["by POST", request("POST /app/x", [...handshakeFields, "Content-Length: 0"]), 400],
@@ -151,6 +151,7 @@ describe("a handshake that is malformed", () => {
       const got = yield* client.ask(text)
       assert.strictEqual(got.status, status)
       assert.strictEqual(got.value("content-type"), "application/problem+json")
+      assert.strictEqual(got.value("sec-websocket-version"), status === 426 ? "13" : undefined)
       assert.strictEqual(origin.connections.length, 0)
       client.socket.destroy()
       assert.strictEqual(yield* proxy.trafficCount, 0)

@@ -42,7 +42,7 @@ const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: s
   [new TargetTooLong({ limit: 10 }), 414, "target_too_long"],
   [new ClientLimit({ limit: 10 }), 429, "client_limit"],
   [new Overloaded({ limit: 10 }), 503, "overloaded"],
-  [new UpgradeRequired(), 426, "upgrade_required"],
+  [new UpgradeRequired({ detail: "" }), 426, "upgrade_required"],
   [new SessionLimit({ detail: "Full." }), 429, "session_limit"],
   [new LoopDetected({ sessionId: secret }), 508, "loop_detected"],
   ...reasons.map(
@@ -86,7 +86,7 @@ describe("errorReply", () => {
   it("says what its status asks for", () => {
     const fieldOf = (error: ProxyError, name: string) => firstValue(errorReply(error, "x").fields, name)
     assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD" }), "allow"), "GET, HEAD")
-    assert.strictEqual(fieldOf(new UpgradeRequired(), "upgrade"), "websocket")
+    assert.strictEqual(fieldOf(new UpgradeRequired({ detail: "" }), "upgrade"), "websocket")
     assert.strictEqual(fieldOf(new Draining(), "retry-after"), "1")
     const shortage = new SystemShortage({ lacking: "files", address: "", hint: "" })
     assert.strictEqual(fieldOf(shortage, "retry-after"), "1")
