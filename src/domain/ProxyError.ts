@@ -216,6 +216,15 @@ export class ResponseBroken extends Data.TaggedError("ResponseBroken")<{
   readonly fault = "downstream"
 }
 
+/** A client took no byte of its answer for longer than it may. There is nobody to tell: its connection is reset. */
+export class ClientStalled extends Data.TaggedError("ClientStalled")<{ readonly milliseconds: number }> {
+  readonly fault = "client"
+
+  override get message(): string {
+    return `the client took nothing of its answer for ${this.milliseconds} ms`
+  }
+}
+
 /** The client's request body broke off: it left, or sent what is not HTTP. */
 export class RequestBroken extends Data.TaggedError("RequestBroken")<{ readonly problem: string }> {
   readonly fault = "client"

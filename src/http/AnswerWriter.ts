@@ -23,6 +23,8 @@ export interface AnswerOutlet {
   readonly socket: Socket
   /** Lines that say for how long the connection stays open behind an answer, with their line ends. */
   readonly persistence: string
+  /** Something that was written waits for the client to take what came before. */
+  readonly backedUp: () => void
 }
 
 /** Where a body passes through on its way to the client. */
@@ -74,7 +76,9 @@ export class AnswerWriter {
     const connection = offersUpgrade ? this.offerLine : this.connectionLines
     this.status = reply.status
     const head = replyHead(reply, connection)
-    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + reply.body, "utf8")
+    const hasBody = this.request.method !== "HEAD"
+    this.outlet.socket.write(hasBody ? head + reply.body : head, "utf8")
+    if (hasBody) this.progress.answerWritten(Buffer.byteLength(reply.body))
     this.sent()
   }
 
@@ -82,6 +86,7 @@ export class AnswerWriter {
   informational({ status, reason, fields }: ResponseHead): void {
     if (this.request.httpVersion === "1.0" || this.headIsSent) return
     this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(responseFields(fields))}\r\n`, "latin1")
+    this.noteBacklog()
   }
 
   /** Tells the client to send the content of its request. */
@@ -184,7 +189,9 @@ export class AnswerWriter {
       this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is longer than it says" }))
       return "used"
     }
-    return message.chunk(chunk)
+    const reception = message.chunk(chunk)
+    this.noteBacklog()
+    return reception
   }
 
   private passStaged(message: MessageWriter, chunk: Uint8Array): Effect.Effect<void> {
@@ -207,7 +214,15 @@ export class AnswerWriter {
   /** Waits for what the kernel has not taken yet. */
   private sent(): void {
     const { socket } = this.outlet
-    if (socket.writableLength === 0) this.progress.answerSent()
-    else socket.write(nothing, () => this.progress.answerSent())
+    if (socket.writableLength === 0) return this.progress.answerSent()
+    this.noteBacklog()
+    // Where that fails the client is gone, which its connection tells.
+    socket.write(nothing, (error) => {
+      if (!(error instanceof Error)) this.progress.answerSent()
+    })
+  }
+
+  private noteBacklog(): void {
+    if (this.outlet.socket.writableLength > 0) this.outlet.backedUp()
   }
 }

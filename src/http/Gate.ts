@@ -74,6 +74,7 @@ export class Gate extends Context.Tag("@ss-proxy/Gate")<
           const parsed = parseTarget(exchange.target)
           if (Either.isLeft(parsed)) return exchange.fail(parsed.left)
           if (parsed.right._tag === "Health") return health(traffic, exchange)
+          exchange.sessionId = parsed.right.id
           if (traffic.isDraining()) return exchange.fail(new Draining())
           next(parsed.right)
         },
