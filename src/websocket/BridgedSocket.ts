@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
@@ -54,7 +55,7 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
  * its pumps.
  */
-export class BridgedSocket implements LiveTraffic, PumpListener {
+export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   private readonly begun = performance.now()
   place = -1
@@ -69,11 +70,17 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   end: BridgeEnd | undefined
   private readonly client: Socket
   private readonly server: Socket
+  /** Whether the client takes what is sent to it; made when something has to wait. */
+  private sendClock: SendClock | undefined
   private openEnds = 2
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  constructor(ends: BridgeEnds, settings: BridgeSettings) {
+  constructor(
+    ends: BridgeEnds,
+    settings: BridgeSettings,
+    private readonly sendLimit: SendLimit,
+  ) {
     this.session = ends.session
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
@@ -159,6 +166,21 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
 
   pinged(side: Side, payload: Uint8Array): void {
     this.seenFrom(side).receiving.receiverAsked(payload)
+  }
+
+  heldUp(side: Side): void {
+    if (side === "client" || this.sendLimit.milliseconds === 0) return
+    this.sendClock ??= new SendClock(this, this.sendLimit)
+    this.sendClock.start()
+  }
+
+  /** What is sent to the client is what a clock of ours watches. */
+  get socket(): Socket {
+    return this.client
+  }
+
+  stalled(): void {
+    this.lose("client", `it took nothing of what waited for it for ${this.sendLimit.milliseconds / 1_000} s`)
   }
 
   notTaken(side: Side): void {

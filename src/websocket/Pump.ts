@@ -28,6 +28,8 @@ export interface PumpListener {
   happened(side: Side, event: PumpEvent): void
   /** A ping that `side` sent goes on, with this payload; told only where pings are followed. */
   pinged(side: Side, payload: Uint8Array): void
+  /** What `side` sends has to wait until the other one reads on. */
+  heldUp(side: Side): void
   /** What `side` sends cannot be written, for the other one has hung up: what that said before is read now, or never. */
   notTaken(side: Side): void
 }
@@ -311,6 +313,7 @@ export class Pump implements ByteReceiver, ControlListener {
     // The kernel takes most of what there is at once, and then neither memory nor patience is needed.
     if (this.to.writableLength === 0) return
     this.input.keep(bytes)
+    this.listener.heldUp(this.side)
     if (this.to.writableNeedDrain) this.from.pause()
   }
 
