@@ -6,6 +6,7 @@ import { databaseFlags, resolveDatabase } from "./Database.js"
 import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
 import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
+import { endProcessWithin, endTime } from "./LastResort.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
 import { logIgnoredSignals } from "./SignalLog.js"
@@ -265,7 +266,8 @@ export const runProxy = (given: RunChoice) =>
       const signals = yield* stopSignals
       yield* logIgnoredSignals
       const started = Effect.map(startProxy(given), (run) => run(signals))
-      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
+      const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
+      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
     })
     yield* Effect.scoped(untilStopped).pipe(
       Effect.zipRight(Effect.logInfo("stopped")),

@@ -249,12 +249,18 @@ export class ClientConnection
     reset(this.socket)
   }
 
+  /** Ends the connection now. What was written of an answer cannot look complete. */
+  cut(): void {
+    if (this.current !== undefined || this.socket.writableLength > 0) reset(this.socket)
+    else this.socket.destroy()
+  }
+
   /** What was waited for has not come in time. */
   expire(): void {
     if (this.phase === "head" && this.reader?.isInHead === true)
       this.refuse(new RequestTimeout({ detail: "The head of the request did not arrive in time." }))
     else if (this.phase === "idle") this.linger()
-    else this.socket.destroy()
+    else this.cut()
   }
 
   turnEnded(): void {
@@ -398,7 +404,7 @@ export class ClientConnection
   over(exit: Exit.Exit<void>): void {
     if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) this.context.defect(exit.cause)
     this.context.headDeadlines.stop(this.deadline)
-    this.socket.destroy()
+    this.cut()
     this.current?.abandon()
     this.unbridged?.server.destroy()
     this.unbridged?.release()

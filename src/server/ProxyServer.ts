@@ -167,7 +167,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         for (const connection of connections) connection.closeIdle()
       })
       const closeAll = () => {
-        for (const { socket } of connections) socket.destroy()
+        for (const connection of connections) connection.cut()
       }
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
