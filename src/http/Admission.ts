@@ -15,7 +15,8 @@ import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
-import { healthReply, type Reply } from "../wire/Reply.js"
+import { forwardedOnce, isLastHop } from "../wire/MaxForwards.js"
+import { healthReply, optionsReply, type Reply, usualMethods } from "../wire/Reply.js"
 import { parseTarget, type Route } from "../wire/Target.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 import { passHooks, RequestHooks } from "./RequestHooks.js"
@@ -24,10 +25,15 @@ import { passHooks, RequestHooks } from "./RequestHooks.js"
 export type SessionRoute = Extract<Route, { readonly _tag: "Session" }>
 
 const healthAnswer = (method: string): Reply | MethodNotAllowed =>
-  method === "GET" || method === "HEAD" ? healthReply : new MethodNotAllowed({ allow: "GET, HEAD" })
+  method === "GET" || method === "HEAD"
+    ? healthReply
+    : new MethodNotAllowed({ allow: "GET, HEAD", detail: "This path only answers GET and HEAD." })
 
 const isOfSession = (parsed: Either.Right<unknown, Route>): parsed is Either.Right<never, SessionRoute> =>
   parsed.right._tag === "Session"
+
+/** Whether a request was to be answered by whoever it has come to (RFC 9110 section 7.6.2). */
+const mayNotGoOn = ({ fields, method }: ProxyRequest): boolean => method === "OPTIONS" && isLastHop(fields)
 
 /** What of a head can be too large, in bytes; may be infinite. */
 interface HeadLimits {
@@ -39,6 +45,8 @@ interface HeadLimits {
 const headError = ({ framing, method, target }: ProxyRequest, limits: HeadLimits): ProxyError | undefined => {
   if (method === "CONNECT") return new BadRequest({ detail: "CONNECT is not for a reverse proxy." })
   if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
+  // Its answer would show the client what the proxy adds, credentials of the session's URL among it (RFC 9110 section 9.3.8).
+  if (method === "TRACE") return new MethodNotAllowed({ allow: usualMethods, detail: "TRACE is not answered here." })
   if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
   const tooLarge = typeof framing.content === "number" && framing.content > limits.content
   return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined
@@ -85,10 +93,12 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       const admit = (request: ProxyRequest): Either.Either<SessionRoute, ProxyError | Reply> => {
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)
-        const parsed = parseTarget(request.target)
+        const parsed = parseTarget(request.method, request.target)
         if (Either.isLeft(parsed)) return Either.left(parsed.left)
+        if (isOfSession(parsed)) request.sessionId = parsed.right.id
         if (traffic.isDraining()) return Either.left(new Draining())
-        return isOfSession(parsed) ? parsed : Either.left(healthAnswer(request.method))
+        if (parsed.right._tag === "Health") return Either.left(healthAnswer(request.method))
+        return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)
       }
 
       const headFor = (
@@ -98,7 +108,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         target: string,
         prefix: string,
       ): Either.Either<RequestHead, LoopDetected> => {
-        const fields = requestFields(request.fields, {
+        const received = request.method === "OPTIONS" ? forwardedOnce(request.fields) : request.fields
+        const fields = requestFields(received, {
           authority: session.target.authority,
           authorization: session.target.authorization,
           clientHost: route.authority ?? request.framing.host,

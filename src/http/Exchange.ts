@@ -2,6 +2,8 @@ import { Cause, type Effect, Exit } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
+  type ClientError,
+  ClientStalled,
   DownstreamProtocol,
   Draining,
   type ProxyError,
@@ -18,6 +20,7 @@ import * as Step from "../step/Step.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
+import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
@@ -27,6 +30,9 @@ import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
+
+/** What can go wrong with an exchange, as the log is told. */
+export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
 
 /** The connection that an exchange belongs to. */
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
@@ -47,7 +53,7 @@ export interface ExchangeContext extends ContentContext {
   readonly open: (traffic: LiveTraffic) => void
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
-  readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
   /** Something of ours threw, or of the program that embeds the proxy. */
   readonly defect: (cause: unknown) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -97,6 +103,8 @@ export class Exchange
   bytesOut = 0
   /** How often the request was sent to its server again. */
   retries = 0
+  /** Id of the session that the request names, be it there or not; known once its target was read. */
+  sessionId: string | undefined
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -106,6 +114,9 @@ export class Exchange
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private brokenBy: ExchangeEnd | undefined
   private failure: ProxyError | undefined
+  private blamed: ClientStalled | ClientError | undefined
+  /** The content of the server's answer, where it came in pieces. */
+  private source: ChunkSource<ResponseBroken> | undefined
   private isContentSkipped = false
   private phase: "asking" | "answering" | "over" = "asking"
   private readonly writer: AnswerWriter
@@ -175,6 +186,16 @@ export class Exchange
   /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
   get error(): ProxyError | undefined {
     return this.failure
+  }
+
+  /** What its client did, or did not do, where it was broken off for that. */
+  get blame(): ClientStalled | ClientError | undefined {
+    return this.blamed
+  }
+
+  /** Whether its answer is there, or on its way. */
+  get isAnswered(): boolean {
+    return this.phase !== "asking"
   }
 
   /** Whether everything that the client had to send has arrived. */
@@ -287,6 +308,11 @@ export class Exchange
     this.contentRefused(new BodyTooLarge({ limit: this.context.maxBytes }))
   }
 
+  /** The client has taken nothing of its answer for too long. */
+  stalled(milliseconds: number): void {
+    this.breakFor(new ClientStalled({ milliseconds }))
+  }
+
   answerWritten(bytes: number): void {
     this.bytesOut += bytes
   }
@@ -360,6 +386,7 @@ export class Exchange
     // A body that moves may well outlast what is still to come of the request.
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
+    if (body._tag === "Moving") this.source = body.source
     if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
     else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
     else this.whole(answer, body.bytes, body.trailers)
@@ -408,10 +435,20 @@ export class Exchange
     this.continueTimer = undefined
   }
 
-  /** No more of the request is taken. Where an answer is on its way already, there is no other way to say so. */
-  private contentRefused(error: ProxyError): void {
+  /**
+   * No more of the request is taken. Where its answer is whole that changes nothing: the connection closes behind it. One
+   * that is still to come may wait for the rest of the request, and there is no other way to say so.
+   */
+  private contentRefused(error: ClientError): void {
     if (this.phase === "asking") this.fail(error)
-    else this.break("client")
+    else if (this.source?.isFinished === false) this.breakFor(error)
+  }
+
+  private breakFor(error: ClientStalled | ClientError): void {
+    if (this.phase === "over") return
+    this.blamed = error
+    this.context.report(this, error)
+    this.break("client")
   }
 
   private dropContent(): void {

@@ -18,6 +18,7 @@ import type { ProxyRequest } from "./ProxyRequest.js"
  */
 export type ForwardError = ProxyError | Reply | RequestBroken
 
+const notPlain = "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
 const tooMany = "The session has as many requests as it may have."
 
 /** A plain request's whole way. */
@@ -49,7 +50,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         maxRequestsPerSession > 0 && traffic.requestsOf(session) >= maxRequestsPerSession
 
       const lookUp = (route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
-        route.webSocketOnly ? Exit.fail(new UpgradeRequired()) : directory.lookup(route.id)
+        route.webSocketOnly ? Exit.fail(new UpgradeRequired({ detail: notPlain })) : directory.lookup(route.id)
 
       /** Lets a request in to its session. It has its head for the session's server then. */
       const enter = (

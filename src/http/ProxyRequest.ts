@@ -25,6 +25,8 @@ export interface ProxyRequest extends RequestObserver {
   readonly framing: RequestFraming
   readonly client: Client
   readonly requestId: string
+  /** Id of the session that it names, be it there or not; told by whoever reads the target. */
+  sessionId: string | undefined
   /**
    * Its content, once: whole where it is here by the end of the turn of the event loop, else moving. Fails as a client's
    * request fails that does not come as it should.

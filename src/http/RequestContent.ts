@@ -7,9 +7,10 @@ import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import { Call, type CallListener } from "../step/Call.js"
 import { bytes, moving } from "../wire/Body.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
-import { trailerFields } from "../wire/HeaderFields.js"
+import type { RawFields } from "../wire/HeaderFields.js"
 import type { BodyHandler } from "../wire/MessageParser.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
+import { trailerFields } from "../wire/Trailers.js"
 import { ContentPace, type LeastPace } from "./ContentPace.js"
 
 /** The largest content that is held to be sent in one piece with its head, in bytes. */
@@ -29,6 +30,8 @@ export interface ContentInlet {
 
 /** Who is told how the content of a request comes in. */
 export interface ContentListener {
+  /** The fields of the request, raw pairs. */
+  readonly fields: RawFields
   /** The client has sent nothing for longer than it may. */
   readonly contentTimedOut: () => void
   /** The client has sent less than it must in a time. */
@@ -110,7 +113,7 @@ export class RequestContent extends Call<RequestBody> implements BodyHandler, Tu
     this.isWhole = true
     if (this.isOver) return
     this.close()
-    const kept = trailerFields(trailers)
+    const kept = trailerFields(trailers, this.listener.fields)
     if (this.source === undefined) return this.hand(kept)
     // It may still wait for its server, but what follows it does not: a client that is not read cannot be seen to leave.
     this.inlet.resumeContent()

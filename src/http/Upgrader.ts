@@ -1,13 +1,13 @@
 import type { Socket } from "node:net"
 import { Context, Effect, Either, Layer, pipe } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { BadRequest, SessionLimit } from "../domain/ProxyError.js"
+import { BadRequest, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { type Answer, Downstream, type RequestHead, type Switched } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
-import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { ownText } from "../wire/OwnText.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
@@ -36,7 +36,7 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), but for its version, as a sentence for the client. */
 const handshakeProblem = (request: ProxyRequest): string | undefined => {
   const { content } = request.framing
   const key = firstValue(request.fields, "sec-websocket-key")
@@ -45,13 +45,16 @@ const handshakeProblem = (request: ProxyRequest): string | undefined => {
   if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
   if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
   if (countOf(request.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
-  if (firstValue(request.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
   return undefined
 }
 
-const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest> => {
+/** Why a handshake is refused; the answer to one of another version names the one that is spoken here (section 4.4). */
+const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest | UpgradeRequired> => {
   const problem = handshakeProblem(request)
-  return problem === undefined ? Either.void : Either.left(new BadRequest({ detail: problem }))
+  if (problem !== undefined) return Either.left(new BadRequest({ detail: problem }))
+  return firstValue(request.fields, "sec-websocket-version") === "13"
+    ? Either.void
+    : Either.left(new UpgradeRequired({ detail: "Sec-WebSocket-Version must be 13." }))
 }
 
 const upgrading = (head: RequestHead): RequestHead => ({
@@ -65,7 +68,7 @@ const limitDetail: { readonly [Which in FullSlots]: string } = {
 }
 
 const headText = (reason: string, fields: RawFields): string =>
-  `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${fieldLines(responseFields(fields))}\r\n`
+  `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${fieldLines(interimFields(fields))}\r\n`
 
 const switchedFor = (
   request: ProxyRequest,

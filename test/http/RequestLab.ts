@@ -28,6 +28,7 @@ export class TestRequest implements ProxyRequest {
   readonly client = { address: "192.0.2.1", trusted: false, proto: "http" } as const
   readonly joined: Array<string> = []
   readonly interims: Array<number> = []
+  sessionId: string | undefined
   held = 0
   released = 0
   retries = 0

@@ -12,7 +12,7 @@ import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../../src/step/Call.js"
 import { type Body, bytes, empty, flowOf, moving } from "../../src/wire/Body.js"
 import { ChunkSource, type Flow } from "../../src/wire/ChunkSource.js"
-import { countOf, firstValue, trailerFields } from "../../src/wire/HeaderFields.js"
+import { countOf, firstValue } from "../../src/wire/HeaderFields.js"
 import { defaultParserLimits } from "../../src/wire/ResponseParser.js"
 import { Deadline, type Deadlines, type Expirable } from "../../src/clock/Deadlines.js"
 import { addressOf, isDialError } from "../../src/downstream/Dial.js"
@@ -206,7 +206,7 @@ export class UndiciCall
   onResponseEnd(controller: Controller): void {
     if (this.isOver) return
     if (this.endsWithConnection && this.lane?.wasReset() === true) return this.breakResponse("the connection was reset")
-    this.finish(trailerFields(rawPairs(controller.rawTrailers)), true)
+    this.finish(rawPairs(controller.rawTrailers), true)
   }
 
   /** The rest of the body is not there yet: it becomes a body in motion. */
