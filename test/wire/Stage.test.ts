@@ -280,7 +280,7 @@ describe("a body that passes stages", () => {
     Effect.gen(function* () {
       const body = through(bytes<Failing>(Uint8Array.of(1, 2, 3)), [everyOther, summed])
       const chunks = yield* Stream.runCollect(streamOf(body))
-      assert.deepStrictEqual([...Buffer.concat([...chunks])], [1, 3, 4])
+      assert.strictEqual(Buffer.concat([...chunks]).toString("hex"), "010304")
       assert.strictEqual(yield* Stream.runCount(streamOf<Failing>(empty)), 0)
     }),
   )
