@@ -73,7 +73,7 @@ export class TargetTooLong extends TaggedError("TargetTooLong")<{ readonly limit
   readonly fault = "client"
 }
 
-/** A plain request on the WebSocket route (RFC 9110 section 15.5.22), or a handshake of another version than 13 (RFC 6455 section 4.4). */
+/** A plain request on the WebSocket route, or a handshake of another version (RFC 9110 section 15.5.22, RFC 6455 section 4.4). */
 export class UpgradeRequired extends TaggedError("UpgradeRequired")<{ readonly detail: string }> {
   readonly fault = "client"
 }
@@ -217,6 +217,15 @@ export class ResponseBroken extends TaggedError("ResponseBroken")<{
   readonly cause?: unknown
 }> {
   readonly fault = "downstream"
+}
+
+/** A client took no byte of its answer for longer than it may. There is nobody to tell: its connection is reset. */
+export class ClientStalled extends TaggedError("ClientStalled")<{ readonly milliseconds: number }> {
+  readonly fault = "client"
+
+  override get message(): string {
+    return `the client took nothing of its answer for ${this.milliseconds} ms`
+  }
 }
 
 /** The client's request body broke off: it left, or sent what is not HTTP. */

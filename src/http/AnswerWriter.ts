@@ -25,6 +25,8 @@ export interface AnswerOutlet {
   readonly socket: Socket
   /** Lines that say for how long the connection stays open behind an answer, with their line ends. */
   readonly persistence: string
+  /** Something that was written waits for the client to take what came before. */
+  readonly backedUp: () => void
 }
 
 /** Where a body passes through on its way to the client. */
@@ -73,9 +75,12 @@ export class AnswerWriter {
   /** Writes an answer of the proxy's own. */
   reply(reply: Reply): void {
     const offersUpgrade = firstValue(reply.fields, "upgrade") !== undefined
+    const connection = offersUpgrade ? this.offerLine : this.connectionLines
     this.status = reply.status
-    const head = replyHead(reply, this.connectionLines(offersUpgrade))
-    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + reply.body, "utf8")
+    const head = replyHead(reply, connection)
+    const hasBody = this.request.method !== "HEAD"
+    this.outlet.socket.write(hasBody ? head + reply.body : head, "utf8")
+    if (hasBody) this.progress.answerWritten(Buffer.byteLength(reply.body))
     this.sent()
   }
 
@@ -83,6 +88,7 @@ export class AnswerWriter {
   informational({ status, reason, fields }: ResponseHead): void {
     if (this.request.httpVersion === "1.0" || this.headIsSent) return
     this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(interimFields(fields))}\r\n`, "latin1")
+    this.noteBacklog()
   }
 
   /** Tells the client to send the content of its request. */
@@ -140,10 +146,19 @@ export class AnswerWriter {
     this.source?.demand()
   }
 
-  /** Lines that say what becomes of the connection. Whoever sends `Upgrade` says so there (RFC 9110 section 7.8). */
-  private connectionLines(offersUpgrade: boolean): string {
-    if (offersUpgrade) return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+  private get connectionLines(): string {
     return this.isPersistent ? this.outlet.persistence : closing
+  }
+
+  /** The same where the answer has an `Upgrade`: whoever sends that says so here, too (RFC 9110 section 7.8). */
+  private get offerLine(): string {
+    return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+  }
+
+  /** The lines of a server's 426 about its connection: it has to say what to upgrade to (RFC 9110 section 15.5.22). */
+  private upgradeLines(fields: RawFields): string {
+    const protocols = firstValue(fields, "upgrade")
+    return protocols === undefined ? this.connectionLines : `Upgrade: ${protocols}\r\n${this.offerLine}`
   }
 
   /** Makes the head of an answer. `size`: of a body that is whole. */
@@ -157,8 +172,8 @@ export class AnswerWriter {
     const added = isChunked ? chunkedLine : isLengthMissing ? `Content-Length: ${size}\r\n` : ""
     // A response that its server has not dated is dated by who passes it on (RFC 9110 section 6.6.1).
     const date = lines.isDated ? "" : `Date: ${httpDate()}\r\n`
-    const persistence = this.connectionLines(lines.offersUpgrade)
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${date}${persistence}\r\n`
+    const connection = status === 426 ? this.upgradeLines(fields) : this.connectionLines
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${date}${connection}\r\n`
     this.message = new MessageWriter(this.outlet.socket, head, isChunked)
     return this.message
   }
@@ -178,7 +193,9 @@ export class AnswerWriter {
       this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is longer than it says" }))
       return "used"
     }
-    return message.chunk(chunk)
+    const reception = message.chunk(chunk)
+    this.noteBacklog()
+    return reception
   }
 
   private passStaged(message: MessageWriter, chunk: Uint8Array): Effect.Effect<void> {
@@ -201,7 +218,15 @@ export class AnswerWriter {
   /** Waits for what the kernel has not taken yet. */
   private sent(): void {
     const { socket } = this.outlet
-    if (socket.writableLength === 0) this.progress.answerSent()
-    else socket.write(nothing, () => this.progress.answerSent())
+    if (socket.writableLength === 0) return this.progress.answerSent()
+    this.noteBacklog()
+    // Where that fails the client is gone, which its connection tells.
+    socket.write(nothing, (error) => {
+      if (!(error instanceof Error)) this.progress.answerSent()
+    })
+  }
+
+  private noteBacklog(): void {
+    if (this.outlet.socket.writableLength > 0) this.outlet.backedUp()
   }
 }

@@ -80,6 +80,7 @@ export class Gate extends Context.Tag("@ss-proxy/Gate")<
           const parsed = parseTarget(exchange.method, exchange.target)
           if (Either.isLeft(parsed)) return exchange.fail(parsed.left)
           if (parsed.right._tag === "Health") return health(traffic, exchange)
+          if (parsed.right._tag === "Session") exchange.sessionId = parsed.right.id
           if (traffic.isDraining()) return exchange.fail(new Draining())
           if (parsed.right._tag === "Proxy" || mayNotGoOn(exchange)) return exchange.reply(optionsReply)
           next(parsed.right)

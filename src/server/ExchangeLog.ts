@@ -1,13 +1,12 @@
 import { Effect, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import type { ProxyError, ResponseBroken } from "../domain/ProxyError.js"
-import type { Exchange } from "../http/Exchange.js"
+import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import { errorAnswer } from "../wire/Reply.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
   /** An exchange failed. */
-  readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
   /** An exchange is over; where the access log is on, this is its line. */
   readonly finished: ((exchange: Exchange) => void) | undefined
   /** Something of ours threw. */
@@ -16,12 +15,15 @@ export interface ExchangeReporter {
 
 const messageOf = (cause: unknown): string | undefined => (cause instanceof Error ? cause.message : undefined)
 
+/** Names of what errors tell, as the log has them: a session's status is not that of the answer. */
+const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
+
 /** What only the operator is told about an error. */
-const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> => {
+const internals = (error: ExchangeTrouble): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
   const known: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
-    if (typeof value === "string" || typeof value === "number") known[key === "sessionId" ? "session" : key] = value
+    if (typeof value === "string" || typeof value === "number") known[namesInLog[key] ?? key] = value
   }
   const cause = "cause" in error ? messageOf(error.cause) : undefined
   return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
@@ -30,13 +32,24 @@ const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> 
 const lineOf = (exchange: Exchange): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
-  ...(exchange.session === undefined ? {} : { session: exchange.session.id }),
+  ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
   method: exchange.method,
   target: exchange.target,
 })
 
-const failureLine = (exchange: Exchange, error: ProxyError | ResponseBroken): Effect.Effect<void> => {
+const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
+  if (blame === undefined) return {}
+  return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
+}
+
+const failureLine = (exchange: Exchange, error: ExchangeTrouble): Effect.Effect<void> => {
   const fields = { ...lineOf(exchange), ...internals(error) }
+  if (error._tag === "ClientStalled" || exchange.blame !== undefined)
+    return Effect.annotateLogs(Effect.logDebug("broke off"), {
+      ...fields,
+      status: exchange.status,
+      ...blameOf(exchange),
+    })
   if (error._tag === "ResponseBroken")
     return Effect.annotateLogs(Effect.logWarning("response broke off"), { ...fields, status: exchange.status })
   const { status, code } = errorAnswer(error)
@@ -50,6 +63,7 @@ const accessLine = (exchange: Exchange): Effect.Effect<void> =>
     status: exchange.status,
     ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
     end: exchange.end,
+    ...blameOf(exchange),
     bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
     retries: exchange.retries,

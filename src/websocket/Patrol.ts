@@ -68,9 +68,7 @@ class SideWatch {
    * that up: it would read on if it were there.
    */
   private ask(): boolean {
-    if (!this.receiving.ping()) return this.receiving.isHeldUp
-    this.sending.expectPong()
-    return true
+    return this.receiving.ping(this.sending) || this.receiving.isHeldUp
   }
 }
 

@@ -1,5 +1,6 @@
 import { Context, Effect, Fiber, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
 import { Patrol } from "./Patrol.js"
@@ -31,15 +32,19 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.scoped(
     WsBridge,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const patrol = new Patrol(settings)
+      const sendLimit = yield* Effect.acquireRelease(
+        Effect.sync(() => new SendLimit(settings.sendTimeout)),
+        (limit) => Effect.sync(() => limit.stop()),
+      )
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings.wsMaxMessage)
+        const socket = new BridgedSocket(ends, settings, sendLimit)
         traffic.open(socket)
         ends.begun()
         patrol.add(socket)

@@ -53,8 +53,8 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   UpgradeRequired: {
     samples: [new Errors.UpgradeRequired({ detail: "" })],
     meaning:
-      "A plain request for `/ws/{session_id}`, which is for WebSockets; or a WebSocket of another version than 13.",
-    remedy: "Leave `/ws` out, or open a WebSocket. A proxy in front has to pass `Upgrade` and `Connection` on.",
+      "A plain request for `/ws/{session_id}`, which is for WebSockets; or a handshake of another version than 13.",
+    remedy: "Leave `/ws` out, or open a WebSocket of version 13.",
   },
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
