@@ -1,8 +1,10 @@
 import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { Deadlines } from "../clock/Deadlines.js"
+import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
+import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { Patrol } from "./Patrol.js"
 
 /** The line of the log about a WebSocket that is over. */
@@ -38,13 +40,19 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const patrol = new Patrol(settings)
-      const sendLimit = yield* Effect.acquireRelease(
-        Effect.sync(() => new SendLimit(settings.sendTimeout)),
-        (limit) => Effect.sync(() => limit.stop()),
+      const watches: BridgeWatches = {
+        sendLimit: new SendLimit(settings.sendTimeout),
+        probeRounds: new Deadlines(probeInterval),
+      }
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          watches.sendLimit.stop()
+          watches.probeRounds.clear()
+        }),
       )
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings, sendLimit)
+        const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
         ends.begun()
         patrol.add(socket)
