@@ -10,9 +10,6 @@ import type { BodyStage } from "./AnswerWriter.js"
 import type { Exchange } from "./Exchange.js"
 import { Gate, type SessionRoute } from "./Gate.js"
 
-const plainOnWebSocketRoute =
-  "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
-
 /** Ends a body in which nothing comes for `milliseconds`. */
 const idleLimit =
   (milliseconds: number): BodyStage =>
@@ -22,6 +19,9 @@ const idleLimit =
       () => new ResponseBroken({ address: "", problem: `idle for ${milliseconds} ms` }),
       milliseconds,
     )
+
+/** What a plain request on the WebSocket route is told. */
+const notPlain = "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
 
 /** A plain request's whole way: parse the target, look up, guard, dispatch, answer. */
 export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
@@ -55,7 +55,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
         const forward = (exchange: Exchange): void =>
           gate.enter(exchange, (route) => {
-            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired({ detail: plainOnWebSocketRoute }))
+            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired({ detail: notPlain }))
             exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route))
           })
 

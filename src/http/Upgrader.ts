@@ -34,7 +34,7 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), but for its version, as a sentence for the client. */
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), whatever its version is; as a sentence for the client. */
 const handshakeProblem = (exchange: Exchange): string | undefined => {
   const { content } = exchange.framing
   const key = firstValue(exchange.fields, "sec-websocket-key")
@@ -46,12 +46,13 @@ const handshakeProblem = (exchange: Exchange): string | undefined => {
   return undefined
 }
 
-/** Why a handshake is refused; the answer to one of another version names the one that is spoken here (section 4.4). */
+/** The error that a handshake is answered with; `undefined` for one that has nothing wrong. */
 const handshakeError = (exchange: Exchange): BadRequest | UpgradeRequired | undefined => {
-  const detail = handshakeProblem(exchange)
-  if (detail !== undefined) return new BadRequest({ detail })
-  const isSpoken = firstValue(exchange.fields, "sec-websocket-version") === "13"
-  return isSpoken ? undefined : new UpgradeRequired({ detail: "Sec-WebSocket-Version must be 13." })
+  // Another version may well have other rules, so that this comes first.
+  if (firstValue(exchange.fields, "sec-websocket-version") !== "13")
+    return new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." })
+  const problem = handshakeProblem(exchange)
+  return problem === undefined ? undefined : new BadRequest({ detail: problem })
 }
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
