@@ -8,6 +8,7 @@ import { redactUrl } from "../wire/DownstreamUrl.js"
 import { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { variable } from "./Setting.js"
+import { endAtOnceBySignal } from "./StoppedBySignal.js"
 
 /** Which store holds the sessions. */
 export interface Database {
@@ -101,6 +102,7 @@ const withDatabase =
     Effect.gen(function* () {
       const database = yield* resolveDatabase(choice)
       const store = yield* openDatabase(database, access)
+      if (access === "read") yield* endAtOnceBySignal
       // A command says what goes wrong by its failure, and its output is on standard output, where Effect logs.
       return yield* Effect.provide(use(database), Layer.merge(store, Logger.remove(Logger.defaultLogger)))
     })

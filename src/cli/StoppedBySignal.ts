@@ -1,4 +1,5 @@
 import { Data, Effect } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { printDiagnostic } from "./Output.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 
@@ -19,6 +20,15 @@ const signalled: Effect.Effect<never, StoppedBySignal> = Effect.async((resume) =
 /** Interrupts `work` where a signal asks the process to stop, and fails with it once `work` has taken back what it did. */
 export const untilSignal = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoppedBySignal, R> =>
   Effect.raceFirst(work, signalled)
+
+/**
+ * From here on a signal ends the process where it stands, also in the midst of a long turn of the event loop: for what only
+ * reads. Signals that node has noticed are told in the turn before, so that none is lost.
+ */
+export const endAtOnceBySignal: Effect.Effect<void> = Effect.zipRight(
+  nextTurn,
+  Effect.sync(() => SignalCatcher.current?.stop()),
+)
 
 /** Says what the signal found, and ends the process by it, the way it ends every program. */
 export const endBySignal = ({ signal }: StoppedBySignal, what: string): Effect.Effect<never> =>

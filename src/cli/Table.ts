@@ -32,7 +32,10 @@ const fit = (natural: ReadonlyArray<number>, lineWidth: number | undefined): Rea
 /** Lines of aligned columns under their titles. `lineWidth`: of the terminal; undefined where nothing is to be cut. */
 export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWidth: number | undefined): string => {
   const shown = columns.map((column) => ({ ...column, cells: column.cells.map(printable) }))
-  const natural = shown.map(({ title, cells }) => Math.max(title.length, ...cells.map((cell) => cell.length)))
+  // Not by one call with an argument for each cell: there may be a million.
+  const natural = shown.map(({ title, cells }) =>
+    cells.reduce((most, cell) => Math.max(most, cell.length), title.length),
+  )
   const widths = fit(natural, lineWidth)
   const rows = shown[0]?.cells.length ?? 0
   const line = (

@@ -74,7 +74,7 @@ export class TargetTooLong extends TaggedError("TargetTooLong")<{ readonly limit
   readonly fault = "client"
 }
 
-/** A plain request on the WebSocket route (RFC 9110 section 15.5.22), or a handshake of another version than 13 (RFC 6455 section 4.4). */
+/** A plain request on the WebSocket route, or a handshake of another version (RFC 9110 section 15.5.22, RFC 6455 section 4.4). */
 export class UpgradeRequired extends TaggedError("UpgradeRequired")<{ readonly detail: string }> {
   readonly fault = "client"
 }

@@ -76,8 +76,9 @@ export class AnswerWriter {
   /** Writes an answer of the proxy's own. */
   reply(reply: Reply): void {
     const offersUpgrade = firstValue(reply.fields, "upgrade") !== undefined
+    const connection = offersUpgrade ? this.offerLine : this.connectionLines
     this.status = reply.status
-    const head = replyHead(reply, this.connectionLines(offersUpgrade))
+    const head = replyHead(reply, connection)
     const hasBody = this.request.method !== "HEAD"
     this.outlet.socket.write(hasBody ? head + reply.body : head, "utf8")
     if (hasBody) this.progress.answerWritten(Buffer.byteLength(reply.body))
@@ -134,10 +135,19 @@ export class AnswerWriter {
     this.flow?.cancel()
   }
 
-  /** Lines that say what becomes of the connection. Whoever sends `Upgrade` says so there (RFC 9110 section 7.8). */
-  private connectionLines(offersUpgrade: boolean): string {
-    if (offersUpgrade) return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+  private get connectionLines(): string {
     return this.isPersistent ? this.outlet.persistence : closing
+  }
+
+  /** The same where the answer has an `Upgrade`: whoever sends that says so here, too (RFC 9110 section 7.8). */
+  private get offerLine(): string {
+    return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
+  }
+
+  /** The lines of a server's 426 about its connection: it has to say what to upgrade to (RFC 9110 section 15.5.22). */
+  private upgradeLines(fields: RawFields): string {
+    const protocols = firstValue(fields, "upgrade")
+    return protocols === undefined ? this.connectionLines : `Upgrade: ${protocols}\r\n${this.offerLine}`
   }
 
   /** Makes the head of an answer. `size`: of a body that is whole. */
@@ -151,8 +161,8 @@ export class AnswerWriter {
     const added = isChunked ? chunkedLine : isLengthMissing ? `Content-Length: ${size}\r\n` : ""
     // A response that its server has not dated is dated by who passes it on (RFC 9110 section 6.6.1).
     const date = lines.isDated ? "" : `Date: ${httpDate()}\r\n`
-    const persistence = this.connectionLines(lines.offersUpgrade)
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${date}${persistence}\r\n`
+    const connection = status === 426 ? this.upgradeLines(fields) : this.connectionLines
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${date}${connection}\r\n`
     this.message = new MessageWriter(this.outlet.socket, head, isChunked)
     return this.message
   }

@@ -36,7 +36,7 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), but for its version, as a sentence for the client. */
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), whatever its version is; as a sentence for the client. */
 const handshakeProblem = (request: ProxyRequest): string | undefined => {
   const { content } = request.framing
   const key = firstValue(request.fields, "sec-websocket-key")
@@ -48,13 +48,12 @@ const handshakeProblem = (request: ProxyRequest): string | undefined => {
   return undefined
 }
 
-/** Why a handshake is refused; the answer to one of another version names the one that is spoken here (section 4.4). */
 const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest | UpgradeRequired> => {
+  // Another version may well have other rules, so that this comes first (RFC 6455 section 4.4).
+  if (firstValue(request.fields, "sec-websocket-version") !== "13")
+    return Either.left(new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." }))
   const problem = handshakeProblem(request)
-  if (problem !== undefined) return Either.left(new BadRequest({ detail: problem }))
-  return firstValue(request.fields, "sec-websocket-version") === "13"
-    ? Either.void
-    : Either.left(new UpgradeRequired({ detail: "Sec-WebSocket-Version must be 13." }))
+  return problem === undefined ? Either.void : Either.left(new BadRequest({ detail: problem }))
 }
 
 const upgrading = (head: RequestHead): RequestHead => ({

@@ -7,6 +7,7 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
@@ -71,9 +72,6 @@ const trustOf = (blocks: ReadonlyArray<string>): ((address: string) => boolean) 
 
 /** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
 const lingerTime = 2_000
-
-/** How often it is asked whether a client is still there that is not read. Milliseconds. */
-const probeInterval = 1_000
 
 /** After so long without traffic, TCP asks whether the client is still there. Milliseconds. */
 const keepAliveProbeDelay = 30_000

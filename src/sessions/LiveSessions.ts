@@ -56,13 +56,13 @@ class Entry implements SessionWatcher {
   }
 
   /**
-   * Whether this lifetime goes on under `row`: it names the same server, known in the same way. It may be another row. One
-   * that was replaced (a heartbeat by `REPLACE`) or loaded again with its whole file cannot be told from one that was removed
-   * and inserted anew since the last look, and nothing of it leads elsewhere.
+   * Whether this lifetime goes on under `row`: it names the same server, known in the same way, and is not known for certain
+   * to be another row.
    */
-  isAbout({ session }: SessionRow): boolean {
-    const known = this.row.session
-    return session.url === known.url && isInsecure(session) === isInsecure(known)
+  isAbout({ session, incarnation }: SessionRow): boolean {
+    const known = this.row
+    if (session.url !== known.session.url || incarnation !== known.incarnation) return false
+    return isInsecure(session) === isInsecure(known.session)
   }
 
   update(row: SessionRow, epoch: number): RowAnswer {

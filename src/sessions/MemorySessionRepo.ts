@@ -15,7 +15,7 @@ const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " "
 const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
 
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
-  const rows = new Map<string, SessionRow>()
+  const rows = new Map<string, Required<SessionRow>>()
   let version = 0
 
   const insert = ({ policy, ...session }: NewSession): Session => {
@@ -23,7 +23,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     const whole = { ...session, policy: { ...defaultPolicy, ...policy }, createdAt: time, updatedAt: time }
     return store(new Session(whole), String(++version))
   }
-  const update = ({ session, incarnation }: SessionRow, { policy, ...change }: SessionChange): Session => {
+  const update = ({ session, incarnation }: Required<SessionRow>, { policy, ...change }: SessionChange): Session => {
     version++
     const changed = { ...session, ...change, policy: { ...session.policy, ...policy }, updatedAt: now() }
     return store(new Session(changed), incarnation)

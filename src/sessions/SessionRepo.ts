@@ -34,15 +34,15 @@ export interface AddAllOptions {
   readonly watcher?: AddAllWatcher
 }
 
-/** A row as the directory needs it, and which of the rows of its id it is. */
+/** A row as the directory needs it. */
 export interface SessionRow {
   readonly session: Session
   /**
-   * The same as long as a row is only changed. It differs between a row and another that was inserted later under the same
-   * id, as far as the store can tell, and may also differ where nothing but the place of a row in its file is another. So a
-   * word about one row ("end this one") does not hit the next, but no lifetime ends by it.
+   * Differs between a row and another that was inserted later under the same id, and never between two states of one row.
+   * Only from a store that can tell for certain: where it differs, what belongs to the old row ends, though both rows say the
+   * same. Absent, a row that says the same goes on, unless it was seen gone.
    */
-  readonly incarnation: string
+  readonly incarnation?: string
 }
 
 /**

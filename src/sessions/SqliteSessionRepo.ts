@@ -52,10 +52,7 @@ const query = (what: string, rest: string): Query => ({
   withoutPolicies: `SELECT ${what} FROM sessions ${rest}`,
 })
 
-const findQuery = query(
-  `${columns}, sessions.rowid || ' ' || ifnull(created_at, '') AS incarnation`,
-  "WHERE sessions.session_id = ?",
-)
+const findQuery = query(columns, "WHERE sessions.session_id = ?")
 const listQuery = query(columns, "ORDER BY sessions.session_id")
 const countStatement = "SELECT count(*) AS count FROM sessions"
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
@@ -87,10 +84,6 @@ interface Row extends Partial<PolicyRow> {
   readonly status: string
   readonly createdAt: string | null
   readonly updatedAt: string | null
-}
-
-interface FoundRow extends Row {
-  readonly incarnation: string
 }
 
 /** A truth value of SQLite's; any other text as it is. */
@@ -213,7 +206,7 @@ const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlE
 
 /** A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. */
 interface Reader {
-  readonly find: (id: string) => FoundRow | undefined
+  readonly find: (id: string) => Row | undefined
   readonly version: Sqlite.Statement<[], number>
   /** Whether it has a write-ahead log open; also where what others did to it lets SQLite not even tell. */
   readonly usesLog: () => boolean
@@ -253,9 +246,9 @@ const openReader = (
 
 /** Finds a row and its policy by one statement. SQLite itself prepares it again when a table has changed. */
 const finder = (database: Sqlite.Database): Reader["find"] => {
-  const prepare = (statement: string) => database.prepare<[id: string], FoundRow>(statement)
-  let withoutPolicies: Sqlite.Statement<[id: string], FoundRow> | undefined
-  let whole: Sqlite.Statement<[id: string], FoundRow> | undefined
+  const prepare = (statement: string) => database.prepare<[id: string], Row>(statement)
+  let withoutPolicies: Sqlite.Statement<[id: string], Row> | undefined
+  let whole: Sqlite.Statement<[id: string], Row> | undefined
   return (id) => {
     try {
       whole ??= prepare(findQuery.whole)
@@ -319,7 +312,10 @@ const reads = (file: FollowedFile<Connections>, filename: string) => {
 const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
   const row = find(id)
   // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
-  return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
+  if (row?.id !== id) return Option.none()
+  // Of no incarnation. A row that is replaced (a heartbeat by `REPLACE`) or loaded again with its whole file gets another
+  // rowid, and perhaps another time; one that is removed and inserted anew within a second may get the same.
+  return Option.some({ session: toSession(row) })
 }
 
 /** Stores those policies that are given, and gives back the whole policy of the session. */

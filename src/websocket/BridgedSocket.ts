@@ -1,6 +1,8 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import type { Deadlines } from "../clock/Deadlines.js"
+import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
@@ -28,6 +30,23 @@ export interface BridgeEnds {
 
 /** The settings that a bridged WebSocket is held to by itself; `Patrol` holds it to others. */
 export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
+
+/** What watches the ends of all bridged WebSockets, as far as something waits between them. */
+export interface BridgeWatches {
+  /** For the next byte that a client takes of what waits for it. */
+  readonly sendLimit: SendLimit
+  /** Between two looks whether an end is still there that is not read. */
+  readonly probeRounds: Deadlines
+}
+
+/** An end that is not read while the other one does not keep up. */
+class HeldEnd implements ProbeSubject {
+  constructor(readonly socket: Socket) {}
+
+  get isUnread(): boolean {
+    return this.socket.isPaused()
+  }
+}
 
 /** Why a bridged WebSocket ended: the first thing that happened to it. */
 export interface BridgeEnd {
@@ -70,8 +89,9 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   end: BridgeEnd | undefined
   private readonly client: Socket
   private readonly server: Socket
-  /** Whether the client takes what is sent to it; made when something has to wait. */
+  /** Made when something has to wait: whether the client takes what is sent to it, and whether who sends is still there. */
   private sendClock: SendClock | undefined
+  private readonly probes: { [Which in Side]?: PeerProbe } = {}
   private openEnds = 2
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
@@ -79,7 +99,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   constructor(
     ends: BridgeEnds,
     settings: BridgeSettings,
-    private readonly sendLimit: SendLimit,
+    private readonly watches: BridgeWatches,
   ) {
     this.session = ends.session
     this.requestId = ends.requestId
@@ -169,8 +189,11 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   heldUp(side: Side): void {
-    if (side === "client" || this.sendLimit.milliseconds === 0) return
-    this.sendClock ??= new SendClock(this, this.sendLimit)
+    const { sendLimit, probeRounds } = this.watches
+    this.probes[side] ??= new PeerProbe(new HeldEnd(this.seenFrom(side).own), probeRounds)
+    this.probes[side].start()
+    if (side === "client" || sendLimit.milliseconds === 0) return
+    this.sendClock ??= new SendClock(this, sendLimit)
     this.sendClock.start()
   }
 
@@ -180,7 +203,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   stalled(): void {
-    this.lose("client", `it took nothing of what waited for it for ${this.sendLimit.milliseconds / 1_000} s`)
+    this.lose("client", `it took nothing of what waited for it for ${this.watches.sendLimit.milliseconds / 1_000} s`)
   }
 
   notTaken(side: Side): void {

@@ -1,23 +1,44 @@
-import { randomBytes } from "node:crypto"
+import { randomFillSync } from "node:crypto"
 
 const maxPayload = 125
 const maxReason = maxPayload - 2
+const keySize = 4
+
+/** Keys for frames to servers, from the operating system's generator (RFC 6455 section 5.3), many at a time. */
+const keys = Buffer.allocUnsafeSlow(1_024 * keySize)
+let usedKeys = keys.byteLength
+
+const nextKey = (): Buffer => {
+  if (usedKeys === keys.byteLength) {
+    randomFillSync(keys)
+    usedKeys = 0
+  }
+  usedKeys += keySize
+  return keys.subarray(usedKeys - keySize, usedKeys)
+}
 
 const controlFrame = (firstByte: number, payload: Uint8Array, masked: boolean): Buffer => {
-  if (!masked) return Buffer.concat([Uint8Array.of(firstByte, payload.length), payload])
-  const key = randomBytes(4)
-  const frame = Buffer.concat([Uint8Array.of(firstByte, 0x80 | payload.length), key, payload])
-  for (let index = 0; index < payload.length; index++) {
-    const at = 6 + index
-    frame.writeUInt8(frame.readUInt8(at) ^ key.readUInt8(index & 3), at)
-  }
+  const start = masked ? 2 + keySize : 2
+  const frame = Buffer.allocUnsafe(start + payload.length)
+  frame[0] = firstByte
+  frame[1] = masked ? 0x80 | payload.length : payload.length
+  frame.set(payload, start)
+  if (!masked) return frame
+  const key = nextKey()
+  frame.set(key, 2)
+  for (let index = 0; index < payload.length; index++)
+    frame[start + index] = (payload[index] ?? 0) ^ (key[index & 3] ?? 0)
   return frame
 }
 
-/** As much of `reason` as fits into a close frame, cut between two characters. */
-const fittingReason = (reason: string): Uint8Array => {
-  const bytes = new Uint8Array(maxReason)
-  return bytes.subarray(0, new TextEncoder().encodeInto(reason, bytes).written)
+const utf8 = new TextEncoder()
+
+/** A code, and as much of a reason as fits behind it, cut between two characters. */
+const closePayload = (code: number, reason: string): Uint8Array => {
+  const payload = new Uint8Array(2 + maxReason)
+  payload[0] = code >>> 8
+  payload[1] = code & 0xff
+  return payload.subarray(0, 2 + utf8.encodeInto(reason, payload.subarray(2)).written)
 }
 
 /**
@@ -25,7 +46,7 @@ const fittingReason = (reason: string): Uint8Array => {
  * 123 bytes of UTF-8. `masked`: for a frame that goes to a server; its key is a fresh random one.
  */
 export const closeFrame = (code: number, reason: string, masked: boolean): Buffer =>
-  controlFrame(0x88, Buffer.concat([Uint8Array.of(code >>> 8, code & 0xff), fittingReason(reason)]), masked)
+  controlFrame(0x88, closePayload(code, reason), masked)
 
 /**
  * A ping frame (RFC 6455 section 5.5.2); its payload comes back in the pong. `masked`: for a frame to a server.

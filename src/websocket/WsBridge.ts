@@ -1,8 +1,10 @@
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { Deadlines } from "../clock/Deadlines.js"
+import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
+import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { Patrol } from "./Patrol.js"
 
 /** The line of the log about a WebSocket that is over. */
@@ -38,13 +40,19 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const patrol = new Patrol(settings)
-      const sendLimit = yield* Effect.acquireRelease(
-        Effect.sync(() => new SendLimit(settings.sendTimeout)),
-        (limit) => Effect.sync(() => limit.stop()),
+      const watches: BridgeWatches = {
+        sendLimit: new SendLimit(settings.sendTimeout),
+        probeRounds: new Deadlines(probeInterval),
+      }
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          watches.sendLimit.stop()
+          watches.probeRounds.clear()
+        }),
       )
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings, sendLimit)
+        const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
         ends.begun()
         patrol.add(socket)
@@ -53,10 +61,18 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
+      const level = settings.accessLog ? LogLevel.Info : LogLevel.Debug
+      // A line that nobody asks for is not put together either: many WebSockets may end at once.
+      const isReported = LogLevel.greaterThanEqual(level, yield* FiberRef.get(FiberRef.currentMinimumLogLevel))
+
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
-        if (socket.end?.defect !== undefined)
-          return Effect.logError("a defect in ss-proxy; please report it", socket.end.defect)
-        return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
+        const defect = socket.end?.defect
+        if (defect === undefined && !isReported) return Effect.void
+        const line =
+          defect === undefined
+            ? Effect.logWithLevel(level, "websocket closed")
+            : Effect.logError("a defect in ss-proxy; please report it", defect)
+        return Effect.annotateLogs(line, lineOf(socket))
       }
 
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
@@ -65,7 +81,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           patrol.remove(socket)
           traffic.close(socket)
           release()
-          return Effect.annotateLogs(report(socket), lineOf(socket))
+          return report(socket)
         })
 
       /** Says goodbye where that was not done yet, and waits until nothing can come any more. */

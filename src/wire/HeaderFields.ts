@@ -27,7 +27,6 @@ const enum Treatment {
   Authorization,
   ContentLength,
   Trailer,
-  Upgrade,
   Date,
   ProxyStatus,
 }
@@ -39,7 +38,7 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["proxy-authenticate", Treatment.Remove],
   ["proxy-authorization", Treatment.Remove],
   ["transfer-encoding", Treatment.Remove],
-  ["upgrade", Treatment.Upgrade],
+  ["upgrade", Treatment.Remove],
   ["te", Treatment.Te],
   ["host", Treatment.Host],
   ["via", Treatment.Via],
@@ -287,7 +286,6 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
       case Treatment.Imitation:
       case Treatment.Remove:
       case Treatment.RequestId:
-      case Treatment.Upgrade:
         break
     }
   }
@@ -320,7 +318,6 @@ export const interimFields = (fields: RawFields): Array<string> => {
       case Treatment.ContentLength:
       case Treatment.Remove:
       case Treatment.Te:
-      case Treatment.Upgrade:
         break
       case Treatment.ProxyStatus: {
         const others = nominated?.has("proxy-status") === true ? undefined : foreignProxyStatus(value)
@@ -343,14 +340,12 @@ export interface ResponseLines {
   readonly announcesTrailers: boolean
   /** Whether its server has dated it. */
   readonly isDated: boolean
-  /** Whether there is an `Upgrade` among them, which `Connection` then has to name (RFC 9110 section 7.8). */
-  readonly offersUpgrade: boolean
 }
 
 /**
  * The fields of a final response of this status as the client gets them: all but the hop-by-hop ones, in order, with
- * duplicates and case. A 204 has no `Content-Length` (RFC 9110 section 8.6), and a 426 keeps its `Upgrade` (section
- * 15.5.22). `withTrailer`: whether a `Trailer` field is passed on.
+ * duplicates and case. A 204 has no `Content-Length` (RFC 9110 section 8.6). `withTrailer`: whether a `Trailer` field
+ * is passed on.
  */
 export const responseLines = (fields: RawFields, status: number, withTrailer = true): ResponseLines => {
   const nominated = nominatedBy(fields)
@@ -358,18 +353,12 @@ export const responseLines = (fields: RawFields, status: number, withTrailer = t
   let length: string | undefined
   let announcesTrailers = false
   let isDated = false
-  let offersUpgrade = false
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
     switch (treatment(name)) {
       case Treatment.Connection:
       case Treatment.Remove:
       case Treatment.Te:
-        break
-      case Treatment.Upgrade:
-        if (status !== 426) break
-        offersUpgrade = true
-        text += `${name}: ${fields[index + 1]}\r\n`
         break
       case Treatment.Trailer:
         announcesTrailers = true
@@ -393,5 +382,5 @@ export const responseLines = (fields: RawFields, status: number, withTrailer = t
         if (nominated === undefined || !nominated.has(name.toLowerCase())) text += `${name}: ${fields[index + 1]}\r\n`
     }
   }
-  return { text, length, announcesTrailers, isDated, offersUpgrade }
+  return { text, length, announcesTrailers, isDated }
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
@@ -35,6 +36,32 @@ describe("an export whose output has no room", () => {
       ])
     }
   })
+})
+
+/** Whether a process catches SIGINT, which node itself leaves alone. */
+const catchesInterrupt = (pid: number): boolean => {
+  const [, mask = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
+  return (BigInt(`0x${mask}`) & (1n << BigInt(constants.signals.SIGINT - 1))) !== 0n
+}
+
+describe.skipIf(!existsSync("/proc/self/status"))("a command that only reads", () => {
+  it.each([["export"], ["list"], ["list", "--json"]])(
+    "ends by a signal though its work is one long turn: %s",
+    async (...words) => {
+      const { folder, sessions, sql } = onDatabase()
+      await sessions("add", "first", "localhost:1")
+      sql(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+      INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status) SELECT 's' || i, 'localhost:1', 'active' FROM n`)
+      const child = start(["sessions", ...words, "-d", join(folder, "sessions.db")])
+      onTestFinished(() => void child.kill("SIGKILL"))
+      const ended = once(child, "exit").then(([code, signal]: ReadonlyArray<unknown>) => code ?? signal)
+      while (!catchesInterrupt(child.pid ?? 0)) await pause(1)
+      // From here on nothing holds a signal back.
+      while (catchesInterrupt(child.pid ?? 0)) await pause(1)
+      child.kill("SIGINT")
+      expect(await ended).toBe("SIGINT")
+    },
+  )
 })
 
 /** A file of so many sessions. */

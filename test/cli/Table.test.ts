@@ -44,6 +44,11 @@ describe("the table of sessions", () => {
     expect(lines[1]?.indexOf("http://h")).toBe(lines[0]?.indexOf("URL"))
   })
 
+  it("may have more rows than a function has arguments", () => {
+    const many = Array.from({ length: 200_000 }, () => session("a", "http://h"))
+    expect(sessionTable(many, plain, undefined).split("\n")).toHaveLength(200_001)
+  })
+
   it("never shows a password", () => {
     expect(sessionTable(sessions, plain, undefined)).not.toContain("secret")
     expect(sessionTable(sessions, plain, undefined)).toContain("http://***@10.0.0.7:9000/base")

@@ -68,7 +68,8 @@ describe("a WebSocket handshake on its way", () => {
 
   for (const [what, request, tag] of [
     ["of another method", new TestRequest("/ws/alice", handshake("/").fields, "POST"), "BadRequest"],
-    ["without a key", new TestRequest("/ws/alice", ["Connection", "Upgrade", "Upgrade", "websocket"]), "BadRequest"],
+    ["without a key", new TestRequest("/ws/alice", ["Sec-WebSocket-Version", "13"]), "BadRequest"],
+    ["of another version", new TestRequest("/ws/alice", ["Sec-WebSocket-Version", "8"]), "UpgradeRequired"],
     ["with two keys", handshake("/ws/alice", ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="]), "BadRequest"],
     ["with content", handshake("/ws/alice", ["Content-Length", "2"]), "BadRequest"],
     ["to a session that is not there", handshake("/ws/nobody"), "SessionNotFound"],

@@ -259,16 +259,21 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
   )
 
   scenario(
-    "tells a row from one that was inserted in its place",
+    "gives a row one incarnation through all its changes, and another row none of the same, if it knows them at all",
     Effect.gen(function* () {
       const repo = yield* SessionRepo
+      const incarnation = Effect.suspend(() => repo.find("alpha")).pipe(
+        Effect.map((row) => Option.getOrThrow(row).incarnation),
+      )
       yield* repo.add(alpha)
-      yield* repo.add(beta)
-      const before = Option.getOrThrow(yield* repo.find("alpha"))
+      const before = yield* incarnation
+      yield* repo.set("alpha", { url: beta.url, status: beta.status, policy: { insecure: true } })
+      yield* repo.put(alpha)
+      yield* repo.addAll([alpha], { replace: true })
+      expect(yield* incarnation).toBe(before)
       yield* repo.remove("alpha")
       yield* repo.add(alpha)
-      const after = Option.getOrThrow(yield* repo.find("alpha"))
-      expect(after.incarnation).not.toBe(before.incarnation)
+      if (before !== undefined) expect(yield* incarnation).not.toBe(before)
     }),
   )
 

@@ -166,20 +166,6 @@ describe.each(["DELETE", "WAL"])("a file of the Rust program (%s journal)", (jou
       expect(versions.size).toBe(4)
     }),
   )
-
-  it.scopedLive("keeps the incarnation of its rows through VACUUM", () =>
-    Effect.gen(function* () {
-      const filename = yield* file
-      const repo = yield* open({ filename })
-      for (const id of ["b", "c", "d"]) yield* repo.add({ ...alpha, id })
-      yield* repo.remove("b")
-      const before = yield* repo.findMany(["alpha", "c", "d"])
-      sqlite3(filename, "VACUUM")
-      expect((yield* repo.findMany(["alpha", "c", "d"])).map((row) => row.incarnation)).toEqual(
-        before.map((row) => row.incarnation),
-      )
-    }),
-  )
 })
 
 describe("rows put in by hand", () => {

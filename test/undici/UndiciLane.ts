@@ -1,8 +1,10 @@
 import type { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
+import { TLSSocket } from "node:tls"
 import { Client, type Dispatcher } from "undici"
 import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { SessionTarget } from "../../src/sessions/LiveSession.js"
+import { wasBrokenOff } from "../../src/socket/TlsEnd.js"
 import { defaultParserLimits } from "../../src/wire/ResponseParser.js"
 import { addressOf, type Dialer } from "../../src/downstream/Dial.js"
 
@@ -64,13 +66,13 @@ export class UndiciLane {
   }
 
   /**
-   * Whether the connection was reset, and has not ended, where both look the same: a reset that arrives together with
-   * data is reported as an end, but nothing can be written after it.
+   * Whether the connection was reset or cut off, and has not ended, where these look the same: a reset that arrives together
+   * with data is reported as an end, but not even nothing can be written after it. TLS has an end of its own.
    */
   wasReset(): boolean {
     const socket = this.socket
-    if (socket === undefined || socket.errored !== null) return true
-    if (socket.writable) socket.write("\r\n")
+    if (socket === undefined || socket.errored !== null || wasBrokenOff(socket)) return true
+    if (socket.writable && !(socket instanceof TLSSocket)) socket.write("")
     return socket.errored !== null
   }
 

@@ -160,7 +160,7 @@ describe("a handshake that is malformed", () => {
       const got = yield* client.ask(text)
       assert.strictEqual(got.status, status)
       assert.strictEqual(got.value("content-type"), "application/problem+json")
-      if (status === 426) assert.deepStrictEqual(got.values("sec-websocket-version"), ["13"])
+      assert.strictEqual(got.value("sec-websocket-version"), status === 426 ? "13" : undefined)
       assert.strictEqual(origin.connections.length, 0)
       client.socket.destroy()
       assert.strictEqual(yield* proxy.trafficCount, 0)

@@ -96,6 +96,8 @@ const dubious = [
   ["a Host that is a list", bareRequest("GET /bench/x", ["Host: a, b"])],
   ["a Host with a path", bareRequest("GET /bench/x", ["Host: a/b"])],
   ["a Host with user info", bareRequest("GET /bench/x", ["Host: u@a"])],
+  ["a target in absolute-form with user info", request("GET http://u@a/bench/x")],
+  ["a target in absolute-form with quotes", request('GET http://a"<x>,b/bench/x')],
   ["HTTP/0.9", "GET /bench/x\r\n\r\n"],
   ["HTTP/1.1 in lower case", "GET /bench/x http/1.1\r\nHost: h\r\n\r\n"],
   ["HTTP/11", "GET /bench/x HTTP/11\r\nHost: h\r\n\r\n"],

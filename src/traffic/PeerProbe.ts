@@ -1,6 +1,9 @@
 import type { Socket } from "node:net"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 
+/** How often it is asked whether a peer is still there that is not read. Milliseconds. */
+export const probeInterval = 1_000
+
 /** Whose peer is asked for. */
 export interface ProbeSubject {
   readonly socket: Socket
