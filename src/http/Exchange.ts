@@ -103,6 +103,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   readonly kind = "http"
   private readonly begun = performance.now()
   place = -1
+  placeInSession = -1
   bytesIn = 0
   bytesOut = 0
   /** Id of the session that the request names, be it there or not; known once its target was read. */
