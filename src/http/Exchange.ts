@@ -99,6 +99,7 @@ export class Exchange
   readonly kind = "http"
   private readonly begun = performance.now()
   place = -1
+  placeInSession = -1
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */

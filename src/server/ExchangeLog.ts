@@ -1,7 +1,8 @@
-import { Effect, Runtime } from "effect"
+import { Effect, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import { errorAnswer } from "../wire/Reply.js"
+import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
@@ -42,41 +43,44 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
 }
 
-const failureLine = (exchange: Exchange, error: ExchangeTrouble): Effect.Effect<void> => {
-  const fields = { ...lineOf(exchange), ...internals(error) }
-  if (error._tag === "ClientStalled" || exchange.blame !== undefined)
-    return Effect.annotateLogs(Effect.logDebug("broke off"), {
-      ...fields,
-      status: exchange.status,
-      ...blameOf(exchange),
-    })
-  if (error._tag === "ResponseBroken")
-    return Effect.annotateLogs(Effect.logWarning("response broke off"), { ...fields, status: exchange.status })
-  const { status, code } = errorAnswer(error)
-  const log = error.fault === "client" ? Effect.logDebug("refused") : Effect.logWarning("failed")
-  return Effect.annotateLogs(log, { ...fields, status, code })
-}
+/** Tells of a request that was refused or failed. Most refusals are the client's fault, and nobody asks for their lines. */
+const reportTo =
+  (log: LineLog) =>
+  (exchange: Exchange, error: ExchangeTrouble): void => {
+    const level = error.fault === "client" ? LogLevel.Debug : LogLevel.Warning
+    if (!log.has(level)) return
+    const fields = { ...lineOf(exchange), ...internals(error) }
+    if (error._tag === "ClientStalled" || exchange.blame !== undefined)
+      return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
+    if (error._tag === "ResponseBroken")
+      return log.write(level, "response broke off", { ...fields, status: exchange.status })
+    const { status, code } = errorAnswer(error)
+    log.write(level, error.fault === "client" ? "refused" : "failed", { ...fields, status, code })
+  }
 
-const accessLine = (exchange: Exchange): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logInfo("request"), {
-    ...lineOf(exchange),
-    status: exchange.status,
-    ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
-    end: exchange.end,
-    ...blameOf(exchange),
-    bytes_in: exchange.bytesIn,
-    bytes_out: exchange.bytesOut,
-    retries: exchange.retries,
-    milliseconds: Math.round(exchange.age),
-  })
+const accessTo =
+  (log: LineLog) =>
+  (exchange: Exchange): void =>
+    log.write(LogLevel.Info, "request", {
+      ...lineOf(exchange),
+      status: exchange.status,
+      ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
+      end: exchange.end,
+      ...blameOf(exchange),
+      bytes_in: exchange.bytesIn,
+      bytes_out: exchange.bytesOut,
+      retries: exchange.retries,
+      milliseconds: Math.round(exchange.age),
+    })
 
 /** The reporter that writes to the log of whoever builds it. */
 export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig> = Effect.gen(function* () {
   const { accessLog } = yield* ProxyConfig
+  const log = yield* LineLog.make
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   return {
-    report: (exchange, error) => void fork(failureLine(exchange, error)),
-    finished: accessLog ? (exchange) => void fork(accessLine(exchange)) : undefined,
+    report: reportTo(log),
+    finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
     defect: (cause) => void fork(Effect.logError("a defect in ss-proxy; please report it", cause)),
   }
 })

@@ -78,6 +78,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   private readonly begun = performance.now()
   place = -1
+  placeInSession = -1
   readonly session: LiveSession
   readonly requestId: string
   readonly clientAddress: string

@@ -1,3 +1,4 @@
+import { Slices } from "../clock/Slices.js"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { BridgedSocket } from "./BridgedSocket.js"
 import type { Farewell, Pump, Side } from "./Pump.js"
@@ -113,6 +114,9 @@ class SocketWatch {
 export class Patrol {
   private readonly watched = new Map<BridgedSocket, SocketWatch>()
   private readonly interval: number
+  private readonly slices = new Slices()
+  /** A round that is not over when the next is due takes its place. */
+  private isUnderWay = false
   private timer: NodeJS.Timeout | undefined
 
   constructor(private readonly settings: PatrolSettings) {
@@ -136,8 +140,19 @@ export class Patrol {
     this.timer = undefined
   }
 
+  /** Thousands may have to be pinged at a time: a round takes as many turns of the event loop as it needs. */
   private readonly round = (): void => {
+    if (this.isUnderWay || this.watched.size === 0) return
     const now = performance.now()
-    for (const watch of this.watched.values()) watch.look(now, this.interval, this.settings)
+    const round = Array.from(this.watched)
+    let next = 0
+    this.isUnderWay = true
+    const step = (): boolean => {
+      const [socket, watch] = round[next++] ?? []
+      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
+      this.isUnderWay = next < round.length
+      return this.isUnderWay
+    }
+    this.slices.add({ step })
   }
 }

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Socket } from "node:net"
+import { Deadlines } from "../../src/clock/Deadlines.js"
+import { nextTurn } from "../../src/clock/NextTurn.js"
+import { LiveSession } from "../../src/sessions/LiveSession.js"
+import { SendLimit } from "../../src/traffic/SendClock.js"
+import { BridgedSocket } from "../../src/websocket/BridgedSocket.js"
+import { Patrol } from "../../src/websocket/Patrol.js"
+
+const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const session = new LiveSession("one", target)
+
+/** A WebSocket that takes a millisecond to be told that its time is over. */
+class Slow extends BridgedSocket {
+  constructor(private readonly whenTold: () => void) {
+    const [client, server] = [new Socket(), new Socket()]
+    const none = new Uint8Array(0)
+    const texts = { requestId: "r", clientAddress: "a", target: "/" }
+    const calls = { begun: () => {}, release: () => {} }
+    const ends = {
+      session,
+      ...texts,
+      client,
+      clientEarly: none,
+      server,
+      serverEarly: none,
+      extensions: false,
+      ...calls,
+    }
+    const watches = { sendLimit: new SendLimit(0), probeRounds: new Deadlines(0) }
+    super(ends, { wsMaxMessage: 0, wsPing: 0 }, watches)
+  }
+
+  override dismiss(): void {
+    const end = performance.now() + 1
+    while (performance.now() < end);
+    this.end = { closedBy: "proxy", code: 1001, reason: "" }
+    this.whenTold()
+  }
+}
+
+describe("a round of all WebSockets", () => {
+  it.live("takes as many turns of the event loop as it needs, and reaches everyone", () =>
+    Effect.gen(function* () {
+      const count = 60
+      const told: Array<number> = []
+      const patrol = new Patrol({ wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 20 })
+      const sockets = Array.from({ length: count }, () => new Slow(() => told.push(1)))
+      for (const socket of sockets) patrol.add(socket)
+      let largest = 0
+      for (let before = 0; told.length < count; before = told.length) {
+        yield* nextTurn
+        largest = Math.max(largest, told.length - before)
+      }
+      for (const socket of sockets) patrol.remove(socket)
+      assert.isAtMost(largest, 12)
+    }),
+  )
+})
