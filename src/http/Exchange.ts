@@ -18,6 +18,7 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
+import type { TrafficRecord } from "../traffic/TrafficObservers.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
@@ -192,6 +193,13 @@ export class Exchange
   /** What its client did, or did not do, where it was broken off for that. */
   get blame(): ClientStalled | ClientError | undefined {
     return this.blamed
+  }
+
+  /** What is known of it when it is over. */
+  get record(): TrafficRecord {
+    const { bytesIn, bytesOut, client, end, kind, method, requestId, retries, sessionId, status, target } = this
+    const numbers = { bytesIn, bytesOut, retries, milliseconds: this.age }
+    return { kind, requestId, sessionId, client: client.address, method, target, status, end, ...numbers }
   }
 
   /** Whether its answer is there, or on its way. */

@@ -4,12 +4,13 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import type { ExchangeContext } from "../http/Exchange.js"
+import type { Exchange, ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
+import { tellObservers, type TrafficObserver, TrafficObservers } from "../traffic/TrafficObservers.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
@@ -82,6 +83,21 @@ const persistenceLines = (keepAliveTimeout: number): string =>
     ? "Connection: keep-alive\r\n"
     : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1_000)}\r\n`
 
+type Finished = ((exchange: Exchange) => void) | undefined
+
+/** Whoever hears of the end of every exchange: the access log, and observers; `undefined`: nobody. */
+const toldOfEnds = (
+  accessLog: Finished,
+  observers: ReadonlyArray<TrafficObserver>,
+  fork: (effect: Effect.Effect<void>) => unknown,
+): Finished => {
+  if (observers.length === 0) return accessLog
+  return (exchange) => {
+    accessLog?.(exchange)
+    fork(tellObservers(observers, exchange.record))
+  }
+}
+
 const makeServer = (): Server =>
   createServer({
     pauseOnConnect: true,
@@ -117,6 +133,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const settings = yield* ProxyConfig
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
+      const observers = yield* TrafficObservers
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
@@ -142,7 +159,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         isDraining: traffic.isDraining,
         report: reporter.report,
         defect: reporter.defect,
-        finished: reporter.finished,
+        finished: toldOfEnds(reporter.finished, observers, fork),
       }
       const context: ConnectionContext = {
         exchanges,

@@ -4,6 +4,7 @@ import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
+import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { Patrol } from "./Patrol.js"
 
@@ -23,6 +24,21 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
+const recordOf = (socket: BridgedSocket): TrafficRecord => ({
+  kind: "websocket",
+  requestId: socket.requestId,
+  sessionId: socket.session.id,
+  client: socket.clientAddress,
+  method: "GET",
+  target: socket.target,
+  status: 101,
+  end: socket.end?.closedBy ?? "proxy",
+  bytesIn: socket.bytesIn,
+  bytesOut: socket.bytesOut,
+  retries: 0,
+  milliseconds: socket.age,
+})
+
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
   WsBridge,
@@ -39,6 +55,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
+      const observers = yield* TrafficObservers
       const patrol = new Patrol(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
@@ -81,7 +98,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           patrol.remove(socket)
           traffic.close(socket)
           release()
-          return report(socket)
+          const told = report(socket)
+          return observers.length === 0 ? told : Effect.zipRight(told, tellObservers(observers, recordOf(socket)))
         })
 
       /** Says goodbye where that was not done yet, and waits until nothing can come any more. */
