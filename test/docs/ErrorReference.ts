@@ -16,8 +16,8 @@ const sessionId = "my-session"
 const shortages = ["files", "ports", "memory"] as const
 const reasons = ["refused", "dns", "tls", "certificate", "timeout", "unroutable", "denied", "failed"] as const
 
-/** An error without an entry does not compile. */
-const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
+/** An error without an entry does not compile. What a hook refuses with is for the program that brings it to document. */
+const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: Entry<Tag> } = {
   BadRequest: {
     samples: [new Errors.BadRequest({ detail: "" })],
     meaning:
@@ -136,13 +136,6 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     meaning: "The server has the whole request, and did not begin to answer within `--timeout`.",
     remedy: "Raise `--timeout`, or let the server send its head before it is done.",
   },
-  HookRefused: {
-    samples: [
-      new Errors.HookRefused({ error: { _tag: "Example", answer: { status: 403, code: "of_the_hook", detail: "" } } }),
-    ],
-    meaning: "A hook of the program that embeds the proxy ([LIBRARY.md](LIBRARY.md)) has refused the request.",
-    remedy: "Status, code and detail are that program's own; 403 stands for them here.",
-  },
   LoopDetected: {
     samples: [new Errors.LoopDetected({ sessionId })],
     meaning: "The session's URL names this proxy, or the request has been through it already.",
@@ -237,6 +230,8 @@ no other does: a server's own word of that name is removed.
   server's address and the cause; neither is told to the client. Faults of clients are logged at the level \`debug\`.
 - A response that breaks off after its head was passed on gets no answer: the client's connection is reset, so that the
   truncated response cannot look complete.
+- Where another program has the proxy built in, its hooks may refuse requests with a status and \`code\` of their own
+  ([LIBRARY.md](LIBRARY.md#a-hook-before-forwarding)).
 
 ${table(
   ["status", "`code`", "fault", "`Proxy-Status` error"],
