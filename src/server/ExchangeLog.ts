@@ -1,4 +1,4 @@
-import { Effect, LogLevel, Runtime } from "effect"
+import { Cause, Effect, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import { errorAnswer } from "../wire/Reply.js"
@@ -81,6 +81,9 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfi
   return {
     report: reportTo(log),
     finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
-    defect: (cause) => void fork(Effect.logError("a defect in ss-proxy; please report it", cause)),
+    defect: (thrown) => {
+      const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
+      fork(Effect.logError("a defect in ss-proxy; please report it", cause))
+    },
   }
 })

@@ -1,4 +1,4 @@
-import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
@@ -88,7 +88,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         const line =
           defect === undefined
             ? Effect.logWithLevel(level, "websocket closed")
-            : Effect.logError("a defect in ss-proxy; please report it", defect)
+            : Effect.logError("a defect in ss-proxy; please report it", Cause.die(defect))
         return Effect.annotateLogs(line, lineOf(socket))
       }
 

@@ -1,4 +1,4 @@
-import { Effect, type Scope } from "effect"
+import { Effect, type Layer, type Scope } from "effect"
 import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ListenError } from "../../src/server/ProxyServer.js"
@@ -15,6 +15,8 @@ export interface LabOptions {
   /** Path after the origin's URL, in the session's URL. */
   readonly base?: string
   readonly settings?: Partial<ProxySettings>
+  /** Hooks, stages and observers. */
+  readonly hooks?: Layer.Layer<never>
 }
 
 /** A proxy with one session, `app`, and its origin. */
@@ -35,6 +37,7 @@ export const startLab = (options: LabOptions = {}): Effect.Effect<Lab, ListenErr
     const proxy = yield* startProxy({
       sessions: { app: origin.url + (options.base ?? "") },
       ...(options.settings === undefined ? {} : { settings: options.settings }),
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     })
     return {
       origin,

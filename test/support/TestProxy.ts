@@ -25,6 +25,8 @@ export interface TestProxyOptions {
   readonly repo?: Layer.Layer<SessionRepo, StoreUnavailable>
   /** What talks to the servers of sessions, in place of `testDownstream`. */
   readonly downstream?: Layer.Layer<Downstream, never, ProxyConfig>
+  /** Hooks, stages and observers. */
+  readonly hooks?: Layer.Layer<never>
 }
 
 /** Which `Downstream` proxies are built on: undici where `TEST_DOWNSTREAM=undici` is in the environment, else our own. */
@@ -81,6 +83,7 @@ export const startProxy = (
     const services = yield* Layer.build(
       layerProxyWith(options.downstream ?? testDownstream).pipe(
         Layer.provideMerge(Layer.merge(settings, repo)),
+        Layer.provide(options.hooks ?? Layer.empty),
         Layer.provide(logInto(log)),
       ),
     )

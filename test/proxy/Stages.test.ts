@@ -1,0 +1,251 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Data, Deferred, Effect, Exit, Layer, Stream } from "effect"
+import { ResponseBroken } from "../../src/domain/ProxyError.js"
+import { BodyStages } from "../../src/http/BodyStages.js"
+import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
+import { TrafficObservers, type TrafficRecord } from "../../src/traffic/TrafficObservers.js"
+import { perChunk, type Stage } from "../../src/wire/Stage.js"
+import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
+import { startLab } from "../support/Lab.js"
+import { answering, saying } from "../support/RawOrigin.js"
+
+const chunked = "Transfer-Encoding: chunked"
+const get = "GET /app/x HTTP/1.1\r\nHost: h\r\n\r\n"
+const post = (body: string) =>
+  `POST /app/x HTTP/1.1\r\nHost: h\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+
+/** Says everything twice. */
+const twice = <E>(): Stage<E> =>
+  perChunk(() => ({ chunk: (bytes) => Buffer.concat([bytes, bytes]), end: () => new Uint8Array(0) }), { resizes: true })
+
+const large = "x".repeat(70_000)
+
+const asStream = <E>({ resizes, stream }: Stage<E>): Stage<E> => ({ resizes, stream })
+
+const ways: ReadonlyArray<readonly [way: string, stage: <E>() => Stage<E>]> = [
+  ["on callbacks", twice],
+  ["as a Stream", <E>() => asStream(twice<E>())],
+]
+
+for (const [way, stage] of ways) {
+  describe(`a stage, ${way}`, () => {
+    const download = BodyStages.layer({ download: () => [stage()] })
+    const upload = BodyStages.layer({ upload: () => [stage()] })
+
+    for (const [what, script, text] of [
+      ["that is whole, with a length", answering(answer("200 OK", "hello")), "hellohello"],
+      ["that is large", answering(response("200 OK", [chunked], chunk(large) + lastChunk())), large + large],
+      ["that ends with its connection", saying(response("200 OK", [], "until"), "finish"), "untiluntil"],
+    ] as const) {
+      it.scopedLive(`changes the content of an answer ${what}, which says no length any more`, () =>
+        Effect.gen(function* () {
+          const { ask } = yield* startLab({ hooks: download, script })
+          const got = yield* ask(get)
+          assert.deepStrictEqual(
+            [got.status, got.text, got.value("content-length"), got.value("transfer-encoding")],
+            [200, text, undefined, "chunked"],
+          )
+        }),
+      )
+    }
+
+    it.scopedLive("passes trailers by", () =>
+      Effect.gen(function* () {
+        const said = response("200 OK", [chunked], chunk("a") + lastChunk(["X-T: 1"]))
+        const { ask } = yield* startLab({ hooks: download, script: answering(said) })
+        assert.deepStrictEqual((yield* ask(get)).trailers, [["X-T", "1"]])
+      }),
+    )
+
+    it.scopedLive("leaves an answer without content as it is, but for a length that would be wrong", () =>
+      Effect.gen(function* () {
+        const { ask } = yield* startLab({
+          hooks: download,
+          script: answering(response("200 OK", ["Content-Length: 5"])),
+        })
+        const got = yield* ask("HEAD /app/x HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert.deepStrictEqual([got.status, got.text, got.value("content-length")], [200, "", undefined])
+      }),
+    )
+
+    it.scopedLive("is passed by no answer of the proxy's own", () =>
+      Effect.gen(function* () {
+        const { ask } = yield* startLab({ hooks: download })
+        assert.strictEqual((yield* ask("GET /health HTTP/1.1\r\nHost: h\r\n\r\n")).text, "OK")
+      }),
+    )
+
+    for (const [what, pieces, text] of [
+      ["that is held", [post("abc")], "abcabc"],
+      ["that is large", [post("x".repeat(100_000))], "x".repeat(200_000)],
+      ["in chunks", [`POST /app/x HTTP/1.1\r\nHost: h\r\n${chunked}\r\n\r\n`, chunk("abc"), lastChunk()], "abcabc"],
+    ] as const) {
+      it.scopedLive(`changes the content of a request ${what}, which goes on in chunks`, () =>
+        Effect.gen(function* () {
+          const { ask, origin } = yield* startLab({ hooks: upload })
+          assert.strictEqual((yield* ask(...pieces)).status, 200)
+          const request = yield* origin.request()
+          assert.deepStrictEqual([request.framing, request.value("content-length")], ["chunked", undefined])
+          assert.strictEqual(request.text, text)
+        }),
+      )
+    }
+  })
+}
+
+describe("a stage that fails", () => {
+  const broken = new ResponseBroken({ sessionId: "app", address: "a", problem: "the stage said no" })
+  const failing: Stage<ResponseBroken> = { stream: () => Stream.fail(broken), resizes: false }
+  const throwing: Stage<ResponseBroken> = perChunk(
+    () => ({
+      chunk: () => {
+        throw new Error("a bug of a stage")
+      },
+      end: () => new Uint8Array(0),
+    }),
+    { resizes: false },
+  )
+
+  for (const [what, stage, told] of [
+    ["with an error", failing, "the stage said no"],
+    ["by throwing, on callbacks", throwing, "a bug of a stage"],
+    ["by throwing, as a Stream", asStream(throwing), "a bug of a stage"],
+  ] as const) {
+    it.scopedLive(`${what}: the client's connection is reset, the log says so, and others go on`, () =>
+      Effect.gen(function* () {
+        let isFirst = true
+        const hooks = BodyStages.layer({
+          download: () => {
+            const stages = isFirst ? [stage] : []
+            isFirst = false
+            return stages
+          },
+        })
+        const { ask, proxy } = yield* startLab({ hooks })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), told, proxy.log.join("\n"))
+        assert.strictEqual((yield* ask(get)).text, "hello")
+      }),
+    )
+  }
+})
+
+class Forbidden extends Data.TaggedError("Forbidden")<{}> {
+  readonly answer = { status: 403, code: "forbidden_here", detail: "Not for you.", fields: ["X-Why", "rule 7"] }
+}
+
+describe("a hook before forwarding", () => {
+  it.scopedLive("changes what the server gets, and not what the client hears", () =>
+    Effect.gen(function* () {
+      const hooks = RequestHooks.layer(() => forwardWith({ drop: ["Cookie"], set: ["X-User", "alice"] }))
+      const { ask, origin } = yield* startLab({ hooks })
+      yield* ask("GET /app/x HTTP/1.1\r\nHost: h\r\nCookie: a=1\r\nX-User: mallory\r\n\r\n")
+      const request = yield* origin.request()
+      assert.deepStrictEqual([request.value("cookie"), request.values("x-user")], [undefined, ["alice"]])
+    }),
+  )
+
+  it.scopedLive("that refuses has its answer sent, with content of the request read past, and no server is asked", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ hooks: RequestHooks.layer(() => new Forbidden()) })
+      const client = yield* proxy.connect
+      const got = yield* client.ask(post("abc"))
+      assert.deepStrictEqual(
+        [got.status, got.value("x-why"), JSON.parse(got.text).code, got.value("proxy-status")],
+        [403, "rule 7", "forbidden_here", "ss-proxy; error=http_request_denied"],
+      )
+      assert.strictEqual((yield* client.ask(get)).status, 403)
+      assert.strictEqual(origin.connections.length, 0)
+    }),
+  )
+
+  it.scopedLive("that waits is interrupted when its client leaves", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<boolean>()
+      const hooks = RequestHooks.layer(() =>
+        Deferred.succeed(begun, undefined).pipe(
+          Effect.zipRight(Effect.never),
+          Effect.onExit((exit) => Deferred.succeed(ended, Exit.isInterrupted(exit))),
+        ),
+      )
+      const { proxy } = yield* startLab({ hooks })
+      const client = yield* proxy.connect
+      yield* client.send(get)
+      yield* Deferred.await(begun)
+      client.socket.resetAndDestroy()
+      assert.isTrue(yield* Deferred.await(ended))
+    }),
+  )
+
+  it.scopedLive("that waits is interrupted when its session is removed, and the client is told", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const hooks = RequestHooks.layer(() =>
+        Deferred.succeed(begun, undefined).pipe(
+          Effect.zipRight(Effect.never),
+          Effect.onExit(() => Deferred.succeed(ended, undefined)),
+        ),
+      )
+      const { proxy } = yield* startLab({ hooks })
+      const client = yield* proxy.connect
+      yield* client.send(get)
+      yield* Deferred.await(begun)
+      yield* proxy.repo.remove("app")
+      assert.strictEqual((yield* client.response()).status, 404)
+      yield* Deferred.await(ended)
+    }),
+  )
+
+  it.scopedLive("that throws resets its connection, and the log says so", () =>
+    Effect.gen(function* () {
+      const hooks = RequestHooks.layer(() => {
+        throw new Error("a bug of a hook")
+      })
+      const { proxy } = yield* startLab({ hooks })
+      const client = yield* proxy.connect
+      yield* client.send(get)
+      assert.strictEqual(yield* client.gone, "reset")
+      assert.include(proxy.log.join("\n"), "a bug of a hook")
+    }),
+  )
+})
+
+describe("an observer", () => {
+  it.scopedLive("hears of each request that is over, with its numbers, whatever another observer does", () =>
+    Effect.gen(function* () {
+      const records: Array<TrafficRecord> = []
+      const second = yield* Deferred.make<void>()
+      const hooks = TrafficObservers.layer((record) => {
+        records.push(record)
+        return records.length === 2 ? Deferred.succeed(second, undefined) : Effect.void
+      }).pipe(Layer.provide(TrafficObservers.layer(() => Effect.die("a bug of an observer"))))
+      const { ask, proxy } = yield* startLab({ hooks })
+      yield* ask(post("abc"))
+      yield* ask("GET /nobody/ HTTP/1.1\r\nHost: h\r\nX-Request-Id: mine\r\n\r\n")
+      yield* Deferred.await(second)
+      assert.deepStrictEqual(
+        records.map(({ kind, sessionId, method, target, status, end, bytesIn, retries }) => [
+          [kind, sessionId, method, target],
+          [status, end, bytesIn, retries],
+        ]),
+        [
+          [
+            ["http", "app", "POST", "/app/x"],
+            [200, "complete", 3, 0],
+          ],
+          [
+            ["http", "nobody", "GET", "/nobody/"],
+            [404, "complete", 0, 0],
+          ],
+        ],
+      )
+      assert.strictEqual(records[0]?.bytesOut, 5)
+      assert.strictEqual(records[1]?.requestId, "mine")
+      assert.include(proxy.log.join("\n"), "a bug of an observer")
+    }),
+  )
+})
