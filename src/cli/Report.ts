@@ -23,6 +23,13 @@ const asClause = (sentence: string): string => {
 
 const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
 
+/** The first paragraph of a document, to the letter: rendered, it would be broken into lines. */
+const firstText = (doc: HelpDoc.HelpDoc): string => {
+  if (HelpDoc.isSequence(doc)) return firstText(doc.left)
+  const span = HelpDoc.getSpan(doc)
+  return span._tag === "Text" ? span.value : HelpDoc.toAnsiText(doc)
+}
+
 const reportFailure = (failure: Failure, style: Style): Report => {
   switch (failure._tag) {
     case "UsageError":
@@ -30,6 +37,10 @@ const reportFailure = (failure: Failure, style: Style): Report => {
     case "CommandFailed":
     case "StoreUnavailable":
       return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+    // Of several values that cannot be read, the first is told.
+    case "InvalidValue":
+    case "MissingValue":
+      return { text: oneLine(style, firstText(failure.error)), exitCode: 2 }
     default: {
       const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
         .trim()

@@ -1,5 +1,5 @@
 import { Either, Schema } from "effect"
-import { type WsPath, wsPaths } from "./ProxyConfig.js"
+import { type WsPath, wsPathRule } from "./Settings.js"
 
 /** What one session wants otherwise than the settings of the proxy say. */
 export interface SessionPolicy {
@@ -26,9 +26,9 @@ export type StoredPolicy = typeof StoredPolicy.Type
 /** What a stored policy means, or what is wrong with it, as a phrase. */
 export const readPolicy = ({ insecure, wsPath }: StoredPolicy): Either.Either<SessionPolicy, string> => {
   if (typeof insecure === "string") return Either.left(`its insecure is ${JSON.stringify(insecure)}; it must be 0 or 1`)
-  const rule = wsPath === null ? null : wsPaths.find((known) => known === wsPath)
+  const rule = wsPath === null ? null : wsPathRule.is(wsPath) ? wsPath : undefined
   return rule === undefined
-    ? Either.left(`its ws_path is ${JSON.stringify(wsPath)}; it must be one of ${wsPaths.join(", ")}, or NULL`)
+    ? Either.left(`its ws_path is ${JSON.stringify(wsPath)}; it must be ${wsPathRule.allowed}, or NULL`)
     : Either.right({ insecure, wsPath: rule })
 }
 

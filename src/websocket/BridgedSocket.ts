@@ -69,7 +69,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  /** `maxMessageBytes`: 0 for no limit. */
+  /** `maxMessageBytes`: Infinity for no limit. */
   constructor(ends: BridgeEnds, maxMessageBytes: number) {
     this.session = ends.session
     this.requestId = ends.requestId

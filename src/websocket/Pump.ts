@@ -34,7 +34,7 @@ export interface PumpListener {
 export interface FrameRules {
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
-  /** 0 for no limit. */
+  /** Infinity for no limit. */
   readonly maxMessageBytes: number
 }
 
@@ -93,7 +93,7 @@ export class Pump implements ByteReceiver, ControlListener {
     this.cursor = new FrameCursor({
       masked: side === "client",
       extensions,
-      ...(maxMessageBytes === 0 ? {} : { maxMessageBytes }),
+      maxMessageBytes,
       listener: this,
     })
   }

@@ -3,17 +3,16 @@ import * as Command from "@effect/cli/Command"
 import { Clock, Effect, Either } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readStream } from "node:stream/consumers"
-import type { AddressGuard } from "../../downstream/AddressGuard.js"
+import { AddressGuard } from "../../downstream/AddressGuard.js"
 import { isForwarding } from "../../domain/Session.js"
 import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, makingDatabase } from "../Database.js"
-import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
+import { databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
+import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
-import { onOrOff, setting } from "../Setting.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { parseSessionFile } from "./SessionFile.js"
 
@@ -26,8 +25,8 @@ export const importDoc: CommandDoc = {
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
-    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Addresses", flags: addressFlags },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions import sessions.json", "adds them all, or none"],
@@ -108,14 +107,13 @@ export const importAll = Command.make(
   "import",
   {
     file: Args.text({ name: "FILE" }),
-    replace: Flag.option(Flag.replace),
-    addresses: addressFlags,
-    database: databaseFlags,
+    replace: Flag.isOn(Flag.replace),
+    addresses: addressOptions,
+    database: databaseOptions,
   },
-  ({ file, addresses, database, ...flags }) =>
+  ({ file, replace, addresses, database }) =>
     Effect.gen(function* () {
-      const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
-      const guard = yield* resolveGuard(addresses)
+      const guard = new AddressGuard(addresses)
       const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard))
       const replaced = yield* makingDatabase(database, () => store(file, sessions, replace))
       const silent = sessions.filter((session) => !isForwarding(session.status)).length

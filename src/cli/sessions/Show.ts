@@ -5,10 +5,9 @@ import type { Session } from "../../domain/Session.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, readingDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { onOrOff, setting } from "../Setting.js"
 import { printable } from "../Style.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, viewOf } from "./SessionView.js"
@@ -20,7 +19,7 @@ export const showDoc: CommandDoc = {
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
 }
@@ -53,10 +52,9 @@ const details = (session: Session): string => {
 
 export const show = Command.make(
   "show",
-  { id: Args.text({ name: "ID" }), json: Flag.option(Flag.json), database: databaseFlags },
-  ({ id, database, ...flags }) =>
+  { id: Args.text({ name: "ID" }), json: Flag.isOn(Flag.json), database: databaseOptions },
+  ({ id, json, database }) =>
     Effect.gen(function* () {
-      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       const session = yield* readingDatabase(database, () =>
         Effect.gen(function* () {
           const repo = yield* SessionRepo
