@@ -1,5 +1,5 @@
-// Writes what the documents say of settings, the tables in docs/CONFIGURATION.md and docs/LIBRARY.md; of errors,
-// docs/ERRORS.md and the table in README.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
+// Writes what the documents say of settings, the tables in docs/CONFIGURATION.md and docs/LIBRARY.md; of
+// policies, those in docs/CONFIGURATION.md and docs/DATABASE.md; of errors, docs/ERRORS.md and the table in README.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
 // scripts/bench/figures.json. And what the program's help has to be, test/cli/help. Tests fail where they are out of date.
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -26,9 +26,9 @@ await build({
   outfile: bundle,
 })
 
-const { errorsDocument, helpTexts, withFigures, withFlagTables, withSettingTable, withShortTable } = await import(
-  pathToFileURL(bundle).href
-)
+const documents = await import(pathToFileURL(bundle).href)
+const { errorsDocument, helpTexts, withFigures, withFlagTables, withPolicyTable, withSettingTable, withShortTable } =
+  documents
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 
 const rewrite = (document, ...changes) => {
@@ -44,4 +44,5 @@ rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
 rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))
 rewrite("docs/CONFIGURATION.md", withFlagTables)
 rewrite("docs/LIBRARY.md", withSettingTable)
+rewrite("docs/DATABASE.md", withPolicyTable)
 for (const [file, text] of helpTexts()) writeFileSync(join(root, "test", "cli", "help", file), text)

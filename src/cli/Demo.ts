@@ -23,7 +23,7 @@ const putDemo = (url: string): Effect.Effect<void, CommandFailed | StoreUnavaila
     const repo = yield* SessionRepo
     const found = yield* repo.find(demoId)
     if (Option.isSome(found) && !isDemoUrl(found.value.session.url)) return yield* foreignDemo(found.value.session.url)
-    yield* repo.put({ id: demoId, url, status: "active" })
+    yield* Effect.catchTag(repo.put({ id: demoId, url, status: "active" }), "SessionInvalid", Effect.die)
   })
 
 /** Takes the session away again, unless somebody has given it another server meanwhile. */

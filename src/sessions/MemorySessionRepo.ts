@@ -2,9 +2,13 @@ import { Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { Session, SessionExists } from "../domain/Session.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
+import { checkChange, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
-/** Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. */
+/**
+ * Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. Those that it begins
+ * with are taken as they are, as rows of a table that others write.
+ */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
   Layer.sync(SessionRepo, () => make(initial))
 
@@ -46,17 +50,21 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     count: Effect.sync(() => rows.size),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     add: (session) =>
-      Effect.suspend(() =>
+      Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
       ),
     put: (session) =>
-      Effect.sync(() => {
+      Effect.map(checkNew(session), () => {
         const row = rows.get(session.id)
         return row === undefined
           ? insert(session)
           : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
       }),
-    set: (id, change) => Effect.map(existing(id), (row) => update(row, change)),
+    set: (id, change) =>
+      Effect.zipRight(
+        checkChange(id, change),
+        Effect.map(existing(id), (row) => update(row, change)),
+      ),
     remove: (id) =>
       Effect.map(existing(id), (row) => {
         version++

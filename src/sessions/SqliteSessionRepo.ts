@@ -2,16 +2,20 @@ import { layer as layerReactivity, Reactivity } from "@effect/experimental/React
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, Exit, Layer, Option, type Scope } from "effect"
+import { Effect, Layer, Option, type Scope } from "effect"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
 import { Session, SessionExists } from "../domain/Session.js"
-import type { SessionPolicy, StoredPolicy } from "../domain/SessionPolicy.js"
+import { policyRows } from "../domain/Policies.js"
+import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { FollowedFile } from "./FollowedFile.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { checkChange, checkNew } from "./SessionRules.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
-import { checkTable, createPolicyTable, createSchema, noTable, policyTable } from "./SqliteSchema.js"
+import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
+import { atOnce, type Run } from "./SqliteTransaction.js"
 
 export interface SqliteOptions {
   /** Path of the database; it is made where it is missing, its folder is not. */
@@ -33,7 +37,9 @@ const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
 const columns = `${text("sessions.session_id")} AS id, ${text("downstream_server_url")} AS url,
   ${text("downstream_server_status")} AS status,
   CAST(created_at AS TEXT) AS createdAt, CAST(updated_at AS TEXT) AS updatedAt`
-const policyColumns = `CAST(${policyTable}.insecure AS TEXT) AS insecure, CAST(${policyTable}.ws_path AS TEXT) AS wsPath`
+const policyColumns = Object.entries(policyRows)
+  .map(([name, { column }]) => `CAST(${policyTable}.${column} AS TEXT) AS ${name}`)
+  .join(", ")
 const joined = `sessions LEFT JOIN ${policyTable} ON ${policyTable}.session_id = sessions.session_id`
 
 /** A statement over sessions and their policies, and what it is where there is no table of policies. */
@@ -70,10 +76,8 @@ const forgetPolicyStatement = `DELETE FROM ${policyTable} WHERE session_id = ?`
 const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
   ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
 
-interface PolicyRow {
-  readonly insecure: string | null
-  readonly wsPath: string | null
-}
+/** The texts of a row of policies, by their names. */
+type PolicyRow = Readonly<Record<keyof SessionPolicy, string | null>>
 
 /** A row of `sessions`; with its policy where that was read too and there is one. */
 interface Row extends Partial<PolicyRow> {
@@ -88,17 +92,9 @@ interface FoundRow extends Row {
   readonly incarnation: string
 }
 
-/** A truth value of SQLite's; any other text as it is. */
-const toTruth = (value: string): boolean | string => (value === "0" || value === "1" ? value === "1" : value)
-
-const toPolicy = ({ insecure, wsPath }: Partial<PolicyRow>): StoredPolicy => ({
-  insecure: toTruth(insecure ?? "0"),
-  wsPath: wsPath ?? null,
-})
-
 // The statements' casts have seen to the types.
 const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): Session =>
-  new Session({ id, url, status, policy: toPolicy(policy), createdAt, updatedAt }, { disableValidation: true })
+  new Session({ id, url, status, policy: policyOfColumns(policy), createdAt, updatedAt }, { disableValidation: true })
 
 /** What is open of one file. */
 interface Connections {
@@ -268,30 +264,13 @@ const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
   return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
 }
 
-/** Runs a statement on the one connection that a change is made on. */
-type Run = <Found extends object>(
-  statement: string,
-  parameters: ReadonlyArray<string | number | null>,
-) => Effect.Effect<ReadonlyArray<Found>, SqlError>
-
-/** Makes several statements one change: all of them are in force, or none is. */
-const atOnce = <A, E>(sql: SqlClient, change: (run: Run) => Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
-  Effect.gen(function* () {
-    const connection = yield* sql.reserve
-    const run: Run = (statement, parameters) => connection.execute(statement, parameters, undefined)
-    // A commit may find a lock in the way, too: what cannot be committed is undone.
-    return yield* Effect.acquireUseRelease(
-      run("BEGIN IMMEDIATE", []),
-      () => Effect.tap(change(run), () => run("COMMIT", [])),
-      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(run("ROLLBACK", []))),
-    )
-  }).pipe(Effect.scoped)
-
 /** Stores those policies that are given, and gives back the whole policy of the session. */
-const writePolicy = (run: Run, id: string, { insecure, wsPath }: Partial<SessionPolicy>) =>
+const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
-    if (insecure !== undefined) yield* run(policyStatement("insecure"), [id, insecure ? 1 : 0])
-    if (wsPath !== undefined) yield* run(policyStatement("ws_path"), [id, wsPath])
+    for (const [name, { column, write }] of Object.entries(policyRows)) {
+      const value: unknown = Reflect.get(policy, name)
+      if (value !== undefined) yield* run(policyStatement(column), [id, write(value)])
+    }
     const [row] = yield* run<PolicyRow>(findPolicyStatement, [id])
     return row
   })
@@ -347,11 +326,15 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       Effect.map((rows) => rows.map(toSession)),
     ),
     add: (session: NewSession) =>
-      Effect.mapError(store(addStatement, session), (error) =>
-        isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
+      Effect.zipRight(
+        checkNew(session),
+        Effect.mapError(store(addStatement, session), (error) =>
+          isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
+        ),
       ),
-    put: (session: NewSession) => fault(store(putStatement, session)),
-    set: (id: string, changes: SessionChange) => unlessFound(change(id, changes)),
+    put: (session: NewSession) => Effect.zipRight(checkNew(session), fault(store(putStatement, session))),
+    set: (id: string, changes: SessionChange) =>
+      Effect.zipRight(checkChange(id, changes), unlessFound(change(id, changes))),
     remove: (id: string) => unlessFound(remove(id)),
   }
 }

@@ -8,7 +8,7 @@ import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { blocksOf, documents, root, textOf } from "./Blocks.js"
 import { errorsDocument, withShortTable } from "./ErrorReference.js"
-import { withFlagTables, withSettingTable } from "./SettingTables.js"
+import { withFlagTables, withPolicyTable, withSettingTable } from "./SettingTables.js"
 import { withFigures } from "./SpeedTables.js"
 
 /** The rows of a document's tables, as the texts of their cells. */
@@ -62,6 +62,13 @@ describe("the configuration guide", () => {
   it("has no row for a flag that there is not", () => {
     const known = new Set([...[...flags.values()].map(names), "`--help` `-h`", "`--version` `-v`", "`--completions`"])
     expect(rows.map(([first]) => first ?? "").filter((name) => !known.has(name))).toEqual([])
+  })
+})
+
+describe("the guide to the database", () => {
+  it("has the table of policies of the program; `node scripts/docs.mjs` writes it", () => {
+    expect(textOf("docs/DATABASE.md")).toContain("<!-- policies -->")
+    expect(textOf("docs/DATABASE.md")).toBe(withPolicyTable(textOf("docs/DATABASE.md")))
   })
 })
 

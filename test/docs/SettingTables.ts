@@ -1,5 +1,7 @@
 import type { Flag } from "../../src/cli/Flag.js"
+import { policyChangeFlags } from "../../src/cli/sessions/PolicyChoice.js"
 import { runGroups } from "../../src/cli/ProgramFlags.js"
+import { policyRows } from "../../src/domain/Policies.js"
 import { settingGroups, settingRows } from "../../src/domain/Settings.js"
 import { table } from "./MarkdownTable.js"
 
@@ -14,16 +16,22 @@ const flagTable = (flags: ReadonlyArray<Flag>): string =>
     flags.map((flag) => [names(flag), code(flag.env), code(flag.fallback), flag.guide ?? flag.about]),
   )
 
+/** A document with what stands between two marks replaced. */
+const between = (document: string, mark: string, text: (title: string) => string): string =>
+  document.replace(
+    new RegExp(`(<!-- ${mark}(?:: (.*?))? -->\n)[^]*?(<!-- /${mark} -->)`, "g"),
+    (_whole, open: string, title: string | undefined, close: string) => `${open}\n${text(title ?? "")}\n\n${close}`,
+  )
+
+const groupTable = (title: string): string => {
+  const group = runGroups.find((group) => group.title === title)
+  if (group === undefined) throw new Error(`there are no settings under the title ${title}`)
+  return flagTable(group.flags)
+}
+
 /** docs/CONFIGURATION.md with its tables of flags brought up to date. */
 export const withFlagTables = (document: string): string =>
-  document.replace(
-    /(<!-- settings: (.*) -->\n)[^]*?(<!-- \/settings -->)/g,
-    (_whole, open: string, title: string, close: string) => {
-      const group = runGroups.find((group) => group.title === title)
-      if (group === undefined) throw new Error(`there are no settings under the title ${title}`)
-      return `${open}\n${flagTable(group.flags)}\n\n${close}`
-    },
-  )
+  between(between(document, "settings", groupTable), "policies", () => flagTable(policyChangeFlags))
 
 const inOrder = settingGroups.flatMap((title) => Object.entries(settingRows).filter(([, { group }]) => group === title))
 
@@ -39,8 +47,13 @@ const settingTable = (): string =>
   )
 
 /** docs/LIBRARY.md with its table of settings brought up to date. */
-export const withSettingTable = (document: string): string =>
-  document.replace(
-    /(<!-- settings -->\n)[^]*?(<!-- \/settings -->)/,
-    (_whole, open: string, close: string) => `${open}\n${settingTable()}\n\n${close}`,
+export const withSettingTable = (document: string): string => between(document, "settings", settingTable)
+
+const policyTable = (): string =>
+  table(
+    ["column", "must be", "meaning"],
+    Object.values(policyRows).map(({ column, stored, guide }) => [code(column), stored, guide]),
   )
+
+/** docs/DATABASE.md with its table of policies brought up to date. */
+export const withPolicyTable = (document: string): string => between(document, "policies", policyTable)

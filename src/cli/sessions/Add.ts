@@ -3,14 +3,15 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
 import { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { idProblem } from "../../sessions/SessionRules.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
 import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { insecure, policyOptions, sessionWsPath } from "./PolicyChoice.js"
-import { idProblem, refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { policyFlags, policyOptions } from "./PolicyChoice.js"
+import { refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, fallback: "active" }
@@ -26,7 +27,7 @@ export const addDoc: CommandDoc = {
     { name: "URL", about: "http, https, ws or wss; without a scheme it is http. It may have a path, but no query." },
   ],
   groups: [
-    { title: "Options", flags: [status, insecure, sessionWsPath, Flag.replace, Flag.json] },
+    { title: "Options", flags: [status, ...policyFlags, Flag.replace, Flag.json] },
     { title: "Addresses", flags: addressFlags },
     { title: "Database", flags: databaseFlags },
   ],

@@ -15,13 +15,14 @@ import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { parseSessionFile } from "./SessionFile.js"
+import { policyColumns } from "./SessionView.js"
 
 export const importDoc: CommandDoc = {
   path: ["sessions", "import"],
   summary: "Add the sessions of a JSON file.",
   about:
-    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, insecure " +
-    "and ws_path, as export prints them. The whole file is checked first; if anything is wrong, nothing is written.",
+    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, " +
+    `${policyColumns}, as export prints them. The whole file is checked first; if anything is wrong, nothing is written.`,
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },

@@ -11,7 +11,7 @@ import { databaseFlag, programName } from "../ProgramName.js"
 import { type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyWords, renderJson, viewOf } from "./SessionView.js"
+import { policyColumns, policyWords, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -28,7 +28,7 @@ export const listDoc: CommandDoc = {
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      "for a program: id, url, status, forwards, insecure, ws_path, created_at, updated_at",
+      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
     ],
   ],
 }

@@ -2,55 +2,69 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import { Effect, Option } from "effect"
-import { onOrOff, type Reading } from "../../domain/Reading.js"
-import { wsPathRule } from "../../domain/Settings.js"
+import { type Policy, policyRows } from "../../domain/Policies.js"
+import { onOrOff } from "../../domain/Reading.js"
 import type { SessionPolicy } from "../../domain/SessionPolicy.js"
 import { type Flag, option } from "../Flag.js"
 
-export const insecure: Flag<boolean> = {
-  name: "insecure",
-  reading: onOrOff,
-  about: "Does not verify the certificate of the session's server. Anybody on the way there can pass for it.",
-}
+/** The flag of a policy. It has no variable: what is in force for the whole proxy says nothing of one session. */
+const flagOf = ({ flag, reading, help }: Policy<unknown>): Flag => ({ name: flag, reading, about: help })
 
-export const noInsecure: Flag<boolean> = {
-  name: "no-insecure",
-  reading: onOrOff,
-  about: "Verifies the certificate of the session's server again.",
-}
+const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>> =>
+  opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
 
-const sessionWsPathRule: Reading<SessionPolicy["wsPath"]> = {
-  ...wsPathRule,
-  allowed: `${wsPathRule.allowed}, default`,
-  read: (text) => (text.toLowerCase() === "default" ? Option.some(null) : wsPathRule.read(text)),
-  is: (value) => value === null || wsPathRule.is(value),
-}
+const takesBack = (flag: Flag): Flag =>
+  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} default takes it back.` }
 
-/** The session's own rule. It has no variable: that of the proxy's flag says nothing of one session. */
-export const sessionWsPath: Flag<SessionPolicy["wsPath"]> = {
-  name: "ws-path",
-  reading: sessionWsPathRule,
-  about: "In place of the proxy's --ws-path, for this session alone: append, full or strip.",
-}
+/** The flags that give a new session its policies. */
+export const policyFlags: ReadonlyArray<Flag> = Object.values(policyRows).map(flagOf)
 
-const given = { insecure: option(insecure), wsPath: option(sessionWsPath) }
+/** Those that change the policies of a session. */
+export const policyChangeFlags: ReadonlyArray<Flag> = Object.values(policyRows).flatMap((row) => [
+  takesBack(flagOf(row)),
+  ...oppositeOf(row),
+])
 
-/** The policies that the flags name; those that they do not are absent. */
-export const policyOptions: Options.Options<Partial<SessionPolicy>> = Options.map(
-  Options.all(given),
-  ({ insecure, wsPath }) => ({
-    ...(Option.isSome(insecure) && { insecure: insecure.value }),
-    ...(Option.isSome(wsPath) && { wsPath: wsPath.value }),
-  }),
+type Given = Readonly<Record<string, Option.Option<unknown>>>
+
+/** Those policies that were given. The flags are those of the table, and so are the names and the values. */
+const policyOf = (given: Given): Partial<SessionPolicy> =>
+  Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => (Option.isSome(value) ? [[name, value.value]] : [])),
+  )
+
+const given: Options.Options<Given> = Options.all(
+  Object.fromEntries(Object.entries(policyRows).map(([name, row]) => [name, option(flagOf(row))])),
 )
 
-/** The same, with flags that take policies back. */
+/** The policies that the flags name; those that they do not are absent. */
+export const policyOptions: Options.Options<Partial<SessionPolicy>> = Options.map(given, policyOf)
+
+/** The same, of a policy that has a flag to take it back. */
+const opposites: Options.Options<Given> = Options.all(
+  Object.fromEntries(
+    Object.entries(policyRows).flatMap(([name, row]) =>
+      oppositeOf(row).map((flag) => [
+        name,
+        Options.map(
+          option(flag),
+          Option.map((isOff) => !isOff),
+        ),
+      ]),
+    ),
+  ),
+)
+
+/** The policies that the flags change. */
 export const policyChanges: Options.Options<Partial<SessionPolicy>> = Options.mapEffect(
-  Options.all([policyOptions, option(noInsecure)]),
-  ([policy, verified]) => {
-    if (Option.isNone(verified)) return Effect.succeed(policy)
-    if (policy.insecure === undefined) return Effect.succeed({ ...policy, insecure: !verified.value })
-    const message = "--insecure and --no-insecure contradict each other; give one of them"
-    return Effect.fail(ValidationError.invalidValue(HelpDoc.p(message)))
+  Options.all([given, opposites]),
+  ([given, opposites]) => {
+    for (const [name, taken] of Object.entries(opposites)) {
+      const row = policyRows[name]
+      if (row === undefined || Option.isNone(taken) || Option.isNone(given[name] ?? Option.none())) continue
+      const message = `--${row.flag} and --${row.opposite?.flag} contradict each other; give one of them`
+      return Effect.fail(ValidationError.invalidValue(HelpDoc.p(message)))
+    }
+    return Effect.succeed({ ...policyOf(given), ...policyOf(opposites) })
   },
 )

@@ -1,4 +1,6 @@
+import { policyRows } from "../../domain/Policies.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import type { StoredPolicy } from "../../domain/SessionPolicy.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import { printable } from "../Style.js"
 
@@ -8,22 +10,33 @@ export interface SessionView {
   readonly url: string
   readonly status: string
   readonly forwards: boolean
-  /** As they are stored, where that means nothing. */
-  readonly insecure: boolean | string
-  readonly ws_path: string | null
   readonly created_at: string | null
   readonly updated_at: string | null
+  /** The policies by their columns, each as the flag of its setting would be given. As they are stored, where that means nothing. */
+  readonly [column: string]: boolean | string | null
 }
 
-const view = (session: Session, url: string): SessionView => ({
-  id: session.id,
+const policyNames = Object.entries(policyRows)
+
+/** Their columns, for the help. */
+export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
+
+const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | string | null>> =>
+  Object.fromEntries(
+    policyNames.map(([name, { column, reading }]) => {
+      const value: unknown = Reflect.get(policy, name)
+      return [column, typeof value === "boolean" || value === null ? value : reading.show(value)]
+    }),
+  )
+
+const view = ({ id, status, policy, createdAt, updatedAt }: Session, url: string): SessionView => ({
+  id,
   url,
-  status: session.status,
-  forwards: isForwarding(session.status),
-  insecure: session.policy.insecure,
-  ws_path: session.policy.wsPath,
-  created_at: session.createdAt,
-  updated_at: session.updatedAt,
+  status,
+  forwards: isForwarding(status),
+  ...policyView(policy),
+  created_at: createdAt,
+  updated_at: updatedAt,
 })
 
 /** The session as it may be shown: user info in its URL is hidden. */
@@ -35,11 +48,28 @@ export const backupOf = (session: Session): SessionView => view(session, session
 /** The one JSON value that a command prints. */
 export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
 
-/** What a session wants otherwise than the proxy's settings say, in words; empty for nothing. */
-export const policyWords = ({ policy: { insecure, wsPath } }: Session): ReadonlyArray<string> => [
-  ...(insecure === false ? [] : [insecure === true ? "insecure" : `insecure ${insecure}`]),
-  ...(wsPath === null ? [] : [`ws-path ${wsPath}`]),
-]
+/** A policy of a session, as it is told of it. */
+export interface ShownPolicy {
+  /** Its flag. */
+  readonly flag: string
+  /** Its value in words; "" where the flag says it. */
+  readonly value: string
+  /** What it means, where that is more than the value. */
+  readonly meaning: string
+}
+
+/** What a session wants otherwise than the proxy's settings say. */
+export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =>
+  policyNames.flatMap(([name, { flag, fallback, reading, shown }]) => {
+    const value: unknown = Reflect.get(policy, name)
+    if (value === fallback) return []
+    const text = value === true ? "" : reading.show(value)
+    return [{ flag, value: text, meaning: shown ?? text }]
+  })
+
+/** The same in a few words; empty for nothing. */
+export const policyWords = (session: Session): ReadonlyArray<string> =>
+  shownPolicies(session).map(({ flag, value }) => `${flag} ${value}`.trimEnd())
 
 /** A session in one line of text. */
 export const describe = (session: Session): string =>

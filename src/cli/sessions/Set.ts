@@ -9,21 +9,19 @@ import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { insecure, noInsecure, policyChanges, sessionWsPath } from "./PolicyChoice.js"
+import { policyChangeFlags, policyChanges } from "./PolicyChoice.js"
 import { refuse, unknownSession, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
-
-const wsPath: Flag.Flag = { ...sessionWsPath, about: `${sessionWsPath.about} default takes it back.` }
 
 export const setDoc: CommandDoc = {
   path: ["sessions", "set"],
   summary: "Change a session's URL, status or policies.",
   about:
     "Changes what is given of a session and leaves the rest. A new URL, --insecure and --no-insecure end what is live: " +
-    "streams are cut, WebSockets are closed with 1012. A new status or --ws-path only decides about new requests.",
+    "streams are cut, WebSockets are closed with 1012. A new status or another policy only decides about new requests.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
-    { title: "Options", flags: [Flag.url, Flag.status, insecure, noInsecure, wsPath, Flag.json] },
+    { title: "Options", flags: [Flag.url, Flag.status, ...policyChangeFlags, Flag.json] },
     { title: "Addresses", flags: addressFlags },
     { title: "Database", flags: databaseFlags },
   ],

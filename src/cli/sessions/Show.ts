@@ -10,7 +10,7 @@ import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { printable } from "../Style.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
-import { renderJson, viewOf } from "./SessionView.js"
+import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
@@ -27,13 +27,10 @@ export const showDoc: CommandDoc = {
 type Detail = readonly [name: string, value: string]
 
 /** What the session wants otherwise than the proxy's settings say. */
-const policyDetails = ({ policy }: Session): ReadonlyArray<Detail> =>
-  Either.match(readPolicy(policy), {
+const policyDetails = (session: Session): ReadonlyArray<Detail> =>
+  Either.match(readPolicy(session.policy), {
     onLeft: (problem) => [["policy", `cannot be used: ${problem} (requests are answered with 502)`]],
-    onRight: ({ insecure, wsPath }) => [
-      ...(insecure ? [["insecure", "yes: the certificate of the server is not verified"] as const] : []),
-      ...(wsPath === null ? [] : [["ws-path", wsPath] as const]),
-    ],
+    onRight: () => shownPolicies(session).map(({ flag, meaning }) => [flag, meaning]),
   })
 
 const details = (session: Session): string => {
