@@ -139,9 +139,9 @@ export const settings = {
     fallback: 60_000,
     flag: { name: "send-timeout" },
     group: "Limits for clients",
-    help: "Longest time in which a client must take a byte of what is sent to it; then its connection is reset; 0 for any.",
+    help: "Cuts a client that takes no byte of what is sent to it for this long; 0 never does.",
     guide:
-      "Longest time in which a client must take a byte of what is sent to it; then its connection is reset. `0` for any.",
+      "A client that takes no byte of what is sent to it for this long is reset, at the latest after half as long again. What counts is what its system acknowledges, and on others than Linux what this one takes for it. `0` waits for ever.",
   }),
   minRate: setting({
     reading: Reading.byteSize,
