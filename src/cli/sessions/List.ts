@@ -11,7 +11,7 @@ import { databaseFlag, programName } from "../ProgramName.js"
 import { type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyColumns, policyWords, renderJson, viewOf } from "./SessionView.js"
+import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -40,6 +40,12 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyA
   return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
 }
 
+const plain = (text: string): string => text
+
+const unusable = " (cannot be used)"
+
+const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
+
 /** The sessions as a table; cut to the width of a terminal. */
 export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
@@ -51,7 +57,11 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
       ...policyColumn(sessions, style),
-      { title: "URL", cells: sessions.map((session) => redactUrl(session.url)) },
+      {
+        title: "URL",
+        cells: sessions.map(urlCell),
+        colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
+      },
       { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
     ],
     style,

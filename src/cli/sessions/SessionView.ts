@@ -1,7 +1,9 @@
+import { Either, Option } from "effect"
 import { policyRows } from "../../domain/Policies.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
-import type { StoredPolicy } from "../../domain/SessionPolicy.js"
-import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
+import { idProblem } from "../../sessions/SessionRules.js"
+import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
 import { printable } from "../Style.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
@@ -9,6 +11,7 @@ export interface SessionView {
   readonly id: string
   readonly url: string
   readonly status: string
+  /** Whether requests for it go to its server, as far as its row says. */
   readonly forwards: boolean
   readonly created_at: string | null
   readonly updated_at: string | null
@@ -29,14 +32,24 @@ const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | str
     }),
   )
 
-const view = ({ id, status, policy, createdAt, updatedAt }: Session, url: string): SessionView => ({
-  id,
+/** What is wrong with the URL of a session that is stored, as a phrase; other programs store unchecked. */
+export const urlFault = ({ url }: Session): string | undefined =>
+  Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
+
+const forwards = (session: Session): boolean =>
+  isForwarding(session.status) &&
+  Option.isNone(idProblem(session.id)) &&
+  urlFault(session) === undefined &&
+  Either.isRight(readPolicy(session.policy))
+
+const view = (session: Session, url: string): SessionView => ({
+  id: session.id,
   url,
-  status,
-  forwards: isForwarding(status),
-  ...policyView(policy),
-  created_at: createdAt,
-  updated_at: updatedAt,
+  status: session.status,
+  forwards: forwards(session),
+  ...policyView(session.policy),
+  created_at: session.createdAt,
+  updated_at: session.updatedAt,
 })
 
 /** The session as it may be shown: user info in its URL is hidden. */
