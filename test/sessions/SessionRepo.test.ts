@@ -166,12 +166,9 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
         [{ ...beta, policy: wrong }, 'its policy wsPath is "sideways"; it must be one of append, full, strip, or null'],
       ]
       for (const [session, problem] of cases) {
-        for (const refused of [
-          repo.add(session),
-          repo.put(session),
-          repo.addAll([{ ...alpha, id: "gamma" }, session], { replace: true }),
-        ]) {
-          const error = yield* Effect.flip(refused)
+        const many = repo.addAll([{ ...alpha, id: "gamma" }, session], { replace: true })
+        for (const refused of [repo.add(session), repo.put(session), Effect.as(many, undefined)]) {
+          const error = yield* Effect.flip<unknown, { readonly message: string }, never>(refused)
           expect(error).toMatchObject({ _tag: "SessionInvalid", sessionId: session.id })
           expect(error.message).toContain(problem)
         }
