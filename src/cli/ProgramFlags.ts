@@ -28,7 +28,8 @@ export const demo: Flag<boolean> = {
   name: "demo",
   reading: onOrOff,
   about: 'Brings a small server along, as the session "demo", to try the proxy with.',
-  guide: "Brings a small server along, as the session `demo`, which goes when the proxy stops.",
+  guide:
+    "Brings a small server along, as the session `demo`, which goes when the proxy stops. Of several on one file the first has the session, for all of them.",
 }
 
 /** What is logged. */

@@ -8,6 +8,7 @@ import { isOn, optionOr } from "./Flag.js"
 import { layerLog } from "./Log.js"
 import { demo, logLevel, type LogThreshold, runGroups } from "./ProgramFlags.js"
 import { settingOptions } from "./SettingOptions.js"
+import { logIgnoredSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 
 /** Every flag of `run`. */
@@ -57,6 +58,7 @@ const startProxy = ({ settings, demo, ...given }: RunChoice) =>
 const runProxy = (given: RunChoice) => {
   const untilStopped = Effect.gen(function* () {
     const signals = yield* stopSignals
+    yield* logIgnoredSignals
     const started = Effect.map(startProxy(given), (run) => run(signals))
     yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
   })

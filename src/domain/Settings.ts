@@ -191,7 +191,8 @@ export const settings = {
     flag: { name: "max-connections-per-client" },
     group: "Limits for clients",
     help: "The same for each address, but for trusted proxies: 429.",
-    guide: "The same for each address: `429`. Trusted proxies have no such limit.",
+    guide:
+      "The same for each IPv4 address and each /64 of IPv6 ([why](SECURITY.md#clients-that-take-too-much)): `429`. Trusted proxies have no such limit.",
   }),
   maxRequestsPerConnection: most({
     flag: { name: "max-requests-per-connection" },

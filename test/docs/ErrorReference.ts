@@ -64,7 +64,7 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],
-    meaning: "The client's address has `--max-connections-per-client` connections open.",
+    meaning: "The client's address, or its /64 of IPv6, has `--max-connections-per-client` connections open.",
     remedy:
       "Use connections again. Proxies in front of this one belong in `--trusted-proxies`: they have no such limit.",
   },

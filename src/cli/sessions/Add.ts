@@ -7,7 +7,7 @@ import { idProblem } from "../../sessions/SessionRules.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
 import { addressFlags, addressOptions } from "../DownstreamChoice.js"
-import { CommandFailed } from "../Failure.js"
+import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { policyFlags, policyOptions } from "./PolicyChoice.js"
@@ -37,6 +37,9 @@ export const addDoc: CommandDoc = {
   ],
 }
 
+/** The two arguments in the wrong order, as far as one can tell: an id may be any text. */
+const isSwapped = (id: string): boolean => /^(?:https?|wss?):\/\//i.test(id)
+
 export const add = Command.make(
   "add",
   {
@@ -52,6 +55,10 @@ export const add = Command.make(
   ({ id, url, policy, replace, json, addresses, database, ...flags }) =>
     Effect.gen(function* () {
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
+      if (isSwapped(id))
+        return yield* new UsageError({
+          message: "sessions add takes the id before the URL; see ss-proxy sessions add --help",
+        })
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, new AddressGuard(addresses)), urlHint)
       const added = yield* makingDatabase(database, () =>

@@ -8,7 +8,7 @@ import { databaseFlags, databaseOptions, isAbsent, readingDatabase } from "../Da
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
-import { type Style, styleOf } from "../Style.js"
+import { printable, type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
@@ -88,7 +88,7 @@ export const list = Command.make(
         const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
         const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
         if (json) yield* printResult(renderJson(sessions.map(viewOf)))
-        if (sessions.length === 0) return yield* printDiagnostic(whatToDoAboutNone(filename, status))
+        if (sessions.length === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(filename, status)))
         const { stdout } = process
         if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
         yield* warnOfInsecure(sessions)

@@ -4,7 +4,7 @@ import { isForwarding, type Session } from "../../domain/Session.js"
 import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
-import { printable } from "../Style.js"
+import { printable, printableJson } from "../Style.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {
@@ -59,7 +59,7 @@ export const viewOf = (session: Session): SessionView => view(session, redactUrl
 export const backupOf = (session: Session): SessionView => view(session, session.url)
 
 /** The one JSON value that a command prints. */
-export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
+export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
 /** A policy of a session, as it is told of it. */
 export interface ShownPolicy {
