@@ -3,6 +3,8 @@ import { type DialError, Overloaded, SessionLimit } from "../domain/ProxyError.j
 import type { LiveSession } from "../sessions/LiveSession.js"
 import type { Connection } from "./Connection.js"
 import { Deadline, Deadlines, type Expirable } from "../clock/Deadlines.js"
+import { Earliest } from "./Earliest.js"
+import { type Place, WaitingLine } from "./WaitingLine.js"
 
 /** A connection, and whether it has carried a request before. */
 export interface Lease {
@@ -36,14 +38,20 @@ export interface LeaseSource {
   readonly makeRoom: (session: LiveSession | undefined) => void
 }
 
-/** Somebody who waits. */
-class Waiter implements Expirable {
+/** Somebody who waits, or has waited. */
+class Waiter implements Expirable, Place<Waiter> {
   readonly deadline = new Deadline(this)
   /** Gives the attempt up that was made for it. */
   abandonDial: (() => void) | undefined
+  before: Waiter | undefined
+  after: Waiter | undefined
+  isWaiting = false
+  /** Whether it stands among the candidates, be it in vain. */
+  isCandidate = false
 
   constructor(
-    readonly session: LiveSession,
+    readonly line: WaitingLine<Waiter>,
+    readonly arrival: number,
     readonly listener: LeaseSeeker,
     private readonly queue: LeaseQueue,
   ) {}
@@ -53,17 +61,26 @@ class Waiter implements Expirable {
   }
 }
 
+/** So many candidates in vain are put up with. */
+const fewCandidates = 64
+
 /**
  * Counts the connections to the servers of sessions, those of WebSockets included, and lets wait who wants one more than
  * there may be: first come, first served, and none waits for another session's.
+ *
+ * Nothing here takes longer the more of them wait: each session has a line of its own, and of the first in the lines of
+ * those that may have one more connection, the candidates, a heap tells who came first.
  */
 export class LeaseQueue {
   private readonly perSession: number
   private readonly inAll: number
   private readonly deadlines: Deadlines
   private total = 0
-  private readonly counts = new WeakMap<LiveSession, number>()
-  private readonly waiting: Array<Waiter> = []
+  private arrivals = 0
+  private waiting = 0
+  private isClosed = false
+  private readonly lines = new WeakMap<LiveSession, WaitingLine<Waiter>>()
+  private readonly candidates = new Earliest<Waiter>()
 
   constructor(
     limits: LeaseLimits,
@@ -81,21 +98,23 @@ export class LeaseQueue {
 
   /** Whether somebody waits for the place of a connection of this session. */
   wantsRoom(session: LiveSession): boolean {
-    return this.waiting.length > 0 && this.nextFor(session) !== undefined
+    return this.waiting > 0 && this.nextFor(this.lineOf(session)) !== undefined
   }
 
   /** A new connection, as soon as there may be one more. Returns a function that gives up. */
   open(session: LiveSession, listener: LeaseSeeker): () => void {
-    const waiter = new Waiter(session, listener, this)
-    if (this.mayOpen(session)) this.dial(waiter)
+    const line = this.lineOf(session)
+    const waiter = new Waiter(line, ++this.arrivals, listener, this)
+    if (this.total < this.inAll && !this.isFull(line)) this.dial(waiter)
     else this.wait(waiter)
     return () => this.giveUp(waiter)
   }
 
   /** A connection that nobody uses: whether the next who has waited for its place can use it, and has it now. */
   offer(session: LiveSession, connection: Connection): boolean {
-    const waiter = this.nextFor(session)
-    if (waiter === undefined || waiter.session !== session || !waiter.listener.mayReuse) return false
+    const line = this.lineOf(session)
+    const waiter = this.nextFor(line)
+    if (waiter === undefined || waiter.line !== line || !waiter.listener.mayReuse) return false
     this.leave(waiter)
     waiter.listener.leased({ connection, reused: true })
     return true
@@ -103,14 +122,14 @@ export class LeaseQueue {
 
   /** A connection of this session is closed. */
   closed(session: LiveSession): void {
-    this.count(session, -1)
+    this.count(this.lineOf(session), -1)
     this.serve()
   }
 
   /** Nothing came free in time. */
   refuse(waiter: Waiter): void {
-    const { listener, session } = waiter
-    const isOfSession = this.isFull(session)
+    const { line, listener } = waiter
+    const isOfSession = this.isFull(line)
     this.leave(waiter)
     listener.refused(
       isOfSession
@@ -121,43 +140,52 @@ export class LeaseQueue {
 
   /** Lets nobody wait any longer. */
   close(): void {
+    this.isClosed = true
     this.deadlines.clear()
-    this.waiting.length = 0
   }
 
-  private mayOpen(session: LiveSession): boolean {
-    return this.total < this.inAll && !this.isFull(session)
+  private lineOf(session: LiveSession): WaitingLine<Waiter> {
+    const known = this.lines.get(session)
+    if (known !== undefined) return known
+    const line = new WaitingLine<Waiter>(session)
+    this.lines.set(session, line)
+    return line
   }
 
   /** Whether a session has as many connections as it may have. */
-  private isFull(session: LiveSession): boolean {
-    return this.countOf(session) >= this.perSession
+  private isFull(line: WaitingLine<Waiter>): boolean {
+    return line.connections >= this.perSession
   }
 
   /** Who gets the place of a connection of this session when it is closed. */
-  private nextFor(session: LiveSession): Waiter | undefined {
-    return this.waiting.find(
-      (one) => one.session === session || (this.total >= this.inAll && !this.isFull(one.session)),
-    )
+  private nextFor(line: WaitingLine<Waiter>): Waiter | undefined {
+    if (this.isClosed) return undefined
+    const own = line.first
+    const other = this.total >= this.inAll ? this.firstCandidate : undefined
+    if (own === undefined || other === undefined) return own ?? other
+    return own.arrival < other.arrival ? own : other
   }
 
   private wait(waiter: Waiter): void {
-    this.waiting.push(waiter)
+    waiter.isWaiting = true
+    this.waiting++
+    waiter.line.join(waiter)
+    this.propose(waiter.line)
     this.deadlines.start(waiter.deadline)
-    this.source.makeRoom(this.isFull(waiter.session) ? waiter.session : undefined)
+    this.source.makeRoom(this.isFull(waiter.line) ? waiter.line.session : undefined)
   }
 
   private dial(waiter: Waiter): void {
-    const { listener, session } = waiter
-    this.count(session, 1)
-    waiter.abandonDial = this.source.dial(session, {
+    const { line, listener } = waiter
+    this.count(line, 1)
+    waiter.abandonDial = this.source.dial(line.session, {
       leased: (lease) => {
         waiter.abandonDial = undefined
         listener.leased(lease)
       },
       refused: (error) => {
         waiter.abandonDial = undefined
-        this.closed(session)
+        this.closed(line.session)
         listener.refused(error)
       },
     })
@@ -168,31 +196,62 @@ export class LeaseQueue {
     waiter.abandonDial = undefined
     if (abandonDial === undefined) return this.leave(waiter)
     abandonDial()
-    this.closed(waiter.session)
+    this.closed(waiter.line.session)
   }
 
   private leave(waiter: Waiter): void {
-    const index = this.waiting.indexOf(waiter)
-    if (index >= 0) this.waiting.splice(index, 1)
+    if (!waiter.isWaiting) return
+    waiter.isWaiting = false
+    this.waiting--
+    waiter.line.leave(waiter)
+    this.propose(waiter.line)
     this.deadlines.stop(waiter.deadline)
   }
 
   /** Dials for those who may have a connection now, in the order in which they came. */
   private serve(): void {
-    for (const waiter of Array.from(this.waiting)) {
-      if (this.total >= this.inAll) return
-      if (!this.mayOpen(waiter.session)) continue
+    while (!this.isClosed && this.total < this.inAll) {
+      const waiter = this.firstCandidate
+      if (waiter === undefined) return
       this.leave(waiter)
       this.dial(waiter)
     }
   }
 
-  private countOf(session: LiveSession): number {
-    return this.counts.get(session) ?? 0
+  private count(line: WaitingLine<Waiter>, by: 1 | -1): void {
+    this.total += by
+    line.connections += by
+    if (by < 0) this.propose(line)
   }
 
-  private count(session: LiveSession, by: 1 | -1): void {
-    this.total += by
-    this.counts.set(session, this.countOf(session) + by)
+  /** Makes the first in a line a candidate, where it is one. */
+  private propose(line: WaitingLine<Waiter>): void {
+    const { candidates } = this
+    const { first } = line
+    if (first === undefined || first.isCandidate || this.isFull(line)) return
+    if (candidates.size > 2 * this.waiting + fewCandidates) this.sortOut()
+    first.isCandidate = true
+    candidates.add(first)
+  }
+
+  /** A candidate may have left since, or its session have as many connections as it may. */
+  private isStill(candidate: Waiter): boolean {
+    return candidate.isWaiting && candidate.line.first === candidate && !this.isFull(candidate.line)
+  }
+
+  private get firstCandidate(): Waiter | undefined {
+    for (let { first } = this.candidates; first !== undefined; { first } = this.candidates) {
+      if (this.isStill(first)) return first
+      first.isCandidate = false
+      this.candidates.removeFirst()
+    }
+    return undefined
+  }
+
+  private sortOut(): void {
+    this.candidates.keep((candidate) => {
+      candidate.isCandidate = this.isStill(candidate)
+      return candidate.isCandidate
+    })
   }
 }

@@ -98,6 +98,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   readonly kind = "http"
   private readonly begun = performance.now()
   place = -1
+  placeInSession = -1
   bytesIn = 0
   bytesOut = 0
   private liveSession: LiveSession | undefined

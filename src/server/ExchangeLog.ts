@@ -1,8 +1,9 @@
-import { Effect, Runtime } from "effect"
+import { Effect, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { ProxyError, ResponseBroken } from "../domain/ProxyError.js"
 import type { Exchange } from "../http/Exchange.js"
 import { errorAnswer } from "../wire/Reply.js"
+import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
@@ -35,34 +36,42 @@ const lineOf = (exchange: Exchange): Record<string, unknown> => ({
   target: exchange.target,
 })
 
-const failureLine = (exchange: Exchange, error: ProxyError | ResponseBroken): Effect.Effect<void> => {
-  const fields = { ...lineOf(exchange), ...internals(error) }
-  if (error._tag === "ResponseBroken")
-    return Effect.annotateLogs(Effect.logWarning("response broke off"), { ...fields, status: exchange.status })
-  const { status, code } = errorAnswer(error)
-  const log = error.fault === "client" ? Effect.logDebug("refused") : Effect.logWarning("failed")
-  return Effect.annotateLogs(log, { ...fields, status, code })
-}
+/** Tells of a request that was refused or failed. Most refusals are the client's fault, and nobody asks for their lines. */
+const reportTo =
+  (log: LineLog) =>
+  (exchange: Exchange, error: ProxyError | ResponseBroken): void => {
+    const broke = error._tag === "ResponseBroken"
+    const isRefusal = !broke && error.fault === "client"
+    const level = isRefusal ? LogLevel.Debug : LogLevel.Warning
+    if (!log.has(level)) return
+    const fields = { ...lineOf(exchange), ...internals(error) }
+    if (broke) return log.write(level, "response broke off", { ...fields, status: exchange.status })
+    const { status, code } = errorAnswer(error)
+    log.write(level, isRefusal ? "refused" : "failed", { ...fields, status, code })
+  }
 
-const accessLine = (exchange: Exchange): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logInfo("request"), {
-    ...lineOf(exchange),
-    status: exchange.status,
-    ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
-    end: exchange.end,
-    bytes_in: exchange.bytesIn,
-    bytes_out: exchange.bytesOut,
-    retries: exchange.retries,
-    milliseconds: Math.round(exchange.age),
-  })
+const accessTo =
+  (log: LineLog) =>
+  (exchange: Exchange): void =>
+    log.write(LogLevel.Info, "request", {
+      ...lineOf(exchange),
+      status: exchange.status,
+      ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
+      end: exchange.end,
+      bytes_in: exchange.bytesIn,
+      bytes_out: exchange.bytesOut,
+      retries: exchange.retries,
+      milliseconds: Math.round(exchange.age),
+    })
 
 /** The reporter that writes to the log of whoever builds it. */
 export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig> = Effect.gen(function* () {
   const { accessLog } = yield* ProxyConfig
+  const log = yield* LineLog.make
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   return {
-    report: (exchange, error) => void fork(failureLine(exchange, error)),
-    finished: accessLog ? (exchange) => void fork(accessLine(exchange)) : undefined,
+    report: reportTo(log),
+    finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
     defect: (cause) => void fork(Effect.logError("a defect in ss-proxy; please report it", cause)),
   }
 })

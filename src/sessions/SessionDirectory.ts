@@ -1,5 +1,6 @@
 import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
+import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
 import { LiveSessions, type RowError } from "./LiveSessions.js"
@@ -180,7 +181,13 @@ class Directory {
       for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
         const rows = yield* this.repo.findMany(ids)
         const rowOf = new Map(rows.map((row) => [row.session.id, row]))
-        for (const id of ids) this.sessions.refresh(id, Option.fromNullable(rowOf.get(id)), readIn)
+        let sliceEnd = performance.now() + sliceTime
+        for (const id of ids) {
+          this.sessions.refresh(id, Option.fromNullable(rowOf.get(id)), readIn)
+          if (performance.now() < sliceEnd) continue
+          yield* nextTurn
+          sliceEnd = performance.now() + sliceTime
+        }
         yield* nextTurn
       }
       this.isFailing = false

@@ -30,8 +30,14 @@ export interface SocketInput {
 
 /**
  * Reads into memory that is used again. What is small is read into one buffer that all sockets share: nothing is allocated
- * for it, and what is kept of it is copied. While reads are large, they go to a slab of the socket's own, which is used
- * again as long as nobody keeps what was in it: so bodies are passed on without a copy, and one of any size needs one slab.
+ * for it, and what is kept of it is copied. While reads are as large as they can be, they go to a slab of the socket's own,
+ * which is used again as long as nobody keeps what was in it: so bodies are passed on without a copy, and one of any size
+ * needs one slab.
+ *
+ * Node wants the memory for the next read as soon as the one before is over, and keeps it until bytes come. A read that
+ * was not full has emptied the kernel's buffer, and what comes next may be hours away: so it is followed by the shared
+ * buffer, and a connection that falls idle holds no slab. A connection that is slower than the proxy pays for that with a
+ * copy of what is kept; one that is not has full reads.
  */
 export class BufferedInput implements SocketInput {
   private receiver: ByteReceiver | undefined
@@ -71,7 +77,7 @@ export class BufferedInput implements SocketInput {
       },
       callback: (count) => {
         this.receiver?.received(this.current.subarray(0, count))
-        if (count < largeRead) this.leaveSlab()
+        if (count < readSize) this.leaveSlab()
         return true
       },
     }

@@ -1,4 +1,5 @@
 import { Context, Effect, Layer } from "effect"
+import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
@@ -6,8 +7,9 @@ export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
-  /** Where `Traffic` finds it; nobody else's business. */
+  /** Where `Traffic` finds it, among all and among those of its session; nobody else's business. */
   place: number
+  placeInSession: number
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
@@ -39,9 +41,26 @@ const viewOf = (traffic: LiveTraffic): TrafficView => ({
   bytesOut: traffic.bytesOut,
 })
 
-/** How much of the live traffic belongs to one lifetime of a session; hangs on that lifetime while there is any. */
+/** Tells traffic of a lifetime that has ended, one after another. What has come to its end by then is told nothing. */
+class EndNotice implements Steps {
+  private next = 0
+
+  constructor(
+    private readonly traffic: ReadonlyArray<LiveTraffic>,
+    private readonly end: SessionEnd,
+    private readonly roster: Roster,
+  ) {}
+
+  readonly step = (): boolean => {
+    const traffic = this.traffic[this.next++]
+    if (traffic !== undefined && this.roster.has(traffic)) traffic.sessionEnded(this.end)
+    return this.next < this.traffic.length
+  }
+}
+
+/** The live traffic of one lifetime of a session; hangs on that lifetime while there is any. */
 class SessionShare implements SessionListener {
-  private count = 0
+  private readonly live: Array<LiveTraffic> = []
   /** How many of them are requests. */
   requests = 0
 
@@ -50,50 +69,62 @@ class SessionShare implements SessionListener {
     private readonly roster: Roster,
   ) {}
 
-  opened(kind: LiveTraffic["kind"]): void {
-    if (kind === "http") this.requests++
-    if (this.count++ === 0 && this.session.ended === undefined) this.session.attach(this)
+  add(traffic: LiveTraffic): void {
+    if (traffic.kind === "http") this.requests++
+    traffic.placeInSession = this.live.push(traffic) - 1
+    if (this.live.length === 1 && this.session.ended === undefined) this.session.attach(this)
   }
 
-  closed(kind: LiveTraffic["kind"]): void {
-    if (kind === "http") this.requests--
-    if (--this.count === 0) this.session.detach(this)
+  remove(traffic: LiveTraffic): void {
+    if (traffic.kind === "http") this.requests--
+    const last = this.live.pop()
+    if (last !== undefined && last !== traffic) {
+      this.live[traffic.placeInSession] = last
+      last.placeInSession = traffic.placeInSession
+    }
+    if (this.live.length === 0) this.session.detach(this)
   }
 
+  /** There may be thousands, and other sessions are not to wait for them. */
   readonly sessionEnded = (end: SessionEnd): void => {
-    for (const traffic of this.roster.all.filter(({ session }) => session === this.session)) traffic.sessionEnded(end)
+    this.roster.notices.add(new EndNotice(Array.from(this.live), end, this.roster))
   }
 }
 
 /**
- * All live traffic. Each piece remembers its place in the array, so that coming and going are a few instructions; a Set
+ * All live traffic. Each piece remembers its places in the arrays, so that coming and going are a few instructions; a Set
  * would leave work behind for the garbage collector (see `Deadlines`).
  */
 class Roster {
   private readonly live: Array<LiveTraffic> = []
   private readonly shares = new WeakMap<LiveSession, SessionShare>()
+  readonly notices = new Slices()
 
   get all(): ReadonlyArray<LiveTraffic> {
     return this.live
+  }
+
+  has(traffic: LiveTraffic): boolean {
+    return this.live[traffic.place] === traffic
   }
 
   add(traffic: LiveTraffic): void {
     const { session } = traffic
     if (session === undefined) return
     traffic.place = this.live.push(traffic) - 1
-    this.shareOf(session).opened(traffic.kind)
+    this.shareOf(session).add(traffic)
     if (session.ended !== undefined) traffic.sessionEnded(session.ended)
   }
 
   /** `false`: it was not there. */
   remove(traffic: LiveTraffic): boolean {
-    if (traffic.session === undefined || this.live[traffic.place] !== traffic) return false
+    if (traffic.session === undefined || !this.has(traffic)) return false
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
       this.live[traffic.place] = last
       last.place = traffic.place
     }
-    this.shareOf(traffic.session).closed(traffic.kind)
+    this.shareOf(traffic.session).remove(traffic)
     return true
   }
 
@@ -113,6 +144,24 @@ class Roster {
 
 /** WebSockets told to go are at least so far apart, in milliseconds, where the time allowed permits it. */
 const farewellSpacing = 50
+
+/** How many WebSockets are to have been told to go by now. A clock says so: timers are late by a millisecond and more. */
+class FarewellPace {
+  private readonly begun = performance.now()
+  readonly spacing: number
+
+  constructor(
+    private readonly count: number,
+    milliseconds: number,
+  ) {
+    this.spacing = Math.min(farewellSpacing, milliseconds / Math.max(1, count))
+  }
+
+  due(): number {
+    if (this.spacing === 0) return this.count
+    return Math.min(this.count, 1 + Math.floor((performance.now() - this.begun) / this.spacing))
+  }
+}
 
 /** Who is connected to what right now: what drain, kill and any list of live connections read. */
 export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
@@ -160,18 +209,15 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       })
 
       const farewell = (milliseconds: number) =>
-        Effect.suspend(() => {
+        Effect.gen(function* () {
           const sockets = roster.all.filter((traffic) => traffic.kind === "websocket")
-          const spacing = Math.min(farewellSpacing, milliseconds / Math.max(1, sockets.length))
-          return Effect.forEach(
-            sockets,
-            (socket) =>
-              Effect.zipRight(
-                Effect.sync(() => socket.goAway()),
-                Effect.sleep(spacing),
-              ),
-            { discard: true },
-          )
+          const pace = new FarewellPace(sockets.length, milliseconds)
+          for (let told = 0; told < sockets.length;) {
+            const sliceEnd = performance.now() + sliceTime
+            const due = pace.due()
+            while (told < due && performance.now() < sliceEnd) sockets[told++]?.goAway()
+            yield* Effect.sleep(told < due ? 0 : pace.spacing)
+          }
         })
 
       const cutAll = Effect.sync(() => {

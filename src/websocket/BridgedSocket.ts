@@ -54,6 +54,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   readonly kind = "websocket"
   private readonly begun = performance.now()
   place = -1
+  placeInSession = -1
   readonly session: LiveSession
   readonly requestId: string
   readonly clientAddress: string

@@ -1,4 +1,4 @@
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
@@ -48,10 +48,13 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
+      const level = settings.accessLog ? LogLevel.Info : LogLevel.Debug
+      const isLogged = LogLevel.greaterThanEqual(level, yield* FiberRef.get(FiberRef.currentMinimumLogLevel))
+
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
         if (socket.end?.defect !== undefined)
           return Effect.logError("a defect in ss-proxy; please report it", socket.end.defect)
-        return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
+        return isLogged ? Effect.logWithLevel(level, "websocket closed") : Effect.void
       }
 
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
@@ -60,7 +63,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           patrol.remove(socket)
           traffic.close(socket)
           release()
-          return Effect.annotateLogs(report(socket), lineOf(socket))
+          const line = report(socket)
+          return line === Effect.void ? line : Effect.annotateLogs(line, lineOf(socket))
         })
 
       /** Says goodbye where that was not done yet, and waits until nothing can come any more. */

@@ -1,5 +1,8 @@
 import type { RawFields } from "./HeaderFields.js"
 
+/** Browsers send a fifth of it. To read one that fills the head of a request would cost a hundred times the answer. */
+const longestRead = 1_000
+
 const weight = /^\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$/i
 
 /** The weight that the parameters of a media range give it, from 0 to 1; one that is no weight counts as none. */
@@ -11,20 +14,30 @@ const weightOf = (parameters: ReadonlyArray<string>): number => {
   return 1
 }
 
-/** The weights of media ranges, lower-cased, as `Accept` lists them. */
+const none: ReadonlyMap<string, number> = new Map()
+
+/** The weights of media ranges, lower-cased, as `Accept` lists them; none where it is longer than anybody needs. */
 const weights = (fields: RawFields): ReadonlyMap<string, number> => {
   const found = new Map<string, number>()
+  let left = longestRead
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (fields[index]?.toLowerCase() !== "accept") continue
-    for (const range of (fields[index + 1] ?? "").split(",")) {
-      const [name = "", ...parameters] = range.split(";")
-      if (name.trim() !== "") found.set(name.trim().toLowerCase(), weightOf(parameters))
+    const name = fields[index] ?? ""
+    if (name.length !== 6 || name.toLowerCase() !== "accept") continue
+    const value = fields[index + 1] ?? ""
+    left -= value.length
+    if (left < 0) return none
+    for (const item of value.split(",")) {
+      const [range = "", ...parameters] = item.split(";")
+      if (range.trim() !== "") found.set(range.trim().toLowerCase(), weightOf(parameters))
     }
   }
   return found
 }
 
-/** Whether a client would rather read HTML than JSON (RFC 9110 section 12.5.1); one that likes both as much would not. */
+/**
+ * Whether a client would rather read HTML than JSON (RFC 9110 section 12.5.1); one that likes both as much would not, and
+ * an `Accept` of more than 1,000 bytes is not read.
+ */
 export const prefersHtml = (fields: RawFields): boolean => {
   const accepted = weights(fields)
   const any = accepted.get("*/*") ?? 0

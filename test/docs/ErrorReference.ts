@@ -220,7 +220,8 @@ the session's server, passed on as it is. To tell them apart: the proxy's own ca
 no other does: a server's own word of that name is removed.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
-  A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page.
+  A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page; one of more
+  than 1,000 bytes is not read.
 - \`code\` is stable; write programs against it. \`detail\` is for people and may change.
 - \`Proxy-Status\` (RFC 9209) holds the error type. The types are those of the RFC's registry, where it has one that fits.
 - \`X-Request-Id\` is the request's own id, or a new one. The line in the proxy's log with the same \`request_id\` names the

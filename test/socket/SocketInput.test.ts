@@ -20,6 +20,11 @@ class Socket {
     this.room = this.next()
   }
 
+  /** The memory that is held for the next read. */
+  get waitingIn(): ArrayBufferLike {
+    return this.room.buffer
+  }
+
   private next(): Uint8Array {
     const { buffer } = this.options
     return typeof buffer === "function" ? buffer() : buffer
@@ -40,6 +45,8 @@ const stableOf = (socket: Socket, bytes: Uint8Array, keep = false): Buffer => {
 }
 
 const large = 40_000
+/** As much as a read can bring. */
+const full = 65_536
 
 describe("BufferedInput", () => {
   it("reads what is small into one buffer for all sockets", () => {
@@ -57,21 +64,41 @@ describe("BufferedInput", () => {
 
   it("reads what is large into one slab for as long as nobody keeps what was in it", () => {
     const socket = new Socket(new BufferedInput())
-    const memories = [1, 2, 3].map((value) => stableOf(socket, filled(large, value)).buffer)
+    const memories = [1, 2, 3].map((value) => stableOf(socket, filled(full, value)).buffer)
     assert.strictEqual(new Set(memories).size, 1)
-    const kept = stableOf(socket, filled(large, 4), true)
-    assert.notStrictEqual(stableOf(socket, filled(large, 5)).buffer, kept.buffer)
+    const kept = stableOf(socket, filled(full, 4), true)
+    assert.notStrictEqual(stableOf(socket, filled(full, 5)).buffer, kept.buffer)
   })
 
-  it("leaves its slab to others once what is read is small again", () => {
-    const memories = [1, 2].map(() => {
+  it("passes on full reads where they were read, without a copy", () => {
+    const socket = new Socket(new BufferedInput())
+    stableOf(socket, filled(full, 1))
+    socket.take = (bytes) => assert.strictEqual(socket.input.stable(bytes), bytes)
+    socket.read(filled(full, 2))
+    socket.read(filled(large, 3))
+  })
+
+  it("leaves its slab to others once a read is not full", () => {
+    const memories = [1, large].map((size) => {
       const socket = new Socket(new BufferedInput())
-      const { buffer } = stableOf(socket, filled(large, 1))
+      const { buffer } = stableOf(socket, filled(full, 1))
       socket.take = () => {}
-      socket.read(filled(1, 1))
+      socket.read(filled(size, 1))
       return buffer
     })
     assert.strictEqual(memories[0], memories[1])
+  })
+
+  it("waits for what comes next with the buffer of all sockets, however large the last read was", () => {
+    const idle = new Socket(new BufferedInput())
+    for (const size of [1, 20_000, large, full - 1]) {
+      for (const before of [0, 3]) {
+        const socket = new Socket(new BufferedInput())
+        for (let read = 0; read < before; read++) stableOf(socket, filled(full, read), read === 1)
+        stableOf(socket, filled(size, 1), true)
+        assert.isTrue(socket.waitingIn === idle.waitingIn, `after ${before} full reads and ${size} bytes`)
+      }
+    }
   })
 
   it("takes what was not read here for stable already, however long it is", () => {

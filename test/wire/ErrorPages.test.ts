@@ -40,6 +40,13 @@ describe("a client does not prefer HTML", () => {
   ])
     it(`that accepts ${accept === "" ? "nothing" : accept}`, () => assert.isFalse(prefersHtml(["Accept", accept])))
 
+  it("whose Accept is longer than one that is read, in one field or several", () => {
+    const longest = `text/html${" ".repeat(991)}`
+    assert.isTrue(prefersHtml(["Accept", longest]))
+    assert.isFalse(prefersHtml(["Accept", `${longest} `]))
+    assert.isFalse(prefersHtml(["Accept", longest, "Accept", "text/html"]))
+  })
+
   it("that has no Accept field", () => assert.isFalse(prefersHtml(["Host", "text/html"])))
 })
 

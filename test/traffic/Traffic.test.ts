@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { LiveSession, type SessionEnd } from "../../src/sessions/LiveSession.js"
+import { type LiveTraffic, Traffic } from "../../src/traffic/Traffic.js"
+
+const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+
+/** A piece of traffic that takes some time to be told, and may look at what else there is then. */
+class Piece implements LiveTraffic {
+  readonly kind = "websocket"
+  place = -1
+  placeInSession = -1
+  readonly requestId = "r"
+  readonly since = 0
+  readonly bytesIn = 0
+  readonly bytesOut = 0
+  readonly told: Array<SessionEnd> = []
+
+  constructor(
+    readonly session: LiveSession,
+    private readonly whenTold: (piece: Piece) => void,
+  ) {}
+
+  sessionEnded(end: SessionEnd): void {
+    this.told.push(end)
+    this.whenTold(this)
+  }
+
+  goAway(): void {
+    this.whenTold(this)
+  }
+
+  cut(): void {}
+}
+
+/** A lifetime with so many pieces of live traffic. */
+const busySession = (traffic: typeof Traffic.Service, id: string, count: number, whenTold: (piece: Piece) => void) => {
+  const session = new LiveSession(id, target)
+  const pieces = Array.from({ length: count }, () => new Piece(session, whenTold))
+  for (const piece of pieces) traffic.open(piece)
+  return { session, pieces }
+}
+
+const nextTurn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+const busyFor = (milliseconds: number): void => {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}
+
+const toldOf = (pieces: ReadonlyArray<Piece>): number => pieces.filter(({ told }) => told.length > 0).length
+
+describe("the traffic of a session that ends", () => {
+  it.live("is told once each, and that of no other session", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const [one, other] = ["one", "other"].map((id) => busySession(traffic, id, 100, traffic.close))
+      one?.session.end("removed")
+      while ((yield* traffic.count) > 100) yield* nextTurn
+      assert.deepStrictEqual(
+        one?.pieces.map(({ told }) => told),
+        Array.from({ length: 100 }, () => ["removed"]),
+      )
+      assert.strictEqual(toldOf(other?.pieces ?? []), 0)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is told a few at a time, so that others have their turns of the event loop", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const sessions = Array.from({ length: 10 }, (_, index) =>
+        busySession(traffic, `busy-${index}`, 10, () => busyFor(0.5)),
+      )
+      const all = sessions.flatMap(({ pieces }) => pieces)
+      for (const { session } of sessions) session.end("removed")
+      const turns = [toldOf(all)]
+      while (toldOf(all) < all.length) {
+        yield* nextTurn
+        turns.push(toldOf(all))
+      }
+      const largest = Math.max(...turns.map((told, index) => told - (turns[index - 1] ?? 0)))
+      assert.isAtMost(largest, 10)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is not looked for among that of others", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const crowd = new LiveSession("crowd", target)
+      let looks = 0
+      for (let index = 0; index < 1_000; index++) {
+        const piece = new Piece(crowd, () => {})
+        Object.defineProperty(piece, "session", {
+          get: () => {
+            looks++
+            return crowd
+          },
+        })
+        traffic.open(piece)
+      }
+      const { session, pieces } = busySession(traffic, "one", 1, traffic.close)
+      looks = 0
+      session.end("removed")
+      assert.strictEqual(toldOf(pieces), 1)
+      assert.strictEqual(looks, 0)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is not told where it has come to its end before its turn", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const { session, pieces } = busySession(traffic, "one", 50, (piece) => {
+        // Whoever is told first takes all others with it.
+        for (const each of pieces) traffic.close(each)
+        traffic.close(piece)
+      })
+      session.end("removed")
+      while ((yield* traffic.count) > 0) yield* nextTurn
+      yield* nextTurn
+      assert.strictEqual(toldOf(pieces), 1)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is told at once where it comes after the end", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const { session } = busySession(traffic, "one", 100, () => busyFor(1))
+      session.end("retargeted")
+      const late = new Piece(session, traffic.close)
+      traffic.open(late)
+      assert.deepStrictEqual(late.told, ["retargeted"])
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+})
+
+describe("the farewell to WebSockets", () => {
+  it.live("is said to every one within its time, however many there are and however short it is", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const gone = new Set<Piece>()
+      busySession(traffic, "one", 5_000, (piece) => void gone.add(piece))
+      // So many timers would take five times as long.
+      yield* Effect.timeoutOption(traffic.farewell(1_000), 3_000)
+      assert.strictEqual(gone.size, 5_000)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is said to all at once where there is no time", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const gone = new Set<Piece>()
+      busySession(traffic, "one", 10, (piece) => void gone.add(piece))
+      yield* traffic.farewell(0)
+      assert.strictEqual(gone.size, 10)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+})
