@@ -1,5 +1,5 @@
-// Builds dist/: the program (one bundled file, so that it starts fast), the library (packages stay imports, so that an
-// embedder's own `effect` is used) and the library's types.
+// Builds dist/: the program (bundled, so that it starts fast), the library and the library's types. `effect` stays an import
+// of the library, so that an embedder's own is used; what is only used within is built in, and asks nobody for a version.
 import { spawnSync } from "node:child_process"
 import { chmodSync, renameSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const { version } = createRequire(import.meta.url)("../package.json")
+const { version, dependencies, peerDependencies } = createRequire(import.meta.url)("../package.json")
 
 const common = {
   absWorkingDir: root,
@@ -39,7 +39,13 @@ await build({
   },
 })
 
-await build({ ...common, entryPoints: { index: "src/index.ts" }, outdir: fresh, packages: "external" })
+const imported = [...Object.keys(dependencies), ...Object.keys(peerDependencies)]
+await build({
+  ...common,
+  entryPoints: { index: "src/index.ts" },
+  outdir: fresh,
+  external: imported.flatMap((name) => [name, `${name}/*`]),
+})
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
 const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json", "--outDir", join(fresh, "types")], {

@@ -1,7 +1,9 @@
-// Opens and closes WebSockets through the built proxy in every order, kills servers under them, and stalls many with a
-// sender that never stops; then looks whether sockets and memory of the proxy come back. Linux only: it reads /proc.
+// Opens and closes WebSockets through the built proxy in every order, lets both sides end many at about the same moment,
+// kills servers under them, and stalls many with a sender that never stops; then looks whether sockets and memory of the
+// proxy come back, whether its places do (it may have no more WebSockets than are open at a time), and whether it stops when
+// it is told to. Says what it did, and exits 1 where something was left. Linux only: it reads /proc.
 //
-//   node scripts/soak/websocket.mjs [--cycles 5000] [--stalled 1000]
+//   node scripts/soak/websocket.mjs [--cycles 5000] [--endings 20000] [--stalled 1000]
 import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
@@ -13,10 +15,19 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
 const { values } = parseArgs({
-  options: { cycles: { type: "string", default: "5000" }, stalled: { type: "string", default: "1000" } },
+  options: {
+    cycles: { type: "string", default: "5000" },
+    endings: { type: "string", default: "20000" },
+    stalled: { type: "string", default: "1000" },
+  },
 })
 const cycles = Number(values.cycles)
+const endings = Number(values.endings)
 const stalled = Number(values.stalled)
+/** So many WebSockets are ended at a time, by both sides. */
+const atATime = 64
+/** So many WebSockets the proxy may have. */
+const places = Math.max(200, stalled)
 
 const bin = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist", "bin.js")
 const folder = mkdtempSync(join(tmpdir(), "ss-proxy-soak-"))
@@ -42,9 +53,38 @@ const serve = (socket) => {
     if (way === "reset-after") return socket.resetAndDestroy()
     if (way === "server-first" || way === "both") socket.end(closing)
     if (way === "flood") flood(socket)
+    if (way.startsWith("end/")) return endWhenTold(socket, way.slice(4))
     socket.on("data", (frames) => {
       if (way === "client-first" && frames[0] === 0x88) socket.end(closing)
     })
+  })
+}
+
+/** What a side does to end a WebSocket; `closing` and `half` are a close frame of its own, and half a frame. */
+const endingsOf = {
+  "close+FIN": (socket, closing) => socket.end(closing),
+  FIN: (socket) => socket.end(),
+  RST: (socket) => socket.resetAndDestroy(),
+  "close+RST": (socket, closing) => {
+    socket.write(closing)
+    socket.resetAndDestroy()
+  },
+  "close+destroy": (socket, closing) => {
+    socket.pause()
+    socket.write(closing)
+    socket.destroy()
+  },
+  destroy: (socket) => socket.destroy(),
+  "half+FIN": (socket, _, half) => socket.end(half),
+  close: (socket, closing) => socket.write(closing),
+}
+const endingNames = Object.keys(endingsOf)
+
+/** Ends at the client's first frame, and for good soon after. */
+const endWhenTold = (socket, way) => {
+  socket.once("data", () => {
+    endingsOf[way](socket, closing, block.subarray(0, 9))
+    setTimeout(() => socket.destroy(), 50)
   })
 }
 
@@ -127,6 +167,41 @@ const ways = [
   "silent",
 ]
 
+/** Opens a WebSocket whose server ends it in one way when it hears of the client, which ends it in another. */
+const endedByBoth = (port, client, server, delay) =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1")
+    const what = `client ${client}, server ${server}, ${delay} ms later`
+    const late = setTimeout(() => reject(new Error(`${what}: not closed within 10 s`)), 10_000)
+    socket.on("error", () => {})
+    socket.on("close", () => resolve(clearTimeout(late)))
+    const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    socket.write(`GET /app/end/${server} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}`)
+    let head = ""
+    const end = () => {
+      if (!socket.destroyed) endingsOf[client](socket, maskedClosing, masked.subarray(0, 4))
+      setTimeout(() => socket.destroy(), 50)
+    }
+    socket.on("data", (data) => {
+      if (head.includes("\r\n\r\n")) return
+      head += data.toString("latin1")
+      if (!head.includes("\r\n\r\n")) return
+      if (!head.startsWith("HTTP/1.1 101")) return reject(new Error(`${what}: ${head.split("\r\n", 1)[0]}`))
+      socket.write(masked)
+      if (delay === 0) end()
+      else setTimeout(end, delay)
+    })
+  })
+
+/** Every pair of endings, the client's 0 to 2 milliseconds behind what tells the server. */
+async function manyEndings(port, count) {
+  for (let done = 0; done < count; done += atATime) {
+    const delay = (done / atATime) % 3
+    const pairs = endingNames.flatMap((client) => endingNames.map((server) => [client, server]))
+    await Promise.all(pairs.map(([client, server]) => endedByBoth(port, client, server, delay)))
+  }
+}
+
 async function manyCycles(port, count) {
   let next = 0
   const worker = async () => {
@@ -173,13 +248,22 @@ async function stalledReaders(port, pid) {
   if (each > 512) throw new Error(`a stalled WebSocket holds ${each.toFixed(0)} KiB`)
 }
 
+/** It stops within a second of its grace. */
+async function stopped(proxy) {
+  const ended = once(proxy, "exit").then(([code]) => code)
+  proxy.kill("SIGTERM")
+  const code = await Promise.race([ended, pause(3_500).then(() => "not stopped after 3.5 s")])
+  if (code !== 0) throw new Error(`told to stop, the proxy ended with: ${code}`)
+  console.log("told to stop: stopped, exit code 0")
+}
+
 async function soak() {
   const server = await startServer()
   const port = await freePort()
   session("app", server.port)
-  const proxy = spawn(process.execPath, [bin, "-H", "127.0.0.1", "-p", String(port), "-d", database, "-l", "error"], {
-    stdio: "inherit",
-  })
+  const limits = ["--max-websockets", String(places), "--grace", "2"]
+  const args = [bin, "-H", "127.0.0.1", "-p", String(port), "-d", database, "-l", "error", ...limits]
+  const proxy = spawn(process.execPath, args, { stdio: "inherit" })
   try {
     while ((await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)) === undefined) await pause(50)
     await manyCycles(port, Math.min(1_000, cycles))
@@ -190,10 +274,13 @@ async function soak() {
     await settled(proxy.pid, baseline, `${cycles} cycles in every order`)
     const grown = memory(proxy.pid) - before
     if (grown > 48) throw new Error(`memory has grown by ${grown.toFixed(0)} MiB`)
+    await manyEndings(port, endings)
+    await settled(proxy.pid, baseline, `${endings} endings of both sides, ${endingNames.length ** 2} pairs of them`)
     await killedServers(port)
     await settled(proxy.pid, baseline, "5 killed servers with 100 WebSockets each")
     if (stalled > 0) await stalledReaders(port, proxy.pid)
     await settled(proxy.pid, baseline, "after all")
+    await stopped(proxy)
   } finally {
     proxy.kill("SIGKILL")
     server.child.kill("SIGKILL")

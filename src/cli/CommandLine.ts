@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { redactUrl } from "../wire/DownstreamUrl.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { flagsOf, fullName } from "./CommandDoc.js"
 import { UsageError } from "./Failure.js"
@@ -118,14 +119,27 @@ const unknownFlag = (word: string, doc: CommandDoc) => {
   return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(mostSimilar(name, names), doc)}`)
 }
 
+/** What other programs call what we call otherwise. */
+const synonyms: ReadonlyMap<string, string> = new Map([
+  ["help", "--help"],
+  ["version", "--version"],
+  ["ls", "list"],
+  ["get", "show"],
+  ["update", "set"],
+  ["rm", "remove"],
+  ["delete", "remove"],
+  ["create", "add"],
+])
+
 const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<CommandDoc>) => {
   const inside = docs.filter((other) => other.path.length === doc.path.length + 1)
   const names = inside
     .filter((other) => samePath(other.path.slice(0, -1), doc.path))
     .map((other) => other.path.at(-1) ?? "")
-  const guess = mostSimilar(word, names)
+  const synonym = synonyms.get(word)
+  const guess = synonym?.startsWith("--") === true || names.includes(synonym ?? "") ? synonym : mostSimilar(word, names)
   return usageError(
-    `${JSON.stringify(word)} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
+    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
   )
 }
 
@@ -135,7 +149,7 @@ const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Ei
   if (missing !== undefined) return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
-  return usageError(`${JSON.stringify(extra)} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
+  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
 }
 
 /** Long names first, then `--`, then the arguments. Of a flag given twice, the last wins. */

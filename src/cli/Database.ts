@@ -1,4 +1,4 @@
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
@@ -101,7 +101,8 @@ const withDatabase =
     Effect.gen(function* () {
       const database = yield* resolveDatabase(choice)
       const store = yield* openDatabase(database, access)
-      return yield* Effect.provide(use(database), store)
+      // A command says what goes wrong by its failure, and its output is on standard output, where Effect logs.
+      return yield* Effect.provide(use(database), Layer.merge(store, Logger.remove(Logger.defaultLogger)))
     })
 
 /** Runs what reads sessions, with the store that the flags and variables choose. */

@@ -1,7 +1,7 @@
 import { Effect, Layer, Option } from "effect"
 import type { Scope } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
-import { DemoDownstream } from "../demo/DemoDownstream.js"
+import { DemoDownstream, isDemoServer } from "../demo/DemoDownstream.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { CommandFailed } from "./Failure.js"
@@ -9,8 +9,8 @@ import { databaseFlag, programName } from "./ProgramName.js"
 
 const demoId = "demo"
 
-/** Whether a URL is that of a demo server, this one or one of an earlier run. */
-const isDemoUrl = (url: string): boolean => url.endsWith("/built-in-demo")
+/** Whether a URL is that of a demo server, this one or one of another run. */
+const isDemoUrl = (url: string): boolean => /^http:\/\/127\.0\.0\.1:\d+\/built-in-demo$/.test(url)
 
 const foreignDemo = (url: string): CommandFailed =>
   new CommandFailed({
@@ -18,12 +18,30 @@ const foreignDemo = (url: string): CommandFailed =>
     hint: `start without --demo, with another --db-path, or remove it: ss-proxy sessions remove ${demoId}`,
   })
 
-const putDemo = (url: string): Effect.Effect<void, CommandFailed | StoreUnavailable, SessionRepo> =>
+/**
+ * Stores the session, in place of one that a run left behind which is over; whether it did. It does not where the demo server
+ * of another run answers: that session is the other's, and leads there from here as well.
+ */
+const putDemo = (url: string): Effect.Effect<boolean, CommandFailed | StoreUnavailable, SessionRepo> =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
+    const session = { id: demoId, url, status: "active" }
     const found = yield* repo.find(demoId)
-    if (Option.isSome(found) && !isDemoUrl(found.value.session.url)) return yield* foreignDemo(found.value.session.url)
-    yield* repo.put({ id: demoId, url, status: "active" })
+    if (Option.isNone(found))
+      return yield* repo.add(session).pipe(
+        Effect.as(true),
+        Effect.catchTag("SessionExists", () => putDemo(url)),
+      )
+    const present = found.value.session.url
+    if (!isDemoUrl(present)) return yield* foreignDemo(present)
+    if (yield* isDemoServer(present)) {
+      yield* Effect.logInfo(
+        `the session ${demoId} is that of another run --demo on this database, and goes when that one stops`,
+      )
+      return false
+    }
+    yield* repo.put(session)
+    return true
   })
 
 /** Takes the session away again, unless somebody has given it another server meanwhile. */
@@ -47,7 +65,7 @@ export const demoSession: Effect.Effect<void, CommandFailed | StoreUnavailable, 
         }),
     )
     const { url } = yield* Effect.provide(DemoDownstream, context)
-    yield* Effect.acquireRelease(putDemo(url), () => removeDemo(url))
+    yield* Effect.acquireRelease(putDemo(url), (isOurs) => (isOurs ? removeDemo(url) : Effect.void))
   },
 )
 

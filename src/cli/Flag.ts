@@ -125,6 +125,14 @@ export const bodyTimeout: Flag = {
   fallback: "60",
 }
 
+export const sendTimeout: Flag = {
+  name: "send-timeout",
+  value: "SECONDS",
+  env: "SS_PROXY_SEND_TIMEOUT",
+  about: "Cuts a client that takes no byte of what is sent to it for this long; 0 never does.",
+  fallback: "60",
+}
+
 export const minRate: Flag = {
   name: "min-rate",
   value: "BYTES",

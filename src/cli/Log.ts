@@ -1,4 +1,5 @@
 import { Cause, HashMap, Layer, Logger, LogLevel } from "effect"
+import { LogOutput } from "./LogOutput.js"
 import type { LogThreshold } from "./Setting.js"
 import { printable, type Style, styleOf } from "./Style.js"
 
@@ -17,9 +18,19 @@ const textOf = (value: unknown): string => {
   return typeof value === "object" ? JSON.stringify(value) : String(value)
 }
 
+/** The longest value of a line, in characters. A target may have thirty thousand, and a thousand of them tell no more. */
+const longest = 2_000
+
+/** The same for a cause with its stacks, which the log holds only where it is asked for them. */
+const longestDetail = 20_000
+
+/** A text that is too long is cut, and how long it was is said. */
+const shortened = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most)}…[${text.length} characters]`
+
 /** A value of a `key=value` pair, in quotes where it would not stand as one word. */
-const field = (value: unknown): string => {
-  const text = textOf(value)
+const field = (value: unknown, most = longest): string => {
+  const text = shortened(textOf(value), most)
   return printable(/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text))
 }
 
@@ -34,7 +45,7 @@ const colourOf = (level: LogLevel.LogLevel, style: Style): ((text: string) => st
  * stacks with `--log-level debug`; in a daily log they only hide the line that matters.
  */
 const causeField = (cause: Cause.Cause<unknown>, detailed: boolean): string =>
-  field(detailed ? Cause.pretty(cause, { renderErrorCause: true }) : textOf(Cause.squash(cause)))
+  detailed ? field(Cause.pretty(cause, { renderErrorCause: true }), longestDetail) : field(textOf(Cause.squash(cause)))
 
 /** The order of the pairs of a line, as docs/CONFIGURATION.md has it; any other stand behind these. */
 const order = (
@@ -46,34 +57,53 @@ const placeOf = (key: string): number => {
   return place === -1 ? order.length : place
 }
 
-/** A line of the log: time, level, message, then `key=value` pairs. On a terminal shorter, and in colour. */
-const renderLine = (
-  options: Logger.Logger.Options<unknown>,
-  style: Style,
-  brief: boolean,
-  detailed: boolean,
-): string => {
-  const { date, logLevel, message, annotations, cause } = options
+/** What a line looks like: in which colours, with a short time, with the stacks of causes. */
+interface Look {
+  readonly style: Style
+  readonly brief: boolean
+  readonly detailed: boolean
+}
+
+/** What a line begins with: time and level. On a terminal the time is shorter. */
+const lineHead = (date: Date, level: LogLevel.LogLevel, { style, brief }: Look): string => {
   const time = date.toISOString()
+  return `${style.dim(brief ? time.slice(11, 19) : time)} ${colourOf(level, style)(level.label.padEnd(5))}`
+}
+
+const pair = (key: string, value: string, { style }: Look): string => `${style.dim(`${key}=`)}${value}`
+
+/** A line of the log: time, level, message, then `key=value` pairs. */
+const renderLine = (
+  { date, logLevel, message, annotations, cause }: Logger.Logger.Options<unknown>,
+  look: Look,
+): string => {
   const pairs = [...HashMap.entries(annotations)]
     .toSorted(([one], [other]) => placeOf(one) - placeOf(other))
-    .map(([key, value]) => `${style.dim(`${key}=`)}${field(value)}`)
-  if (!Cause.isEmpty(cause)) pairs.push(`${style.dim("cause=")}${causeField(cause, detailed)}`)
+    .map(([key, value]) => pair(key, field(value), look))
+  if (!Cause.isEmpty(cause)) pairs.push(pair("cause", causeField(cause, look.detailed), look))
   return [
-    style.dim(brief ? time.slice(11, 19) : time),
-    colourOf(logLevel, style)(logLevel.label.padEnd(5)),
-    ...(Array.isArray(message) ? message : [message]).map((part: unknown) => printable(textOf(part))),
+    lineHead(date, logLevel, look),
+    ...(Array.isArray(message) ? message : [message]).map((part: unknown) =>
+      printable(shortened(textOf(part), longest)),
+    ),
     ...pairs,
   ].join(" ")
 }
 
+/** The line in place of lines that are lost. */
+const renderGap = (dropped: number, look: Look): string =>
+  [
+    lineHead(new Date(), LogLevel.Warning, look),
+    "lines of the log were dropped: standard error was not read",
+    pair("dropped", String(dropped), look),
+  ].join(" ")
+
 /** The log of the program, on standard error. */
 export const layerLog = (threshold: LogThreshold): Layer.Layer<never> => {
   const { stderr } = process
-  const style = styleOf(stderr)
   const detailed = threshold === "trace" || threshold === "debug"
-  const logger = Logger.make((options) => {
-    stderr.write(`${renderLine(options, style, stderr.isTTY, detailed)}\n`)
-  })
+  const look: Look = { style: styleOf(stderr), brief: stderr.isTTY, detailed }
+  const output = new LogOutput(stderr, (dropped) => renderGap(dropped, look))
+  const logger = Logger.make((options) => output.write(renderLine(options, look)))
   return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(thresholds[threshold]))
 }

@@ -1,3 +1,4 @@
+import { IgnoredSignals } from "./IgnoredSignals.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { version } from "./Version.js"
 import { limitYoungGeneration } from "./YoungGeneration.js"
@@ -15,6 +16,7 @@ export const main = async (words: ReadonlyArray<string>): Promise<void> => {
   }
   // What comes while the rest is loaded must not end a proxy that is about to start with anything but 0.
   SignalCatcher.start()
+  IgnoredSignals.start()
   limitYoungGeneration()
   const { runSsProxy } = await import("./SsProxy.js")
   await runSsProxy(words)

@@ -6,8 +6,10 @@ import { databaseFlags, resolveDatabase } from "./Database.js"
 import { addressFlags, resolveAddresses, resolveTls, tlsFlags } from "./DownstreamChoice.js"
 import type { UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
+import { endProcessWithin, endTime } from "./LastResort.js"
 import { layerLog } from "./Log.js"
 import * as Setting from "./Setting.js"
+import { logIgnoredSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 
 /** Every flag of `run`; the program without a command takes them too. */
@@ -21,6 +23,7 @@ export const runFlags = {
   keepAliveTimeout: Flag.option(Flag.keepAliveTimeout),
   headTimeout: Flag.option(Flag.headTimeout),
   bodyTimeout: Flag.option(Flag.bodyTimeout),
+  sendTimeout: Flag.option(Flag.sendTimeout),
   minRate: Flag.option(Flag.minRate),
   maxHeaderSize: Flag.option(Flag.maxHeaderSize),
   maxTargetLength: Flag.option(Flag.maxTargetLength),
@@ -63,6 +66,7 @@ export const runGroups: ReadonlyArray<FlagGroup> = [
       Flag.keepAliveTimeout,
       Flag.headTimeout,
       Flag.bodyTimeout,
+      Flag.sendTimeout,
       Flag.minRate,
       Flag.maxHeaderSize,
       Flag.maxTargetLength,
@@ -124,6 +128,7 @@ const resolveLimits = (given: RunChoice) => {
     keepAliveTimeout: setting(Flag.keepAliveTimeout, given.keepAliveTimeout, seconds, defaultSettings.keepAliveTimeout),
     headTimeout: setting(Flag.headTimeout, given.headTimeout, seconds, defaultSettings.headTimeout),
     bodyTimeout: setting(Flag.bodyTimeout, given.bodyTimeout, seconds, defaultSettings.bodyTimeout),
+    sendTimeout: setting(Flag.sendTimeout, given.sendTimeout, seconds, defaultSettings.sendTimeout),
     minRate: setting(Flag.minRate, given.minRate, byteSize, defaultSettings.minRate),
     maxHeaderBytes: setting(Flag.maxHeaderSize, given.maxHeaderSize, positiveByteSize, defaultSettings.maxHeaderBytes),
     maxTargetBytes: setting(Flag.maxTargetLength, given.maxTargetLength, byteSize, defaultSettings.maxTargetBytes),
@@ -259,8 +264,10 @@ export const runProxy = (given: RunChoice) =>
     const threshold = yield* Setting.setting(Flag.logLevel, given.logLevel, Setting.logThreshold, "info")
     const untilStopped = Effect.gen(function* () {
       const signals = yield* stopSignals
+      yield* logIgnoredSignals
       const started = Effect.map(startProxy(given), (run) => run(signals))
-      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(Queue.take(signals), Effect.void)))
+      const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
+      yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
     })
     yield* Effect.scoped(untilStopped).pipe(
       Effect.zipRight(Effect.logInfo("stopped")),

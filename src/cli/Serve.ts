@@ -1,5 +1,5 @@
-import { Effect, Layer, Queue, Runtime } from "effect"
-import type { Scope } from "effect"
+import { Effect, Layer, Runtime } from "effect"
+import type { Queue, Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
@@ -12,6 +12,7 @@ import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
+import { stopAtSignal } from "./Stop.js"
 
 export interface ServeOptions {
   readonly settings: ProxySettings
@@ -57,20 +58,6 @@ const announce = (database: Database): Effect.Effect<void, StoreUnavailable, Pro
       )
   })
 
-/** The first signal lets what is in flight finish, a second one does not wait for it. */
-const drainOrCut = (signals: Queue.Dequeue<NodeJS.Signals>): Effect.Effect<void, never, ProxyServer> =>
-  Effect.gen(function* () {
-    const server = yield* ProxyServer
-    const signal = yield* Queue.take(signals)
-    yield* Effect.annotateLogs(Effect.logInfo("draining…; a second signal cuts at once"), { signal })
-    const impatient = Effect.gen(function* () {
-      const second = yield* Queue.take(signals)
-      yield* Effect.annotateLogs(Effect.logWarning("cutting what is left"), { signal: second })
-      yield* server.cut
-    })
-    yield* Effect.raceFirst(server.drain, impatient)
-  })
-
 const withDemo = (database: Database): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
@@ -102,5 +89,5 @@ export const serve = ({
     )
     const context = yield* Layer.build(proxy)
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
-    return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(drainOrCut(signals), context)
+    return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(stopAtSignal(signals, settings.grace), context)
   }).pipe(Effect.catchTag("ListenError", cannotListen))

@@ -1,12 +1,16 @@
+import { isatty } from "node:tty"
+
 /** npm passes a Ctrl-C on to a program that the terminal has sent it to already: two signals that mean one. */
 const echoWindow = 100
 
-/** SIGHUP: the terminal is gone. There is nothing to reload, which it means to some. */
-const stopping = ["SIGTERM", "SIGINT", "SIGHUP"] as const
+/** SIGHUP says that the terminal is gone, where there was one. A terminal that is gone is none any more, so it is looked at first. */
+export const hangUpStops = isatty(0)
+
+const stopping: ReadonlyArray<NodeJS.Signals> = ["SIGTERM", "SIGINT", ...(hangUpStops ? (["SIGHUP"] as const) : [])]
 
 /**
- * Catches the signals that ask the process to stop, and keeps them until somebody takes them. It imports nothing, so that
- * it can be there before the program is loaded. The third signal ends the process where it stands, so that one which hangs
+ * Catches the signals that ask the process to stop, and keeps them until somebody takes them. It imports nothing of the
+ * program, so that it can be there before the program is loaded. The third signal ends the process where it stands, so that one which hangs
  * can still be stopped from the keyboard.
  */
 export class SignalCatcher {

@@ -8,6 +8,8 @@ import { renderCompletions } from "./Completions.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
+import { IgnoredSignals } from "./IgnoredSignals.js"
+import { closeLostTerminal } from "./LostTerminal.js"
 import { printResult } from "./Output.js"
 import { type Failure, reportCause, reportDefect } from "./Report.js"
 import { run, runDoc, runFlags, runGroups, runProxy } from "./Run.js"
@@ -58,7 +60,10 @@ const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command
 
 const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
   // A signal ends a command that is soon over, the way it ends every program.
-  if (!runsOn(invocation)) SignalCatcher.current?.letThrough()
+  if (!runsOn(invocation)) {
+    SignalCatcher.current?.letThrough()
+    IgnoredSignals.stop()
+  }
   switch (invocation._tag) {
     case "Version":
       return printResult(`ss-proxy ${version}`)
@@ -85,9 +90,19 @@ const outputFailed = (error: NodeJS.ErrnoException): void => {
   process.exit(1)
 }
 
+/** How long the end waits for the reader of the log, in milliseconds. One that is stopped must not keep the process. */
+const longestLogFlush = 1_000
+
 const endProcess = (exitCode: number): void => {
-  // Whatever was written to a pipe goes out first.
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)))
+  // Whatever was written to a pipe goes out first; of the log, what its reader takes in time.
+  const exit = (): void => {
+    closeLostTerminal()
+    process.exit(exitCode)
+  }
+  process.stdout.write("", () => {
+    setTimeout(exit, longestLogFlush)
+    process.stderr.write("", exit)
+  })
 }
 
 /** Runs the command line to its end, and ends the process with the exit code that belongs to it. */

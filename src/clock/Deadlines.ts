@@ -12,6 +12,10 @@ export class Deadline {
   expiry = 0
 
   constructor(readonly item: Expirable) {}
+
+  get isRunning(): boolean {
+    return this.after !== undefined
+  }
 }
 
 /**

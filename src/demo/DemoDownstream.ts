@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { refusalAnswer, sendAnswer } from "./DemoAnswer.js"
 import { DemoRefusal, basePath, demoRequest } from "./DemoRequest.js"
-import { answerRequest } from "./DemoRoutes.js"
+import { answerRequest, greeting } from "./DemoRoutes.js"
 import { webSocketEcho } from "./WebSocketEcho.js"
 
 /** The demo server could not listen on the loopback address. */
@@ -25,6 +25,16 @@ export class DemoDownstream extends Context.Tag("@ss-proxy/DemoDownstream")<
     Effect.suspend(() => make),
   )
 }
+
+/** How long another demo server may take to answer, in milliseconds. */
+const patience = 1_000
+
+/** Whether a demo server answers at this URL, of this process or another. */
+export const isDemoServer = (url: string): Effect.Effect<boolean> =>
+  Effect.tryPromise(async () => (await fetch(url, { signal: AbortSignal.timeout(patience) })).text()).pipe(
+    Effect.map((page) => page.startsWith(greeting)),
+    Effect.orElseSucceed(() => false),
+  )
 
 const make = Effect.gen(function* () {
   const run = yield* FiberSet.makeRuntime<never, void, never>()

@@ -62,10 +62,13 @@ const routes: ReadonlyArray<DemoRoute> = [
   route("POST", "/v1/chat/completions", chatCompletions, "its completions, streamed or not: an echo"),
 ]
 
+/** The first line of the page at `/`, by which a demo server is known. */
+export const greeting = "The built-in demo server of ss-proxy."
+
 const homePage = (): string => {
   const rows = routes.map(({ methods, pattern, about }) => `  ${methods.padEnd(15)} ${pattern.padEnd(22)} ${about}`)
   return [
-    "The built-in demo server of ss-proxy.",
+    greeting,
     "",
     ...rows,
     "",

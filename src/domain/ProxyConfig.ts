@@ -48,6 +48,8 @@ export interface ProxySettings {
   readonly headTimeout: number
   /** Without a byte of a request's body, while the proxy waits for one. */
   readonly bodyTimeout: number
+  /** In which a client must take a byte of what is sent to it; 0 for as long as it likes. */
+  readonly sendTimeout: number
   /** The header block of a request, target included. At least 1. */
   readonly maxHeaderBytes: number
   /** The target of a request; 0 for as much as fits into the header block. */
@@ -118,6 +120,7 @@ export const defaultSettings: ProxySettings = {
   keepAliveTimeout: 75_000,
   headTimeout: 30_000,
   bodyTimeout: 60_000,
+  sendTimeout: 60_000,
   maxHeaderBytes: 32_768,
   maxTargetBytes: 0,
   maxBodyBytes: 0,

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { TaggedError } from "./TaggedError.js"
 
 /**
  * Everything that can go wrong between a client and a session's server. Each error says who is at fault; what a client
@@ -36,52 +36,55 @@ export type DownstreamError =
 export type ProxyFault = Draining | Overloaded | SystemShortage | StoreUnavailable
 
 /** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
-export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly detail: string }> {
+export class BadRequest extends TaggedError("BadRequest")<{ readonly detail: string }> {
   readonly fault = "client"
 }
 
-/** `/health` asked with another method than GET or HEAD (RFC 9110 section 15.5.6). */
-export class MethodNotAllowed extends Data.TaggedError("MethodNotAllowed")<{ readonly allow: string }> {
+/** A method that is not for this path, or for no path at all (RFC 9110 section 15.5.6). `allow`: those that are. */
+export class MethodNotAllowed extends TaggedError("MethodNotAllowed")<{
+  readonly allow: string
+  readonly detail: string
+}> {
   readonly fault = "client"
 }
 
 /** No row for this id. */
-export class SessionNotFound extends Data.TaggedError("SessionNotFound")<{ readonly sessionId: string }> {
+export class SessionNotFound extends TaggedError("SessionNotFound")<{ readonly sessionId: string }> {
   readonly fault = "client"
 }
 
 /** The client stopped sending its request (RFC 9110 section 15.5.9). */
-export class RequestTimeout extends Data.TaggedError("RequestTimeout")<{ readonly detail: string }> {
+export class RequestTimeout extends TaggedError("RequestTimeout")<{ readonly detail: string }> {
   readonly fault = "client"
 }
 
 /** The request's content is larger than the limit, in bytes. */
-export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly limit: number }> {
+export class BodyTooLarge extends TaggedError("BodyTooLarge")<{ readonly limit: number }> {
   readonly fault = "client"
 }
 
 /** The request's header block is larger than the limit, in bytes (RFC 6585 section 5). */
-export class HeadersTooLarge extends Data.TaggedError("HeadersTooLarge")<{ readonly limit: number }> {
+export class HeadersTooLarge extends TaggedError("HeadersTooLarge")<{ readonly limit: number }> {
   readonly fault = "client"
 }
 
 /** The request's target is longer than the limit, in bytes (RFC 9110 section 15.5.15). */
-export class TargetTooLong extends Data.TaggedError("TargetTooLong")<{ readonly limit: number }> {
+export class TargetTooLong extends TaggedError("TargetTooLong")<{ readonly limit: number }> {
   readonly fault = "client"
 }
 
-/** A plain request on the WebSocket route (RFC 9110 section 15.5.22). */
-export class UpgradeRequired extends Data.TaggedError("UpgradeRequired")<{}> {
+/** A plain request on the WebSocket route (RFC 9110 section 15.5.22), or a handshake of another version than 13 (RFC 6455 section 4.4). */
+export class UpgradeRequired extends TaggedError("UpgradeRequired")<{ readonly detail: string }> {
   readonly fault = "client"
 }
 
 /** The session has as many connections or requests as it may have (RFC 6585 section 4). */
-export class SessionLimit extends Data.TaggedError("SessionLimit")<{ readonly detail: string }> {
+export class SessionLimit extends TaggedError("SessionLimit")<{ readonly detail: string }> {
   readonly fault = "client"
 }
 
 /** The client's address has as many connections as it may have (RFC 6585 section 4). */
-export class ClientLimit extends Data.TaggedError("ClientLimit")<{ readonly limit: number }> {
+export class ClientLimit extends TaggedError("ClientLimit")<{ readonly limit: number }> {
   readonly fault = "client"
 }
 
@@ -89,7 +92,7 @@ export class ClientLimit extends Data.TaggedError("ClientLimit")<{ readonly limi
  * The session's URL leads to this proxy itself, or the request has already been through it (RFC 5842 section 7.2).
  * `address`: where a connection was about to be made to.
  */
-export class LoopDetected extends Data.TaggedError("LoopDetected")<{
+export class LoopDetected extends TaggedError("LoopDetected")<{
   readonly sessionId: string
   readonly address?: string
 }> {
@@ -111,7 +114,7 @@ export type UnreachableReason =
   | "failed"
 
 /** No connection to the session's server. */
-export class DownstreamUnreachable extends Data.TaggedError("DownstreamUnreachable")<{
+export class DownstreamUnreachable extends TaggedError("DownstreamUnreachable")<{
   readonly reason: UnreachableReason
   readonly address: string
   readonly cause?: unknown
@@ -120,7 +123,7 @@ export class DownstreamUnreachable extends Data.TaggedError("DownstreamUnreachab
 }
 
 /** The connection broke before the head of the response was complete. */
-export class DownstreamReset extends Data.TaggedError("DownstreamReset")<{
+export class DownstreamReset extends TaggedError("DownstreamReset")<{
   readonly address: string
   readonly cause?: unknown
 }> {
@@ -128,7 +131,7 @@ export class DownstreamReset extends Data.TaggedError("DownstreamReset")<{
 }
 
 /** What the session's server sent is not a response to this request. `problem` names the rule that it broke. */
-export class DownstreamProtocol extends Data.TaggedError("DownstreamProtocol")<{
+export class DownstreamProtocol extends TaggedError("DownstreamProtocol")<{
   readonly address: string
   readonly problem: string
 }> {
@@ -136,7 +139,7 @@ export class DownstreamProtocol extends Data.TaggedError("DownstreamProtocol")<{
 }
 
 /** Connected, but no head of a response within the time allowed, in milliseconds. */
-export class DownstreamTimeout extends Data.TaggedError("DownstreamTimeout")<{
+export class DownstreamTimeout extends TaggedError("DownstreamTimeout")<{
   readonly address: string
   readonly milliseconds: number
 }> {
@@ -144,7 +147,7 @@ export class DownstreamTimeout extends Data.TaggedError("DownstreamTimeout")<{
 }
 
 /** The stored URL of the session cannot be used. `problem` never repeats the URL itself: it may hold a password. */
-export class DownstreamUrlInvalid extends Data.TaggedError("DownstreamUrlInvalid")<{
+export class DownstreamUrlInvalid extends TaggedError("DownstreamUrlInvalid")<{
   readonly sessionId: string
   readonly problem: string
 }> {
@@ -152,7 +155,7 @@ export class DownstreamUrlInvalid extends Data.TaggedError("DownstreamUrlInvalid
 }
 
 /** A policy stored for the session cannot be used. `problem` names it and its value. */
-export class SessionPolicyInvalid extends Data.TaggedError("SessionPolicyInvalid")<{
+export class SessionPolicyInvalid extends TaggedError("SessionPolicyInvalid")<{
   readonly sessionId: string
   readonly problem: string
 }> {
@@ -160,7 +163,7 @@ export class SessionPolicyInvalid extends Data.TaggedError("SessionPolicyInvalid
 }
 
 /** The session exists, but its status does not forward, or it was moved while this request waited. */
-export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
+export class SessionUnavailable extends TaggedError("SessionUnavailable")<{
   readonly sessionId: string
   readonly status: string
 }> {
@@ -168,12 +171,12 @@ export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
 }
 
 /** The proxy is shutting down and takes nothing new. */
-export class Draining extends Data.TaggedError("Draining")<{}> {
+export class Draining extends TaggedError("Draining")<{}> {
   readonly fault = "proxy"
 }
 
 /** The proxy has as many connections as it may have. */
-export class Overloaded extends Data.TaggedError("Overloaded")<{ readonly limit: number }> {
+export class Overloaded extends TaggedError("Overloaded")<{ readonly limit: number }> {
   readonly fault = "proxy"
 }
 
@@ -181,7 +184,7 @@ export class Overloaded extends Data.TaggedError("Overloaded")<{ readonly limit:
 export type Shortage = "files" | "ports" | "memory"
 
 /** The proxy could not make a connection, for want of what its own system gives. `hint` tells the operator what to do. */
-export class SystemShortage extends Data.TaggedError("SystemShortage")<{
+export class SystemShortage extends TaggedError("SystemShortage")<{
   readonly lacking: Shortage
   readonly address: string
   readonly hint: string
@@ -191,7 +194,7 @@ export class SystemShortage extends Data.TaggedError("SystemShortage")<{
 }
 
 /** The session store cannot be read or written. `hint` tells the operator what to do. */
-export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{
+export class StoreUnavailable extends TaggedError("StoreUnavailable")<{
   readonly problem: string
   readonly hint: string
   readonly cause?: unknown
@@ -208,7 +211,7 @@ export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{
  * longer than the idle timeout. There is no answer for this any more; the client's connection is reset, so that the
  * truncated response cannot look complete.
  */
-export class ResponseBroken extends Data.TaggedError("ResponseBroken")<{
+export class ResponseBroken extends TaggedError("ResponseBroken")<{
   readonly address: string
   readonly problem: string
   readonly cause?: unknown
@@ -216,7 +219,16 @@ export class ResponseBroken extends Data.TaggedError("ResponseBroken")<{
   readonly fault = "downstream"
 }
 
+/** A client took no byte of its answer for longer than it may. There is nobody to tell: its connection is reset. */
+export class ClientStalled extends TaggedError("ClientStalled")<{ readonly milliseconds: number }> {
+  readonly fault = "client"
+
+  override get message(): string {
+    return `the client took nothing of its answer for ${this.milliseconds} ms`
+  }
+}
+
 /** The client's request body broke off: it left, or sent what is not HTTP. */
-export class RequestBroken extends Data.TaggedError("RequestBroken")<{ readonly problem: string }> {
+export class RequestBroken extends TaggedError("RequestBroken")<{ readonly problem: string }> {
   readonly fault = "client"
 }

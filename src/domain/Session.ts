@@ -33,3 +33,8 @@ export const isForwarding = (status: string): boolean => forwardingStatuses.has(
 
 /** `sessions add` of an id that is there already. */
 export class SessionExists extends Data.TaggedError("SessionExists")<{ readonly sessionId: string }> {}
+
+/** `sessions import` of ids that are there already. */
+export class SessionsExist extends Data.TaggedError("SessionsExist")<{
+  readonly sessionIds: readonly [string, ...ReadonlyArray<string>]
+}> {}

@@ -17,19 +17,39 @@ interface Rule extends Block {
   readonly why: string
 }
 
+/** Services that tell a machine in a cloud about itself, and hand out its credentials. */
+const metadataServices: ReadonlyArray<string> = [
+  // Most clouds; OpenStack's by IPv6; EC2's.
+  "169.254.169.254",
+  "fe80::a9fe:a9fe",
+  "fd00:ec2::254",
+  // Credentials of containers: ECS, EKS.
+  "169.254.170.2",
+  "169.254.170.23",
+  "fd00:ec2::23",
+  // Azure, Google, Oracle (also its older cloud), Alibaba, Tencent, Scaleway, Akamai.
+  "168.63.129.16",
+  "fd20:ce::254",
+  "fd00:c1::a9fe:a9fe",
+  "192.0.0.192",
+  "100.100.100.200",
+  "fd00:100::100:200",
+  "169.254.0.23",
+  "169.254.10.10",
+  "169.254.42.42",
+  "fd00:42::42",
+  "fd00:a9fe:a9fe::1",
+]
+
 /** What no session's server has for an address, so that a session which names it is a mistake or an attack. */
 const deniedByDefault: ReadonlyArray<readonly [block: string, why: string]> = [
+  ...metadataServices.map((address) => [`${address}/${isIP(address) === 4 ? 32 : 128}`, "cloud metadata"] as const),
   ["0.0.0.0/8", "unspecified"],
   ["169.254.0.0/16", "link-local"],
-  ["169.254.169.254/32", "cloud metadata"],
-  ["100.100.100.200/32", "cloud metadata"],
-  ["168.63.129.16/32", "cloud metadata"],
   ["224.0.0.0/4", "multicast"],
   ["255.255.255.255/32", "broadcast"],
   ["::/128", "unspecified"],
   ["fe80::/10", "link-local"],
-  ["fd00:ec2::254/128", "cloud metadata"],
-  ["fd20:ce::254/128", "cloud metadata"],
   ["ff00::/8", "multicast"],
 ]
 

@@ -1,10 +1,12 @@
 import type { Socket } from "node:net"
 import type { Writable } from "node:stream"
+import { TLSSocket } from "node:tls"
 import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
 import { giveUp } from "./Dial.js"
 import { Deadline, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
+import { wasBrokenOff } from "../socket/TlsEnd.js"
 import { unreadOf } from "../socket/Unread.js"
 
 /** Who has a request on a connection. */
@@ -44,6 +46,8 @@ export class Connection implements ByteReceiver, Expirable {
   private user: ConnectionUser | undefined
   private keeper: ConnectionKeeper | undefined
   private closed = false
+  /** Its peer has hung up behind a body that ends with the connection, and it is being found out whether it was reset. */
+  private isEnding = false
   /** Runs while it is idle. */
   readonly idleDeadline = new Deadline(this)
   /** How many requests it has carried. */
@@ -161,8 +165,10 @@ export class Connection implements ByteReceiver, Expirable {
   private readonly ended = (): void => {
     const user = this.user
     if (user === undefined) return this.loseIdle()
-    if (this.parser.endsWithConnection) this.finishUnlessReset(user)
-    else this.finish(user)
+    if (!this.parser.endsWithConnection) this.finish(user)
+    else if (wasBrokenOff(this.socket)) this.broken(new Error("TLS was cut off: there was no close_notify"))
+    else if (this.socket instanceof TLSSocket) this.finish(user)
+    else this.finishUnlessReset(user)
   }
 
   private finish(user: ConnectionUser): void {
@@ -172,14 +178,21 @@ export class Connection implements ByteReceiver, Expirable {
 
   /**
    * A reset that arrives together with data is reported by libuv as an end, and a body that ends with the connection
-   * would look complete. A write tells the two apart: it fails on a connection that was reset. What is written is an
-   * empty line, which a server ignores (RFC 9112 section 2.2).
+   * would look complete. A write tells the two apart: it fails on a connection that was reset. Nothing is written, so the
+   * server gets nothing that the client has not sent. What waits to be written already has failed by the end of the turn
+   * if it does; and if it does not, the server may never take it, and is not waited for.
    */
   private finishUnlessReset(user: ConnectionUser): void {
-    this.socket.write("\r\n", (error) => {
-      if (error instanceof Error && !isResetAfterEnd(error)) this.broken(error)
-      else if (!this.closed) this.finish(user)
+    this.isEnding = true
+    if (this.socket.writableLength > 0) return void setImmediate(() => this.finishIfOpen(user))
+    this.socket.write("", (error) => {
+      if (error instanceof Error) this.broken(error)
+      else this.finishIfOpen(user)
     })
+  }
+
+  private finishIfOpen(user: ConnectionUser): void {
+    if (!this.closed) this.finish(user)
   }
 
   /** Tells the user what the parser came to, if it came to anything. */
@@ -202,6 +215,7 @@ export class Connection implements ByteReceiver, Expirable {
     const user = this.user
     if (this.closed) return
     if (user === undefined) return this.loseIdle()
+    if (this.isEnding && cause instanceof Error && isResetAfterEnd(cause)) return this.finish(user)
     this.destroy()
     user.lost(cause instanceof Error ? cause : undefined)
   }

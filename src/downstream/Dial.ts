@@ -17,6 +17,7 @@ import {
   type UnreachableReason,
 } from "../domain/ProxyError.js"
 import type { SessionTarget } from "../sessions/LiveSession.js"
+import { watchEnd } from "../socket/TlsEnd.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { AddressGuard, type Denial } from "./AddressGuard.js"
 import { DownstreamCertificates, type DownstreamTlsSettings, TlsContext } from "./DownstreamTls.js"
@@ -226,15 +227,25 @@ export class Dialer {
       autoSelectFamilyAttemptTimeout: nextAddressAfter,
     }
     if (!target.secure) return connectTcp(onread === undefined ? options : { ...options, onread })
-    const servername = isAddress ? {} : { servername: target.hostname }
-    return connectTls({
-      ...options,
-      ...servername,
+    return this.openTls(target, options)
+  }
+
+  /** TLS on a TCP connection of its own, for the end of the one is only told from the end of the other where both are seen. */
+  private openTls(target: SessionTarget, options: TcpNetConnectOpts): TLSSocket {
+    const transport = new Socket(options)
+    watchEnd(transport, () => socket)
+    const socket = connectTls({
+      socket: transport,
+      // Whose certificate it has to be. An address is not named to the server (RFC 6066 section 3).
+      host: target.hostname,
+      ...(isIP(target.hostname) === 0 && { servername: target.hostname }),
       secureContext: this.tls.current,
       ALPNProtocols: ["http/1.1"],
       // In so many words, for a variable of Node's own would else decide for all sessions.
       rejectUnauthorized: !target.insecure,
     })
+    transport.connect(options)
+    return socket
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
-import { countOf, firstValue, trailerFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue } from "../wire/HeaderFields.js"
 import { defaultParserLimits } from "../wire/ResponseParser.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf, isDialError } from "./Dial.js"
@@ -198,7 +198,7 @@ export class UndiciCall
   onResponseEnd(controller: Controller): void {
     if (this.isOver) return
     if (this.endsWithConnection && this.lane?.wasReset() === true) return this.breakResponse("the connection was reset")
-    this.finish(trailerFields(rawPairs(controller.rawTrailers)), true)
+    this.finish(rawPairs(controller.rawTrailers), true)
   }
 
   /** The rest of the body is not there yet: it becomes a body in motion. */

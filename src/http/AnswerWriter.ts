@@ -3,10 +3,12 @@ import { Effect, Stream } from "effect"
 import { ResponseBroken } from "../domain/ProxyError.js"
 import type { ResponseHead } from "../downstream/Downstream.js"
 import type { ChunkSource, Reception } from "../wire/ChunkSource.js"
-import { firstValue, type RawFields, responseFields, responseLines, trailerFields } from "../wire/HeaderFields.js"
+import { firstValue, interimFields, type RawFields, responseLines } from "../wire/HeaderFields.js"
+import { httpDate } from "../wire/HttpDate.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import { type Reply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
+import { trailerFields } from "../wire/Trailers.js"
 
 /** Who follows an answer on its way to the client. */
 export interface AnswerProgress {
@@ -23,6 +25,8 @@ export interface AnswerOutlet {
   readonly socket: Socket
   /** Lines that say for how long the connection stays open behind an answer, with their line ends. */
   readonly persistence: string
+  /** Something that was written waits for the client to take what came before. */
+  readonly backedUp: () => void
 }
 
 /** Where a body passes through on its way to the client. */
@@ -70,20 +74,20 @@ export class AnswerWriter {
 
   /** Writes an answer of the proxy's own. */
   reply(reply: Reply): void {
-    // Whoever sends Upgrade says so in Connection (RFC 9110 section 7.8).
     const offersUpgrade = firstValue(reply.fields, "upgrade") !== undefined
-    const offer = this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
-    const connection = offersUpgrade ? offer : this.connectionLines
     this.status = reply.status
-    const head = replyHead(reply, connection)
-    this.outlet.socket.write(this.request.method === "HEAD" ? head : head + reply.body, "utf8")
+    const head = replyHead(reply, this.connectionLines(offersUpgrade))
+    const hasBody = this.request.method !== "HEAD"
+    this.outlet.socket.write(hasBody ? head + reply.body : head, "utf8")
+    if (hasBody) this.progress.answerWritten(Buffer.byteLength(reply.body))
     this.sent()
   }
 
   /** Passes an interim response on; HTTP/1.0 knows none. */
   informational({ status, reason, fields }: ResponseHead): void {
     if (this.request.httpVersion === "1.0" || this.headIsSent) return
-    this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(responseFields(fields))}\r\n`, "latin1")
+    this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(interimFields(fields))}\r\n`, "latin1")
+    this.noteBacklog()
   }
 
   /** Tells the client to send the content of its request. */
@@ -96,7 +100,7 @@ export class AnswerWriter {
     const size = bytes?.byteLength ?? 0
     const message = this.begin(head, size)
     if (typeof this.framing === "number" && this.framing !== size) return false
-    message.whole(this.framing === "none" ? undefined : bytes, trailerFields(trailers))
+    message.whole(this.framing === "none" ? undefined : bytes, trailerFields(trailers, head.fields))
     this.status = head.status
     this.progress.answerWritten(size)
     this.sent()
@@ -110,7 +114,7 @@ export class AnswerWriter {
     this.source = source
     source.consume({
       chunk: (chunk) => this.pass(message, chunk),
-      end: (trailers) => this.end(trailers),
+      end: (trailers) => this.end(trailers, head.fields),
       fail: (error) => this.progress.answerBroken(error),
     })
     // What has arrived with the head is on its way here, and leaves with it.
@@ -129,7 +133,7 @@ export class AnswerWriter {
     const written = Stream.runForEach(stage(source.stream), (chunk) => this.passStaged(message, chunk))
     return Effect.andThen(
       written,
-      Effect.sync(() => this.end(source.trailers)),
+      Effect.sync(() => this.end(source.trailers, head.fields)),
     )
   }
 
@@ -141,20 +145,25 @@ export class AnswerWriter {
     this.source?.demand()
   }
 
-  private get connectionLines(): string {
+  /** Lines that say what becomes of the connection. Whoever sends `Upgrade` says so there (RFC 9110 section 7.8). */
+  private connectionLines(offersUpgrade: boolean): string {
+    if (offersUpgrade) return this.isPersistent ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n"
     return this.isPersistent ? this.outlet.persistence : closing
   }
 
   /** Makes the head of an answer. `size`: of a body that is whole. */
   private begin({ status, reason, fields }: ResponseHead, size?: number): MessageWriter {
-    const lines = responseLines(fields)
+    const lines = responseLines(fields, status)
     this.framing = this.framingOf(status, lines.length, size)
     if (this.framing === "close") this.isPersistent = false
     const isChunked = this.framing === "chunked"
     const isLengthMissing = typeof this.framing === "number" && lines.length === undefined
-    const kept = lines.announcesTrailers && !isChunked ? responseLines(fields, false).text : lines.text
+    const kept = lines.announcesTrailers && !isChunked ? responseLines(fields, status, false).text : lines.text
     const added = isChunked ? chunkedLine : isLengthMissing ? `Content-Length: ${size}\r\n` : ""
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${this.connectionLines}\r\n`
+    // A response that its server has not dated is dated by who passes it on (RFC 9110 section 6.6.1).
+    const date = lines.isDated ? "" : `Date: ${httpDate()}\r\n`
+    const persistence = this.connectionLines(lines.offersUpgrade)
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${kept}${added}${date}${persistence}\r\n`
     this.message = new MessageWriter(this.outlet.socket, head, isChunked)
     return this.message
   }
@@ -174,7 +183,9 @@ export class AnswerWriter {
       this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is longer than it says" }))
       return "used"
     }
-    return message.chunk(chunk)
+    const reception = message.chunk(chunk)
+    this.noteBacklog()
+    return reception
   }
 
   private passStaged(message: MessageWriter, chunk: Uint8Array): Effect.Effect<void> {
@@ -184,20 +195,28 @@ export class AnswerWriter {
     })
   }
 
-  private end(trailers: RawFields): void {
+  private end(trailers: RawFields, fields: RawFields): void {
     this.source = undefined
     if (typeof this.framing === "number" && this.written < this.framing) {
       this.progress.answerBroken(new ResponseBroken({ address: "", problem: "its body is shorter than it says" }))
       return
     }
-    this.message?.end(trailerFields(trailers))
+    this.message?.end(trailerFields(trailers, fields))
     this.sent()
   }
 
   /** Waits for what the kernel has not taken yet. */
   private sent(): void {
     const { socket } = this.outlet
-    if (socket.writableLength === 0) this.progress.answerSent()
-    else socket.write(nothing, () => this.progress.answerSent())
+    if (socket.writableLength === 0) return this.progress.answerSent()
+    this.noteBacklog()
+    // Where that fails the client is gone, which its connection tells.
+    socket.write(nothing, (error) => {
+      if (!(error instanceof Error)) this.progress.answerSent()
+    })
+  }
+
+  private noteBacklog(): void {
+    if (this.outlet.socket.writableLength > 0) this.outlet.backedUp()
   }
 }

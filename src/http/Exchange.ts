@@ -2,6 +2,8 @@ import { Cause, Effect, Exit, Option } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
+  type ClientError,
+  ClientStalled,
   DownstreamProtocol,
   Draining,
   type ProxyError,
@@ -42,6 +44,9 @@ export interface Client {
   readonly proto: "http" | "https"
 }
 
+/** What can go wrong with an exchange, as the log is told. */
+export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
+
 /** The connection that an exchange belongs to. */
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
@@ -59,7 +64,7 @@ export interface ExchangeContext extends ContentContext {
   readonly open: (traffic: LiveTraffic) => void
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
-  readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
   /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
@@ -101,6 +106,8 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   placeInSession = -1
   bytesIn = 0
   bytesOut = 0
+  /** Id of the session that the request names, be it there or not; known once its target was read. */
+  sessionId: string | undefined
   private liveSession: LiveSession | undefined
   private content: RequestContent | undefined
   private withContent: ((body: RequestBody) => void) | undefined
@@ -112,6 +119,7 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private brokenBy: ExchangeEnd | undefined
   private failure: ProxyError | undefined
+  private blamed: ClientStalled | ClientError | undefined
   private isContentSkipped = false
   private isSettled = false
   private isOver = false
@@ -182,6 +190,16 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
   get error(): ProxyError | undefined {
     return this.failure
+  }
+
+  /** What its client did, or did not do, where it was broken off for that. */
+  get blame(): ClientStalled | ClientError | undefined {
+    return this.blamed
+  }
+
+  /** Whether its answer is there, or on its way. */
+  get isAnswered(): boolean {
+    return this.isSettled
   }
 
   /** How often the request was sent to its server again. */
@@ -323,6 +341,11 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     this.contentRefused(new BodyTooLarge({ limit: this.context.maxBytes }))
   }
 
+  /** The client has taken nothing of its answer for too long. */
+  stalled(milliseconds: number): void {
+    this.breakFor(new ClientStalled({ milliseconds }))
+  }
+
   answerWritten(bytes: number): void {
     this.bytesOut += bytes
   }
@@ -411,10 +434,13 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
     else this.break("proxy")
   }
 
-  /** No more of the request is taken. Where an answer is on its way already, there is no other way to say so. */
-  private contentRefused(error: ProxyError): void {
-    if (this.isSettled) this.break("client")
-    else this.fail(error)
+  /**
+   * No more of the request is taken. Where its answer is whole that changes nothing: the connection closes behind it. One
+   * that is still to come may wait for the rest of the request, and there is no other way to say so.
+   */
+  private contentRefused(error: ClientError): void {
+    if (!this.isSettled) this.fail(error)
+    else if (this.source?.isFinished === false) this.breakFor(error)
   }
 
   private stageEnded(exit: Exit.Exit<void, ResponseBroken>): void {
@@ -436,6 +462,13 @@ export class Exchange implements LiveTraffic, AnswerProgress, ContentListener, R
   private dropContent(): void {
     if (this.content !== undefined) this.content.cancel()
     else if (this.hasContent) this.isContentSkipped = this.owner.skipContent()
+  }
+
+  private breakFor(error: ClientStalled | ClientError): void {
+    if (this.isOver) return
+    this.blamed = error
+    this.context.report(this, error)
+    this.break("client")
   }
 
   /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */

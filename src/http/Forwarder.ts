@@ -10,6 +10,9 @@ import type { BodyStage } from "./AnswerWriter.js"
 import type { Exchange } from "./Exchange.js"
 import { Gate, type SessionRoute } from "./Gate.js"
 
+const plainOnWebSocketRoute =
+  "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
+
 /** Ends a body in which nothing comes for `milliseconds`. */
 const idleLimit =
   (milliseconds: number): BodyStage =>
@@ -52,7 +55,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
         const forward = (exchange: Exchange): void =>
           gate.enter(exchange, (route) => {
-            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired())
+            if (route.webSocketOnly) return exchange.fail(new UpgradeRequired({ detail: plainOnWebSocketRoute }))
             exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route))
           })
 

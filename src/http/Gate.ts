@@ -12,7 +12,8 @@ import {
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
-import { healthReply } from "../wire/Reply.js"
+import { forwardedOnce, isLastHop } from "../wire/MaxForwards.js"
+import { healthReply, optionsReply, usualMethods } from "../wire/Reply.js"
 import { parseTarget, type Route } from "../wire/Target.js"
 import type { Exchange } from "./Exchange.js"
 
@@ -22,7 +23,7 @@ export type SessionRoute = Extract<Route, { readonly _tag: "Session" }>
 const health = (traffic: typeof Traffic.Service, exchange: Exchange): void => {
   if (traffic.isDraining()) exchange.fail(new Draining())
   else if (exchange.method === "GET" || exchange.method === "HEAD") exchange.reply(healthReply)
-  else exchange.fail(new MethodNotAllowed({ allow: "GET, HEAD" }))
+  else exchange.fail(new MethodNotAllowed({ allow: "GET, HEAD", detail: "This path only answers GET and HEAD." }))
 }
 
 /** What of a head can be too large, in bytes; may be infinite. */
@@ -35,10 +36,15 @@ interface HeadLimits {
 const headError = ({ framing, method, target }: Exchange, limits: HeadLimits): ProxyError | undefined => {
   if (method === "CONNECT") return new BadRequest({ detail: "CONNECT is not for a reverse proxy." })
   if (framing.problem !== undefined) return new BadRequest({ detail: framing.problem })
+  // Its answer would show the client what the proxy adds, credentials of the session's URL among it (RFC 9110 section 9.3.8).
+  if (method === "TRACE") return new MethodNotAllowed({ allow: usualMethods, detail: "TRACE is not answered here." })
   if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
   const tooLarge = typeof framing.content === "number" && framing.content > limits.content
   return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined
 }
+
+/** Whether a request was to be answered by whoever it has come to (RFC 9110 section 7.6.2). */
+const mayNotGoOn = ({ fields, method }: Exchange): boolean => method === "OPTIONS" && isLastHop(fields)
 
 /** The way that plain requests and upgrades share, up to what is sent to a session's server. */
 export class Gate extends Context.Tag("@ss-proxy/Gate")<
@@ -71,14 +77,16 @@ export class Gate extends Context.Tag("@ss-proxy/Gate")<
         enter: (exchange, next) => {
           const error = headError(exchange, limits)
           if (error !== undefined) return exchange.fail(error)
-          const parsed = parseTarget(exchange.target)
+          const parsed = parseTarget(exchange.method, exchange.target)
           if (Either.isLeft(parsed)) return exchange.fail(parsed.left)
           if (parsed.right._tag === "Health") return health(traffic, exchange)
+          if (parsed.right._tag === "Session") exchange.sessionId = parsed.right.id
           if (traffic.isDraining()) return exchange.fail(new Draining())
+          if (parsed.right._tag === "Proxy" || mayNotGoOn(exchange)) return exchange.reply(optionsReply)
           next(parsed.right)
         },
         fieldsFor: (exchange, session, route, prefix) =>
-          requestFields(exchange.fields, {
+          requestFields(exchange.method === "OPTIONS" ? forwardedOnce(exchange.fields) : exchange.fields, {
             authority: session.target.authority,
             authorization: session.target.authorization,
             clientHost: route.authority ?? exchange.framing.host,

@@ -4,9 +4,10 @@ import type { RequestBody } from "../downstream/Downstream.js"
 import type { SocketInput } from "../socket/SocketInput.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
-import { trailerFields } from "../wire/HeaderFields.js"
+import type { RawFields } from "../wire/HeaderFields.js"
 import type { BodyHandler } from "../wire/MessageParser.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
+import { trailerFields } from "../wire/Trailers.js"
 import { ContentPace, type LeastPace } from "./ContentPace.js"
 
 /** The largest content that is held to be sent in one piece with its head, in bytes. */
@@ -26,6 +27,8 @@ export interface ContentInlet {
 
 /** Who wants the content of a request. */
 export interface ContentListener {
+  /** The fields of the request, raw pairs. */
+  readonly fields: RawFields
   /** Content as it goes to the server: whole, where it had arrived by the end of the turn, else in motion. */
   readonly contentReady: (body: RequestBody) => void
   /** The client has sent nothing for longer than it may. */
@@ -103,7 +106,7 @@ export class RequestContent implements BodyHandler, TurnListener, ChunkProducer,
     this.isWhole = true
     if (this.isOver) return
     this.close()
-    const kept = trailerFields(trailers)
+    const kept = trailerFields(trailers, this.listener.fields)
     if (this.source === undefined) return this.hand(kept)
     // It may still wait for its server, but what follows it does not: a client that is not read cannot be seen to leave.
     this.inlet.resumeContent()

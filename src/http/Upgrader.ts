@@ -1,12 +1,12 @@
 import type { Socket } from "node:net"
 import { Context, Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { BadRequest, LoopDetected, SessionLimit } from "../domain/ProxyError.js"
+import { BadRequest, LoopDetected, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { Downstream, type RequestHead, type UpgradeAnswer } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
-import { countOf, firstValue, type RawFields, responseFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { ownText } from "../wire/OwnText.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { countedUpgrade } from "./CountedUpgrade.js"
@@ -34,7 +34,7 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), as a sentence for the client. */
+/** What is wrong with a handshake (RFC 6455 section 4.2.1), but for its version, as a sentence for the client. */
 const handshakeProblem = (exchange: Exchange): string | undefined => {
   const { content } = exchange.framing
   const key = firstValue(exchange.fields, "sec-websocket-key")
@@ -43,8 +43,15 @@ const handshakeProblem = (exchange: Exchange): string | undefined => {
   if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
   if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
   if (countOf(exchange.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
-  if (firstValue(exchange.fields, "sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13."
   return undefined
+}
+
+/** Why a handshake is refused; the answer to one of another version names the one that is spoken here (section 4.4). */
+const handshakeError = (exchange: Exchange): BadRequest | UpgradeRequired | undefined => {
+  const detail = handshakeProblem(exchange)
+  if (detail !== undefined) return new BadRequest({ detail })
+  const isSpoken = firstValue(exchange.fields, "sec-websocket-version") === "13"
+  return isSpoken ? undefined : new UpgradeRequired({ detail: "Sec-WebSocket-Version must be 13." })
 }
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
@@ -53,7 +60,7 @@ const limitDetail: { readonly [Which in FullSlots]: string } = {
 }
 
 const headText = (reason: string, fields: RawFields): string => {
-  const kept = responseFields(fields)
+  const kept = interimFields(fields)
   let lines = ""
   for (let index = 0; index + 1 < kept.length; index += 2) lines += `${kept[index]}: ${kept[index + 1]}\r\n`
   return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`
@@ -134,8 +141,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         return {
           upgrade: (exchange, switched) =>
             gate.enter(exchange, (route) => {
-              const problem = handshakeProblem(exchange)
-              if (problem !== undefined) return exchange.fail(new BadRequest({ detail: problem }))
+              const error = handshakeError(exchange)
+              if (error !== undefined) return exchange.fail(error)
               exchange.proceed(directory.lookup(route.id), (session) => dispatch(exchange, session, route, switched))
             }),
         }

@@ -3,7 +3,9 @@ import { Effect, Exit } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
+import { reset } from "../socket/SocketEnd.js"
 import type { TurnListener } from "../clock/EndOfTurn.js"
+import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import { type Client, Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
 import type { Forwarder } from "../http/Forwarder.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
@@ -13,6 +15,7 @@ import { errorReply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import type { BridgeEnds } from "../websocket/BridgedSocket.js"
 import type { WsBridge } from "../websocket/WsBridge.js"
+import { PeerProbe, type ProbeSubject } from "./PeerProbe.js"
 import { type RequestListener, RequestReader } from "./RequestReader.js"
 
 /** What every connection of a server needs. */
@@ -31,6 +34,10 @@ export interface ConnectionContext {
   readonly idleDeadlines: Deadlines
   /** For what a client still sends on a connection that is answered for good. */
   readonly lingerDeadlines: Deadlines
+  /** Between two looks whether a client is still there that is not read. */
+  readonly probeRounds: Deadlines
+  /** For the next byte that a client takes of what is sent to it. */
+  readonly sendLimit: SendLimit
   /** Lines of an answer's head that say how long a connection is kept, with their line ends. */
   readonly persistence: string
   /** A defect: something of ours threw. It ends this connection and no other. */
@@ -61,7 +68,9 @@ const clientAddress = (socket: Socket): string => {
  * One connection of a client: a fiber that sleeps until the socket closes. What needs a fiber on it is a child of that
  * one, and ends with it at the latest: client gone, drain, kill and shutdown are all the end of the connection's fiber.
  */
-export class ClientConnection implements ExchangeOwner, RequestListener, ByteReceiver, TurnListener, Expirable {
+export class ClientConnection
+  implements ExchangeOwner, RequestListener, ByteReceiver, TurnListener, Expirable, ProbeSubject, Sender
+{
   readonly client: Client
   readonly input: SocketInput
   private reader: RequestReader | undefined
@@ -76,6 +85,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
   private turnsToHalfClose = 0
   private readonly deadline = new Deadline(this)
+  /** Made when they are needed first. */
+  private probe: PeerProbe | undefined
+  private sendClock: SendClock | undefined
   /** Two ends that nobody bridges yet. */
   private unbridged: BridgeEnds | undefined
   /** What the fiber does when it comes to it, and how to wake it where it sleeps. */
@@ -143,24 +155,58 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   openContent(receiver: BodyHandler): void {
-    this.socket.resume()
+    this.readOn()
     this.reader?.readContent(receiver)
     this.noteCutShort()
   }
 
   pauseContent(): void {
     this.reader?.pause()
-    this.socket.pause()
+    this.stopReading()
   }
 
   resumeContent(): void {
-    this.socket.resume()
+    this.readOn()
     this.guard(() => this.reader?.resume())
     this.noteCutShort()
   }
 
   skipContent(): boolean {
     return this.reader?.skipContent() === true
+  }
+
+  // How its client is watched.
+
+  backedUp(): void {
+    this.sendClock ??= new SendClock(this, this.context.sendLimit)
+    this.sendClock.start()
+  }
+
+  stalled(): void {
+    if (this.current === undefined) this.reset()
+    else this.current.stalled(this.context.sendLimit.milliseconds)
+  }
+
+  private stopReading(): void {
+    this.socket.pause()
+    this.watch()
+  }
+
+  /** Reads on. An end that is met first may have been sent with what was read last. */
+  private readOn(): void {
+    if (this.socket.isPaused()) this.awaitHalfClose()
+    this.socket.resume()
+  }
+
+  /** Who is not read has to be asked whether it is still there. */
+  private watch(): void {
+    this.probe ??= new PeerProbe(this, this.context.probeRounds)
+    this.probe.start()
+  }
+
+  /** A WebSocket has others that watch it. */
+  get isUnread(): boolean {
+    return this.phase !== "tunnel" && (this.isHalfClosed || this.socket.isPaused())
   }
 
   // How a connection goes on, and how it ends.
@@ -200,7 +246,13 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    reset(this.socket)
+  }
+
+  /** Ends the connection now. What was written of an answer cannot look complete. */
+  cut(): void {
+    if (this.current !== undefined || this.socket.writableLength > 0) reset(this.socket)
+    else this.socket.destroy()
   }
 
   /** What was waited for has not come in time. */
@@ -208,7 +260,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     if (this.phase === "head" && this.reader?.isInHead === true)
       this.refuse(new RequestTimeout({ detail: "The head of the request did not arrive in time." }))
     else if (this.phase === "idle") this.linger()
-    else this.socket.destroy()
+    else this.cut()
   }
 
   turnEnded(): void {
@@ -218,18 +270,26 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   received(bytes: Buffer): void {
     const { reader } = this
     if (reader === undefined) return
-    // An end that was sent with these bytes is read in the next turn.
-    if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
-    this.turnsToHalfClose = 2
+    this.awaitHalfClose()
     this.guard(() => reader.push(bytes))
     if (reader.heldBytes > mostAhead) this.holdBack()
     else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
   }
 
-  /** What does not wait for an answer, be it content whose session is still looked up, can wait where it is. */
+  /**
+   * There is too much to hold. What does not wait for an answer, be it content whose session is still looked up, can wait
+   * where it is, and so can what waits for the client to take one.
+   */
   private holdBack(): void {
-    if (this.isResting || this.current?.requestIsComplete === false) this.socket.pause()
+    const { current } = this
+    if (this.isResting || current?.requestIsComplete === false || current?.isAnswered === true) this.stopReading()
     else this.reset()
+  }
+
+  /** An end that was sent with what has been read is read in the next turn. */
+  private awaitHalfClose(): void {
+    if (this.turnsToHalfClose === 0) this.context.exchanges.endOfTurn.add(this)
+    this.turnsToHalfClose = 2
   }
 
   private readonly drained = (): void => {
@@ -243,8 +303,9 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   private readonly ended = (): void => {
     const isAwaited = (this.current !== undefined || this.isResting) && !this.isUpgrading && this.turnsToHalfClose > 0
     const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
-    if (canBeAnswered) this.isHalfClosed = true
-    else this.socket.destroy()
+    if (!canBeAnswered) return void this.socket.destroy()
+    this.isHalfClosed = true
+    this.watch()
   }
 
   /** Who has sent all it will, and not all of its request, has left. */
@@ -262,10 +323,10 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   }
 
   private nextRequest(): void {
-    const { reader, socket } = this
+    const { reader } = this
     if (reader === undefined) return
     this.phase = "head"
-    socket.resume()
+    this.readOn()
     this.guard(() => reader.next())
     this.noteCutShort()
     // Where the reader was at work already, what it holds is still to be read.
@@ -294,11 +355,11 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
     const { socket } = this
     this.reader?.stop()
     this.reader = undefined
-    if (this.isHalfClosed) return void socket.destroySoon()
     this.phase = "lingering"
+    this.context.lingerDeadlines.start(this.deadline)
+    if (this.isHalfClosed) return void socket.destroySoon()
     socket.end()
     socket.resume()
-    this.context.lingerDeadlines.start(this.deadline)
   }
 
   private upgrade(exchange: Exchange): void {
@@ -343,7 +404,7 @@ export class ClientConnection implements ExchangeOwner, RequestListener, ByteRec
   over(exit: Exit.Exit<void>): void {
     if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) this.context.defect(exit.cause)
     this.context.headDeadlines.stop(this.deadline)
-    this.socket.destroy()
+    this.cut()
     this.current?.abandon()
     this.unbridged?.server.destroy()
     this.unbridged?.release()

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import { ClientLimit, Overloaded } from "../domain/ProxyError.js"
+import { addressBytes } from "../downstream/AddressGuard.js"
 import type { Client } from "../http/Exchange.js"
 import type { ClientConnection } from "./ClientConnection.js"
 
@@ -12,7 +13,20 @@ export interface ConnectionLimits {
 /** So many refused connections may be open at a time until their clients have read why. */
 const mostAnswered = 1_000
 
-/** Counts the connections of clients, in all and for each address. Proxies in front, which are trusted, have no limit each. */
+/** So many bytes of an IPv6 address are its network's (RFC 4291 section 2.5.4): whoever has one has all others of it. */
+const networkBytes = 8
+
+/**
+ * What counts as one client: an IPv4 address, or the /64 of an IPv6 address. Not where many share a /64: a link, whose
+ * addresses nobody routes to, and the IPv4 addresses behind a translator (RFC 6052).
+ */
+const clientOf = (address: string): string => {
+  const bytes = addressBytes(address)
+  if (bytes === undefined || /^(?:fe[89ab].:|64:ff9b:)/.test(address)) return address
+  return bytes.slice(0, networkBytes).join(".")
+}
+
+/** Counts the connections of clients, in all and for each client. Proxies in front, which are trusted, have no limit each. */
 export class ConnectionSlots {
   private taken = 0
   private answered = 0
@@ -21,7 +35,7 @@ export class ConnectionSlots {
   constructor(private readonly limits: ConnectionLimits) {}
 
   /** Takes a connection in, or refuses it: with an answer, unless there are too many to be answered. */
-  admit(socket: Socket, connection: ClientConnection): void {
+  admit(socket: Socket, connection: Pick<ClientConnection, "client" | "refuse" | "reset">): void {
     const refusal = this.refusal(connection.client)
     if (refusal === undefined) this.take(socket, connection.client)
     else if (this.mayAnswer(socket)) connection.refuse(refusal)
@@ -33,14 +47,15 @@ export class ConnectionSlots {
     const { maxConnections, maxConnectionsPerClient } = this.limits
     if (maxConnections > 0 && this.taken >= maxConnections) return new Overloaded({ limit: maxConnections })
     if (maxConnectionsPerClient === 0 || trusted) return undefined
-    if ((this.takenBy.get(address) ?? 0) < maxConnectionsPerClient) return undefined
+    if ((this.takenBy.get(clientOf(address)) ?? 0) < maxConnectionsPerClient) return undefined
     return new ClientLimit({ limit: maxConnectionsPerClient })
   }
 
   /** Counts a connection until it closes. */
   private take(socket: Socket, { address }: Client): void {
-    this.count(address, 1)
-    socket.on("close", () => this.count(address, -1))
+    const client = clientOf(address)
+    this.count(client, 1)
+    socket.on("close", () => this.count(client, -1))
   }
 
   /** Whether a refused connection can be told why, which takes a while. */
@@ -51,10 +66,10 @@ export class ConnectionSlots {
     return true
   }
 
-  private count(address: string, by: 1 | -1): void {
+  private count(client: string, by: 1 | -1): void {
     this.taken += by
-    const left = (this.takenBy.get(address) ?? 0) + by
-    if (left === 0) this.takenBy.delete(address)
-    else this.takenBy.set(address, left)
+    const left = (this.takenBy.get(client) ?? 0) + by
+    if (left === 0) this.takenBy.delete(client)
+    else this.takenBy.set(client, left)
   }
 }

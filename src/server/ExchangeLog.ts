@@ -1,14 +1,13 @@
 import { Effect, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import type { ProxyError, ResponseBroken } from "../domain/ProxyError.js"
-import type { Exchange } from "../http/Exchange.js"
+import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import { errorAnswer } from "../wire/Reply.js"
 import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
   /** An exchange failed. */
-  readonly report: (exchange: Exchange, error: ProxyError | ResponseBroken) => void
+  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
   /** An exchange is over; where the access log is on, this is its line. */
   readonly finished: ((exchange: Exchange) => void) | undefined
   /** Something of ours threw. */
@@ -17,12 +16,15 @@ export interface ExchangeReporter {
 
 const messageOf = (cause: unknown): string | undefined => (cause instanceof Error ? cause.message : undefined)
 
+/** Names of what errors tell, as the log has them: a session's status is not that of the answer. */
+const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
+
 /** What only the operator is told about an error. */
-const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> => {
+const internals = (error: ExchangeTrouble): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
   const known: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
-    if (typeof value === "string" || typeof value === "number") known[key === "sessionId" ? "session" : key] = value
+    if (typeof value === "string" || typeof value === "number") known[namesInLog[key] ?? key] = value
   }
   const cause = "cause" in error ? messageOf(error.cause) : undefined
   return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
@@ -31,23 +33,31 @@ const internals = (error: ProxyError | ResponseBroken): Record<string, unknown> 
 const lineOf = (exchange: Exchange): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
-  ...(exchange.session === undefined ? {} : { session: exchange.session.id }),
+  ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
   method: exchange.method,
   target: exchange.target,
 })
 
-/** Tells of a request that was refused or failed. Most refusals are the client's fault, and nobody asks for their lines. */
+const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
+  if (blame === undefined) return {}
+  return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
+}
+
+/** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
 const reportTo =
   (log: LineLog) =>
-  (exchange: Exchange, error: ProxyError | ResponseBroken): void => {
-    const broke = error._tag === "ResponseBroken"
-    const isRefusal = !broke && error.fault === "client"
-    const level = isRefusal ? LogLevel.Debug : LogLevel.Warning
+  (exchange: Exchange, error: ExchangeTrouble): void => {
+    const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
+    const isOfClient = isBrokenOff || error.fault === "client"
+    const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
     const fields = { ...lineOf(exchange), ...internals(error) }
-    if (broke) return log.write(level, "response broke off", { ...fields, status: exchange.status })
+    if (error._tag === "ClientStalled" || exchange.blame !== undefined)
+      return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
+    if (error._tag === "ResponseBroken")
+      return log.write(level, "response broke off", { ...fields, status: exchange.status })
     const { status, code } = errorAnswer(error)
-    log.write(level, isRefusal ? "refused" : "failed", { ...fields, status, code })
+    log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
 const accessTo =
@@ -58,6 +68,7 @@ const accessTo =
       status: exchange.status,
       ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
       end: exchange.end,
+      ...blameOf(exchange),
       bytes_in: exchange.bytesIn,
       bytes_out: exchange.bytesOut,
       retries: exchange.retries,

@@ -7,6 +7,7 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
@@ -71,6 +72,9 @@ const trustOf = (blocks: ReadonlyArray<string>): ((address: string) => boolean) 
 /** How long a connection stays open for what its client still sends, once it is answered for good. Milliseconds. */
 const lingerTime = 2_000
 
+/** How often it is asked whether a client is still there that is not read. Milliseconds. */
+const probeInterval = 1_000
+
 /** After so long without traffic, TCP asks whether the client is still there. Milliseconds. */
 const keepAliveProbeDelay = 30_000
 
@@ -127,6 +131,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const headDeadlines = new Deadlines(settings.headTimeout)
       const idleDeadlines = new Deadlines(settings.keepAliveTimeout)
       const lingerDeadlines = new Deadlines(lingerTime)
+      const probeRounds = new Deadlines(probeInterval)
+      const sendLimit = new SendLimit(settings.sendTimeout)
       const leastPace = { bytes: (settings.minRate * settings.minRateTime) / 1_000, windows: paceWindows }
       const exchanges: ExchangeContext = {
         endOfTurn: new EndOfTurn(),
@@ -150,6 +156,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         headDeadlines,
         idleDeadlines,
         lingerDeadlines,
+        probeRounds,
+        sendLimit,
         persistence: persistenceLines(settings.keepAliveTimeout),
         defect: reporter.defect,
       }
@@ -159,7 +167,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         for (const connection of connections) connection.closeIdle()
       })
       const closeAll = () => {
-        for (const { socket } of connections) socket.destroy()
+        for (const connection of connections) connection.cut()
       }
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
@@ -191,8 +199,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         Effect.sync(() => {
           server.close()
           closeAll()
-          for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lingerDeadlines])
+          for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lingerDeadlines, probeRounds])
             deadlines.clear()
+          sendLimit.stop()
         }),
       )
       const ownListeners = yield* OwnListeners

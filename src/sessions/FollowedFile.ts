@@ -1,45 +1,28 @@
-import { Effect, ExecutionStrategy, Exit, Fiber, Scope } from "effect"
-import { realpathSync, rmSync, statSync } from "node:fs"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { realpathSync, rmSync } from "node:fs"
 import { StoreUnavailable } from "../domain/ProxyError.js"
+import { companionsOf, type FilePlace, isSameFile, placeOf } from "./FilePlace.js"
 
 /** How often a path is looked at, in milliseconds. */
 const lookInterval = 1_000
 /** Rest between two attempts to open what stands at a path, in milliseconds. */
 const attemptInterval = 100
 
-/** What a path names; `"unknown"` where it may not be looked at. */
-type Place = FileIdentity | "nothing" | "unknown"
-
-/** Tells files apart, whatever they are called. */
-interface FileIdentity {
-  readonly device: bigint
-  readonly inode: bigint
-  readonly size: bigint
-}
-
-const placeOf = (path: string): Place => {
-  try {
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
-    return found === undefined ? "nothing" : { device: found.dev, inode: found.ino, size: found.size }
-  } catch {
-    return "unknown"
-  }
-}
-
-const isSame = (one: Place, other: Place): one is FileIdentity =>
-  typeof one !== "string" && typeof other !== "string" && one.inode === other.inode && one.device === other.device
-
-/** What SQLite keeps beside a database, by the database's name. */
-const companions = ["-wal", "-shm"]
-
 interface Opened<A> {
   readonly value: A
-  readonly file: Place
+  readonly file: FilePlace
   /** Path without links: SQLite's companions are beside it. */
   readonly realPath: string
-  readonly companions: ReadonlyArray<Place>
+  /** What stood at the paths of SQLite's companions when they were last looked at. */
+  readonly companions: readonly [log: FilePlace, index: FilePlace]
   readonly scope: Scope.CloseableScope
 }
+
+/**
+ * Where an open file is: at its path, whole; not there any more; or there, while SQLite's companions, of which the
+ * write-ahead log is as much the database as the file, are not.
+ */
+type Standing = "whole" | "displaced" | "bereft"
 
 /** What following a database takes. */
 export interface Following<A> {
@@ -51,48 +34,51 @@ export interface Following<A> {
   readonly open: (first: boolean) => Effect.Effect<A, StoreUnavailable, Scope.Scope>
   /** Makes the file whole without its companions. Fails where another program is in the way. */
   readonly finish: (value: A) => Effect.Effect<void, StoreUnavailable>
+  /** Whether a write-ahead log is in use, so that nobody else may have removed the companions. */
+  readonly usesLog: (value: A) => boolean
+  /** Sees to it that nothing of the log gets into the file when this is closed. */
+  readonly abandonLog: (value: A) => Effect.Effect<void>
 }
 
 /**
- * A database that may be replaced by another file of its name, which SQLite by itself never notices: it goes on with the
- * file that it opened. The path is looked at about once a second, when somebody asks, and what it names is opened anew
- * where that is another file. While it names nothing, the database is unavailable: it is not made again.
+ * A database that may be replaced by another file of its name, or be robbed of its write-ahead log, neither of which
+ * SQLite ever notices by itself: it goes on with the files that it opened. The paths are looked at once a second, and what
+ * is there is opened anew where it is not what is open. While there is nothing, the database is unavailable: it is not
+ * made again. The log tells when it is gone, when it is back, and when its own log was lost.
  */
 export class FollowedFile<A> {
   private opened: Opened<A> | undefined
-  private isPlaced = true
-  private lookedAt = performance.now()
+  private standing: Standing = "whole"
   private opening: Fiber.Fiber<A, StoreUnavailable> | undefined
   private failed: { readonly at: number; readonly error: StoreUnavailable } | undefined
+  /** What the log has said of an outage that goes on. */
+  private told: string | undefined
 
   private constructor(
     private readonly following: Following<A>,
     private readonly scope: Scope.Scope,
   ) {}
 
-  /** Opens the file; it is closed with the scope. */
+  /** Opens the file, and follows it until the scope is closed. */
   static open<A>(following: Following<A>): Effect.Effect<FollowedFile<A>, StoreUnavailable, Scope.Scope> {
     return Effect.gen(function* () {
       const file = new FollowedFile(following, yield* Effect.scope)
+      yield* Effect.addFinalizer(() => file.leave)
       yield* file.openPlaced(true)
+      yield* Effect.forkScoped(file.watch)
       return file
     })
   }
 
-  /** What is open, where the path is thought to name it; `undefined`: ask for `afresh`. */
+  /** What is open, where it is thought to be what the path names; `undefined`: ask for `afresh`. */
   get current(): A | undefined {
-    return this.isPlaced ? this.opened?.value : undefined
-  }
-
-  /** Looks whether the path still names what is open, unless that was done within a second. Microseconds. */
-  look(): void {
-    if (performance.now() - this.lookedAt > lookInterval) this.lookNow()
+    return this.standing === "whole" ? this.opened?.value : undefined
   }
 
   /** What the path names at this moment, opened. */
   get placed(): Effect.Effect<A, StoreUnavailable> {
     return Effect.suspend(() => {
-      this.lookNow()
+      this.look()
       const { current } = this
       return current === undefined ? this.afresh : Effect.succeed(current)
     })
@@ -112,72 +98,143 @@ export class FollowedFile<A> {
     })
   }
 
-  private lookNow(): void {
-    this.lookedAt = performance.now()
+  /** Looks every second, whether anybody asks or not: who makes the file again waits for the old one to be let go. */
+  private get watch(): Effect.Effect<never> {
+    return Effect.sleep(lookInterval).pipe(Effect.zipRight(Effect.ignore(this.placed)), Effect.forever)
+  }
+
+  /** Microseconds. */
+  private look(): void {
     const { opened } = this
-    if (opened === undefined || !this.isPlaced) return
-    const place = placeOf(this.following.path)
-    this.isPlaced = place === "unknown" || isSame(place, opened.file)
-    if (this.isPlaced) this.opened = { ...opened, companions: companionsOf(opened.realPath) }
+    if (opened === undefined || this.standing !== "whole") return
+    this.standing = this.standingOf(opened, placeOf(this.following.path))
+    if (this.standing === "whole") this.opened = { ...opened, companions: companionsOf(opened.realPath) }
+  }
+
+  private standingOf(opened: Opened<A>, place: FilePlace): Standing {
+    if (place !== "unknown" && !isSameFile(place, opened.file)) return "displaced"
+    return this.hasLostLog(opened) ? "bereft" : "whole"
+  }
+
+  private hasLostLog({ value, realPath, companions }: Opened<A>): boolean {
+    const isLost = companionsOf(realPath).some((place, index) => {
+      const known = companions[index] ?? "nothing"
+      return typeof known !== "string" && place !== "unknown" && !isSameFile(place, known)
+    })
+    // In another journal mode others may make and remove them as they like.
+    return isLost && this.following.usesLog(value)
   }
 
   private get reopen(): Effect.Effect<A, StoreUnavailable> {
     return Effect.gen(this, function* () {
-      const { filename, path } = this.following
-      const place = placeOf(path)
-      if (place === "nothing")
-        return yield* new StoreUnavailable({
-          problem: `${filename} is gone`,
-          hint: "Put it back: it is taken within a second. `ss-proxy sessions add` and `import` make another.",
-        })
-      if (this.opened !== undefined) {
-        if (isSame(place, this.opened.file)) {
-          this.isPlaced = true
-          return this.opened.value
-        }
-        yield* this.retire(this.opened)
+      const { opened } = this
+      const place = placeOf(this.following.path)
+      const standing = opened === undefined ? "displaced" : this.standingOf(opened, place)
+      if (opened !== undefined && standing === "whole") {
+        // It was away between two looks only.
+        this.standing = standing
+        return opened.value
       }
-      return yield* this.openPlaced(false)
+      if (opened !== undefined) yield* standing === "bereft" ? this.forsake(opened) : this.retire(opened, place)
+      return yield* place === "nothing" ? gone(this.following.filename) : this.openPlaced(false)
     }).pipe(
-      Effect.tapError((error) => Effect.sync(() => (this.failed = { at: performance.now(), error }))),
+      Effect.tapError((error) => {
+        this.failed = { at: performance.now(), error }
+        return this.tellOfOutage(error)
+      }),
+      Effect.zipLeft(Effect.suspend(() => this.tellOfReturn)),
       Effect.ensuring(Effect.sync(() => (this.opening = undefined))),
     )
   }
 
   private openPlaced(first: boolean): Effect.Effect<A, StoreUnavailable> {
-    return Effect.gen(this, function* () {
-      const scope = yield* Scope.fork(this.scope, ExecutionStrategy.sequential)
-      const value = yield* Scope.extend(this.following.open(first), scope).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-      )
-      const realPath = realPathOf(this.following.path)
-      const file = placeOf(realPath)
-      this.opened = { value, file, realPath, companions: companionsOf(realPath), scope }
-      this.isPlaced = true
-      this.lookedAt = performance.now()
-      return value
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen(this, function* () {
+        const scope = yield* Scope.make()
+        const value = yield* restore(Scope.extend(this.following.open(first), scope)).pipe(
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        )
+        const realPath = realPathOf(this.following.path)
+        this.opened = { value, file: placeOf(realPath), realPath, companions: companionsOf(realPath), scope }
+        this.standing = "whole"
+        return value
+      }),
+    )
+  }
+
+  /** Closes for good. What stands here may have changed since the last look. */
+  private get leave(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.look()
+      const { opened, standing } = this
+      if (opened === undefined) return Effect.void
+      if (standing !== "displaced") return this.close(opened)
+      return Effect.catchAll(this.retire(opened, placeOf(this.following.path)), () => this.close(opened))
     })
   }
 
   /**
-   * Closes a file that stands here no more. Its write-ahead log may still stand here: SQLite would take it for the new
-   * file's own, and mix the two. So it is emptied into the old file, wherever that is now, and removed.
+   * SQLite brings its log into the file when the last connection is closed, and removes whatever stands at the log's path.
+   * That is well where nothing stands there: a log that was removed is saved, unless another program has the file open. A
+   * log that stands there and is not the one in use holds newer changes, of others; and one that is, does so where the
+   * other companion, its index, is lost.
    */
-  private retire({ value, scope, realPath, companions: left }: Opened<A>): Effect.Effect<void, StoreUnavailable> {
+  private close(opened: Opened<A>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      yield* this.following.finish(value)
+      const [log] = companionsOf(opened.realPath)
+      if (this.hasLostLog(opened) && log !== "nothing") yield* this.following.abandonLog(opened.value)
+      yield* Scope.close(opened.scope, Exit.void)
       this.opened = undefined
-      yield* Scope.close(scope, Exit.void)
-      for (const [index, suffix] of companions.entries()) {
-        const place = placeOf(realPath + suffix)
-        if (!isSame(place, left[index] ?? "nothing")) continue
-        if (suffix === "-shm" || place.size === 0n) rmSync(realPath + suffix, { force: true })
-      }
     })
+  }
+
+  /** Closes a file whose companions are lost. */
+  private forsake(opened: Opened<A>): Effect.Effect<void> {
+    const { filename } = this.following
+    const line =
+      `${filename}-wal or ${filename}-shm was removed or replaced under the running proxy. The database is opened anew, ` +
+      "and nothing newer was overwritten. They are a part of it: changes that only they held may be lost, " +
+      "so check the sessions."
+    return Effect.zipRight(this.close(opened), Effect.logError(line))
+  }
+
+  /**
+   * Closes a file that stands here no more. Its write-ahead log may still stand here: SQLite would take it for the new
+   * file's own, and mix the two. So it is emptied into the old file, wherever that is now, and removed. Where nothing
+   * stands here, there is no hurry: it is tried again.
+   */
+  private retire(opened: Opened<A>, place: FilePlace): Effect.Effect<void, StoreUnavailable> {
+    return Effect.gen(this, function* () {
+      yield* this.following.finish(opened.value)
+      yield* this.close(opened)
+      const [log, index] = companionsOf(opened.realPath)
+      const [knownLog, knownIndex] = opened.companions
+      if (isSameFile(log, knownLog) && log.size === 0n) remove(`${opened.realPath}-wal`)
+      if (isSameFile(index, knownIndex)) remove(`${opened.realPath}-shm`)
+    }).pipe(Effect.catchAll((error) => (place === "nothing" ? Effect.void : error)))
+  }
+
+  /** One line for an outage, however often it is met. */
+  private tellOfOutage({ problem, hint }: StoreUnavailable): Effect.Effect<void> {
+    if (this.told === problem) return Effect.void
+    this.told = problem
+    return Effect.logError(`${problem}: all requests are answered with 503. ${hint}`)
+  }
+
+  private get tellOfReturn(): Effect.Effect<void> {
+    if (this.told === undefined) return Effect.void
+    this.told = undefined
+    return Effect.logInfo(`${this.following.filename} is back: requests are forwarded again`)
   }
 }
 
-const companionsOf = (realPath: string): ReadonlyArray<Place> => companions.map((suffix) => placeOf(realPath + suffix))
+const gone = (filename: string): StoreUnavailable =>
+  new StoreUnavailable({
+    problem: `${filename} is gone`,
+    hint: "Put it back: it is taken within a second. `ss-proxy sessions add` and `import` make another.",
+  })
+
+const remove = (path: string): void => rmSync(path, { force: true })
 
 const realPathOf = (path: string): string => {
   try {

@@ -29,8 +29,8 @@ export interface SessionTarget extends DownstreamUrl {
 let generations = 0
 
 /**
- * One lifetime of a session: from the moment the directory first sees it at this URL, until its row is removed or names
- * another one, or its server's certificate is to be verified that was not, or the other way round. Connections and live
+ * One lifetime of a session: from the moment the directory first sees it at this URL, until it sees that there is no row, or
+ * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round. Connections and live
  * traffic belong to a lifetime and never outlive it, so that a new session (or the same id at a new address) can not be
  * handed what belonged to an old one.
  */

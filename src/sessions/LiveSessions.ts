@@ -55,11 +55,14 @@ class Entry implements SessionWatcher {
     return Either.isRight(this.live) && this.live.right.isWatched
   }
 
-  /** Whether `row` is still the row that this lifetime began with. */
-  isAbout({ session, incarnation }: SessionRow): boolean {
-    const known = this.row
-    if (session.url !== known.session.url || incarnation !== known.incarnation) return false
-    return isInsecure(session) === isInsecure(known.session)
+  /**
+   * Whether this lifetime goes on under `row`: it names the same server, known in the same way. It may be another row. One
+   * that was replaced (a heartbeat by `REPLACE`) or loaded again with its whole file cannot be told from one that was removed
+   * and inserted anew since the last look, and nothing of it leads elsewhere.
+   */
+  isAbout({ session }: SessionRow): boolean {
+    const known = this.row.session
+    return session.url === known.url && isInsecure(session) === isInsecure(known)
   }
 
   update(row: SessionRow, epoch: number): RowAnswer {

@@ -1,6 +1,6 @@
-import { Effect, Layer, Option } from "effect"
+import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
-import { Session, SessionExists } from "../domain/Session.js"
+import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
@@ -28,6 +28,12 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     const changed = { ...session, ...change, policy: { ...session.policy, ...policy }, updatedAt: now() }
     return store(new Session(changed), incarnation)
   }
+  const put = (session: NewSession): Session => {
+    const row = rows.get(session.id)
+    return row === undefined
+      ? insert(session)
+      : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
+  }
   const store = (session: Session, incarnation: string): Session => {
     rows.set(session.id, { session, incarnation })
     return session
@@ -49,12 +55,15 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       Effect.suspend(() =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
       ),
-    put: (session) =>
-      Effect.sync(() => {
-        const row = rows.get(session.id)
-        return row === undefined
-          ? insert(session)
-          : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
+    put: (session) => Effect.sync(() => put(session)),
+    addAll: (sessions, { replace, watcher }) =>
+      Effect.suspend(() => {
+        const present = sessions.map(({ id }) => id).filter((id) => rows.has(id))
+        if (!replace && Arr.isNonEmptyReadonlyArray(present)) return new SessionsExist({ sessionIds: present })
+        for (const session of sessions) put(session)
+        watcher?.written(sessions.length)
+        watcher?.committed(present.length)
+        return Effect.succeed(present.length)
       }),
     set: (id, change) => Effect.map(existing(id), (row) => update(row, change)),
     remove: (id) =>

@@ -1,4 +1,5 @@
 import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
@@ -46,12 +47,6 @@ const unwatchedLimit = 50_000
 
 /** Whether the answer is there already. */
 const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
-
-/** Lets the event loop run: sockets, timers. Effect's own yield only goes to the end of the microtasks. */
-const nextTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
 
 type Version = ReturnType<typeof SessionRepo.Service.version>
 type Find = ReturnType<typeof SessionRepo.Service.find>

@@ -1,6 +1,6 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
-import type { Session, SessionExists } from "../domain/Session.js"
+import type { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
 /** A session to be stored. The id and the URL have been checked by the caller (`SessionId`, `parseDownstreamUrl`). */
@@ -19,10 +19,29 @@ export interface SessionChange {
   readonly policy?: Partial<SessionPolicy>
 }
 
-/** A row as the directory needs it: the session, and what tells two rows of the same id apart. */
+/** Told how far an `addAll` is, from between its slices: each call holds it up, and with it other writers. */
+export interface AddAllWatcher {
+  /** So many of the sessions are written. None of them is in force yet. */
+  readonly written: (count: number) => void
+  /** All of them are in force; told before anything can interrupt. */
+  readonly committed: (replaced: number) => void
+}
+
+/** How `SessionRepo.addAll` adds. */
+export interface AddAllOptions {
+  /** Puts each session in the place of the one that may have its id, as `put` does. Otherwise such an id is refused. */
+  readonly replace: boolean
+  readonly watcher?: AddAllWatcher
+}
+
+/** A row as the directory needs it, and which of the rows of its id it is. */
 export interface SessionRow {
   readonly session: Session
-  /** Differs between a row and another that was inserted later under the same id, as far as the store can tell. */
+  /**
+   * The same as long as a row is only changed. It differs between a row and another that was inserted later under the same
+   * id, as far as the store can tell, and may also differ where nothing but the place of a row in its file is another. So a
+   * word about one row ("end this one") does not hit the next, but no lifetime ends by it.
+   */
   readonly incarnation: string
 }
 
@@ -45,6 +64,15 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
     readonly put: (session: NewSession) => Effect.Effect<Session, StoreUnavailable>
+    /**
+     * Stores many sessions, no two of one id, by one change: all of them, or none, also where it is interrupted or the
+     * process is killed. Other writers wait until it is done, a few seconds for a million. Gives how many took the place
+     * of another.
+     */
+    readonly addAll: (
+      sessions: ReadonlyArray<NewSession>,
+      options: AddAllOptions,
+    ) => Effect.Effect<number, SessionsExist | StoreUnavailable>
     /** Changes a session. */
     readonly set: (id: string, change: SessionChange) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /** Removes a session, and its policy. */

@@ -22,8 +22,9 @@ export const messageOf = (error: unknown): string => driverError(error)?.message
 /** Whether another process holds a lock that is in the way: worth another try. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
-/** Whether a row with this key is there already. */
-export const isKeyConflict = (error: unknown): boolean => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(codeOf(error))
+/** Whether a row with this key is there already, and not a rule of the table's own broken. */
+export const isKeyConflict = (error: unknown): boolean =>
+  /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(codeOf(error)) && / sessions\.session_id$/i.test(messageOf(error))
 
 /**
  * Tries again while a lock is in the way, for about `milliseconds`. Waiting is done here and not by SQLite's own busy
@@ -43,7 +44,7 @@ export const lacksPolicies = (error: unknown): boolean =>
 
 interface Explanation {
   readonly code: RegExp
-  readonly problem: (file: string) => string
+  readonly problem: (file: string, message: string) => string
   readonly hint: string
 }
 
@@ -91,7 +92,7 @@ const explanations: ReadonlyArray<Explanation> = [
   },
   {
     code: /^SQLITE_CONSTRAINT/,
-    problem: (file) => `the sessions table in ${file} refuses this row: it has a rule of its own`,
+    problem: (file, message) => `the sessions table in ${file} refuses this row: it has a rule of its own (${message})`,
     hint: "Look at the rule with `sqlite3 FILE .schema`.",
   },
   {
@@ -137,7 +138,9 @@ export const storeFault =
     const described = `${sqlite?.code ?? ""} ${sqlite?.message ?? ""}`
     const known = explanations.find(({ code }) => code.test(described))
     return new StoreUnavailable({
-      problem: known?.problem(filename) ?? `${filename} cannot be used (${sqlite?.code ?? "unknown error"})`,
+      problem:
+        known?.problem(filename, sqlite?.message ?? "") ??
+        `${filename} cannot be used (${sqlite?.code ?? "unknown error"})`,
       hint: known?.hint ?? fallbackHint,
       cause: error,
     })

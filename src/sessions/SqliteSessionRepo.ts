@@ -2,16 +2,19 @@ import { layer as layerReactivity, Reactivity } from "@effect/experimental/React
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, Exit, Layer, Option, type Scope } from "effect"
+import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
-import { Session, SessionExists } from "../domain/Session.js"
+import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy, StoredPolicy } from "../domain/SessionPolicy.js"
+import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
-import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
+import { addAll } from "./SqliteAddAll.js"
 import { checkTable, createPolicyTable, createSchema, noTable, policyTable } from "./SqliteSchema.js"
+import { atOnce, type Run } from "./SqliteTransaction.js"
 
 export interface SqliteOptions {
   /** Path of the database; it is made where it is missing, its folder is not. */
@@ -27,6 +30,8 @@ export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, St
 // How long a lock of another program is waited for, in milliseconds: at the start and for a write, and for a request.
 const patience = 5_000
 const requestPatience = 2_000
+// And how long another proxy is given to see that its file is gone.
+const letGoPatience = 2_500
 
 // SQLite gives a value the type it came with, whatever the column says: read all of it as text.
 const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
@@ -103,6 +108,8 @@ const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): S
 /** What is open of one file. */
 interface Connections {
   readonly sql: SqlClient
+  /** What closes `sql` alone. */
+  readonly sqlScope: Scope.CloseableScope
   readonly reader: Reader
 }
 
@@ -112,15 +119,49 @@ const make = (
 ): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     const path = yield* usablePath(filename, readonly)
+    if (!readonly) yield* companionsGone(path)
     const reactivity = yield* Reactivity
     const open = (first: boolean): Effect.Effect<Connections, StoreUnavailable, Scope.Scope> =>
       Effect.gen(function* () {
-        const sql = yield* openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow")
-        return { sql, reader: yield* openReader(path, filename, readonly) }
+        // What takes a file's place may be anything.
+        if (!first) yield* usablePath(filename, readonly)
+        const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+        const sql = yield* Scope.extend(
+          openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow"),
+          sqlScope,
+        )
+        const reader = yield* openReader(path, filename, readonly || (yield* keepsLog(sql, filename)))
+        return { sql, sqlScope, reader }
       }).pipe(Effect.provideService(Reactivity, reactivity))
-    const file = yield* FollowedFile.open({ path, filename, open, finish: finishLog(filename) })
+    const file = yield* FollowedFile.open({
+      path,
+      filename,
+      open,
+      finish: finishLog(filename),
+      usesLog: ({ reader }) => reader.usesLog(),
+      // The reader is left, which may not write: as long as it is there, SQLite leaves the log to it.
+      abandonLog: ({ sqlScope }) => Scope.close(sqlScope, Exit.void),
+    })
     return { ...reads(file, filename), ...writes(file, filename) }
   })
+
+/**
+ * Where a file was removed while a proxy had it open, waits until that proxy lets go of what SQLite keeps beside it, which it
+ * does within a second: SQLite would take it for a part of the file that is about to be made. What a crash has left there
+ * does no harm, but cannot be told from it.
+ */
+const companionsGone = (path: string): Effect.Effect<void> => {
+  const areLeft = () => placeOf(path) === "nothing" && companionsOf(path).some((place) => place !== "nothing")
+  return Effect.repeat(Effect.sync(areLeft), {
+    while: (left) => left,
+    schedule: Schedule.spaced(25).pipe(Schedule.upTo(letGoPatience)),
+  }).pipe(Effect.asVoid)
+}
+
+const keepsLog = (sql: SqlClient, filename: string): Effect.Effect<boolean, StoreUnavailable> =>
+  sql
+    .unsafe<{ journal_mode: string }>("PRAGMA journal_mode")
+    .pipe(Effect.mapBoth({ onFailure: storeFault(filename), onSuccess: ([mode]) => mode?.journal_mode === "wal" }))
 
 /** Brings all that is in a file's write-ahead log into the file. */
 const finishLog =
@@ -174,6 +215,8 @@ const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlE
 interface Reader {
   readonly find: (id: string) => FoundRow | undefined
   readonly version: Sqlite.Statement<[], number>
+  /** Whether it has a write-ahead log open; also where what others did to it lets SQLite not even tell. */
+  readonly usesLog: () => boolean
 }
 
 const openReader = (
@@ -182,7 +225,8 @@ const openReader = (
   readonly: boolean,
 ): Effect.Effect<Reader, StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
-    // Not opened read-only, where it need not be: such a connection cannot repair what a crashed writer left.
+    // Read-only in WAL mode, where it can repair what a crashed writer left all the same: that is in the log's index. In
+    // another mode it takes a connection that can write.
     const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
@@ -190,7 +234,18 @@ const openReader = (
         const find = finder(database)
         // SQLite opens its files when it reads for the first time: later the process may have no descriptor left.
         find("")
-        return { find, version: database.prepare<[], number>("PRAGMA data_version").pluck() }
+        const journalMode = database.prepare<[], string>("PRAGMA journal_mode").pluck()
+        return {
+          find,
+          version: database.prepare<[], number>("PRAGMA data_version").pluck(),
+          usesLog: () => {
+            try {
+              return journalMode.get() === "wal"
+            } catch {
+              return true
+            }
+          },
+        }
       },
       catch: (error) => error,
     }).pipe(whileBusy(patience), Effect.mapError(storeFault(filename)))
@@ -253,7 +308,6 @@ const reads = (file: FollowedFile<Connections>, filename: string) => {
     findMany: (ids: ReadonlyArray<string>) =>
       Effect.suspend(() => reading((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
-      file.look()
       const { current } = file
       return current === undefined
         ? Effect.flatMap(file.afresh, ({ reader }) => versionOf(reader))
@@ -268,25 +322,6 @@ const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
   return row?.id !== id ? Option.none() : Option.some({ session: toSession(row), incarnation: row.incarnation })
 }
 
-/** Runs a statement on the one connection that a change is made on. */
-type Run = <Found extends object>(
-  statement: string,
-  parameters: ReadonlyArray<string | number | null>,
-) => Effect.Effect<ReadonlyArray<Found>, SqlError>
-
-/** Makes several statements one change: all of them are in force, or none is. */
-const atOnce = <A, E>(sql: SqlClient, change: (run: Run) => Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
-  Effect.gen(function* () {
-    const connection = yield* sql.reserve
-    const run: Run = (statement, parameters) => connection.execute(statement, parameters, undefined)
-    // A commit may find a lock in the way, too: what cannot be committed is undone.
-    return yield* Effect.acquireUseRelease(
-      run("BEGIN IMMEDIATE", []),
-      () => Effect.tap(change(run), () => run("COMMIT", [])),
-      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(run("ROLLBACK", []))),
-    )
-  }).pipe(Effect.scoped)
-
 /** Stores those policies that are given, and gives back the whole policy of the session. */
 const writePolicy = (run: Run, id: string, { insecure, wsPath }: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
@@ -300,6 +335,7 @@ const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
 
 const writes = (file: FollowedFile<Connections>, filename: string) => {
   const asFault = storeFault(filename)
+  const oneAtATime = Effect.unsafeMakeSemaphore(1)
   const fault = Effect.mapError(asFault)
 
   const reading = <Found extends object>(statement: string) =>
@@ -351,6 +387,11 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
         isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
       ),
     put: (session: NewSession) => fault(store(putStatement, session)),
+    addAll: (sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
+      Effect.flatMap(file.placed, ({ sql }) => addAll(sql, filename, patience, sessions, options)).pipe(
+        oneAtATime.withPermits(1),
+        Effect.mapError((error) => (error instanceof SessionsExist ? error : asFault(error))),
+      ),
     set: (id: string, changes: SessionChange) => unlessFound(change(id, changes)),
     remove: (id: string) => unlessFound(remove(id)),
   }

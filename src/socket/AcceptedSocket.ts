@@ -11,7 +11,8 @@ import { BufferedInput, readsInto } from "./SocketInput.js"
  */
 export const readingIntoOurMemory = (accepted: Socket): Socket => {
   const handle = takeHandle(accepted)
-  if (handle === undefined) return accepted
+  // It was accepted paused, which a socket made of its handle is not.
+  if (handle === undefined) return accepted.resume()
   const input = new BufferedInput()
   const options = { handle, allowHalfOpen: true, onread: input.options }
   const socket = new Socket(options)

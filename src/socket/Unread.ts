@@ -6,7 +6,7 @@ import { handleOf } from "./NodeHandle.js"
 const readSize = 65_536
 
 /** The number of a connection's file. That of TLS would give what is encrypted. */
-const descriptorOf = (socket: Socket): number | undefined => {
+export const descriptorOf = (socket: Socket): number | undefined => {
   const handle = socket instanceof TLSSocket ? undefined : handleOf(socket)
   const descriptor: unknown = handle === undefined ? undefined : Reflect.get(handle, "fd")
   return typeof descriptor === "number" && descriptor > 0 ? descriptor : undefined

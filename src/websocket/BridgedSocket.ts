@@ -1,5 +1,7 @@
 import type { Socket } from "node:net"
+import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
+import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
@@ -23,6 +25,9 @@ export interface BridgeEnds {
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
+
+/** The settings that a bridged WebSocket is held to by itself; `Patrol` holds it to others. */
+export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
 
 /** Why a bridged WebSocket ended: the first thing that happened to it. */
 export interface BridgeEnd {
@@ -50,7 +55,7 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
  * its pumps.
  */
-export class BridgedSocket implements LiveTraffic, PumpListener {
+export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   private readonly begun = performance.now()
   place = -1
@@ -66,19 +71,25 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
   end: BridgeEnd | undefined
   private readonly client: Socket
   private readonly server: Socket
+  /** Whether the client takes what is sent to it; made when something has to wait. */
+  private sendClock: SendClock | undefined
   private openEnds = 2
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
-  /** `maxMessageBytes`: 0 for no limit. */
-  constructor(ends: BridgeEnds, maxMessageBytes: number) {
+  constructor(
+    ends: BridgeEnds,
+    settings: BridgeSettings,
+    private readonly sendLimit: SendLimit,
+  ) {
     this.session = ends.session
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
     this.target = ends.target
     this.client = ends.client
     this.server = ends.server
-    const rules = { extensions: ends.extensions, maxMessageBytes }
+    const { wsMaxMessage: maxMessageBytes, wsPing } = settings
+    const rules = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
     this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this)
     this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this)
     this.watch(this.client, this.up, this.down)
@@ -116,7 +127,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
     this.ends({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, farewellTime)
     receiving.mute()
     sending.sayOrReset({ code: 1011, reason })
-    if (!own.destroyed) reset(own)
+    reset(own)
     if (peer.destroyed) this.cut()
   }
 
@@ -152,6 +163,25 @@ export class BridgedSocket implements LiveTraffic, PumpListener {
         this.ends({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, farewellTime)
         return this.cut()
     }
+  }
+
+  pinged(side: Side, payload: Uint8Array): void {
+    this.seenFrom(side).receiving.receiverAsked(payload)
+  }
+
+  heldUp(side: Side): void {
+    if (side === "client" || this.sendLimit.milliseconds === 0) return
+    this.sendClock ??= new SendClock(this, this.sendLimit)
+    this.sendClock.start()
+  }
+
+  /** What is sent to the client is what a clock of ours watches. */
+  get socket(): Socket {
+    return this.client
+  }
+
+  stalled(): void {
+    this.lose("client", `it took nothing of what waited for it for ${this.sendLimit.milliseconds / 1_000} s`)
   }
 
   notTaken(side: Side): void {

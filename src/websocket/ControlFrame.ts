@@ -36,14 +36,5 @@ export const pingFrame = (payload: Uint8Array, masked: boolean): Buffer => {
   return controlFrame(0x89, payload, masked)
 }
 
-/** Whether a whole pong frame answers a ping with this payload (RFC 6455 section 5.5.3). */
-export const pongAnswers = (frame: Uint8Array, payload: Uint8Array): boolean => {
-  const second = frame[1] ?? 0
-  const masked = second >= 0x80
-  const start = masked ? 6 : 2
-  if ((second & 0x7f) !== payload.length || frame.length !== start + payload.length) return false
-  return payload.every((byte, index) => {
-    const key = masked ? (frame[2 + (index & 3)] ?? 0) : 0
-    return ((frame[start + index] ?? 0) ^ key) === byte
-  })
-}
+/** A pong frame (RFC 6455 section 5.5.3) that answers a ping with this payload, of 125 bytes at most. */
+export const pongFrame = (payload: Uint8Array, masked: boolean): Buffer => controlFrame(0x8a, payload, masked)

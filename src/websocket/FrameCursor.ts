@@ -25,6 +25,8 @@ export interface FrameCursorOptions {
    * Default: no limit.
    */
   readonly maxMessageBytes?: number
+  /** Whether the payloads of pings and pongs are kept (`controlPayload`), and not only those of close frames. */
+  readonly keepsPings?: boolean
   /** Told about every control frame once it is complete. */
   readonly listener?: ControlListener
 }
@@ -114,7 +116,8 @@ const controlFault = (first: number, second: number): CursorFault | undefined =>
 
 /**
  * Follows the frame boundaries of one direction of a WebSocket (RFC 6455 section 5) as its bytes pass, cut into chunks
- * in any way. Payload is neither copied nor unmasked, except that of a close frame; a frame allocates nothing.
+ * in any way. Payload is neither copied nor unmasked, except that of a close frame (and of pings, on request); a
+ * frame of data allocates nothing.
  *
  * Stricter than the RFC in one point: RSV bits on control frames and reserved opcodes are faults even where an
  * extension was negotiated, for no registered extension uses them. Not checked, because both ends do: UTF-8 and the
@@ -136,6 +139,11 @@ export class FrameCursor {
   payloadBytes = 0
   /** All bytes given to `advance`. */
   wireBytes = 0
+  /**
+   * Unmasked payload of the last control frame, once it is complete: of a close frame, and of a ping or pong where
+   * `keepsPings` says so. Its bytes do not change any more.
+   */
+  controlPayload = noBytes
   /** What the first close frame said, once it is complete. */
   close: CloseContent | undefined = undefined
   /** Set by the first fault, and for good: the stream cannot be followed any further. */
@@ -150,6 +158,7 @@ export class FrameCursor {
   private readonly mask: number
   private readonly extensions: boolean
   private readonly limit: number
+  private readonly keepsPings: boolean
   private readonly listener: ControlListener | undefined
 
   /** A header that came in pieces, which is rare, and how much of it there is. */
@@ -165,15 +174,15 @@ export class FrameCursor {
   private message = 0
   private messageBytes = 0
 
-  /** The close frame that passes: its key, its payload unmasked, and how much of that there is. */
-  private closeKey = 0
-  private closePayload: Uint8Array | undefined = undefined
-  private closeBytes = 0
+  /** The control frame whose payload is kept: its key, and how much there is of the payload. */
+  private controlKey = 0
+  private controlBytes = 0
 
   constructor(options: FrameCursorOptions) {
     this.mask = options.masked ? maskBit : 0
     this.extensions = options.extensions ?? false
     this.limit = options.maxMessageBytes ?? Number.MAX_SAFE_INTEGER
+    this.keepsPings = options.keepsPings ?? false
     this.listener = options.listener
   }
 
@@ -245,7 +254,8 @@ export class FrameCursor {
     this.first = first
     this.remaining = length
     this.frameBytes = size + length
-    if ((first & opcodeBits) === closing) this.openClose(this.mask === 0 ? 0 : uint32At(bytes, at + size - 4), length)
+    if (this.keepsPayload(first & opcodeBits))
+      this.openControl(this.mask === 0 ? 0 : uint32At(bytes, at + size - 4), length)
     return size
   }
 
@@ -274,7 +284,7 @@ export class FrameCursor {
     const taken = Math.min(this.remaining, chunk.length - at)
     const opcode = this.first & opcodeBits
     if (opcode < closing) this.payloadBytes += taken
-    else if (opcode === closing) this.keepClose(chunk, at, taken)
+    else if (this.keepsPayload(opcode)) this.keepControl(chunk, at, taken)
     this.remaining -= taken
     return at + taken
   }
@@ -309,24 +319,26 @@ export class FrameCursor {
     }
   }
 
-  private openClose(key: number, length: number): void {
-    this.closeKey = key
-    this.closePayload = new Uint8Array(length)
-    this.closeBytes = 0
+  private keepsPayload(opcode: number): boolean {
+    return opcode === closing || (this.keepsPings && opcode > closing)
   }
 
-  private keepClose(chunk: Uint8Array, at: number, taken: number): void {
-    const payload = this.closePayload
-    if (payload === undefined) return
+  private openControl(key: number, length: number): void {
+    this.controlKey = key
+    this.controlPayload = length === 0 ? noBytes : new Uint8Array(length)
+    this.controlBytes = 0
+  }
+
+  private keepControl(chunk: Uint8Array, at: number, taken: number): void {
     for (let index = at; index < at + taken; index++) {
-      const key = (this.closeKey >>> (24 - 8 * (this.closeBytes & 3))) & 0xff
-      payload[this.closeBytes++] = byteAt(chunk, index) ^ key
+      const key = (this.controlKey >>> (24 - 8 * (this.controlBytes & 3))) & 0xff
+      this.controlPayload[this.controlBytes++] = byteAt(chunk, index) ^ key
     }
   }
 
   private readClose(): CloseContent {
-    const payload = this.closePayload
-    if (payload === undefined || payload.length < 2) return { code: undefined, reason: "" }
+    const payload = this.controlPayload
+    if (payload.length < 2) return { code: undefined, reason: "" }
     return {
       code: (byteAt(payload, 0) << 8) | byteAt(payload, 1),
       reason: utf8.decode(payload.subarray(2)),

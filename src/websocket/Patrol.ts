@@ -69,9 +69,7 @@ class SideWatch {
    * that up: it would read on if it were there.
    */
   private ask(): boolean {
-    if (!this.receiving.ping()) return this.receiving.isHeldUp
-    this.sending.expectPong()
-    return true
+    return this.receiving.ping(this.sending) || this.receiving.isHeldUp
   }
 }
 
@@ -151,9 +149,9 @@ export class Patrol {
     this.isUnderWay = true
     const step = (): boolean => {
       const [socket, watch] = round[next++] ?? []
-      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
       this.isUnderWay = next < round.length
-      return this.isUnderWay
+      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
+      return next < round.length
     }
     this.slices.add({ step })
   }

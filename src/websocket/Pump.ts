@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import { Effect } from "effect"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
-import { closeFrame, pingFrame, pongAnswers } from "./ControlFrame.js"
+import { closeFrame, pingFrame, pongFrame } from "./ControlFrame.js"
 import { type ControlListener, type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
+import { OwedPongs } from "./OwedPongs.js"
 import { reset } from "../socket/SocketEnd.js"
 
 /** The two ends of a bridged WebSocket. */
@@ -26,6 +26,10 @@ export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
 /** Told what happens to the frames that `side` sends. */
 export interface PumpListener {
   happened(side: Side, event: PumpEvent): void
+  /** A ping that `side` sent goes on, with this payload; told only where pings are followed. */
+  pinged(side: Side, payload: Uint8Array): void
+  /** What `side` sends has to wait until the other one reads on. */
+  heldUp(side: Side): void
   /** What `side` sends cannot be written, for the other one has hung up: what that said before is read now, or never. */
   notTaken(side: Side): void
 }
@@ -36,6 +40,8 @@ export interface FrameRules {
   readonly extensions: boolean
   /** 0 for no limit. */
   readonly maxMessageBytes: number
+  /** Whether the proxy sends pings of its own, so that it must tell the answers to them from others. */
+  readonly followsPings: boolean
 }
 
 /** A close frame that the proxy puts into a direction on its own account. */
@@ -46,8 +52,12 @@ export interface Farewell {
 
 const pongByte = 0x8a
 
-/** By this payload the answers to our own pings are told from those that the other end waits for. */
-const pingPayload = randomBytes(8)
+/** A pong that the receiver does not get, in the chunk at hand, and the payload of the one that it gets in its place. */
+interface OwnPong {
+  readonly start: number
+  readonly end: number
+  readonly inPlace: Uint8Array | undefined
+}
 
 /** An end by FIN says no more than that; one by an error says why. */
 const causeOf = (socket: Socket): string => {
@@ -72,13 +82,13 @@ export class Pump implements ByteReceiver, ControlListener {
   private isMute = false
   /** A farewell that waits for the end of a frame. */
   private farewell: Farewell | undefined
-  /** Pings of ours to the sender that it has not answered. */
-  private owed = 0
+  /** What the sender has to answer; `undefined` where the proxy sends no pings. */
+  private readonly owed: OwedPongs | undefined
   /** The beginning of a pong that may be the answer to a ping of ours; the receiver has not got it. */
   private held: Buffer | undefined
-  /** Offsets in the chunk at hand: where the close frame ends, and where pongs begin and end. */
+  /** Where the close frame ends, in the chunk at hand. */
   private closeEnd = -1
-  private pongs: Array<number> | undefined
+  private ownPongs: Array<OwnPong> | undefined
 
   /** `side`: who sends. `early`: what had arrived of it before. */
   constructor(
@@ -86,13 +96,15 @@ export class Pump implements ByteReceiver, ControlListener {
     private readonly from: Socket,
     private readonly to: Socket,
     private early: Uint8Array | undefined,
-    { extensions, maxMessageBytes }: FrameRules,
+    { extensions, maxMessageBytes, followsPings }: FrameRules,
     private readonly listener: PumpListener,
   ) {
     this.input = inputOf(from)
+    this.owed = followsPings ? new OwedPongs() : undefined
     this.cursor = new FrameCursor({
       masked: side === "client",
       extensions,
+      keepsPings: followsPings,
       ...(maxMessageBytes === 0 ? {} : { maxMessageBytes }),
       listener: this,
     })
@@ -176,16 +188,20 @@ export class Pump implements ByteReceiver, ControlListener {
     if (!this.say(farewell)) this.breakOff()
   }
 
-  /** Sends a ping to the receiver, where a frame may be put now. Returns whether it did. */
-  ping(): boolean {
-    if (this.isMute || !this.mayInject) return false
-    this.to.write(pingFrame(pingPayload, this.side === "client"))
+  /**
+   * Sends the receiver a ping of ours, where a frame may be put now; `answers` carries what the receiver sends. Returns
+   * whether it did.
+   */
+  ping(answers: Pump): boolean {
+    if (answers.owed === undefined || this.isMute || !this.mayInject) return false
+    this.to.write(pingFrame(answers.owed.nextPing, this.side === "client"))
+    answers.owed.expect()
     return true
   }
 
-  /** A ping of ours is on its way to the sender: its answer is not for the receiver. */
-  expectPong(): void {
-    this.owed++
+  /** A ping of the receiver's own, with this payload, is on its way to the sender. */
+  receiverAsked(payload: Uint8Array): void {
+    this.owed?.peerAsked(payload)
   }
 
   /** Lets nothing more pass: the receiver is gone. */
@@ -226,16 +242,24 @@ export class Pump implements ByteReceiver, ControlListener {
 
   /** Whether more is to be done with a chunk than to pass it on. */
   private get needsCare(): boolean {
-    return this.owed > 0 || this.closeEnd >= 0 || this.farewell !== undefined
+    return (
+      this.owed?.isOwed === true || this.ownPongs !== undefined || this.closeEnd >= 0 || this.farewell !== undefined
+    )
   }
 
   controlPassed(opcode: ControlOpcode, start: number, end: number): void {
     if (opcode === 8) {
       if (this.closeEnd < 0) this.closeEnd = end
-    } else if (opcode === 10 && this.owed > 0) {
-      this.pongs ??= []
-      this.pongs.push(start, end)
+    } else if (this.owed !== undefined) {
+      if (opcode === 9) this.listener.pinged(this.side, this.cursor.controlPayload)
+      else this.pongPassed(this.owed.answer(this.cursor.controlPayload), start, end)
     }
+  }
+
+  private pongPassed(answer: ReturnType<OwedPongs["answer"]>, start: number, end: number): void {
+    if (answer === "passed") return
+    this.ownPongs ??= []
+    this.ownPongs.push({ start, end, inPlace: answer === "kept" ? undefined : answer })
   }
 
   /** Passes on what may pass of a chunk that holds, or may hold, something special. */
@@ -263,22 +287,22 @@ export class Pump implements ByteReceiver, ControlListener {
   /** Passes on the bytes up to `end`, less the answers to our own pings. */
   private forward(bytes: Buffer, end: number, shift: number): void {
     let at = 0
-    const pongs = this.pongs ?? []
-    for (let index = 0; index + 1 < pongs.length; index += 2) {
-      const from = (pongs[index] ?? 0) + shift
-      const to = (pongs[index + 1] ?? 0) + shift
-      if (from < 0 || to > end || !pongAnswers(bytes.subarray(from, to), pingPayload)) continue
-      if (this.owed > 0) this.owed--
+    for (const pong of this.ownPongs ?? []) {
+      const from = pong.start + shift
+      const to = pong.end + shift
+      if (from < 0 || to > end) continue
       this.write(bytes.subarray(at, from))
+      if (pong.inPlace !== undefined) this.write(pongFrame(pong.inPlace, this.side === "client"))
       at = to
     }
-    this.pongs = undefined
+    this.ownPongs = undefined
     this.write(bytes.subarray(at, end))
   }
 
   /** Keeps back a pong that is not complete, while one of them is for us. Returns where what may pass now ends. */
   private holdBack(bytes: Buffer, boundary: number): number {
-    if (this.owed === 0 || this.cursor.atBoundary || boundary < 0 || bytes[boundary] !== pongByte) return bytes.length
+    if (this.owed?.isOwed !== true || this.cursor.atBoundary || boundary < 0 || bytes[boundary] !== pongByte)
+      return bytes.length
     this.held = Buffer.from(bytes.subarray(boundary))
     return boundary
   }
@@ -289,6 +313,7 @@ export class Pump implements ByteReceiver, ControlListener {
     // The kernel takes most of what there is at once, and then neither memory nor patience is needed.
     if (this.to.writableLength === 0) return
     this.input.keep(bytes)
+    this.listener.heldUp(this.side)
     if (this.to.writableNeedDrain) this.from.pause()
   }
 
@@ -321,7 +346,7 @@ export class Pump implements ByteReceiver, ControlListener {
 
   private breakOff(): void {
     this.mute()
-    if (!this.to.destroyed) reset(this.to)
+    reset(this.to)
   }
 
   private readonly drained = (): void => {

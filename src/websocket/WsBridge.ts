@@ -1,5 +1,6 @@
-import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { type BridgeEnds, BridgedSocket } from "./BridgedSocket.js"
 import { Patrol } from "./Patrol.js"
@@ -31,15 +32,19 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.scoped(
     WsBridge,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const patrol = new Patrol(settings)
+      const sendLimit = yield* Effect.acquireRelease(
+        Effect.sync(() => new SendLimit(settings.sendTimeout)),
+        (limit) => Effect.sync(() => limit.stop()),
+      )
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings.wsMaxMessage)
+        const socket = new BridgedSocket(ends, settings, sendLimit)
         traffic.open(socket)
         ends.begun()
         patrol.add(socket)
@@ -48,13 +53,10 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
-      const level = settings.accessLog ? LogLevel.Info : LogLevel.Debug
-      const isLogged = LogLevel.greaterThanEqual(level, yield* FiberRef.get(FiberRef.currentMinimumLogLevel))
-
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
         if (socket.end?.defect !== undefined)
           return Effect.logError("a defect in ss-proxy; please report it", socket.end.defect)
-        return isLogged ? Effect.logWithLevel(level, "websocket closed") : Effect.void
+        return settings.accessLog ? Effect.logInfo("websocket closed") : Effect.logDebug("websocket closed")
       }
 
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
@@ -63,8 +65,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           patrol.remove(socket)
           traffic.close(socket)
           release()
-          const line = report(socket)
-          return line === Effect.void ? line : Effect.annotateLogs(line, lineOf(socket))
+          return Effect.annotateLogs(report(socket), lineOf(socket))
         })
 
       /** Says goodbye where that was not done yet, and waits until nothing can come any more. */

@@ -20,12 +20,32 @@ export class InvalidDownstreamUrl extends Data.TaggedError("InvalidDownstreamUrl
 
 const secureness: Readonly<Record<string, boolean>> = { "http:": false, "ws:": false, "https:": true, "wss:": true }
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//
+const spaceAround = /^\s|\s$/
+const quoteAround = /^["'`\u2018-\u201f]|["`\u2018-\u201f]$/
 const forbiddenBytes = /[\u0000-\u0020\u007f\\]/
 const loneSurrogate = /\p{Surrogate}/u
 const emptyAuthority = /^[^/]*\/\/(?:$|[/?#])/
 const afterAuthority = /^[^/]*\/\/[^/?#]*([^?#]*)/
+/** A text without a scheme that begins with the name of one, and not as the name of a host or of a host and a port. */
+const schemeWithoutSlashes = /^(?:https?|wss?)(?![\w.-]|:\d+(?:[/?#]|$))/i
+/** `host:/path`, `host:` and `host//path`: what is written for a scheme may be none. */
+const likeScheme = /^[^/?#@]*:(?:[/?#]|$)|^[^:/?#@]*\/\//
+/** The same behind a scheme, which makes two. */
+const secondScheme = /^[^/?#@]*:\/\/|^(?:https?|wss?)(?::\/|\/\/)/i
+/** What node makes of the name of a host; IPv6 addresses stand in brackets. */
+const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
 
 const invalid = (problem: string) => Either.left(new InvalidDownstreamUrl({ problem }))
+
+/** What is wrong with how a URL begins, which the parser of URLs would take for the name of a host. */
+const schemeProblem = (text: string): string | undefined => {
+  const scheme = schemePattern.exec(text)?.[0]
+  if (scheme !== undefined)
+    return secondScheme.test(text.slice(scheme.length)) ? "it begins with two schemes; leave one out" : undefined
+  return schemeWithoutSlashes.test(text) || likeScheme.test(text)
+    ? "its scheme is misspelt; write http:// or https:// before the host"
+    : undefined
+}
 
 const parseUrl = (text: string): URL | undefined => {
   try {
@@ -63,8 +83,12 @@ const rawPath = (text: string): string => {
  */
 export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
   if (text === "") return invalid("it is empty")
+  if (spaceAround.test(text)) return invalid("it has a space or a line break before or behind it; leave it out")
+  if (quoteAround.test(text)) return invalid("it has a quotation mark before or behind it; leave it out")
   if (forbiddenBytes.test(text)) return invalid("it holds a space, a backslash or a control character")
   if (loneSurrogate.test(text)) return invalid("it is not valid Unicode")
+  const problem = schemeProblem(text)
+  if (problem !== undefined) return invalid(problem)
   const withScheme = schemePattern.test(text) ? text : `http://${text}`
   if (emptyAuthority.test(withScheme)) return invalid("it names no host")
   const url = parseUrl(withScheme)
@@ -74,6 +98,7 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   if (withScheme.includes("?")) return invalid("it has a query; a downstream URL may only have a path")
   if (withScheme.includes("#")) return invalid("it has a fragment; a downstream URL may only have a path")
   if (url.hostname === "") return invalid("it names no host")
+  if (!hostPattern.test(url.hostname)) return invalid("its host has a character that no name of a host has")
   if (url.port === "0") return invalid("its port is 0")
   const defaultPort = secure ? 443 : 80
   const port = url.port === "" ? defaultPort : Number(url.port)
@@ -90,9 +115,20 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   })
 }
 
-/** The URL as it may be shown: user info replaced. Works on unusable URLs too. */
-export const redactUrl = (text: string): string =>
-  text.replace(
-    /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)?[^/?#]*@/,
-    (_match, scheme: string | undefined) => `${scheme ?? ""}***@`,
-  )
+/** What is shown of a URL before the user info. A scheme that nobody knows may be a part of it. */
+const knownScheme = /^(?:https?|wss?|sqlite|postgres(?:ql)?):\/\//i
+
+/** The last `@`, and in a URL that cannot be used what may have been meant as one: encoded, or of another width. */
+const untilAt = /^[^]*@/
+const untilAnyAt = /^[^]*(?:@|%(?:25)*40|[\ufe6b\uff20])/
+
+/**
+ * The URL as it may be shown, usable or not: everything before the last `@` is replaced, but for the scheme. A password may
+ * hold any character, and where it ends is known to its author only; so a path that holds an `@` is hidden up to it.
+ */
+export const redactUrl = (text: string): string => {
+  const scheme = knownScheme.exec(text)?.[0] ?? ""
+  const until = Either.isRight(parseDownstreamUrl(text)) ? untilAt : untilAnyAt
+  const rest = text.slice(scheme.length)
+  return until.test(rest) ? `${scheme}***@${rest.replace(until, "")}` : text
+}

@@ -1,4 +1,6 @@
+import { foldedName } from "./FieldName.js"
 import { ownText } from "./OwnText.js"
+import { foreignProxyStatus } from "./ProxyStatus.js"
 import { randomHex } from "./RandomHex.js"
 
 /** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
@@ -9,6 +11,8 @@ const enum Treatment {
   PassOn,
   /** Belongs to one hop, or is written anew (RFC 9110 section 7.6.1). */
   Remove,
+  /** Written as no field that is removed or written anew, but some servers would read it as one. */
+  Imitation,
   Connection,
   Te,
   Host,
@@ -23,6 +27,9 @@ const enum Treatment {
   Authorization,
   ContentLength,
   Trailer,
+  Upgrade,
+  Date,
+  ProxyStatus,
 }
 
 const treatments: ReadonlyMap<string, Treatment> = new Map([
@@ -32,7 +39,7 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["proxy-authenticate", Treatment.Remove],
   ["proxy-authorization", Treatment.Remove],
   ["transfer-encoding", Treatment.Remove],
-  ["upgrade", Treatment.Remove],
+  ["upgrade", Treatment.Upgrade],
   ["te", Treatment.Te],
   ["host", Treatment.Host],
   ["via", Treatment.Via],
@@ -45,6 +52,20 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["authorization", Treatment.Authorization],
   ["content-length", Treatment.ContentLength],
   ["trailer", Treatment.Trailer],
+  ["date", Treatment.Date],
+  ["proxy-status", Treatment.ProxyStatus],
+])
+
+/** What a request may not imitate: everything above that is not simply the sender's own, and the hops it may take. */
+const notImitable: ReadonlySet<string> = new Set([
+  "content-length",
+  "keep-alive",
+  "max-forwards",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "transfer-encoding",
+  "x-request-id",
 ])
 
 /**
@@ -78,13 +99,24 @@ const notNominable: ReadonlySet<string> = new Set([
   "x-request-id",
 ])
 
+const isForwarded = (name: string): boolean => name.startsWith("x-forwarded-")
+
 const isNominable = (name: string): boolean =>
-  !notNominable.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith("sec-websocket-")
+  !notNominable.has(name) && !isForwarded(name) && !name.startsWith("sec-websocket-")
 
-const treatmentOf = (lowerCased: string): Treatment =>
-  treatments.get(lowerCased) ?? (lowerCased.startsWith("x-forwarded-") ? Treatment.ForwardedOther : Treatment.PassOn)
+const treatmentOf = (lowerCased: string): Treatment => {
+  const known = treatments.get(lowerCased)
+  if (known !== undefined) return known
+  if (isForwarded(lowerCased)) return Treatment.ForwardedOther
+  const folded = foldedName(lowerCased)
+  const isImitation = folded !== lowerCased && (notImitable.has(folded) || isForwarded(folded))
+  return isImitation ? Treatment.Imitation : Treatment.PassOn
+}
 
-/** Treatments by the spelling that senders use, so that the common ones are not lower-cased again and again. */
+/**
+ * Treatments by the spelling that senders use, so that the common ones are not lower-cased again and again. Begun anew
+ * when it is full: what is common is there again at once, and what somebody made up is not kept for good.
+ */
 const bySpelling = new Map<string, Treatment>()
 const rememberedSpellings = 2_000
 
@@ -92,7 +124,9 @@ const treatment = (name: string): Treatment => {
   const known = bySpelling.get(name)
   if (known !== undefined) return known
   const found = treatmentOf(name.toLowerCase())
-  if (bySpelling.size < rememberedSpellings && name.length < 64) bySpelling.set(ownText(name), found)
+  if (name.length >= 64) return found
+  if (bySpelling.size >= rememberedSpellings) bySpelling.clear()
+  bySpelling.set(ownText(name), found)
   return found
 }
 
@@ -120,7 +154,7 @@ export const listMembers = (value: string): ReadonlyArray<string> =>
     .filter((member) => member !== "")
 
 /** Names, lower-cased, that the `Connection` fields nominate for removal; `undefined` for none, the common case. */
-const nominatedBy = (fields: RawFields): ReadonlySet<string> | undefined => {
+export const nominatedBy = (fields: RawFields): ReadonlySet<string> | undefined => {
   let nominated: Set<string> | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
     if (treatment(fields[index] ?? "") !== Treatment.Connection) continue
@@ -205,6 +239,8 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
       case Treatment.PassOn:
       case Treatment.ContentLength:
       case Treatment.Trailer:
+      case Treatment.Date:
+      case Treatment.ProxyStatus:
         if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, value)
         break
       case Treatment.Authorization:
@@ -239,8 +275,10 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
         break
       case Treatment.Connection:
       case Treatment.Host:
+      case Treatment.Imitation:
       case Treatment.Remove:
       case Treatment.RequestId:
+      case Treatment.Upgrade:
         break
     }
   }
@@ -258,39 +296,60 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
   return out
 }
 
-/** The fields of a response as the client gets them: all but the hop-by-hop ones, in order, with duplicates and case. */
-export const responseFields = (fields: RawFields): Array<string> => {
+/**
+ * The fields of a 1xx response as the client gets them: all but the hop-by-hop ones, in order, with duplicates and case. It
+ * has no content, and says nothing of its length (RFC 9110 section 8.6).
+ */
+export const interimFields = (fields: RawFields): Array<string> => {
   const nominated = nominatedBy(fields)
   const out: Array<string> = []
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
+    const value = fields[index + 1] ?? ""
     switch (treatment(name)) {
       case Treatment.Connection:
+      case Treatment.ContentLength:
       case Treatment.Remove:
       case Treatment.Te:
+      case Treatment.Upgrade:
         break
+      case Treatment.ProxyStatus: {
+        const others = nominated?.has("proxy-status") === true ? undefined : foreignProxyStatus(value)
+        if (others !== undefined) out.push(name, others)
+        break
+      }
       default:
-        if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, fields[index + 1] ?? "")
+        if (nominated === undefined || !nominated.has(name.toLowerCase())) out.push(name, value)
     }
   }
   return out
 }
 
-/** The fields of a response as lines for the client, and what they say about its body. */
+/** The fields of a final response as lines for the client, and what they say about its body. */
 export interface ResponseLines {
   readonly text: string
   /** Value of `Content-Length`. */
   readonly length: string | undefined
   /** Whether there is a `Trailer` among them, which only stands with a body in chunks. */
   readonly announcesTrailers: boolean
+  /** Whether its server has dated it. */
+  readonly isDated: boolean
+  /** Whether there is an `Upgrade` among them, which `Connection` then has to name (RFC 9110 section 7.8). */
+  readonly offersUpgrade: boolean
 }
 
-/** `responseFields` as text, for the path of every response. `withTrailer`: whether a `Trailer` field is passed on. */
-export const responseLines = (fields: RawFields, withTrailer = true): ResponseLines => {
+/**
+ * The fields of a final response of this status as the client gets them: all but the hop-by-hop ones, in order, with
+ * duplicates and case. A 204 has no `Content-Length` (RFC 9110 section 8.6), and a 426 keeps its `Upgrade` (section
+ * 15.5.22). `withTrailer`: whether a `Trailer` field is passed on.
+ */
+export const responseLines = (fields: RawFields, status: number, withTrailer = true): ResponseLines => {
   const nominated = nominatedBy(fields)
   let text = ""
   let length: string | undefined
   let announcesTrailers = false
+  let isDated = false
+  let offersUpgrade = false
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
     switch (treatment(name)) {
@@ -298,42 +357,32 @@ export const responseLines = (fields: RawFields, withTrailer = true): ResponseLi
       case Treatment.Remove:
       case Treatment.Te:
         break
+      case Treatment.Upgrade:
+        if (status !== 426) break
+        offersUpgrade = true
+        text += `${name}: ${fields[index + 1]}\r\n`
+        break
       case Treatment.Trailer:
         announcesTrailers = true
         if (withTrailer) text += `${name}: ${fields[index + 1]}\r\n`
         break
       case Treatment.ContentLength:
+        if (status === 204) break
         length = fields[index + 1]
         text += `${name}: ${length}\r\n`
         break
+      case Treatment.Date:
+        isDated = true
+        text += `${name}: ${fields[index + 1]}\r\n`
+        break
+      case Treatment.ProxyStatus: {
+        const others = nominated?.has("proxy-status") === true ? undefined : foreignProxyStatus(fields[index + 1] ?? "")
+        if (others !== undefined) text += `${name}: ${others}\r\n`
+        break
+      }
       default:
         if (nominated === undefined || !nominated.has(name.toLowerCase())) text += `${name}: ${fields[index + 1]}\r\n`
     }
   }
-  return { text, length, announcesTrailers }
-}
-
-/** Fields that may not stand behind a body: they frame, route or authenticate (RFC 9110 section 6.5.1). */
-const notInTrailers: ReadonlySet<string> = new Set([
-  "authorization",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "host",
-  "set-cookie",
-  "trailer",
-])
-
-/** Trailer pairs that may be passed on. */
-export const trailerFields = (fields: RawFields): RawFields => {
-  if (fields.length === 0) return fields
-  const out: Array<string> = []
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index] ?? ""
-    const known = treatment(name)
-    const isOfTheHop = known === Treatment.Remove || known === Treatment.Connection || known === Treatment.Te
-    if (!isOfTheHop && !notInTrailers.has(name.toLowerCase())) out.push(name, fields[index + 1] ?? "")
-  }
-  return out
+  return { text, length, announcesTrailers, isDated, offersUpgrade }
 }

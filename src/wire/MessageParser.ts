@@ -65,35 +65,21 @@ const safeHexDigits = 13
 /** Chunks that are smaller and come in one piece are told as one: each would cost its reader many times its bytes. */
 const smallChunk = 1_024
 
-/** `chunk-ext` of RFC 9112 section 7.1.1, without the bad whitespace that nobody should send. */
-const chunkExtensions = (() => {
+/** `chunk-ext` of RFC 9112 section 7.1.1; `blanks`: what may stand around its parts, and behind them. */
+const chunkExtensions = (blanks: string): RegExp => {
   const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
   const quoted = String.raw`"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"`
-  return new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)*$`)
-})()
-
-/** Fields that mean nothing, or harm, once the body is gone: routing, connection, authentication, coding. */
-const notInTrailers: ReadonlySet<string> = new Set([
-  "authorization",
-  "connection",
-  "content-encoding",
-  "content-range",
-  "content-type",
-  "host",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "set-cookie",
-  "te",
-  "trailer",
-  "upgrade",
-  "www-authenticate",
-])
+  const equals = `${blanks}=${blanks}`
+  return new RegExp(`^(?:${blanks};${blanks}${token}(?:${equals}(?:${token}|${quoted}))?)*${blanks}$`)
+}
+const strictExtensions = chunkExtensions("")
+const paddedExtensions = chunkExtensions("[\\t ]*")
 
 /** What stays of a message that is over, so that an idle connection holds on to nothing and nobody. */
 const noFields: Array<string> = []
 const nobody: BodyHandler = { body: () => {}, end: () => {} }
+
+const isBlank = (code: number): boolean => code === SPACE || code === HTAB
 
 const isPrintable = (code: number): boolean => (code >= SPACE && code !== DELETE) || code === HTAB
 
@@ -109,9 +95,9 @@ export const controlProblem = (text: string, at: number, place: string): string 
 /** Why the bytes [start, stop) with what follows them are no field name and colon. */
 const nameProblem = (text: string, start: number, stop: number): string => {
   const code = text.charCodeAt(stop)
-  if (stop === start && (code === SPACE || code === HTAB)) return "a field line is folded, or begins with whitespace"
+  if (stop === start && isBlank(code)) return "a field line is folded, or begins with whitespace"
   if (stop === start && code === COLON) return "a field has no name"
-  if (code === SPACE || code === HTAB) return "whitespace stands between a field name and its colon"
+  if (isBlank(code)) return "whitespace stands between a field name and its colon"
   return "a field name holds a byte that is not allowed in it, or no colon follows it"
 }
 
@@ -134,9 +120,9 @@ export const parseLength = (value: string): number => {
  *
  * It is strict, because a message that two programs read in two ways is how messages are smuggled:
  *
- * - Lines end with CRLF. No folded fields, no space before a colon, no control bytes.
- * - Chunk extensions are checked and dropped. Of trailers those are dropped that must not be there (RFC 9110 section
- *   6.5.1): routing, connection, authentication, content coding. A framing field among them is a fault.
+ * - Lines end with CRLF. No folded fields, no control bytes. Blanks before a colon, and around the parts of a chunk-size
+ *   line, are a fault in a request; in a response they are dropped, as a proxy must (RFC 9112 sections 5.1 and 7.1.1).
+ * - Chunk extensions are checked and dropped. A framing field among the trailers is a fault.
  */
 export abstract class MessageParser {
   protected state: State = "idle"
@@ -155,11 +141,17 @@ export abstract class MessageParser {
   /** Small chunks that nobody has been told of yet. */
   private small: Array<Buffer> = []
 
+  private readonly toleratesBlanks: boolean
+  private readonly extensions: RegExp
+
   /** `kind`: what its messages are called in faults. */
   constructor(
     private readonly kind: "request" | "response",
     private readonly limits: MessageLimits,
-  ) {}
+  ) {
+    this.toleratesBlanks = kind === "response"
+    this.extensions = this.toleratesBlanks ? paddedExtensions : strictExtensions
+  }
 
   /** The peer sends no more: that ends a body without framing; any other message it cuts short, which is a fault. */
   finish(): void {
@@ -358,23 +350,25 @@ export abstract class MessageParser {
       return false
     }
     if (end === start) return true
-    const colon = this.takeField(text, start, end)
-    if (colon !== -1) this.noteField(colon - start)
+    const nameLength = this.takeField(text, start, end)
+    if (nameLength !== -1) this.noteField(nameLength)
     return false
   }
 
-  /** Adds `name: value` to the fields (RFC 9112 section 5); gives the place of the colon, or -1 after a fault. */
+  /** Adds `name: value` to the fields (RFC 9112 section 5); gives the length of the name, or -1 after a fault. */
   private takeField(text: string, start: number, end: number): number {
-    let colon = start
-    while (tokenBytes[text.charCodeAt(colon)] === 1) colon++
-    if (colon === start || text.charCodeAt(colon) !== COLON) {
-      this.fail(nameProblem(text, start, colon))
+    let nameEnd = start
+    while (tokenBytes[text.charCodeAt(nameEnd)] === 1) nameEnd++
+    let colon = nameEnd
+    if (this.toleratesBlanks) while (isBlank(text.charCodeAt(colon))) colon++
+    if (nameEnd === start || text.charCodeAt(colon) !== COLON) {
+      this.fail(nameProblem(text, start, nameEnd))
       return -1
     }
     let from = colon + 1
     let to = end
-    while (from < to && (text.charCodeAt(from) === SPACE || text.charCodeAt(from) === HTAB)) from++
-    while (to > from && (text.charCodeAt(to - 1) === SPACE || text.charCodeAt(to - 1) === HTAB)) to--
+    while (from < to && isBlank(text.charCodeAt(from))) from++
+    while (to > from && isBlank(text.charCodeAt(to - 1))) to--
     const control = findControl(text, from, to)
     if (control !== -1) {
       this.fail(controlProblem(text, control, "the value of a field"))
@@ -384,8 +378,8 @@ export abstract class MessageParser {
       this.fail("there are too many fields", "too large")
       return -1
     }
-    this.fields.push(text.slice(start, colon), text.slice(from, to))
-    return colon
+    this.fields.push(text.slice(start, nameEnd), text.slice(from, to))
+    return nameEnd - start
   }
 
   /** Hands over what belongs to the body, or to the chunk, and says where it ends. */
@@ -481,7 +475,7 @@ export abstract class MessageParser {
     if (line.charCodeAt(end) !== CR) this.fail("a chunk-size line ends without a carriage return")
     else if (stop === 0) this.fail("a chunk has no size in hexadecimal digits")
     else if (size > Number.MAX_SAFE_INTEGER) this.fail("the size of a chunk is too large")
-    else if (!chunkExtensions.test(line.slice(stop, end))) this.fail("what follows the size of a chunk is no extension")
+    else if (!this.extensions.test(line.slice(stop, end))) this.fail("what follows the size of a chunk is no extension")
     else this.beginChunk(size)
   }
 
@@ -513,6 +507,5 @@ export abstract class MessageParser {
   private checkTrailer(): void {
     const name = this.fields[this.fields.length - 2]?.toLowerCase()
     if (name === "content-length" || name === "transfer-encoding") this.fail("a framing field is among the trailers")
-    else if (name !== undefined && notInTrailers.has(name)) this.fields.length -= 2
   }
 }

@@ -1,7 +1,9 @@
 import { STATUS_CODES } from "node:http"
 import type { ProxyError } from "../domain/ProxyError.js"
 import { errorPage } from "./ErrorPage.js"
+import { httpDate } from "./HttpDate.js"
 import { fieldLines } from "./MessageWriter.js"
+import { proxyStatusName } from "./ProxyStatus.js"
 
 /** What a client is told about an error. */
 export interface ErrorAnswer {
@@ -42,11 +44,11 @@ const shortly = ["Retry-After", "1"] as const
 /** Every error and its one answer. An error that is not in this table does not compile. */
 const answers: AnswerTable = {
   BadRequest: ({ detail }) => ({ status: 400, code: "bad_request", proxyStatus: "http_request_error", detail }),
-  MethodNotAllowed: ({ allow }) => ({
+  MethodNotAllowed: ({ allow, detail }) => ({
     status: 405,
     code: "method_not_allowed",
     proxyStatus: "http_request_error",
-    detail: `This path only answers ${allow}.`,
+    detail,
     fields: ["Allow", allow],
   }),
   SessionNotFound: ({ sessionId }) => ({
@@ -74,11 +76,11 @@ const answers: AnswerTable = {
     proxyStatus: "http_request_error",
     detail: `The target of the request is longer than ${limit} bytes.`,
   }),
-  UpgradeRequired: () => ({
+  UpgradeRequired: ({ detail }) => ({
     status: 426,
     code: "upgrade_required",
     proxyStatus: "http_request_error",
-    detail: "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it.",
+    detail,
     fields: ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"],
   }),
   SessionLimit: ({ detail }) => ({
@@ -215,7 +217,7 @@ export const errorReply = (error: ProxyError, requestId: string, html = false): 
       "Vary",
       "Accept",
       "Proxy-Status",
-      `ss-proxy; error=${answer.proxyStatus}`,
+      `${proxyStatusName}; error=${answer.proxyStatus}`,
       "X-Request-Id",
       requestId,
       ...(answer.fields ?? []),
@@ -229,7 +231,13 @@ export const errorReply = (error: ProxyError, requestId: string, html = false): 
  * and so dates it (RFC 9110 section 6.6.1).
  */
 export const replyHead = ({ status, reason, fields }: Reply, connectionLines: string): string =>
-  `HTTP/1.1 ${status} ${reason}\r\nDate: ${new Date().toUTCString()}\r\n${fieldLines(fields)}${connectionLines}\r\n`
+  `HTTP/1.1 ${status} ${reason}\r\nDate: ${httpDate()}\r\n${fieldLines(fields)}${connectionLines}\r\n`
+
+/** Methods that requests to sessions are likely to have; any other but `CONNECT` and `TRACE` goes on as well. */
+export const usualMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+/** The answer to `OPTIONS` where the proxy itself is asked (RFC 9110 section 9.3.7). */
+export const optionsReply: Reply = { status: 204, reason: "No Content", fields: ["Allow", usualMethods], body: "" }
 
 /** The answer to `GET /health` while the proxy takes requests. */
 export const healthReply: Reply = {

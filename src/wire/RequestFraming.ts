@@ -15,7 +15,8 @@ export interface RequestFraming {
   readonly upgrades: boolean
 }
 
-const validHost = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
+const hostAndPort = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::(\d*))?$/
+const largestPort = 65_535
 const digits = /^\d+$/
 const keepAlive = ["keep-alive"]
 
@@ -27,6 +28,12 @@ const refused = (problem: string): RequestFraming => ({
   persistent: false,
   upgrades: false,
 })
+
+/** Whether a text is a host, with or without a port (RFC 9110 section 7.2): what `Host` holds, and what an absolute target names. */
+export const isHost = (text: string): boolean => {
+  const found = hostAndPort.exec(text)
+  return found !== null && Number(found[1] ?? 0) <= largestPort
+}
 
 /**
  * Reads the fields that frame a request, and refuses whatever two recipients could read in two ways. The parser before
@@ -49,7 +56,7 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
       case 4:
         if (name.toLowerCase() !== "host") break
         if (host !== undefined) return refused("The request has more than one Host field.")
-        if (!validHost.test(value)) return refused("The Host field is not a host.")
+        if (!isHost(value)) return refused("The Host field is not a host.")
         host = value
         break
       case 6:

@@ -63,9 +63,10 @@ const parseKeepAliveTimeout = (value: string): number | undefined => {
  * Reads the responses of one HTTP/1.1 connection, as a client does (RFC 9112). Strict as `MessageParser` is, and in this:
  *
  * - A body's framing must be plain (section 6.3). `Content-Length` once, digits only. `Transfer-Encoding` once, exactly
- *   `chunked`, not in HTTP/1.0, not in a 1xx or 204. Never both.
- * - No body whatever the fields say: answers to `HEAD`, 1xx, 204, 304. After a 204 whose `Content-Length` is not 0 the
- *   connection is not kept: bytes may follow. A 1xx with such a `Content-Length` is a fault: the bytes would come now.
+ *   `chunked`, not in HTTP/1.0. Never both.
+ * - No body whatever the fields say: answers to `HEAD`, 1xx, 204, 304. Where these fields break the rules above,
+ *   `Content-Length` is dropped. There, and where they claim a body for a 1xx or 204, the connection is not kept, for one
+ *   may follow.
  * - HTTP/1.0 has no interim responses (RFC 9110 section 15.2). `Connection: close` in one holds for the final response.
  * - A 101, and a 2xx to `CONNECT`, end the message at once; what follows is `surplus`, the first bytes of the tunnel.
  * - Neither field: the body ends with the connection.
@@ -85,6 +86,7 @@ export class ResponseParser extends MessageParser {
   private minorVersion: 0 | 1 = 1
   private length = -1
   private chunked = false
+  private isMisframed = false
   private close = false
   private keep = false
   private timeout: number | undefined
@@ -170,6 +172,7 @@ export class ResponseParser extends MessageParser {
     this.status = 0
     this.length = -1
     this.chunked = false
+    this.isMisframed = false
     this.keep = false
     this.timeout = undefined
     super.beginHead()
@@ -213,17 +216,29 @@ export class ResponseParser extends MessageParser {
 
   private noteContentLength(value: string): void {
     if (this.length !== -1) {
-      this.fail("Content-Length is there more than once")
+      this.misframe("Content-Length is there more than once")
       return
     }
     this.length = parseLength(value)
-    if (this.length === -1) this.fail("Content-Length is not a decimal number, or too large")
+    if (this.length === -1) this.misframe("Content-Length is not a decimal number, or too large")
   }
 
   private noteTransferEncoding(value: string): void {
-    if (this.chunked) this.fail("Transfer-Encoding is there more than once")
-    else if (value.toLowerCase() !== "chunked") this.fail("Transfer-Encoding is something else than chunked")
+    if (this.chunked) this.misframe("Transfer-Encoding is there more than once")
+    else if (value.toLowerCase() !== "chunked") this.misframe("Transfer-Encoding is something else than chunked")
     else this.chunked = true
+  }
+
+  /** Whether the response ends with its head, regardless of its fields (RFC 9112 section 6.3, rule 1). */
+  private get isBodiless(): boolean {
+    const { status } = this
+    return status < 200 || status === 204 || status === 304 || this.method === "HEAD"
+  }
+
+  /** The framing fields cannot be believed: a fault, where there is something to frame. */
+  private misframe(problem: string): void {
+    if (this.isBodiless) this.isMisframed = true
+    else this.fail(problem)
   }
 
   private noteConnection(value: string): void {
@@ -247,27 +262,22 @@ export class ResponseParser extends MessageParser {
     this.timeout = this.keepAliveSeconds
   }
 
-  /** Why the framing fields cannot be believed (RFC 9112 sections 6.1 to 6.3). */
-  private framingProblem(): string | undefined {
-    const isInterim = this.status < 200
-    if (this.chunked) {
-      if (this.length !== -1) return "Content-Length and Transfer-Encoding are both there"
-      if (this.minorVersion === 0) return "Transfer-Encoding is in an HTTP/1.0 response"
-      if (isInterim || this.status === 204) return "Transfer-Encoding is in a response that can have no body"
-    }
-    if (isInterim && this.length > 0) return "an interim response claims to have a body"
-    if (isInterim && this.minorVersion === 0 && this.status !== 101) return "an interim response is in HTTP/1.0"
-    return undefined
+  /** Looks at the framing fields together (RFC 9112 sections 6.1 to 6.3). */
+  private checkFraming(): void {
+    const { chunked, length, minorVersion, status } = this
+    if (chunked && length !== -1) this.misframe("Content-Length and Transfer-Encoding are both there")
+    else if (chunked && minorVersion === 0) this.misframe("Transfer-Encoding is in an HTTP/1.0 response")
+    // What has no body claims to have one, which may follow nevertheless.
+    else if ((status < 200 || status === 204) && (chunked || length > 0)) this.close = true
+    if (status < 200 && status !== 101 && minorVersion === 0) this.fail("an interim response is in HTTP/1.0")
   }
 
   protected override endOfHead(bytes: Buffer, at: number): number {
+    this.checkFraming()
+    if (this.fault !== undefined) return bytes.length
+    if (this.isMisframed) this.disbelieve()
     const { fields, minorVersion, reason, status } = this
     const head: ParsedHead = { status, reason, fields, minorVersion }
-    const problem = this.framingProblem()
-    if (problem !== undefined) {
-      this.fail(problem)
-      return bytes.length
-    }
     if (status >= 200 || status === 101) return this.beginBody(bytes, at, head)
     this.informationals++
     if (this.informationals > this.maxInformational) {
@@ -290,10 +300,8 @@ export class ResponseParser extends MessageParser {
     const { handler } = this
     const { status } = head
     const isTunnel = status === 101 || (this.method === "CONNECT" && status < 300)
-    const isBodiless = this.method === "HEAD" || status === 204 || status === 304
     this.persistent = !isTunnel && !this.close && (head.minorVersion === 1 || this.keep)
-    if (isTunnel || isBodiless || this.length === 0) {
-      if (status === 204 && this.length > 0) this.persistent = false
+    if (isTunnel || this.isBodiless || this.length === 0) {
       this.settle()
       const next = this.endOfMessage(bytes, at)
       handler.head(head)
@@ -305,6 +313,13 @@ export class ResponseParser extends MessageParser {
     else this.state = "body to the end"
     handler.head(head)
     return at
+  }
+
+  /** The response ends with its head although that says otherwise: a body may follow nevertheless. */
+  private disbelieve(): void {
+    this.close = true
+    this.length = -1
+    this.fields = this.fields.filter((_, index, all) => all[index - (index % 2)]?.toLowerCase() !== "content-length")
   }
 
   private takeSurplus(bytes: Buffer, at: number): void {

@@ -2,10 +2,13 @@ import { Either } from "effect"
 import type { WsPath } from "../domain/ProxyConfig.js"
 import { BadRequest, SessionNotFound } from "../domain/ProxyError.js"
 import type { DownstreamUrl } from "./DownstreamUrl.js"
+import { isHost } from "./RequestFraming.js"
 
 /** What a request target asks for. Texts are raw, as latin1, unless said otherwise. */
 export type Route =
   | { readonly _tag: "Health" }
+  /** The proxy as a whole: `OPTIONS *` (RFC 9112 section 3.2.4). */
+  | { readonly _tag: "Proxy" }
   | {
       readonly _tag: "Session"
       /** Percent-decoded; for the lookup only. */
@@ -21,6 +24,7 @@ export type Route =
     }
 
 const health: Route = { _tag: "Health" }
+const wholeProxy: Route = { _tag: "Proxy" }
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const percentEncoded = /%[0-9A-Fa-f]{2}/g
 const plainSegment = /^[\w.~!$&'()*+,;=:@-]*$/
@@ -64,21 +68,25 @@ const parsePath = (path: string, authority: string | undefined): Either.Either<R
   const idEnd = segmentEnd(path, end + 1)
   const id = decodeSegment(path.slice(end + 1, idEnd))
   if (id === undefined) return badTarget("The session id has a broken percent-encoding.")
-  if (id === "") return Either.left(new SessionNotFound({ sessionId: "" }))
+  // No session can have the ids that are reserved.
+  if (id === "" || id === "health" || id === "ws") return Either.left(new SessionNotFound({ sessionId: id }))
   const segment = path.slice(end, idEnd)
   return Either.right({ _tag: "Session", id, segment, rest: path.slice(idEnd), webSocketOnly: true, authority })
 }
 
 /**
- * Reads a request target (RFC 9112 section 3.2): origin-form or absolute-form. Only the segment that names the session
- * is decoded; nothing is normalised.
+ * Reads a request target (RFC 9112 section 3.2): origin-form or absolute-form, and for `OPTIONS` asterisk-form. Only the
+ * segment that names the session is decoded; nothing is normalised.
  */
-export const parseTarget = (target: string): Either.Either<Route, BadRequest | SessionNotFound> => {
+export const parseTarget = (method: string, target: string): Either.Either<Route, BadRequest | SessionNotFound> => {
   if (target.charCodeAt(0) === 0x2f) return parsePath(target, undefined)
+  if (target === "*" && method === "OPTIONS") return Either.right(wholeProxy)
   const absolute = absoluteForm.exec(target)
   if (absolute === null) return badTarget("The request target is neither a path nor an absolute URL.")
   const [, authority = "", path = ""] = absolute
-  if (authority === "") return badTarget("The request target names no host.")
+  if (authority === "" || authority.startsWith(":")) return badTarget("The request target names no host.")
+  if (!isHost(authority)) return badTarget("What the request target names is not a host.")
+  if (path === "" && method === "OPTIONS") return Either.right(wholeProxy)
   return parsePath(path.startsWith("/") ? path : `/${path}`, authority)
 }
 

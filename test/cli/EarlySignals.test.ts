@@ -38,13 +38,21 @@ describe.skipIf(!existsSync("/proc/self/status"))("ss-proxy run, told to stop be
     ["SIGTERM", 400],
     ["SIGINT", 0],
     ["SIGINT", 100],
-    ["SIGHUP", 50],
   ] as const)("by %s %i ms after its first line, ends with 0", async (signal, delay) => {
     const { child, ended, said } = await begun(words)
     await pause(delay)
     child.kill(signal)
     expect(await ended).toBe(0)
     expect(said()).toMatch(/ stopped\n$/)
+  })
+
+  it.each(["SIGUSR1", "SIGUSR2", "SIGHUP"] as const)("is not told so by %s", async (signal) => {
+    const { child, ended, said } = await begun(words)
+    child.kill(signal)
+    while (!said().includes("listening")) await once(child.stderr, "data")
+    child.kill("SIGTERM")
+    expect(await ended).toBe(0)
+    expect(said()).toContain(`${signal} is ignored`)
   })
 
   it("is so from well before it is loaded", async () => {

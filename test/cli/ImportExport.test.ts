@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
+import { onTestFinished } from "vitest"
 import { isInstalled } from "../support/Tool.js"
-import { binary, json, onDatabase } from "./Program.js"
+import { binary, json, onDatabase, start } from "./Program.js"
 
 describe("an export whose output has no room", () => {
   /** `sh` lets no file that the program writes grow beyond 64 KiB. */
@@ -33,21 +37,109 @@ describe("an export whose output has no room", () => {
   })
 })
 
+/** A file of so many sessions. */
+const fileOf = (folder: string, count: number): string => {
+  const file = join(folder, "many.json")
+  writeFileSync(file, JSON.stringify(Array.from({ length: count }, (_, at) => ({ id: `s${at}`, url: "localhost:1" }))))
+  return file
+}
+
 describe("an import that takes long", () => {
   it.runIf(isInstalled("script"))("tells somebody at a terminal how far it is, and nobody else", async () => {
     const { folder } = onDatabase()
-    const file = join(folder, "many.json")
-    writeFileSync(
-      file,
-      JSON.stringify(Array.from({ length: 10_000 }, (_, at) => ({ id: `s${at}`, url: "localhost:1" }))),
-    )
+    const file = fileOf(folder, 60_000)
     const words = [process.execPath, binary, "sessions", "import", file, "--replace", "-d", join(folder, "sessions.db")]
     // Of util-linux: runs a command on a terminal of its own.
     const seen = spawnSync("script", ["-qec", words.join(" "), "/dev/null"], { encoding: "utf8" })
-    expect(seen.stdout).toMatch(/^\d+ of 10000 sessions…/m)
-    expect(seen.stdout).toContain("imported 10000 sessions")
+    expect(seen.stdout).toMatch(/\rchecking: \d+ of 60000 sessions/)
+    expect(seen.stdout).toMatch(/\r\u001b\[Kimported 60000 sessions/)
     const unseen = spawnSync(process.execPath, words.slice(1), { encoding: "utf8" })
     expect([unseen.status, unseen.stderr]).toEqual([0, ""])
+  })
+
+  /** An import that has begun to write, for it holds the lock. */
+  const begun = async () => {
+    const { folder, sessions, sql } = onDatabase()
+    await sessions("add", "before", "localhost:1")
+    sql("PRAGMA journal_mode = WAL")
+    const file = join(folder, "sessions.db")
+    const child = start(["sessions", "import", fileOf(folder, 100_000), "-d", file])
+    onTestFinished(() => void child.kill("SIGKILL"))
+    let said = ""
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text))
+    const ended = once(child, "close").then(([code, signal]: ReadonlyArray<unknown>) => code ?? signal)
+    const other = new Sqlite(file, { timeout: 0 })
+    onTestFinished(() => void other.close())
+    const isFree = (): boolean => {
+      try {
+        other.exec("BEGIN IMMEDIATE; ROLLBACK")
+        return true
+      } catch {
+        return false
+      }
+    }
+    // The command takes the lock at its start for a moment, too, to look for its tables.
+    for (let busy = 0; busy < 3; busy = isFree() ? 0 : busy + 1) await pause(2)
+    const stored = other.prepare("SELECT session_id AS id FROM sessions")
+    return { child, ended, stored: () => stored.all(), said: () => said }
+  }
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "is taken back by %s, says so, and ends as any program does",
+    async (signal) => {
+      const { child, ended, stored, said } = await begun()
+      child.kill(signal)
+      expect(await ended).toBe(signal)
+      expect(said()).toBe(`ss-proxy: stopped by ${signal}; nothing was imported\n`)
+      expect(stored()).toEqual([{ id: "before" }])
+    },
+  )
+
+  it.each(["SIGHUP", "SIGKILL"] as const)("has written nothing where it is killed by %s", async (signal) => {
+    const { child, ended, stored } = await begun()
+    child.kill(signal)
+    expect(await ended).toBe(signal)
+    expect(stored()).toEqual([{ id: "before" }])
+  })
+})
+
+describe("an import into a table with rules of its own", () => {
+  it.each([
+    [
+      "a trigger that aborts",
+      "CREATE TRIGGER rule BEFORE INSERT ON sessions WHEN new.session_id = 'c' BEGIN SELECT RAISE(ABORT, 'no c'); END",
+      "refuses this row: it has a rule of its own (no c)",
+    ],
+    [
+      "a trigger that takes all back",
+      "CREATE TRIGGER rule AFTER INSERT ON sessions WHEN new.session_id = 'c' BEGIN SELECT RAISE(ROLLBACK, 'no c'); END",
+      "refuses this row: it has a rule of its own (no c)",
+    ],
+    [
+      "a trigger that ignores",
+      "CREATE TRIGGER rule BEFORE INSERT ON sessions WHEN new.session_id = 'c' BEGIN SELECT RAISE(IGNORE); END",
+      "passes over rows: it has a rule of its own",
+    ],
+    [
+      "a unique index",
+      "CREATE UNIQUE INDEX rule ON sessions (downstream_server_url)",
+      "refuses this row: it has a rule of its own (UNIQUE constraint failed: sessions.downstream_server_url)",
+    ],
+  ])("writes all or nothing: %s", async (_name, rule, problem) => {
+    const { sessions, sql, feed } = onDatabase()
+    await sessions("add", "z", "h:1")
+    sql(rule)
+    const entries = [
+      { id: "a", url: "h:2" },
+      { id: "b", url: "h:3" },
+      { id: "c", url: "h:2" },
+      { id: "z", url: "h:4" },
+    ]
+    const { code, stdout, stderr } = await feed(JSON.stringify(entries), "import", "-", "--replace")
+    expect([code, stdout]).toEqual([1, ""])
+    expect(stderr).toContain("nothing was imported from standard input: the sessions table in ")
+    expect(stderr).toContain(problem)
+    expect(json(await sessions("list", "--json"))).toMatchObject([{ id: "z", url: "h:1" }])
   })
 })
 

@@ -120,7 +120,7 @@ describe("ss-proxy run", () => {
     await proxy.says(/milliseconds=/)
     const line = proxy.stderr.split("\n").find((one) => one.includes("milliseconds=")) ?? ""
     expect([...line.matchAll(/ (\w+)=/g)].map(([, key]) => key)).toEqual(
-      "request_id client method target status code end bytes_in bytes_out retries milliseconds".split(" "),
+      "request_id client session method target status code end bytes_in bytes_out retries milliseconds".split(" "),
     )
   })
 
@@ -183,6 +183,36 @@ describe("ss-proxy run --demo", () => {
     expect(running.stdout).toContain("sessions add my-session")
     running.signal("SIGTERM")
     expect(await running.exitCode).toBe(0)
+    expect((await sessions("list", "--json")).stdout).toBe("[]\n")
+  })
+
+  it("leaves the session of another one on the same database alone, and says whose it is", async () => {
+    const { proxy, sessions } = runProxy(["--demo"])
+    const first = proxy()
+    const url = await first.url()
+    const stored = (await sessions("export")).stdout
+    const second = proxy()
+    const otherUrl = await second.url()
+    expect(second.stderr).toContain("INFO  the session demo is that of another run --demo on this database")
+    expect((await sessions("export")).stdout).toBe(stored)
+    expect((await fetch(`${otherUrl}/demo/get`)).status).toBe(200)
+    second.signal("SIGTERM")
+    expect(await second.exitCode).toBe(0)
+    expect((await fetch(`${url}/demo/get`)).status).toBe(200)
+    first.signal("SIGTERM")
+    expect(await first.exitCode).toBe(0)
+    expect((await sessions("list", "--json")).stdout).toBe("[]\n")
+  })
+
+  it.each(["SIGKILL", "SIGSTOP"] as const)("takes the place of one that does not answer, after %s", async (signal) => {
+    const { proxy, sessions } = runProxy(["--demo"])
+    const first = proxy()
+    await first.url()
+    first.signal(signal)
+    const second = proxy()
+    expect((await fetch(`${await second.url()}/demo/get`)).status).toBe(200)
+    second.signal("SIGTERM")
+    expect(await second.exitCode).toBe(0)
     expect((await sessions("list", "--json")).stdout).toBe("[]\n")
   })
 

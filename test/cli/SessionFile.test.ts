@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Either } from "effect"
+import { Effect, Either } from "effect"
 import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { parseSessionFile as parseWith } from "../../src/cli/sessions/SessionFile.js"
 
@@ -8,41 +8,43 @@ const a = { id: "a", url: "http://h:1", status: "active", policy }
 const b = { id: "b", url: "wss://h:2/base", status: "paused", policy }
 
 const guard = new AddressGuard({ denyDownstream: ["10.0.0.0/8"], allowDownstream: [] })
-const parseSessionFile = (text: string) => parseWith(text, guard)
+const parseSessionFile = (text: string) => Effect.runPromise(Effect.either(parseWith(text, guard)))
 
-const problemsOf = (text: string) => Either.getOrThrow(Either.flip(parseSessionFile(text)))
+const problemsOf = async (text: string) => Either.getOrThrow(Either.flip(await parseSessionFile(text))).problems
 
 describe("a file of sessions", () => {
-  it("may be a JSON array", () => {
-    expect(parseSessionFile(JSON.stringify([a, b], null, 2))).toEqual(Either.right([a, b]))
-    expect(parseSessionFile("[]")).toEqual(Either.right([]))
+  it("may be a JSON array", async () => {
+    expect(await parseSessionFile(JSON.stringify([a, b], null, 2))).toEqual(Either.right([a, b]))
+    expect(await parseSessionFile("[]")).toEqual(Either.right([]))
   })
 
-  it("may be JSON lines, with empty ones between them and a byte order mark before them", () => {
-    expect(parseSessionFile(`\uFEFF${JSON.stringify(a)}\r\n\n${JSON.stringify(b)}\n`)).toEqual(Either.right([a, b]))
-    expect(parseSessionFile("")).toEqual(Either.right([]))
+  it("may be JSON lines, with empty ones between them and a byte order mark before them", async () => {
+    expect(await parseSessionFile(`\uFEFF${JSON.stringify(a)}\r\n\n${JSON.stringify(b)}\n`)).toEqual(
+      Either.right([a, b]),
+    )
+    expect(await parseSessionFile("")).toEqual(Either.right([]))
   })
 
-  it("is active where it names no status, and passes over other fields", () => {
-    expect(parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(
+  it("is active where it names no status, and passes over other fields", async () => {
+    expect(await parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(
       Either.right([a]),
     )
   })
 
-  it("may hold policies, as export prints them", () => {
+  it("may hold policies, as export prints them", async () => {
     const lines = [
       '{"id":"a","url":"http://h:1","insecure":true,"ws_path":"strip"}',
       '{"id":"b","url":"wss://h:2/base","status":"paused","insecure":false,"ws_path":null}',
     ]
-    expect(parseSessionFile(lines.join("\n"))).toEqual(
+    expect(await parseSessionFile(lines.join("\n"))).toEqual(
       Either.right([{ ...a, policy: { insecure: true, wsPath: "strip" } }, b]),
     )
   })
 
-  it("names policies that mean nothing", () => {
+  it("names policies that mean nothing", async () => {
     const entries = [{ insecure: "perhaps" }, { insecure: 1 }, { ws_path: "sideways" }, { ws_path: 7 }]
     const lines = entries.map((entry, index) => JSON.stringify({ id: `s${index}`, url: "h:1", ...entry }))
-    expect(problemsOf(lines.join("\n"))).toEqual([
+    expect(await problemsOf(lines.join("\n"))).toEqual([
       'line 1: "insecure" must be true or false',
       'line 2: "insecure" must be true or false',
       'line 3: its ws_path is "sideways"; it must be one of append, full, strip, or NULL',
@@ -50,26 +52,28 @@ describe("a file of sessions", () => {
     ])
   })
 
-  it("names every entry that is wrong, and where it stands", () => {
+  it("names every entry that is wrong, and where it stands", async () => {
     const lines = ['{"id":1,"url":"h"}', '{"id":"ws","url":"h"}', '{"id":"x","url":"h?q"}', "{", '"a"', '{"id":"y"}']
-    expect(problemsOf(lines.join("\n")).map((problem) => problem.replace(/: .*/, ""))).toEqual(
+    expect((await problemsOf(lines.join("\n"))).map((problem) => problem.replace(/: .*/, ""))).toEqual(
       lines.map((_, index) => `line ${index + 1}`),
     )
   })
 
-  it("names an id that stands in it twice", () => {
-    expect(problemsOf(JSON.stringify([a, b, a]))).toEqual(['entry 3: the id "a" stands twice'])
+  it("names an id that stands in it twice", async () => {
+    expect(await problemsOf(JSON.stringify([a, b, a]))).toEqual(['entry 3: the id "a" stands twice'])
   })
 
-  it("names an entry whose URL holds an address that is denied, and the flag that denies it", () => {
-    const [problem] = problemsOf('{"id":"a","url":"http://u:secret@10.1.2.3:80"}')
+  it("names an entry whose URL holds an address that is denied, and the flag that denies it", async () => {
+    const [problem] = await problemsOf('{"id":"a","url":"http://u:secret@10.1.2.3:80"}')
     expect(problem).toBe(
       'line 1: the URL "http://***@10.1.2.3:80" cannot be used: 10.1.2.3 may not be reached: ' +
         "10.0.0.0/8 is denied by the settings (see --deny-downstream and --allow-downstream)",
     )
   })
 
-  it("is refused where the passwords were left out", () => {
-    expect(problemsOf(JSON.stringify([{ id: "a", url: "http://***@h" }]))[0]).toContain('use the output of "export"')
+  it("is refused where the passwords were left out", async () => {
+    expect((await problemsOf(JSON.stringify([{ id: "a", url: "http://***@h" }])))[0]).toContain(
+      'use the output of "export"',
+    )
   })
 })

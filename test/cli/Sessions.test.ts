@@ -31,6 +31,33 @@ describe("ss-proxy sessions", () => {
     )
   })
 
+  it("says of rows of other programs that lead nowhere that they do not forward, and why", async () => {
+    const { sessions, sql } = onDatabase()
+    await sessions("add", "good", "h:1")
+    const insert = (id: string, url: string) =>
+      sql(`INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
+        VALUES ('${id}', '${url}', 'active')`)
+    insert("bad-url", "ftp://user:secret@h")
+    insert("bad-policy", "h:1")
+    sql("INSERT INTO session_policies VALUES ('bad-policy', 'perhaps', NULL)")
+    insert("health", "h:1")
+    const rows = json(await sessions("list", "--json")) as ReadonlyArray<{ id: string; forwards: boolean }>
+    expect(Object.fromEntries(rows.map(({ id, forwards }) => [id, forwards]))).toEqual({
+      good: true,
+      "bad-url": false,
+      "bad-policy": false,
+      health: false,
+    })
+    expect(json(await sessions("show", "bad-url", "--json"))).toMatchObject({ forwards: false })
+    expect((await sessions("show", "bad-url")).stdout).toMatch(
+      /^url {6}ftp:\/\/\*\*\*@h \(cannot be used: .*; requests are answered with 502\)$/m,
+    )
+    expect((await sessions("show", "health")).stdout).toMatch(
+      /^id {7}health \(never reached: "health" is reserved.*\)$/m,
+    )
+    expect((await sessions("list")).stdout).toMatch(/^bad-url .* ftp:\/\/\*\*\*@h \(cannot be used\) /m)
+  })
+
   it("warns of a status that does not forward, beside the JSON", async () => {
     const { sessions } = onDatabase()
     const added = await sessions("add", "a", "h:9000", "--status", "warming up", "--json")

@@ -54,7 +54,7 @@ describe("the signals that ask to stop", () => {
       yield* stopSignals
       process.emit("SIGTERM", "SIGTERM")
       process.emit("SIGINT", "SIGINT")
-      expect(() => process.emit("SIGHUP", "SIGHUP")).toThrow("exit 1")
+      expect(() => process.emit("SIGTERM", "SIGTERM")).toThrow("exit 1")
     }),
   )
 

@@ -96,9 +96,13 @@ describe("the architecture guide", () => {
   const guide = textOf("docs/ARCHITECTURE.md")
 
   it("has a row for every package in package.json, and for none other", () => {
-    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+    const { dependencies, devDependencies, peerDependencies } = JSON.parse(
+      readFileSync(join(root, "package.json"), "utf8"),
+    )
     const listed = [...guide.matchAll(/^\| `([@\w/.-]*\w)` \|/gm)].map(([, name]) => name)
-    expect(listed.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).toSorted())
+    expect(listed.toSorted()).toEqual(
+      Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }).toSorted(),
+    )
   })
 
   it("names every folder of src with the floor that scripts/floors.mjs gives it", () => {

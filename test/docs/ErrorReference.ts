@@ -30,9 +30,9 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     remedy: "Look at the first segment of the path, and at `ss-proxy sessions list`.",
   },
   MethodNotAllowed: {
-    samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD" })],
-    meaning: "`/health` was asked with another method than GET or HEAD.",
-    remedy: "Use GET.",
+    samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD", detail: "" })],
+    meaning: "`/health` was asked with another method than GET or HEAD, or anything with TRACE.",
+    remedy: "Use a method that `Allow` names.",
   },
   RequestTimeout: {
     samples: [new Errors.RequestTimeout({ detail: "" })],
@@ -51,9 +51,10 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
     remedy: "Send long queries as the body of a POST, or raise `--max-target-length`, and `--max-header-size` with it.",
   },
   UpgradeRequired: {
-    samples: [new Errors.UpgradeRequired()],
-    meaning: "A plain request for `/ws/{session_id}`, which is for WebSockets.",
-    remedy: "Leave `/ws` out, or open a WebSocket.",
+    samples: [new Errors.UpgradeRequired({ detail: "" })],
+    meaning:
+      "A plain request for `/ws/{session_id}`, which is for WebSockets; or a WebSocket of another version than 13.",
+    remedy: "Leave `/ws` out, or open a WebSocket. A proxy in front has to pass `Upgrade` and `Connection` on.",
   },
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
@@ -63,7 +64,7 @@ const entries: { readonly [Tag in ProxyError["_tag"]]: Entry<Tag> } = {
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],
-    meaning: "The client's address has `--max-connections-per-client` connections open.",
+    meaning: "The client's address, or its /64 of IPv6, has `--max-connections-per-client` connections open.",
     remedy:
       "Use connections again. Proxies in front of this one belong in `--trusted-proxies`: they have no such limit.",
   },
@@ -217,7 +218,8 @@ export const errorsDocument = (): string => `# Errors
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
 These are the answers that the proxy gives on its own account. Every other status, 4xx and 5xx too, is the answer of
-the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`.
+the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`, and
+no other does: a server's own word of that name is removed.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
   A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page; one of more

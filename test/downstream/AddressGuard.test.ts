@@ -143,12 +143,37 @@ const denied4 = new BlockList()
 denied4.addSubnet("10.0.0.0", 8)
 denied4.addSubnet("169.254.0.0", 16)
 denied4.addSubnet("224.0.0.0", 4)
-for (const address of ["100.100.100.200", "168.63.129.16", "255.255.255.255"]) denied4.addAddress(address)
+denied4.addAddress("255.255.255.255")
 
 const denied6 = new BlockList()
 denied6.addSubnet("fe80::", 10, "ipv6")
 denied6.addSubnet("ff00::", 8, "ipv6")
-for (const address of ["::", "fd00:ec2::254", "fd20:ce::254"]) denied6.addAddress(address, "ipv6")
+denied6.addAddress("::", "ipv6")
+
+/** Every metadata service that is known, as their clouds document them. */
+const metadata4 = [
+  "169.254.169.254",
+  "169.254.170.2",
+  "169.254.170.23",
+  "169.254.0.23",
+  "169.254.10.10",
+  "169.254.42.42",
+  "100.100.100.200",
+  "168.63.129.16",
+  "192.0.0.192",
+]
+const metadata6 = [
+  "fd00:ec2::254",
+  "fd00:ec2::23",
+  "fd20:ce::254",
+  "fd00:c1::a9fe:a9fe",
+  "fd00:42::42",
+  "fd00:a9fe:a9fe::1",
+  "fd00:100::100:200",
+  "fe80::a9fe:a9fe",
+]
+for (const address of metadata4) denied4.addAddress(address)
+for (const address of metadata6) denied6.addAddress(address, "ipv6")
 
 const isDeniedByDigits = (digits: string, text: string): boolean => {
   const inner = ipv4Digits(digits).map((found) => [...Buffer.from(found, "hex")].join("."))
@@ -185,7 +210,7 @@ const anIpv6Address: FastCheck.Arbitrary<string> = FastCheck.tuple(
 describe("the guard", () => {
   const denied: ReadonlyArray<readonly [what: string, addresses: ReadonlyArray<string>]> = [
     ["link-local", ["169.254.0.1", "169.254.255.255", "fe80::1", "fe80::1%eth0", "febf:ffff::1"]],
-    ["cloud metadata", ["169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"]],
+    ["cloud metadata", [...metadata4, ...metadata6, "FD00:0EC2:0:0:0:0:0:23", "fe80::a9fe:a9fe%eth0"]],
     ["unspecified", ["0.0.0.0", "0.1.2.3", "::", "0:0:0:0:0:0:0:0"]],
     ["multicast", ["224.0.0.1", "239.255.255.255", "ff02::1"]],
     ["broadcast", ["255.255.255.255"]],
@@ -198,6 +223,20 @@ describe("the guard", () => {
         assert.include(denial?.problem, address)
       }
     })
+
+  it("denies cloud metadata in each network that is allowed, unless it is named itself", () => {
+    const allowing = guard([], ["0.0.0.0/0", "::/0", "169.254.0.0/16", "fe80::/10", "fd00::/8", "fd00:ec2::/32"])
+    for (const address of [...metadata4, ...metadata6]) {
+      assert.isFalse(permits(allowing, address), address)
+      assert.isTrue(permits(guard([], [address]), address), address)
+    }
+    for (const address of ["169.254.170.3", "fd00:ec2::253", "fe80::1"])
+      assert.isTrue(permits(allowing, address), address)
+    for (const address of metadata4) {
+      assert.isFalse(permits(allowing, `::ffff:${address}`), address)
+      assert.isFalse(permits(allowing, `64:ff9b::${address}`), address)
+    }
+  })
 
   it("permits loopback, private and public addresses by default", () => {
     for (const address of [

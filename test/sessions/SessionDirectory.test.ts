@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref, type Scope } from "effect"
+import { execFileSync } from "node:child_process"
+import { renameSync } from "node:fs"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { isForwarding, type Session } from "../../src/domain/Session.js"
 import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
@@ -227,17 +229,40 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
     }),
   )
 
-  scenario("ends a lifetime when its row was removed and inserted again", ({ repo, directory }) =>
-    Effect.gen(function* () {
-      yield* repo.add(alpha)
-      yield* repo.add(beta)
-      const before = yield* directory.lookup("alpha")
-      yield* repo.remove("alpha")
-      yield* repo.add(alpha)
-      yield* inForce
-      expect(yield* directory.lookup("alpha")).not.toBe(before)
-      expect(before.ended).toBe("retargeted")
-    }),
+  scenario(
+    "ends a lifetime whose row was seen gone, though the same row is inserted in the same second",
+    ({ repo, directory }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        const before = yield* directory.lookup("alpha")
+        const ended = yield* endOf(before)
+        yield* repo.remove("alpha")
+        // Nobody asks for it: the directory looks by itself, for the sake of what hangs on it.
+        expect(yield* Deferred.await(ended)).toBe("removed")
+        yield* repo.add(alpha)
+        yield* inForce
+        expect((yield* directory.lookup("alpha")).generation).not.toBe(before.generation)
+      }),
+  )
+
+  scenario(
+    "keeps a lifetime, and what hangs on it, where its row is another that says the same",
+    ({ repo, directory }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        yield* repo.add(beta)
+        const live = yield* directory.lookup("alpha")
+        yield* repo.remove("alpha")
+        yield* repo.add({ ...alpha, policy: { wsPath: "strip" } })
+        yield* inForce
+        expect(yield* directory.lookup("alpha")).toBe(live)
+        expect([live.ended, live.policy.wsPath]).toEqual([undefined, "strip"])
+        yield* repo.remove("alpha")
+        yield* repo.add({ ...alpha, policy: { insecure: true } })
+        yield* inForce
+        yield* directory.lookup("alpha")
+        expect(live.ended).toBe("retargeted")
+      }),
   )
 
   scenario("ends what is watched while no request comes, and nothing else", ({ repo, directory }) =>
@@ -439,6 +464,39 @@ describe("the directory", () => {
       yield* directory.lookup("beta")
       expect(yield* Deferred.await(ended)).toBe("removed")
       expect(performance.now() - removedAt).toBeLessThan(90)
+    }),
+  )
+
+  it.scopedLive("keeps what hangs on rows that are replaced by the same, one by one or with their file", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      const { repo, directory } = yield* harness(layerSqlite({ filename }))
+      const sqlite3 = (sql: string, file = filename): string =>
+        execFileSync("sqlite3", [file, sql], { encoding: "utf8" })
+      yield* repo.add({ ...alpha, id: "first" })
+      yield* repo.add(alpha)
+      yield* repo.add(beta)
+      const [one, two] = [yield* directory.lookup("alpha"), yield* directory.lookup("beta")]
+      const ends = [yield* endOf(one), yield* endOf(two)] as const
+      const incarnation = Effect.map(
+        Effect.suspend(() => repo.find("alpha")),
+        (row) => Option.getOrThrow(row).incarnation,
+      )
+      const seen = new Set([yield* incarnation])
+
+      sqlite3(`REPLACE INTO sessions VALUES ('alpha', '${alpha.url}', 'ready', '2001-01-01 00:00:00', NULL)`)
+      yield* Effect.sleep(200)
+      seen.add(yield* incarnation)
+
+      // The rows of the new file have other places, for "first" is missing.
+      sqlite3("DELETE FROM sessions WHERE session_id = 'first'")
+      sqlite3(sqlite3(".dump").replace(beta.url, "http://moved"), `${filename}.new`)
+      renameSync(`${filename}.new`, filename)
+      expect(yield* Deferred.await(ends[1])).toBe("retargeted")
+      seen.add(yield* incarnation)
+      expect(seen.size).toBe(3)
+      expect(yield* directory.lookup("alpha")).toBe(one)
+      expect(yield* Deferred.isDone(ends[0])).toBe(false)
     }),
   )
 

@@ -149,6 +149,55 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
   )
 
   scenario(
+    "adds many at once, with their policies, and says when they are in force",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const many = Array.from({ length: 2_345 }, (_, index) => ({ ...alpha, id: `s${index}` }))
+      const lax = { ...beta, policy: { insecure: true, wsPath: "strip" } as const }
+      const told: Array<string> = []
+      const watcher = {
+        written: (count: number) => void told.push(`written ${count}`),
+        committed: (replaced: number) => void told.push(`committed, ${replaced} replaced`),
+      }
+      const version = yield* repo.version()
+      expect(yield* repo.addAll([...many, lax], { replace: false, watcher })).toBe(0)
+      expect(told.slice(-2)).toEqual(["written 2346", "committed, 0 replaced"])
+      expect(yield* repo.version()).not.toBe(version)
+      expect(yield* repo.count).toBe(2_346)
+      expect(Option.getOrThrow(yield* repo.find("s2344")).session).toMatchObject({ ...alpha, id: "s2344" })
+      expect(yield* policyOf(repo, "beta")).toEqual(lax.policy)
+      expect(yield* policyOf(repo, "s0")).toEqual(strict)
+    }),
+  )
+
+  scenario(
+    "adds none of many where one is there, and names it; or puts them in its place",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const first = yield* repo.add({ ...alpha, policy: { insecure: true, wsPath: "full" } })
+      const many = [beta, { ...alpha, url: "http://elsewhere" }]
+      expect(yield* Effect.flip(repo.addAll(many, { replace: false }))).toMatchObject({
+        _tag: "SessionsExist",
+        sessionIds: ["alpha"],
+      })
+      expect(yield* repo.list).toEqual([first])
+      expect(yield* repo.addAll(many, { replace: true })).toBe(1)
+      const after = Option.getOrThrow(yield* repo.find("alpha")).session
+      expect(after).toMatchObject({ url: "http://elsewhere", createdAt: first.createdAt, policy: strict })
+      expect(yield* repo.count).toBe(2)
+    }),
+  )
+
+  scenario(
+    "adds nothing at all where there is nothing to add",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      expect(yield* repo.addAll([], { replace: true })).toBe(0)
+      expect(yield* repo.list).toEqual([])
+    }),
+  )
+
+  scenario(
     "gives back what was removed",
     Effect.gen(function* () {
       const repo = yield* SessionRepo

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer } from "effect"
 import { chmodSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
@@ -8,7 +9,10 @@ import { temporaryFile } from "./temporary.js"
 
 // Permissions do not bind root: for good become somebody else. Each test file has a process of its own.
 beforeAll(() => {
-  if (process.getuid?.() === 0) process.setuid?.(65534)
+  if (process.getuid?.() !== 0) return
+  // SQLite itself is loaded when it is first needed, and who we become may not be able to read where it is.
+  new Sqlite(":memory:").close()
+  process.setuid?.(65534)
 })
 
 const open = (options: SqliteOptions) => Effect.map(Layer.build(layerSqlite(options)), Context.get(SessionRepo))

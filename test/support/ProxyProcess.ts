@@ -19,6 +19,9 @@ export class ProxyProcess {
     readonly database: string,
     private readonly pid: number,
     private readonly log: ReadonlyArray<string>,
+    private readonly changes: Changes,
+    /** Its exit code, or the signal that ended it, once it has ended. */
+    readonly ended: Effect.Effect<number | string>,
   ) {}
 
   /** Bytes of memory in use now. */
@@ -36,9 +39,23 @@ export class ProxyProcess {
     writeFileSync(`/proc/${this.pid}/clear_refs`, "5")
   }
 
+  /** Sends it a signal. */
+  signal(signal: NodeJS.Signals): Effect.Effect<void> {
+    return Effect.sync(() => void process.kill(this.pid, signal))
+  }
+
   /** Everything that it logged. */
   get said(): string {
     return this.log.join("")
+  }
+
+  /** Waits until it has logged these words. */
+  says(words: string): Effect.Effect<void, NotSeen> {
+    return this.changes.until(
+      words,
+      () => this.said.includes(words),
+      () => this.said,
+    )
   }
 
   private kibibytes(field: string): number {
@@ -72,6 +89,9 @@ export class ProxyProcess {
       const child = yield* startTool(program, words)
       const changes = new Changes()
       const log: Array<string> = []
+      const end = new Promise<number | string>((resolve) =>
+        child.once("close", (code, signal) => resolve(code ?? signal ?? "")),
+      )
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
         log.push(text)
         changes.announce()
@@ -83,7 +103,15 @@ export class ProxyProcess {
         () => log.join(""),
       )
       insert(database, sessions)
-      return new ProxyProcess(`http://127.0.0.1:${port()}`, database, child.pid ?? 0, log)
+      const url = `http://127.0.0.1:${port()}`
+      return new ProxyProcess(
+        url,
+        database,
+        child.pid ?? 0,
+        log,
+        changes,
+        Effect.promise(() => end),
+      )
     })
   }
 }

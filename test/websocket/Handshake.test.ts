@@ -55,6 +55,15 @@ describe("a handshake", () => {
     }),
   )
 
+  it.scopedLive("comes back without a length, a transfer coding and words in the proxy's name", () =>
+    Effect.gen(function* () {
+      const dropped = ["Content-Length: 0", "Transfer-Encoding: chunked", "Proxy-Status: ss-proxy; error=dns_error"]
+      const { client } = yield* openTunnel({}, agreeing([...dropped, "X-Server: Yes"]))
+      assert.include(client.raw.text, "\r\nX-Server: Yes\r\n")
+      assert.notMatch(client.raw.text, /content-length|transfer-encoding|proxy-status/i)
+    }),
+  )
+
   it.scopedLive("with an extension that was agreed on lets its RSV bits pass, byte for byte", () =>
     Effect.gen(function* () {
       const { client, server } = yield* openTunnel({}, agreeing(["Sec-WebSocket-Extensions: permessage-deflate"]))
@@ -131,8 +140,8 @@ const malformed: ReadonlyArray<readonly [why: string, text: string, status: numb
   ["without a key", request("GET /app/x", without("Sec-WebSocket-Key")), 400],
   ["with a key of other length", request("GET /app/x", [...without("Sec-WebSocket-Key"), "Sec-WebSocket-Key: x"]), 400],
   ["with two keys", request("GET /app/x", [...handshakeFields, `Sec-WebSocket-Key: ${key}`]), 400],
-  ["of version 8", request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 8"]), 400],
-  ["without a version", request("GET /app/x", without("Sec-WebSocket-V")), 400],
+  ["of version 8", request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 8"]), 426],
+  ["without a version", request("GET /app/x", without("Sec-WebSocket-V")), 426],
   ["with a body", request("GET /app/x", [...handshakeFields, "Content-Length: 5"], "hello"), 400],
   ["with chunks", request("GET /app/x", [...handshakeFields, "Transfer-Encoding: chunked"], lastChunk()), 400],
   ["by POST", request("POST /app/x", [...handshakeFields, "Content-Length: 0"]), 400],
@@ -151,6 +160,7 @@ describe("a handshake that is malformed", () => {
       const got = yield* client.ask(text)
       assert.strictEqual(got.status, status)
       assert.strictEqual(got.value("content-type"), "application/problem+json")
+      if (status === 426) assert.deepStrictEqual(got.values("sec-websocket-version"), ["13"])
       assert.strictEqual(origin.connections.length, 0)
       client.socket.destroy()
       assert.strictEqual(yield* proxy.trafficCount, 0)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { clientClose, clientText, frame, serverText } from "./Frames.js"
+import { clientClose, clientText, frame, type SeenFrame, serverText } from "./Frames.js"
 import { openTunnel, type TunnelEnd } from "./Tunnel.js"
 
 /** Waits for the first frame that is there, and gives its payload. */
@@ -78,6 +78,37 @@ describe("a WebSocket with --ws-ping", () => {
       yield* server.seen(before.length + 2 * others.length + after.length)
       assert.deepStrictEqual(server.story, ["1 before", "10 unasked!", "10 unasked!", "1 after"])
     }),
+  )
+
+  it.scopedLive.each(["server", "client"] as const)(
+    "passes a pong on where it answers a ping of the %s too, which came before our own",
+    (asking) =>
+      Effect.gen(function* () {
+        const tunnel = yield* openTunnel({ wsPing: 1_000 })
+        const [asker, asked] = asking === "server" ? [tunnel.server, tunnel.client] : [tunnel.client, tunnel.server]
+        const masked = asking === "client"
+        yield* keepTalking(asker, frame(10, "", { masked }))
+        yield* asker.raw.send(frame(9, "first", { masked }), frame(9, "second", { masked }))
+        const isOurs = ({ opcode, text }: SeenFrame) => opcode === 9 && !["first", "second", "third"].includes(text)
+        const ours = () => asked.frames.filter(isOurs)
+        const said = () => asker.story.filter((line) => line.startsWith("10") || line.startsWith("1 "))
+        const until = (condition: () => boolean) =>
+          Effect.sleep(1).pipe(Effect.repeat({ until: () => condition() || !asked.raw.isOpen }))
+        const pong = (payload: Buffer | string) => frame(10, payload, { masked: !masked })
+        yield* until(() => ours().length === 1)
+        // Only the most recent ping of the three is answered, in pieces; it is one of ours.
+        const answer = pong(ours()[0]?.payload ?? Buffer.alloc(0))
+        yield* asked.raw.send(answer.subarray(0, 3), answer.subarray(3))
+        yield* until(() => said().length === 1 && ours().length === 2)
+        // Here each is answered on its own.
+        yield* asker.raw.send(frame(9, "third", { masked }))
+        yield* until(() => asked.story.includes("9 third"))
+        yield* asked.raw.send(pong(ours()[1]?.payload ?? Buffer.alloc(0)), pong("third"))
+        yield* asked.raw.send(frame(1, "the end", { masked: !masked }))
+        yield* until(() => said().length >= 3)
+        assert.deepStrictEqual(said(), ["10 second", "10 third", "1 the end"])
+        assert.deepStrictEqual(new Set(asker.frames.map((frame) => frame.masked)), new Set([!masked]))
+      }),
   )
 
   it.scopedLive("passes pings and pongs of its ends untouched", () =>

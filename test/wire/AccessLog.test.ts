@@ -101,6 +101,35 @@ describe("the access log", () => {
     }),
   )
 
+  it.scopedLive("names the session of a request that the proxy refuses, and counts what it answered", () =>
+    Effect.gen(function* () {
+      const { origin, proxy } = yield* startLab({ settings: { accessLog: true } })
+      yield* proxy.repo.add({ id: "asleep", url: origin.url, status: "paused" })
+      const client = yield* proxy.connect
+      const sizes: Array<string> = []
+      for (const target of ["asleep", "nobody", "ws/nobody"])
+        sizes.push(String((yield* client.ask(request(`GET /${target}`))).body.length))
+      yield* client.send(request("HEAD /nobody"))
+      yield* client.response("HEAD")
+      const lines = () => proxy.log.filter((line) => /message=request\b/.test(line))
+      while (lines().length < 4) yield* Effect.sleep(2)
+      assert.deepStrictEqual(
+        lines().map((line) => [valueIn(line, "session"), valueIn(line, "bytes_out")]),
+        [
+          ["asleep", sizes[0]],
+          ["nobody", sizes[1]],
+          ["nobody", sizes[2]],
+          ["nobody", "0"],
+        ],
+      )
+      const [failed = ""] = proxy.log.filter((line) => /message=failed\b/.test(line))
+      assert.deepStrictEqual(
+        ["status", "session_status", "session"].map((key) => valueIn(failed, key)),
+        ["503", "paused", "asleep"],
+      )
+    }),
+  )
+
   it.scopedLive("says whether a request was sent again on a fresh connection", () =>
     Effect.gen(function* () {
       const stale: Script = (connection) =>

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { saying } from "../support/RawOrigin.js"
+import { RawClient } from "../support/RawClient.js"
+import { RawOrigin, saying } from "../support/RawOrigin.js"
+import { startProxy } from "../support/TestProxy.js"
 
 const streaming = saying(response("200 OK", ["Transfer-Encoding: chunked"], chunk("first")))
 
@@ -87,6 +89,21 @@ describe("a proxy that is told to stop", () => {
       const { proxy, ask } = yield* startLab()
       yield* ask(request("GET /app/x"))
       yield* proxy.server.drain.pipe(Effect.timeoutFail({ duration: 1_000, onTimeout: () => new Error("too slow") }))
+    }),
+  )
+})
+
+describe("a proxy that ends without being told to stop before", () => {
+  it.scopedLive("resets a client whose answer ends with its connection: it must not look complete", () =>
+    Effect.gen(function* () {
+      const origin = yield* RawOrigin.start(streaming)
+      const proxy = yield* Scope.make()
+      const { port } = yield* Scope.extend(startProxy({ sessions: { app: origin.url } }), proxy)
+      const client = yield* RawClient.connect(port)
+      yield* client.send(request("GET /app/x").replace("HTTP/1.1", "HTTP/1.0"))
+      yield* client.seen("first")
+      yield* Scope.close(proxy, Exit.fail("whatever"))
+      assert.strictEqual(yield* client.gone, "reset")
     }),
   )
 })

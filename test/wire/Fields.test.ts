@@ -30,7 +30,12 @@ const answered = (lines: ReadonlyArray<string>) =>
     const { ask } = yield* startLab({ script: answering(answer("200 OK", "hello", lines)) })
     const got = yield* ask(request("GET /app/x"))
     assert.deepStrictEqual([got.status, got.text, got.value("content-length")], [200, "hello", "5"])
-    return got.fields.filter(([name]) => !/^(?:connection|keep-alive|content-length)$/i.test(name))
+    // A response that its server has not dated is dated by the proxy.
+    const isDated = lines.some((line) => /^date:/i.test(line))
+    const own = isDated
+      ? /^(?:connection|keep-alive|content-length)$/i
+      : /^(?:connection|keep-alive|content-length|date)$/i
+    return got.fields.filter(([name]) => !own.test(name))
   })
 
 /** Field lines, and those of them that may pass; what a proxy does in both directions. */
@@ -173,6 +178,30 @@ describe("on the way to the session's server", () => {
     )
   }
 
+  it.scopedLive("names that CGI, WSGI or PHP would read as one of the proxy's fields are dropped", () =>
+    Effect.gen(function* () {
+      const imitations = [
+        "X_Forwarded_For: 6.6.6.6",
+        "x_forwarded-for: 6.6.6.6",
+        "X-Forwarded_Prefix: /evil",
+        "X.Forwarded.Host: evil.test",
+        "X_FORWARDED_PORT: 1",
+        "X_Request_Id: forged",
+        "Transfer_Encoding: chunked",
+        "Content_Length: 5",
+        "Proxy_Authorization: Basic eA==",
+        "Keep_Alive: 1",
+        "Max_Forwards: 0",
+      ]
+      const harmless = ["X_Real_Name: a", "X_Forwarded: b", "under_score: c"]
+      for (const trustedProxies of [[], ["127.0.0.1"]]) {
+        const seen = yield* sent([...imitations, ...harmless], { settings: { trustedProxies } })
+        assert.deepStrictEqual(endToEnd(seen), pairs(harmless))
+        assert.deepStrictEqual(seen.values("x-forwarded-for"), ["127.0.0.1"])
+      }
+    }),
+  )
+
   it.scopedLive("Via is appended to", () =>
     Effect.gen(function* () {
       const seen = yield* sent(["Via: 1.0 fred", "via: 1.1 barney (Apache)"])
@@ -271,12 +300,114 @@ describe("on the way back to the client", () => {
       const script = answering(response("200 OK", lines, chunk("hello") + lastChunk(["T: 1"])))
       const { ask } = yield* startLab({ script })
       const got = yield* ask(request("GET /app/x", ["TE: trailers"]))
-      const own = /^(?:connection|keep-alive|transfer-encoding)$/i
+      const own = /^(?:connection|keep-alive|transfer-encoding|date)$/i
       assert.deepStrictEqual(
         got.fields.filter(([name]) => !own.test(name)),
         pairs(["A: 1", "Trailer: T", "B: 2"]),
       )
       assert.deepStrictEqual([got.framing, got.text, got.trailers], ["chunked", "hello", [["T", "1"]]])
+    }),
+  )
+})
+
+/** What may not stand behind a body, and what may. */
+const forbiddenTrailers = [
+  "X-Forwarded-For: 6.6.6.6",
+  "x_forwarded_host: evil.test",
+  "X-Forwarded-Anything: 1",
+  "Forwarded: for=6.6.6.6",
+  "Via: 1.1 evil",
+  "X-Request-Id: forged",
+  "X_Request_Id: forged",
+  "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+  "Cookie: a=1",
+  "Set-Cookie: a=1",
+  "Authorization: Basic eA==",
+  "WWW-Authenticate: Basic",
+  "Proxy-Authorization: Basic eA==",
+  "Expect: 100-continue",
+  "Range: bytes=0-1",
+  "If-Match: *",
+  "Max-Forwards: 0",
+  "Host: evil.test",
+  "Connection: close",
+  "TE: trailers",
+  "Trailer: X-Sum",
+  "Upgrade: h2c",
+  "Content_Length: 5",
+  "Transfer_Encoding: chunked",
+  "Content-Type: text/html",
+  "Content-Encoding: gzip",
+  "content-range: bytes 0-1/2",
+  "Cache-Control: public",
+  "X-Named: 1",
+]
+const kindTrailers = [
+  "X-Sum: 1",
+  "Content-Digest: sha-256=:x:",
+  "Repr-Digest: sha-256=:x:",
+  "Server-Timing: db;dur=1",
+  "x-sum: 2",
+]
+
+describe("behind a body", () => {
+  it.scopedLive("a request has no field that may not stand there", () =>
+    Effect.gen(function* () {
+      const { origin, ask } = yield* startLab()
+      const lines = ["Transfer-Encoding: chunked", "Connection: X-Named, Content-Digest-Not"]
+      yield* ask(request("POST /app/x", lines, chunk("hello") + lastChunk([...forbiddenTrailers, ...kindTrailers])))
+      const seen = yield* origin.request()
+      assert.strictEqual(seen.text, "hello")
+      assert.deepStrictEqual(seen.trailers, pairs(kindTrailers))
+    }),
+  )
+
+  for (const [what, first] of [
+    ["that is there at once", ""],
+    ["in motion", "a".repeat(100_000)],
+  ] as const)
+    it.scopedLive(`nor has a response, ${what}`, () =>
+      Effect.gen(function* () {
+        const body = (first === "" ? "" : chunk(first)) + chunk("hello")
+        const trailers = lastChunk([...forbiddenTrailers, "Proxy-Status: ss-proxy; error=x", ...kindTrailers])
+        const lines = ["Transfer-Encoding: chunked", "Connection: X-Named"]
+        const { ask } = yield* startLab({ script: answering(response("200 OK", lines, body + trailers)) })
+        const got = yield* ask(request("GET /app/x"))
+        assert.strictEqual(got.text, `${first}hello`)
+        assert.deepStrictEqual(got.trailers, pairs(kindTrailers))
+      }),
+    )
+})
+
+describe("Proxy-Status of a session's server", () => {
+  for (const [said, kept] of [
+    ["ss-proxy; error=dns_error", []],
+    ["SS-Proxy", []],
+    ['"ss-proxy"; error=dns_error', []],
+    ["nginx; error=dns_error", ["nginx; error=dns_error"]],
+    ['nginx, ss-proxy; details="a, b", cdn; received-status=200', ["nginx, cdn; received-status=200"]],
+    ['nginx; details="by ss-proxy, ss-proxy"', ['nginx; details="by ss-proxy, ss-proxy"']],
+    ['nginx; details="\\", ss-proxy"', ['nginx; details="\\", ss-proxy"']],
+    ['nginx; details="a, ss-proxy; error=dns_error', []],
+    ["nginx; a=:YWI=:;b=?1;c=-1.5;d;e=tok/en:x", ["nginx; a=:YWI=:;b=?1;c=-1.5;d;e=tok/en:x"]],
+    ["nginx,", []],
+    ["(nginx ss-proxy)", []],
+    ["", []],
+  ] as const)
+    it.scopedLive(`has no member that names this proxy: ${said}`, () =>
+      Effect.gen(function* () {
+        const got = yield* answered([`Proxy-Status: ${said}`, "A: 1"])
+        assert.deepStrictEqual(got, [...kept.map((value) => ["Proxy-Status", value] as const), ["A", "1"]])
+      }),
+    )
+
+  it.scopedLive("has none in an interim response either", () =>
+    Effect.gen(function* () {
+      const early = response("103 Early Hints", ["Proxy-Status: ss-proxy", "Proxy-Status: cdn", "Link: </a>"])
+      const { proxy } = yield* startLab({ script: answering(early + hello) })
+      const client = yield* proxy.connect
+      yield* client.ask(request("GET /app/x"))
+      assert.include(client.text, "HTTP/1.1 103 Early Hints\r\nProxy-Status: cdn\r\nLink: </a>\r\n\r\n")
     }),
   )
 })

@@ -4,7 +4,7 @@ import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
-import { request } from "../support/HttpText.js"
+import { answer, request } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
 import { answering, RawOrigin, saying, type Script, silent } from "../support/RawOrigin.js"
 import { startProxy, type TestProxyOptions } from "../support/TestProxy.js"
@@ -295,6 +295,21 @@ describe("an offer to upgrade", () => {
       assert.strictEqual(reply.value("upgrade"), "websocket")
       assert.strictEqual(reply.value("connection"), "Upgrade")
       assert.strictEqual((yield* client.ask(request("GET /health"))).text, "OK")
+    }),
+  )
+
+  it.scopedLive("of a server's 426 reaches the client, and is named in Connection, too", () =>
+    Effect.gen(function* () {
+      const fields = ["Connection: Upgrade", "Upgrade: websocket, h2c", "Sec-WebSocket-Version: 13"]
+      const { proxy } = yield* startLab({ script: answering(answer("426 Upgrade Required", "upgrade", fields)) })
+      const client = yield* proxy.connect
+      const reply = yield* client.ask(request("GET /app/x"))
+      assert.deepStrictEqual([reply.status, reply.text], [426, "upgrade"])
+      assert.strictEqual(reply.value("upgrade"), "websocket, h2c")
+      assert.strictEqual(reply.value("connection"), "Upgrade")
+      assert.strictEqual(reply.value("sec-websocket-version"), "13")
+      const last = yield* client.ask(request("GET /app/x", ["Connection: close"]))
+      assert.strictEqual(last.value("connection"), "close, Upgrade")
     }),
   )
 })

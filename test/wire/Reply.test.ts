@@ -34,7 +34,7 @@ const reasons = ["refused", "dns", "tls", "timeout", "unroutable", "failed"] as 
 
 const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: string]> = [
   [new BadRequest({ detail: "Bad." }), 400, "bad_request"],
-  [new MethodNotAllowed({ allow: "GET, HEAD" }), 405, "method_not_allowed"],
+  [new MethodNotAllowed({ allow: "GET, HEAD", detail: "" }), 405, "method_not_allowed"],
   [new SessionNotFound({ sessionId: secret }), 404, "session_not_found"],
   [new RequestTimeout({ detail: "Slow." }), 408, "request_timeout"],
   [new BodyTooLarge({ limit: 10 }), 413, "body_too_large"],
@@ -42,7 +42,7 @@ const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: s
   [new TargetTooLong({ limit: 10 }), 414, "target_too_long"],
   [new ClientLimit({ limit: 10 }), 429, "client_limit"],
   [new Overloaded({ limit: 10 }), 503, "overloaded"],
-  [new UpgradeRequired(), 426, "upgrade_required"],
+  [new UpgradeRequired({ detail: "" }), 426, "upgrade_required"],
   [new SessionLimit({ detail: "Full." }), 429, "session_limit"],
   [new LoopDetected({ sessionId: secret }), 508, "loop_detected"],
   ...reasons.map(
@@ -85,10 +85,23 @@ describe("errorReply", () => {
 
   it("says what its status asks for", () => {
     const fieldOf = (error: ProxyError, name: string) => firstValue(errorReply(error, "x").fields, name)
-    assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD" }), "allow"), "GET, HEAD")
-    assert.strictEqual(fieldOf(new UpgradeRequired(), "upgrade"), "websocket")
+    assert.strictEqual(fieldOf(new MethodNotAllowed({ allow: "GET, HEAD", detail: "" }), "allow"), "GET, HEAD")
+    assert.strictEqual(fieldOf(new UpgradeRequired({ detail: "" }), "upgrade"), "websocket")
     assert.strictEqual(fieldOf(new Draining(), "retry-after"), "1")
     const shortage = new SystemShortage({ lacking: "files", address: "", hint: "" })
     assert.strictEqual(fieldOf(shortage, "retry-after"), "1")
+  })
+
+  it("is made of errors that have no stack, whose causes keep theirs, as all other errors do", () => {
+    const cause = new Error("oh")
+    const error = new StoreUnavailable({ problem: "p", hint: "h", cause })
+    assert.notInclude(error.stack ?? "", " at ")
+    assert.strictEqual(error.cause, cause)
+    assert.deepStrictEqual(
+      [error._tag, error.message, error instanceof StoreUnavailable],
+      ["StoreUnavailable", "p. h", true],
+    )
+    assert.include(cause.stack ?? "", " at ")
+    assert.include(new Error("later").stack ?? "", " at ")
   })
 })

@@ -47,7 +47,7 @@ const piecesOf = ({ bytes, cuts }: Case): Array<Buffer> =>
 
 /** Whether the proxy answers 400 to a head that its parser has read. */
 const isRefused = ({ framing, target }: ParsedRequest): boolean => {
-  const route = parseTarget(target)
+  const route = parseTarget("GET", target)
   return framing.problem !== undefined || (Either.isLeft(route) && route.left._tag === "BadRequest")
 }
 
@@ -93,10 +93,6 @@ const connectionOf = (stream: unknown): PlayedConnection => {
   throw new Error("not a connection of this test")
 }
 
-/** Of the trailers that these cases make we drop a `Host`, and node does not. */
-const withoutHost = (trailers: ReadonlyArray<string>): ReadonlyArray<string> =>
-  trailers.filter((_, index) => trailers[index - (index % 2)]?.toLowerCase() !== "host")
-
 /** Node's server, which reads like ours: no upgrade, no tunnel, and a client that half-closes gets its answers. */
 const makeNodeServer = (): http.Server => {
   const server = http.createServer({ maxHeaderSize: 32_768 })
@@ -112,7 +108,7 @@ const makeNodeServer = (): http.Server => {
         httpVersion: request.httpVersion,
         fields: request.rawHeaders,
         body,
-        trailers: withoutHost(request.rawTrailers),
+        trailers: request.rawTrailers,
       })
       response.end()
     })
@@ -143,7 +139,7 @@ const readWithNode = (server: http.Server, one: Case): Promise<Reading> =>
   })
 
 const trailerNames = ["X-A", "x-b", "!#$%&'*+-.^_`|~", "Date", "Vary", "__proto__"] as const
-/** Names of fields; the last ones must not be in trailers, where we drop them and node does not. */
+/** Names of fields. */
 const fieldNames = [...trailerNames, "Cookie", "Keep-Alive", "Authorization"] as const
 /** Node knows no others. */
 const methods = [

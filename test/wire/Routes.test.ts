@@ -149,7 +149,98 @@ describe("a request target", () => {
     }),
   )
 
-  for (const line of ["OPTIONS *", "GET *", "GET app/x", "GET http://", "GET ftp://h/app", "GET /app/x#frag"]) {
+  for (const authority of [
+    "user:pass@evil.test",
+    "u@evil.test",
+    "evil.test:99999",
+    "evil.test:8a",
+    'evil.test"<x>',
+    "evil.test:80:80",
+    "[::1",
+    ":80",
+  ])
+    it.scopedLive(`is checked in absolute-form as Host is: ${authority} is 400`, () =>
+      Effect.gen(function* () {
+        const { origin, ask } = yield* startLab()
+        assert.strictEqual((yield* ask(request(`GET http://${authority}/app/x`))).status, 400)
+        if (authority !== ":80")
+          assert.strictEqual((yield* ask(bareRequest("GET /app/x", [`Host: ${authority}`]))).status, 400)
+        assert.strictEqual(origin.text, "")
+      }),
+    )
+
+  for (const line of ["OPTIONS *", "OPTIONS http://proxy.test"])
+    it.scopedLive(`${line} is answered by the proxy itself`, () =>
+      Effect.gen(function* () {
+        const { origin, ask } = yield* startLab()
+        const got = yield* ask(request(line))
+        assert.deepStrictEqual([got.status, got.value("content-length"), got.text], [204, undefined, ""])
+        assert.include(got.value("allow") ?? "", "OPTIONS")
+        assert.strictEqual(origin.text, "")
+      }),
+    )
+
+  for (const [sent, arrives] of [
+    ["Max-Forwards: 3", ["2"]],
+    ["max-forwards: 1", ["0"]],
+    ["Max-Forwards: 00010", ["9"]],
+    [`Max-Forwards: ${"9".repeat(40)}`, [String(Number.MAX_SAFE_INTEGER - 1)]],
+    ["Max-Forwards: x", ["x"]],
+  ] as const)
+    it.scopedLive(`OPTIONS with ${sent.slice(0, 30)} goes on once less`, () =>
+      Effect.gen(function* () {
+        const { origin, ask } = yield* startLab()
+        assert.strictEqual((yield* ask(request("OPTIONS /app/x", [sent]))).status, 200)
+        assert.deepStrictEqual((yield* origin.request()).values("max-forwards"), arrives)
+      }),
+    )
+
+  it.scopedLive("OPTIONS with Max-Forwards: 0 goes no further; Max-Forwards of another method is nothing", () =>
+    Effect.gen(function* () {
+      const { origin, ask } = yield* startLab()
+      for (const path of ["/app/x", "/nobody"]) {
+        const got = yield* ask(request(`OPTIONS ${path}`, ["Max-Forwards: 0"]))
+        assert.deepStrictEqual([got.status, got.value("allow") === undefined], [204, false])
+      }
+      assert.strictEqual(origin.text, "")
+      assert.strictEqual((yield* ask(request("GET /app/x", ["Max-Forwards: 0"]))).status, 200)
+      assert.deepStrictEqual((yield* origin.request()).values("max-forwards"), ["0"])
+    }),
+  )
+
+  for (const [target, fields] of [
+    ["/app/x", []],
+    ["/app/x", ["Max-Forwards: 3"]],
+    ["/nobody", []],
+    ["/health", []],
+    ["/ws/app", []],
+  ] as const)
+    it.scopedLive(`TRACE ${target} reaches nobody: it would show what the proxy adds (${fields.join()})`, () =>
+      Effect.gen(function* () {
+        const { origin, ask } = yield* startLab()
+        const got = yield* ask(request(`TRACE ${target}`, fields))
+        assert.strictEqual(got.status, 405)
+        assert.include(got.text, `"code":"method_not_allowed"`)
+        assert.notInclude(got.value("allow") ?? "TRACE", "TRACE")
+        assert.strictEqual(origin.text, "")
+      }),
+    )
+
+  for (const target of ["/ws/health", "/ws/health/x", "/ws/%68ealth", "/ws/ws", "/ws/ws/x"])
+    it.scopedLive(`${target} names no session, for that id is reserved`, () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(answering(hello))
+        const proxy = yield* startProxy({ sessions: { health: origin.url, ws: origin.url } })
+        const client = yield* proxy.connect
+        for (const fields of [[], handshakeFields]) {
+          const got = yield* client.ask(request(`GET ${target}`, fields))
+          assert.strictEqual(got.status, 404)
+        }
+        assert.strictEqual(origin.text, "")
+      }),
+    )
+
+  for (const line of ["GET *", "GET app/x", "GET http://", "GET ftp://h/app", "GET /app/x#frag"]) {
     it.scopedLive(`${line} is 400`, () =>
       Effect.gen(function* () {
         const { origin, ask } = yield* startLab()

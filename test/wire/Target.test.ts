@@ -5,10 +5,10 @@ import { parseDownstreamUrl } from "../../src/wire/DownstreamUrl.js"
 import { downstreamTarget, parseTarget, webSocketPrefix, webSocketTarget } from "../../src/wire/Target.js"
 
 const routeOf = (target: string) =>
-  Either.getOrThrowWith(parseTarget(target), (error) => new Error(`${error._tag} for ${target}`))
+  Either.getOrThrowWith(parseTarget("GET", target), (error) => new Error(`${error._tag} for ${target}`))
 
 const tagOf = (target: string) =>
-  Either.match(parseTarget(target), { onLeft: ({ _tag }) => _tag, onRight: ({ _tag }) => _tag })
+  Either.match(parseTarget("GET", target), { onLeft: ({ _tag }) => _tag, onRight: ({ _tag }) => _tag })
 
 const at = (url: string): DownstreamUrl => Either.getOrThrow(parseDownstreamUrl(url))
 
@@ -104,7 +104,7 @@ describe("parseTarget", () => {
     fc.assert(
       fc.property(targetText, fc.constantFrom("http://h", "http://h/base/", "http://h/a//b"), (text, url) => {
         const target = `/${text}`
-        const result = parseTarget(target)
+        const result = parseTarget("GET", target)
         if (Either.isLeft(result) || result.right._tag !== "Session") return
         const { segment, rest, webSocketOnly } = result.right
         const { basePath } = at(url)

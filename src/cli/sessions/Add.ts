@@ -5,7 +5,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, makingDatabase } from "../Database.js"
 import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
-import { CommandFailed } from "../Failure.js"
+import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
@@ -36,6 +36,9 @@ export const addDoc: CommandDoc = {
   ],
 }
 
+/** The two arguments in the wrong order, as far as one can tell: an id may be any text. */
+const isSwapped = (id: string): boolean => /^(?:https?|wss?):\/\//i.test(id)
+
 export const add = Command.make(
   "add",
   {
@@ -54,6 +57,10 @@ export const add = Command.make(
       const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       const policy = yield* resolvePolicy(flags.policy)
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
+      if (isSwapped(id))
+        return yield* new UsageError({
+          message: "sessions add takes the id before the URL; see ss-proxy sessions add --help",
+        })
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, yield* resolveGuard(addresses)), urlHint)
       const added = yield* makingDatabase(database, () =>

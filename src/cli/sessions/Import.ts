@@ -1,19 +1,22 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Clock, Effect, Either } from "effect"
+import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readStream } from "node:stream/consumers"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
+import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { isForwarding } from "../../domain/Session.js"
-import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
+import { type AddAllOptions, type AddAllWatcher, type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, makingDatabase } from "../Database.js"
+import { type DatabaseChoice, databaseFlags, makingDatabase } from "../Database.js"
 import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
-import { CommandFailed } from "../Failure.js"
+import { CommandFailed, type UsageError } from "../Failure.js"
 import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
+import { progressLine } from "../Progress.js"
 import { onOrOff, setting } from "../Setting.js"
+import { endBySignal, untilSignal } from "../StoppedBySignal.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { parseSessionFile } from "./SessionFile.js"
 
@@ -22,7 +25,9 @@ export const importDoc: CommandDoc = {
   summary: "Add the sessions of a JSON file.",
   about:
     "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, insecure " +
-    "and ws_path, as export prints them. The whole file is checked first; if anything is wrong, nothing is written.",
+    "and ws_path, as export prints them. The whole file is checked first, then written by one change: if anything is " +
+    "wrong, or a signal comes, nothing is. Other programs wait to write meanwhile, well under a second for 100,000 " +
+    "sessions; split a file that is much larger.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
@@ -59,47 +64,54 @@ const parse = (
   file: string,
   content: string,
   guard: AddressGuard,
+  progress: (line: string) => void,
 ): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
-  Either.mapLeft(parseSessionFile(content, guard), (problems) =>
-    refuseAll(file, problems, "correct the file and import it again"),
+  Effect.mapError(
+    parseSessionFile(content, guard, (count, total) => progress(`checking: ${count} of ${counted(total)}`)),
+    ({ problems }) => refuseAll(file, problems, "correct the file and import it again"),
   )
 
-/** Writes the sessions; how many of them were there before. */
-const store = (file: string, sessions: ReadonlyArray<NewSession>, replace: boolean) =>
-  Effect.gen(function* () {
-    const repo = yield* SessionRepo
-    const present = new Set((yield* repo.list).map((session) => session.id))
-    const clashes = sessions.filter((session) => present.has(session.id)).map((session) => session.id)
-    const exists = (ids: ReadonlyArray<string>) =>
-      refuseAll(
-        file,
-        ids.map((id) => `${JSON.stringify(id)} exists already`),
-        "add --replace to replace what exists",
-      )
-    if (clashes.length > 0 && !replace) return yield* exists(clashes)
-    const tellProgress = yield* progressOf(sessions.length)
-    for (const [done, session] of sessions.entries()) {
-      yield* tellProgress(done)
-      yield* replace
-        ? repo.put(session)
-        : Effect.catchTag(repo.add(session), "SessionExists", () => exists([session.id]))
-    }
-    return clashes.length
-  })
+/** Writes the sessions, all of them or none; how many of them were there before. */
+const store = (file: string, sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
+  Effect.flatMap(SessionRepo, (repo) => repo.addAll(sessions, options)).pipe(
+    Effect.mapError((error) =>
+      error._tag === "SessionsExist"
+        ? refuseAll(
+            file,
+            error.sessionIds.map((id) => `${JSON.stringify(id)} exists already`),
+            "add --replace to replace what exists",
+          )
+        : refuseAll(file, [error.problem], error.hint),
+    ),
+  )
 
-/** How often somebody at a terminal is told how far it is, in milliseconds. */
-const progressPause = 1_000
+interface Imported {
+  readonly sessions: ReadonlyArray<NewSession>
+  readonly replaced: number
+}
 
-/** Tells, on a terminal and every now and then, how many sessions are done. */
-const progressOf = (total: number): Effect.Effect<(done: number) => Effect.Effect<void>> =>
-  Effect.map(Clock.currentTimeMillis, (begun) => {
-    let next = begun + progressPause
-    return (done) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (!process.stderr.isTTY || now < next) return Effect.void
-        next = now + progressPause
-        return printDiagnostic(`${done} of ${counted(total)}…`)
-      })
+/** Reads, checks and writes. A signal takes it back, and ends the process, unless all is in force already. */
+const importFile = (
+  file: string,
+  guard: AddressGuard,
+  database: DatabaseChoice,
+  replace: boolean,
+): Effect.Effect<Imported, CommandFailed | UsageError | StoreUnavailable> =>
+  Effect.suspend(() => {
+    let imported: Imported | undefined
+    const work = Effect.gen(function* () {
+      const progress = yield* progressLine
+      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard, progress))
+      const watcher: AddAllWatcher = {
+        written: (count) => progress(`writing: ${count} of ${counted(sessions.length)}`),
+        committed: (replaced) => (imported = { sessions, replaced }),
+      }
+      const replaced = yield* makingDatabase(database, () => store(file, sessions, { replace, watcher }))
+      return { sessions, replaced }
+    }).pipe(Effect.scoped)
+    return Effect.catchTag(untilSignal(work), "StoppedBySignal", (stopped) =>
+      imported === undefined ? endBySignal(stopped, "nothing was imported") : Effect.succeed(imported),
+    )
   })
 
 const counted = (count: number): string => (count === 1 ? "1 session" : `${count} sessions`)
@@ -116,8 +128,7 @@ export const importAll = Command.make(
     Effect.gen(function* () {
       const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
       const guard = yield* resolveGuard(addresses)
-      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard))
-      const replaced = yield* makingDatabase(database, () => store(file, sessions, replace))
+      const { sessions, replaced } = yield* importFile(file, guard, database, replace)
       const silent = sessions.filter((session) => !isForwarding(session.status)).length
       if (silent > 0)
         yield* printDiagnostic(

@@ -9,10 +9,10 @@ import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { onOrOff, setting } from "../Setting.js"
-import { type Style, styleOf } from "../Style.js"
+import { printable, type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyWords, renderJson, viewOf } from "./SessionView.js"
+import { policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -41,6 +41,12 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyA
   return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
 }
 
+const plain = (text: string): string => text
+
+const unusable = " (cannot be used)"
+
+const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
+
 /** The sessions as a table; cut to the width of a terminal. */
 export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
@@ -52,7 +58,11 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
       ...policyColumn(sessions, style),
-      { title: "URL", cells: sessions.map((session) => redactUrl(session.url)) },
+      {
+        title: "URL",
+        cells: sessions.map(urlCell),
+        colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
+      },
       { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
     ],
     style,
@@ -81,7 +91,7 @@ export const list = Command.make(
           const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
           const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
           if (json) yield* printResult(renderJson(sessions.map(viewOf)))
-          if (sessions.length === 0) return yield* printDiagnostic(whatToDoAboutNone(filename, status))
+          if (sessions.length === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(filename, status)))
           const { stdout } = process
           if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
           yield* warnOfInsecure(sessions)

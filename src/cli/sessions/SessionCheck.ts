@@ -47,8 +47,10 @@ export const warnOfStatus = (id: string, status: string): Effect.Effect<void> =>
   isForwarding(status)
     ? Effect.void
     : printDiagnostic(
-        `note: the status ${JSON.stringify(status)} does not forward, requests for ${id} are answered with 503; ` +
-          "active, online and ready forward",
+        printable(
+          `note: the status ${JSON.stringify(status)} does not forward, requests for ${id} are answered with 503; ` +
+            "active, online and ready forward",
+        ),
       )
 
 const speaksTls = (url: string): boolean =>

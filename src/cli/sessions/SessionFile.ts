@@ -1,4 +1,5 @@
-import { Either, Option } from "effect"
+import { Data, Effect, Either, Option } from "effect"
+import { nextTurn } from "../../clock/NextTurn.js"
 import { readPolicy, type SessionPolicy } from "../../domain/SessionPolicy.js"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
@@ -65,30 +66,51 @@ const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   return Either.map(policyOf(value), (policy) => ({ id, url, status, policy }))
 }
 
+/** A file cannot be imported. `problems`: of each entry that is wrong, with its place. */
+export class SessionFileInvalid extends Data.TaggedError("SessionFileInvalid")<{
+  readonly problems: readonly [string, ...ReadonlyArray<string>]
+}> {}
+
+/** Entries that are checked in one turn of the event loop, so that signals are heard in between. */
+const checkedAtOnce = 500
+
 /**
  * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status`,
- * `insecure` and `ws_path`; other fields are passed over. Either every entry is good, or the problems of all that are not, each with its place.
+ * `insecure` and `ws_path`; other fields are passed over. Either every entry is good, or all that are not are named.
+ * `checked` is told now and then how many entries have been looked at, of how many.
  */
 export const parseSessionFile = (
   text: string,
   guard: AddressGuard,
-): Either.Either<ReadonlyArray<NewSession>, readonly [string, ...ReadonlyArray<string>]> => {
-  const sessions = new Map<string, NewSession>()
-  const problems: Array<string> = []
-  for (const entry of entriesOf(text.replace(/^\uFEFF/, ""))) {
-    const session = Either.flatMap(entry, ({ place, value }) =>
-      Either.mapLeft(
-        Either.filterOrLeft(
-          sessionOf(value, guard),
-          ({ id }) => !sessions.has(id),
-          ({ id }) => `the id ${JSON.stringify(id)} stands twice`,
-        ),
-        (problem) => `${place}: ${problem}`,
-      ),
-    )
-    if (Either.isLeft(session)) problems.push(session.left)
-    else sessions.set(session.right.id, session.right)
-  }
-  const [first, ...others] = problems
-  return first === undefined ? Either.right([...sessions.values()]) : Either.left([first, ...others])
-}
+  checked: (count: number, total: number) => void = () => {},
+): Effect.Effect<ReadonlyArray<NewSession>, SessionFileInvalid> =>
+  Effect.gen(function* () {
+    const sessions = new Map<string, NewSession>()
+    const problems: Array<string> = []
+    const entries = entriesOf(text.replace(/^\uFEFF/, ""))
+    for (const [index, entry] of entries.entries()) {
+      const session = Either.flatMap(entry, (given) => newSessionOf(given, guard, sessions))
+      if (Either.isLeft(session)) problems.push(session.left)
+      else sessions.set(session.right.id, session.right)
+      if (index % checkedAtOnce !== checkedAtOnce - 1) continue
+      checked(index + 1, entries.length)
+      yield* nextTurn
+    }
+    const [first, ...others] = problems
+    if (first !== undefined) return yield* new SessionFileInvalid({ problems: [first, ...others] })
+    return [...sessions.values()]
+  })
+
+/** The session of an entry, if it can be one beside those before it. */
+const newSessionOf = (
+  { place, value }: Entry,
+  guard: AddressGuard,
+  before: ReadonlyMap<string, NewSession>,
+): Parsed<NewSession> =>
+  sessionOf(value, guard).pipe(
+    Either.filterOrLeft(
+      ({ id }) => !before.has(id),
+      ({ id }) => `the id ${JSON.stringify(id)} stands twice`,
+    ),
+    Either.mapLeft((problem) => `${place}: ${problem}`),
+  )

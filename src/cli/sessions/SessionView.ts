@@ -1,12 +1,16 @@
+import { Either, Option } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
-import { redactUrl } from "../../wire/DownstreamUrl.js"
-import { printable } from "../Style.js"
+import { readPolicy } from "../../domain/SessionPolicy.js"
+import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
+import { printable, printableJson } from "../Style.js"
+import { idProblem } from "./SessionCheck.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {
   readonly id: string
   readonly url: string
   readonly status: string
+  /** Whether requests for it go to its server, as far as its row says. */
   readonly forwards: boolean
   /** As they are stored, where that means nothing. */
   readonly insecure: boolean | string
@@ -15,11 +19,21 @@ export interface SessionView {
   readonly updated_at: string | null
 }
 
+/** What is wrong with the URL of a session that is stored, as a phrase; other programs store unchecked. */
+export const urlFault = ({ url }: Session): string | undefined =>
+  Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
+
+const forwards = (session: Session): boolean =>
+  isForwarding(session.status) &&
+  Option.isNone(idProblem(session.id)) &&
+  urlFault(session) === undefined &&
+  Either.isRight(readPolicy(session.policy))
+
 const view = (session: Session, url: string): SessionView => ({
   id: session.id,
   url,
   status: session.status,
-  forwards: isForwarding(session.status),
+  forwards: forwards(session),
   insecure: session.policy.insecure,
   ws_path: session.policy.wsPath,
   created_at: session.createdAt,
@@ -33,7 +47,7 @@ export const viewOf = (session: Session): SessionView => view(session, redactUrl
 export const backupOf = (session: Session): SessionView => view(session, session.url)
 
 /** The one JSON value that a command prints. */
-export const renderJson = (value: unknown): string => JSON.stringify(value, null, 2)
+export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
 /** What a session wants otherwise than the proxy's settings say, in words; empty for nothing. */
 export const policyWords = ({ policy: { insecure, wsPath } }: Session): ReadonlyArray<string> => [

@@ -1,7 +1,7 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Either, Option } from "effect"
-import type { Session } from "../../domain/Session.js"
+import { isForwarding, type Session } from "../../domain/Session.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
@@ -10,8 +10,8 @@ import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { onOrOff, setting } from "../Setting.js"
 import { printable } from "../Style.js"
-import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
-import { renderJson, viewOf } from "./SessionView.js"
+import { idProblem, unknownSession, warnOfInsecure } from "./SessionCheck.js"
+import { renderJson, urlFault, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
@@ -37,12 +37,20 @@ const policyDetails = ({ policy }: Session): ReadonlyArray<Detail> =>
     ],
   })
 
+/** A value, and behind it what is wrong with it. */
+const withFault = (value: string, fault: string | undefined): string =>
+  fault === undefined ? value : `${value} (${fault})`.trimStart()
+
 const details = (session: Session): string => {
-  const { id, url, status, forwards, created_at, updated_at } = viewOf(session)
+  const { id, url, status, created_at, updated_at } = viewOf(session)
+  const problem = urlFault(session)
+  const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
+  const badStatus = isForwarding(status) ? undefined : "does not forward: requests are answered with 503"
+  const badId = Option.getOrUndefined(Option.map(idProblem(id), (problem) => `never reached: ${problem}`))
   const rows: ReadonlyArray<Detail> = [
-    ["id", id],
-    ["url", url],
-    ["status", forwards ? status : `${status} (does not forward: requests are answered with 503)`],
+    ["id", withFault(id, badId)],
+    ["url", withFault(url, badUrl)],
+    ["status", withFault(status, badStatus)],
     ...policyDetails(session),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],
     ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],

@@ -1,0 +1,28 @@
+import { Effect, Queue } from "effect"
+import { ProxyServer } from "../server/ProxyServer.js"
+import { Traffic } from "../traffic/Traffic.js"
+import { endProcessWithin, endTime } from "./LastResort.js"
+
+/**
+ * Waits for a signal, and stops the proxy: the first signal lets what is in flight finish within `grace` milliseconds, a
+ * second one does not wait for it. From then on the process ends in time, whatever becomes of the rest.
+ */
+export const stopAtSignal = (
+  signals: Queue.Dequeue<NodeJS.Signals>,
+  grace: number,
+): Effect.Effect<void, never, ProxyServer | Traffic> =>
+  Effect.gen(function* () {
+    const server = yield* ProxyServer
+    const { live } = yield* Traffic
+    const signal = yield* Queue.take(signals)
+    yield* endProcessWithin(grace + endTime, live)
+    yield* Effect.annotateLogs(Effect.logInfo("draining…; a second signal cuts at once"), { signal })
+    const impatient = Effect.gen(function* () {
+      const second = yield* Queue.take(signals)
+      yield* endProcessWithin(endTime, live)
+      yield* Effect.annotateLogs(Effect.logWarning("cutting what is left"), { signal: second })
+      yield* server.cut
+    })
+    yield* Effect.raceFirst(server.drain, impatient)
+    yield* endProcessWithin(endTime, live)
+  })

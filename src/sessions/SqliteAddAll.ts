@@ -1,0 +1,120 @@
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Array as Arr, Effect } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { SessionsExist } from "../domain/Session.js"
+import type { AddAllOptions, NewSession } from "./SessionRepo.js"
+import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
+import { createPolicyTable, policyTable } from "./SqliteSchema.js"
+import { atOnce, type Run } from "./SqliteTransaction.js"
+
+// Rows in one turn of the event loop, so that signals are heard in between: a few milliseconds' work.
+const stagedAtOnce = 200
+const writtenAtOnce = 1_000
+
+// In KiB. Pages that do not fit are written twice, and the lock is held as long. Then SQLite's own size again.
+const cacheStatement = "PRAGMA cache_size = -65536"
+const usualCacheStatement = "PRAGMA cache_size = -2000"
+const createStage = `CREATE TEMP TABLE arriving (
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL, insecure INTEGER, ws_path TEXT
+  )`
+const dropStage = "DROP TABLE IF EXISTS temp.arriving"
+const stageStatement = (rows: number) =>
+  `INSERT INTO temp.arriving (place, id, url, status, insecure, ws_path) VALUES ${Arr.replicate("(?, ?, ?, ?, ?, ?)", rows).join(", ")}`
+
+const slice = "WHERE place BETWEEN ? AND ?"
+const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
+  SELECT id, url, status FROM temp.arriving ${slice} ORDER BY place`
+const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
+  downstream_server_url = excluded.downstream_server_url,
+  downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
+const forgetStatement = `DELETE FROM ${policyTable} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
+// A session that wants nothing of its own needs no row.
+const policyStatement = `INSERT INTO ${policyTable} (session_id, insecure, ws_path)
+  SELECT id, insecure, ws_path FROM temp.arriving ${slice} AND (insecure = 1 OR ws_path IS NOT NULL)`
+const presentStatement = `SELECT id FROM temp.arriving WHERE EXISTS (SELECT 1 FROM sessions WHERE session_id = id)
+  ORDER BY place`
+const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement})`
+
+/** Rows in the order of the table's index are written several times as fast. */
+const byId = (one: NewSession, other: NewSession): number => (one.id < other.id ? -1 : 1)
+
+/** Puts the sessions where only this connection sees them, which takes no lock. */
+const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    yield* run("PRAGMA temp_store = MEMORY", [])
+    yield* run(cacheStatement, [])
+    yield* run(createStage, [])
+    let place = 0
+    for (const part of Arr.chunksOf(sessions.toSorted(byId), stagedAtOnce)) {
+      const values = part.flatMap(({ id, url, status, policy }) => [
+        place++,
+        id,
+        url,
+        status,
+        policy?.insecure === true ? 1 : 0,
+        policy?.wsPath ?? null,
+      ])
+      yield* run(stageStatement(part.length), values)
+      yield* nextTurn
+    }
+  })
+
+const presentIds = (run: Run): Effect.Effect<ReadonlyArray<string>, SqlError> =>
+  Effect.map(run<{ readonly id: string }>(presentStatement, []), (rows) => rows.map(({ id }) => id))
+
+/** Copies the rows of these places into the table. */
+const write = (run: Run, statement: string, from: number, to: number, filename: string) =>
+  Effect.gen(function* () {
+    yield* run(statement, [from, to])
+    const [changes] = yield* run<{ readonly count: number }>("SELECT changes() AS count", [])
+    if (changes?.count !== to - from + 1)
+      return yield* tableFault(filename, "passes over rows: it has a rule of its own")
+    yield* run(forgetStatement, [from, to])
+    yield* run(policyStatement, [from, to])
+  })
+
+/** All of them in one change; how many were there before. */
+const writeAll = (run: Run, count: number, { replace, watcher }: AddAllOptions, filename: string) =>
+  Effect.gen(function* () {
+    yield* run(createPolicyTable, [])
+    const [present] = replace ? yield* run<{ readonly count: number }>(countPresentStatement, []) : []
+    for (let from = 0; from < count; from += writtenAtOnce) {
+      const end = Math.min(from + writtenAtOnce, count)
+      yield* write(run, replace ? putStatement : addStatement, from, end - 1, filename)
+      watcher?.written(end)
+      yield* nextTurn
+    }
+    return present?.count ?? 0
+  })
+
+/**
+ * Stores sessions by one change, for `SessionRepo.addAll`. All that can be done before is done before: from the first row
+ * in the table to the commit other writers wait, and there are only copies in between.
+ */
+export const addAll = (
+  sql: SqlClient,
+  filename: string,
+  patience: number,
+  sessions: ReadonlyArray<NewSession>,
+  options: AddAllOptions,
+): Effect.Effect<number, SessionsExist | StoreUnavailable | SqlError> => {
+  const run: Run = (statement, parameters) => sql.unsafe(statement, parameters)
+  const refuse = (ids: ReadonlyArray<string>): Effect.Effect<void, SessionsExist> =>
+    Arr.isNonEmptyReadonlyArray(ids) ? new SessionsExist({ sessionIds: ids }) : Effect.void
+  const writing = atOnce(
+    sql,
+    (run) =>
+      Effect.catchIf(writeAll(run, sessions.length, options, filename), isKeyConflict, (error) =>
+        // Somebody has added one since.
+        Effect.flatMap(presentIds(run), (ids) => Effect.zipRight(refuse(ids), Effect.fail(error))),
+      ),
+    options.watcher?.committed,
+  )
+  return Effect.gen(function* () {
+    yield* stage(run, sessions)
+    if (!options.replace) yield* Effect.flatMap(whileBusy(patience)(presentIds(run)), refuse)
+    return yield* whileBusy(patience)(writing)
+  }).pipe(Effect.ensuring(Effect.ignore(Effect.zipRight(run(dropStage, []), run(usualCacheStatement, [])))))
+}

@@ -1,0 +1,12 @@
+let second = Number.NaN
+let text = ""
+
+/** The time of this moment as `Date` has it (RFC 9110 section 5.6.7). Written once a second, for every answer may need it. */
+export const httpDate = (): string => {
+  const now = Math.floor(Date.now() / 1_000)
+  if (now !== second) {
+    second = now
+    text = new Date(now * 1_000).toUTCString()
+  }
+  return text
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "@effect/vitest"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, readFileSync } from "node:fs"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
+import { onTestFinished } from "vitest"
+import { binary, start, temporaryFolder } from "./Program.js"
+
+const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]
+
+/** A proxy that listens, and what it says; `closed` is how it ended. */
+const listening = async (child = start(words())) => {
+  onTestFinished(() => void child.kill("SIGKILL"))
+  const log = { said: "" }
+  const read = (text: string) => void (log.said += text)
+  child.stderr.setEncoding("utf8").on("data", read)
+  child.stdout.setEncoding("utf8").on("data", read)
+  const closed = once(child, "close")
+  const says = async (text: RegExp): Promise<void> => {
+    while (!text.test(log.said)) await Promise.race([once(child.stderr, "data"), once(child.stdout, "data")])
+  }
+  await says(/ port=\d+/)
+  return { child, log, says, closed, port: Number(/ port=(\d+)/.exec(log.said)?.[1]) }
+}
+
+/** Whether something listens on the port of node's debugger. */
+const isDebuggerOpen = async (): Promise<boolean> => {
+  const socket = connect(9229, "127.0.0.1")
+  const isOpen = await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
+  })
+  socket.destroy()
+  return isOpen
+}
+
+describe("a signal that means nothing to the proxy", () => {
+  it.each(["SIGUSR1", "SIGUSR2", "SIGHUP"] as const)("is told in the log and ignored: %s", async (signal) => {
+    const { child, log, says, closed, port } = await listening()
+    const before = await isDebuggerOpen()
+    for (let count = 1; count <= 3; count++) {
+      child.kill(signal)
+      await says(new RegExp(`(INFO  ${signal} is ignored: [^]*){${count}}`))
+    }
+    expect(await isDebuggerOpen()).toBe(before)
+    expect(log.said).not.toContain("Debugger")
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
+    child.kill("SIGTERM")
+    expect(await closed).toEqual([0, null])
+  })
+})
+
+const hasPython = spawnSync("python3", ["-c", "import pty"]).status === 0
+
+/** Runs its arguments on a terminal of their own, passes on what they print, and closes the terminal when its input ends. */
+const onTerminal = `
+import os, pty, select, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+while True:
+    ready, _, _ = select.select([terminal, 0], [], [])
+    if terminal in ready:
+        try:
+            os.write(1, os.read(terminal, 65536))
+        except OSError:
+            break
+    if 0 in ready and os.read(0, 65536) == b"":
+        os.close(terminal)
+        break
+_, status = os.waitpid(pid, 0)
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+`
+
+const underTerminal = (...command: ReadonlyArray<string>) =>
+  spawn("python3", ["-c", onTerminal, ...command], { stdio: "pipe", env: { ...process.env, NO_COLOR: "1" } })
+
+describe.skipIf(!hasPython)("a terminal that is closed", () => {
+  it("stops the proxy politely", async () => {
+    const { child, closed, says } = await listening(underTerminal(process.execPath, binary, ...words()))
+    await says(/stop with Ctrl-C/)
+    child.stdin.end()
+    expect(await closed).toEqual([0, null])
+  })
+
+  it("does not stop a proxy that nohup has started there", async () => {
+    const file = join(temporaryFolder(), "log")
+    const script = 'log=$1; shift; nohup "$@" 2>"$log" & echo pid=$!; wait'
+    const child = underTerminal("sh", "-c", script, "sh", file, process.execPath, binary, ...words())
+    let printed = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text))
+    const closed = once(child, "close")
+    while (!/pid=\d+/.test(printed)) await once(child.stdout, "data")
+    const pid = Number(/pid=(\d+)/.exec(printed)?.[1])
+    onTestFinished(() => {
+      // Whether or not it has been stopped.
+      spawnSync("kill", ["-9", String(pid)])
+    })
+    const logged = async (text: RegExp): Promise<RegExpExecArray> => {
+      for (;;) {
+        const found = existsSync(file) ? text.exec(readFileSync(file, "utf8")) : null
+        if (found !== null) return found
+        await pause(10)
+      }
+    }
+    const [, port] = await logged(/ port=(\d+)/)
+    child.stdin.end()
+    await closed
+    await logged(/SIGHUP is ignored/)
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
+    process.kill(pid, "SIGTERM")
+    await logged(/ stopped\n/)
+  })
+})

@@ -1,0 +1,36 @@
+// A program that is told to stop and cannot: what of it never ends is its first argument, and its grace the second.
+import { Effect, Layer } from "effect"
+import { ProxyServer } from "../../src/server/ProxyServer.js"
+import { Traffic } from "../../src/traffic/Traffic.js"
+import { layerLog } from "../../src/cli/Log.js"
+import { stopAtSignal } from "../../src/cli/Stop.js"
+import { stopSignals } from "../../src/cli/StopSignal.js"
+
+const [, , stuck = "", grace = "0"] = process.argv
+const never = Effect.uninterruptible(Effect.never)
+
+/** Stands for whatever holds a process: a socket that nobody closes. */
+setInterval(() => {}, 1_000)
+
+const server = Layer.scoped(
+  ProxyServer,
+  Effect.as(
+    Effect.addFinalizer(() => (stuck === "finalizer" ? never : Effect.void)),
+    {
+      address: { host: "127.0.0.1", port: 0 },
+      drain: stuck === "drain" ? never : Effect.void,
+      cut: stuck === "drain" ? never : Effect.void,
+    },
+  ),
+)
+
+const program = Effect.scoped(
+  Effect.gen(function* () {
+    const services = yield* Layer.build(Layer.merge(server, Traffic.layer))
+    const signals = yield* stopSignals
+    yield* Effect.logInfo("ready")
+    yield* Effect.provide(stopAtSignal(signals, Number(grace)), services)
+  }),
+)
+
+void Effect.runPromise(Effect.provide(program, layerLog("info")))

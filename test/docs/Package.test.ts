@@ -1,0 +1,80 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { builtinModules } from "node:module"
+import { dirname, join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { root } from "./Blocks.js"
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+
+const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+const { dependencies, devDependencies, peerDependencies } = manifestOf(root)
+const dist = join(root, "dist")
+
+/** What a file imports, as it names it. */
+const importsOf = (file: string): ReadonlyArray<string> =>
+  [...readFileSync(file, "utf8").matchAll(/(?:\bfrom|^import|\bimport\()\s*"([^"\s]+)"/gm)].map(([, name = ""]) => name)
+
+const isBuiltIn = (name: string): boolean => name.startsWith("node:") || builtinModules.includes(name)
+
+/** `@scope/name/path` and `name/path` without the path. */
+const packageOf = (name: string): string => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name
+
+/** The packages that these files import, and the files that they import, and so on. */
+const packagesOf = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const seen = new Set<string>()
+  const packages = new Set<string>()
+  const waiting = [...files]
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (seen.has(file)) continue
+    seen.add(file)
+    for (const name of importsOf(file)) {
+      if (!name.startsWith(".")) {
+        if (!isBuiltIn(name)) packages.add(packageOf(name))
+        continue
+      }
+      const path = join(dirname(file), name)
+      waiting.push(file.endsWith(".d.ts") ? path.replace(/\.js$/, ".d.ts") : path)
+    }
+  }
+  return [...packages].toSorted()
+}
+
+describe("the package, as npm installs it", () => {
+  it("has a peer for every package in the types of the library: there must be one copy of it", () => {
+    expect(existsSync(join(dist, "types/index.d.ts"))).toBe(true)
+    expect(packagesOf([join(dist, "types/index.d.ts")])).toEqual(Object.keys(peerDependencies))
+  })
+
+  it("has all packages that the library imports when it runs, and no others", () => {
+    expect(packagesOf([join(dist, "index.js")])).toEqual(
+      Object.keys({ ...dependencies, ...peerDependencies }).toSorted(),
+    )
+  })
+
+  it("has all packages that the program imports when it runs", () => {
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .filter((file) => file === "bin.js" || /^chunks\/.*\.js$/.test(file))
+      .map((file) => join(dist, file))
+    for (const name of packagesOf(files)) expect(Object.keys(dependencies)).toContain(name)
+  })
+
+  it("takes the versions of its peers that it is tested with, and newer ones that fit", () => {
+    for (const [name, range] of Object.entries(peerDependencies)) expect(range).toBe(`^${devDependencies[name]}`)
+  })
+
+  it("builds nothing in that asks for another version of a peer", () => {
+    for (const [name, version] of Object.entries(devDependencies)) {
+      if (!name.startsWith("@effect/")) continue
+      const asked = manifestOf(join(root, "node_modules", name)).peerDependencies?.["effect"]
+      const least = /^\^(\d+)\.(\d+)\.(\d+)$/.exec(asked ?? "")
+      if (asked === undefined) continue
+      const [, major, minor = 0] = /^\^(\d+)\.(\d+)\./.exec(peerDependencies["effect"] ?? "") ?? []
+      expect(least?.[1], `${name} ${version} asks for effect ${asked}`).toBe(major)
+      expect(Number(least?.[2])).toBeLessThanOrEqual(Number(minor))
+    }
+  })
+})
