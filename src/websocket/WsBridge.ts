@@ -1,4 +1,4 @@
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"

@@ -10,7 +10,6 @@ import { Patrol } from "../../src/websocket/Patrol.js"
 
 const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
 const session = new LiveSession("one", target)
-const noLimit = new SendLimit(0)
 
 /** A WebSocket that takes a millisecond to be told that its time is over. */
 class Slow extends BridgedSocket {
