@@ -47,7 +47,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const { download, upload } = yield* makePassage
 
       const isFull = (session: LiveSession): boolean =>
-        maxRequestsPerSession > 0 && traffic.requestsOf(session) >= maxRequestsPerSession
+        maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
 
       const lookUp = (route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
         route.webSocketOnly ? Exit.fail(new UpgradeRequired({ detail: notPlain })) : directory.lookup(route.id)

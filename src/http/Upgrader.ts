@@ -36,23 +36,29 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), whatever its version is; as a sentence for the client. */
-const handshakeProblem = (request: ProxyRequest): string | undefined => {
-  const { content } = request.framing
-  const key = firstValue(request.fields, "sec-websocket-key")
-  if (request.method !== "GET") return "A WebSocket handshake is a GET request."
-  if (request.httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
-  if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
+/** What is wrong with the request of a handshake, whatever version of WebSocket it is for; as a sentence for the client. */
+const requestProblem = ({ framing, httpVersion, method }: ProxyRequest): string | undefined => {
+  if (method !== "GET") return "A WebSocket handshake is a GET request."
+  if (httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
+  if (framing.content !== "none" && framing.content !== 0) return "A WebSocket handshake has no content."
+  return undefined
+}
+
+/** What is wrong with a handshake of version 13 beside that (RFC 6455 section 4.2.1). */
+const keyProblem = ({ fields }: ProxyRequest): string | undefined => {
+  const key = firstValue(fields, "sec-websocket-key")
   if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
-  if (countOf(request.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
+  if (countOf(fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
   return undefined
 }
 
 const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest | UpgradeRequired> => {
-  // Another version may well have other rules, so that this comes first (RFC 6455 section 4.4).
+  const unfit = requestProblem(request)
+  if (unfit !== undefined) return Either.left(new BadRequest({ detail: unfit }))
+  // Another version may well have other keys, so that this comes first.
   if (firstValue(request.fields, "sec-websocket-version") !== "13")
     return Either.left(new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." }))
-  const problem = handshakeProblem(request)
+  const problem = keyProblem(request)
   return problem === undefined ? Either.void : Either.left(new BadRequest({ detail: problem }))
 }
 

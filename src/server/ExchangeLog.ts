@@ -43,11 +43,13 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
 }
 
-/** Tells of a request that was refused or failed. Most refusals are the client's fault, and nobody asks for their lines. */
+/** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
 const reportTo =
   (log: LineLog) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
-    const level = error.fault === "client" ? LogLevel.Debug : LogLevel.Warning
+    const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
+    const isOfClient = isBrokenOff || error.fault === "client"
+    const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
     const fields = { ...lineOf(exchange), ...internals(error) }
     if (error._tag === "ClientStalled" || exchange.blame !== undefined)
@@ -55,7 +57,7 @@ const reportTo =
     if (error._tag === "ResponseBroken")
       return log.write(level, "response broke off", { ...fields, status: exchange.status })
     const { status, code } = errorAnswer(error)
-    log.write(level, error.fault === "client" ? "refused" : "failed", { ...fields, status, code })
+    log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
 const accessTo =

@@ -1,5 +1,5 @@
 import { Context, Effect, Exit, Layer, type Scope } from "effect"
-import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { ProxyError } from "../../src/domain/ProxyError.js"
 import {
   type Answer,
@@ -131,7 +131,9 @@ const sessions = [
 ]
 
 /** Builds the way of a request, without a listener and without a socket. */
-export const startRequestLab = (options: RequestLabOptions = {}): Effect.Effect<RequestLab, never, Scope.Scope> =>
+export const startRequestLab = (
+  options: RequestLabOptions = {},
+): Effect.Effect<RequestLab, SettingsError, Scope.Scope> =>
   Effect.gen(function* () {
     const asked: Array<Asked> = []
     const note = (session: LiveSession, head: RequestHead, body: RequestBody) =>
