@@ -6,7 +6,7 @@ const leastSteps = 4
 
 /** Work in many small steps. */
 export interface Steps {
-  /** Takes the next step. `false`: it was the last one. Must not throw. */
+  /** Takes the next step. `false`: it was the last one. */
   readonly step: () => boolean
 }
 
@@ -53,13 +53,17 @@ export class Slices {
   private work(): void {
     if (this.isWorking) return
     this.isWorking = true
-    let [first] = this.queue
-    while (first !== undefined && this.mayStep) {
-      this.steps++
-      if (first.step()) continue
-      this.queue.shift()
-      first = this.queue[0]
+    try {
+      let [first] = this.queue
+      while (first !== undefined && this.mayStep) {
+        this.steps++
+        if (first.step()) continue
+        this.queue.shift()
+        first = this.queue[0]
+      }
+    } finally {
+      // A step that throws, which is a defect, is over; those behind it have their turns.
+      this.isWorking = false
     }
-    this.isWorking = false
   }
 }

@@ -47,7 +47,8 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
 const reportTo =
   (log: LineLog) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
-    const level = error.fault === "client" ? LogLevel.Debug : LogLevel.Warning
+    const isOfClient = error.fault === "client" || exchange.blame !== undefined
+    const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
     const fields = { ...lineOf(exchange), ...internals(error) }
     if (error._tag === "ClientStalled" || exchange.blame !== undefined)
@@ -55,7 +56,7 @@ const reportTo =
     if (error._tag === "ResponseBroken")
       return log.write(level, "response broke off", { ...fields, status: exchange.status })
     const { status, code } = errorAnswer(error)
-    log.write(level, error.fault === "client" ? "refused" : "failed", { ...fields, status, code })
+    log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
 const accessTo =

@@ -149,9 +149,9 @@ export class Patrol {
     this.isUnderWay = true
     const step = (): boolean => {
       const [socket, watch] = round[next++] ?? []
-      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
       this.isUnderWay = next < round.length
-      return this.isUnderWay
+      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
+      return next < round.length
     }
     this.slices.add({ step })
   }
