@@ -1,5 +1,6 @@
-// Writes what the documents say of errors, docs/ERRORS.md and the table in README.md, and of speed, the tables in README.md
-// and docs/PERFORMANCE.md from scripts/bench/figures.json. The test in test/docs fails where they are out of date.
+// Writes what the documents say of settings, the tables in docs/CONFIGURATION.md and docs/LIBRARY.md; of
+// policies, those in docs/CONFIGURATION.md and docs/DATABASE.md; of errors, docs/ERRORS.md and the table in README.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
+// scripts/bench/figures.json. And what the program's help has to be, test/cli/help. Tests fail where they are out of date.
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -12,7 +13,9 @@ process.on("exit", () => rmSync(bundle, { force: true }))
 await build({
   absWorkingDir: root,
   stdin: {
-    contents: 'export * from "./ErrorReference.js"; export * from "./SpeedTables.js"',
+    contents: ["ErrorReference", "HelpTexts", "SettingTables", "SpeedTables"]
+      .map((name) => `export * from "./${name}.js"`)
+      .join("\n"),
     resolveDir: join(root, "test", "docs"),
   },
   bundle: true,
@@ -23,10 +26,23 @@ await build({
   outfile: bundle,
 })
 
-const { errorsDocument, withFigures, withShortTable } = await import(pathToFileURL(bundle).href)
-const readme = join(root, "README.md")
-const performance = join(root, "docs", "PERFORMANCE.md")
+const documents = await import(pathToFileURL(bundle).href)
+const { errorsDocument, helpTexts, withFigures, withFlagTables, withPolicyTable, withSettingTable, withShortTable } =
+  documents
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
+
+const rewrite = (document, ...changes) => {
+  const path = join(root, document)
+  writeFileSync(
+    path,
+    changes.reduce((text, change) => change(text), readFileSync(path, "utf8")),
+  )
+}
+
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
-writeFileSync(readme, withFigures(withShortTable(readFileSync(readme, "utf8")), figures))
-writeFileSync(performance, withFigures(readFileSync(performance, "utf8"), figures))
+rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
+rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))
+rewrite("docs/CONFIGURATION.md", withFlagTables)
+rewrite("docs/LIBRARY.md", withSettingTable)
+rewrite("docs/DATABASE.md", withPolicyTable)
+for (const [file, text] of helpTexts()) writeFileSync(join(root, "test", "cli", "help", file), text)

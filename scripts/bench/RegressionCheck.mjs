@@ -1,10 +1,12 @@
-// Whether ss-proxy has become slower than it was. Its CPU time is compared with a peer's in the same run, and that ratio
-// with the one on record: so it does not matter which machine this is, nor who else is busy on it.
+// Whether ss-proxy has become slower than it was. What can be counted, bytes allocated and system calls, is compared with
+// the record itself. Its CPU time is compared with a peer's in the same run, and that ratio with the one on record: so it
+// does not matter which machine this is, nor who else is busy on it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { loadPeer } from "./peers/Peers.mjs"
 import { ratio, section } from "./report/Figures.mjs"
+import { checkCounts, recordCounts } from "./steady/SteadyCheck.mjs"
 import { runWorkload } from "./workloads/Runner.mjs"
 import { workloads } from "./workloads/Workloads.mjs"
 
@@ -24,12 +26,15 @@ const comparisons = [
   { workload: "ws-many", against: "http-proxy", rounds: 3, seconds: 0.4, warmUp: 0.5 },
 ]
 
-const usage = `Compares ss-proxy's CPU time with a peer's, and the ratio with the one on record.
+const usage = `Compares what ss-proxy costs with what it cost: the bytes it allocates and the system calls it makes, which
+are counted; and its CPU time beside a peer's.
 
-usage: npm run bench:check [-- --record]
+usage: npm run bench:check [-- --record | --counts | --record --counts]
 
-Ends with 0 if every ratio is at most ${tolerance} times the one in scripts/bench/ratios.json, with 1 if one is above.
---record writes what is measured there instead; do that on a quiet machine.
+Ends with 0 if every count keeps to the one in scripts/bench/counts.json, and every ratio of CPU times is at most
+${tolerance} times the one in scripts/bench/ratios.json; with 1 if one does not.
+--counts leaves out the ratios. --record writes what is measured there instead; do that on a quiet machine, but for the
+counts any machine will do.
 `
 
 const file = new URL("ratios.json", import.meta.url)
@@ -70,7 +75,7 @@ const measureBest = async (comparison, allowed, folder) => {
 }
 
 /** @param {string} folder */
-const compare = async (folder) => {
+const compareRatios = async (folder) => {
   const record = readRecord()
   let isWorse = false
   for (const comparison of comparisons) {
@@ -85,11 +90,11 @@ const compare = async (folder) => {
         `allowed ${allowed.toFixed(2)}  ${verdict}\n`,
     )
   }
-  if (isWorse) process.exitCode = 1
+  return !isWorse
 }
 
 /** @param {string} folder */
-const record = async (folder) => {
+const recordRatios = async (folder) => {
   const measured = /** @type {Array<[string, number]>} */ ([])
   for (const comparison of comparisons) {
     const found = []
@@ -104,7 +109,7 @@ const record = async (folder) => {
 
 /** @param {string[]} words */
 export const check = async (words) => {
-  const unknown = words.find((word) => word !== "--record" && word !== "--help")
+  const unknown = words.find((word) => !["--record", "--counts", "--help"].includes(word))
   if (unknown !== undefined) {
     process.stderr.write(`bench:check: does not know ${unknown}\n`)
     process.exitCode = 2
@@ -116,7 +121,15 @@ export const check = async (words) => {
   }
   const folder = mkdtempSync(join(tmpdir(), "ss-proxy-check-"))
   try {
-    await (words.includes("--record") ? record(folder) : compare(folder))
+    const [isRecording, isOnlyCounting] = [words.includes("--record"), words.includes("--counts")]
+    if (isRecording) {
+      await recordCounts(folder)
+      if (!isOnlyCounting) await recordRatios(folder)
+    } else {
+      const areCountsKept = await checkCounts(folder)
+      const areRatiosKept = isOnlyCounting || (await compareRatios(folder))
+      if (!areCountsKept || !areRatiosKept) process.exitCode = 1
+    }
   } catch (error) {
     process.stderr.write(`bench:check: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { oneOf, onOrOff } from "../domain/Reading.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { flagsOf, fullName } from "./CommandDoc.js"
@@ -21,12 +22,11 @@ export type Invocation =
 
 /** Flags of the program itself, that every command takes. */
 export const builtInFlags: ReadonlyArray<Flag> = [
-  { name: "help", alias: "h", about: "Shows this help." },
-  { name: "version", alias: "v", about: "Shows the version." },
+  { name: "help", alias: "h", reading: onOrOff, about: "Shows this help." },
+  { name: "version", alias: "v", reading: onOrOff, about: "Shows the version." },
   {
     name: "completions",
-    value: "SHELL",
-    choices: shells,
+    reading: oneOf("SHELL", shells),
     about: "Prints a completion script for bash, zsh or fish.",
   },
 ]
@@ -89,7 +89,7 @@ const lex = (words: ReadonlyArray<string>, flags: ReadonlyArray<Flag>): Either.E
     else {
       const next = words[++index]
       if (next === undefined || next === "--" || byName.has(splitFlag(next).name))
-        return usageError(`${name} needs a value: ${name} ${flag.value}`)
+        return usageError(`${name} needs a value: ${name} ${flag.reading.placeholder}`)
       given.push({ word: name, flag, value: next })
     }
   }
@@ -168,7 +168,13 @@ const completions = (given: string): Either.Either<Invocation, UsageError> => {
 }
 
 /**
- * Reads the words after the program's name. Flags may stand anywhere, as `--name value`, `--name=value`, `-n value` or
+ * Reads the words after the program's name, before @effect/cli does: what it cannot do is done here. It knows no flag that
+ * stands before the word of its command, nor `-p9000` and `-p=9000`; it lets no flag be given twice; it takes a flag that it
+ * does not know for an argument, says of it that it is one too many, and cannot suggest another; and it takes a
+ * `--log-level` and a `--wizard` of its own out of the words. What it gets is the same request in the one spelling that it
+ * reads as it is meant. It decides then which command the words are for, what their values are, and which of them come from
+ * variables and defaults (`Flag.ts`).
+ * Flags may stand anywhere, as `--name value`, `--name=value`, `-n value` or
  * `-nvalue`; `--` ends them. Without a command, the program runs the proxy. `docs`: every command, the program first.
  */
 export const readCommandLine = (

@@ -14,7 +14,7 @@ const lastWord = (doc: CommandDoc): string => doc.path.at(-1) ?? ""
 const spellings = (flag: Flag): ReadonlyArray<string> =>
   flag.alias === undefined ? [`--${flag.name}`] : [`--${flag.name}`, `-${flag.alias}`]
 
-const isFile = (flag: Flag): boolean => flag.value === "PATH"
+const isFile = (flag: Flag): boolean => /^(PATH|FILE)$/.test(flag.reading.placeholder ?? "")
 
 const wordsAfter = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string =>
   [...under(doc, docs).map(lastWord), ...[...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)].join(" ")
@@ -25,7 +25,7 @@ const everyFlag = (docs: ReadonlyArray<CommandDoc>): ReadonlyArray<Flag> => [
 ]
 
 const bashValues = (flag: Flag): string => {
-  const compgen = isFile(flag) ? "-f" : `-W "${(flag.choices ?? []).join(" ")}"`
+  const compgen = isFile(flag) ? "-f" : `-W "${(flag.reading.choices ?? []).join(" ")}"`
   return `    ${spellings(flag).join("|")}) COMPREPLY=( $(compgen ${compgen} -- "$cur") ); return ;;`
 }
 
@@ -70,7 +70,8 @@ const fishCondition = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string
 const fishValues = (flag: Flag): string => {
   if (isSwitch(flag)) return ""
   if (isFile(flag)) return " -r -F"
-  return flag.choices === undefined ? " -x" : ` -x -a ${quoted(flag.choices.join(" "))}`
+  const { choices } = flag.reading
+  return choices === undefined ? " -x" : ` -x -a ${quoted(choices.join(" "))}`
 }
 
 const fishFlag = (flag: Flag): string => {

@@ -6,8 +6,8 @@ import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { UsageError } from "./Failure.js"
-import * as Flag from "./Flag.js"
-import { variable } from "./Setting.js"
+import { variable, words } from "./Flag.js"
+import { db, dbPath, defaultDatabase } from "./ProgramFlags.js"
 import { endAtOnceBySignal } from "./StoppedBySignal.js"
 
 /** Which store holds the sessions. */
@@ -16,9 +16,12 @@ export interface Database {
 }
 
 /** The flags that choose it, for every command. */
-export const databaseFlags = { dbPath: Flag.option(Flag.dbPath), db: Flag.option(Flag.db) }
+export const databaseFlags = [dbPath, db]
 
-/** What was given for `databaseFlags`. */
+/** The same: words, for their variables count together, and only where both flags are absent. */
+export const databaseOptions = { dbPath: words(dbPath), db: words(db) }
+
+/** What was given for `databaseOptions`. */
 export interface DatabaseChoice {
   readonly dbPath: Option.Option<string>
   readonly db: Option.Option<string>
@@ -55,7 +58,7 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
     if (Option.isSome(byFlag)) return byFlag.value
     const names = { dbPath: "SS_PROXY_DB_PATH", db: "SS_PROXY_DB" }
     const variables = { dbPath: yield* variable(names.dbPath), db: yield* variable(names.db) }
-    return Option.getOrElse(yield* fromOneSource(names, variables), () => ({ filename: "./sessions.db" }))
+    return Option.getOrElse(yield* fromOneSource(names, variables), () => ({ filename: defaultDatabase }))
   })
 
 /**

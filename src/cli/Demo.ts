@@ -42,7 +42,7 @@ const putDemo = (url: string): Effect.Effect<boolean, CommandFailed | StoreUnava
     }
     yield* repo.put(session)
     return true
-  })
+  }).pipe(Effect.catchTag("SessionInvalid", Effect.die))
 
 /** Takes the session away again, unless somebody has given it another server meanwhile. */
 const removeDemo = (url: string): Effect.Effect<void, never, SessionRepo> =>

@@ -41,7 +41,7 @@ const definitions = (rows: ReadonlyArray<Definition>, style: Style, left: number
     .join("\n")
 
 const flagName = (flag: Flag): string =>
-  `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${isSwitch(flag) ? "" : ` ${flag.value}`}`
+  `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${isSwitch(flag) ? "" : ` ${flag.reading.placeholder}`}`
 
 const flagDefinition = (flag: Flag): Definition => {
   const notes = [
@@ -68,6 +68,12 @@ const commandRows = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): Readonly
     .filter((other) => doc.path.every((word, index) => other.path[index] === word))
     .map((other) => ({ name: other.path.slice(doc.path.length).join(" "), meaning: other.summary }))
 
+/** What can be written for the values of these flags, where more than one thing can. */
+const valueRows = (flags: ReadonlyArray<Flag>): ReadonlyArray<Definition> => {
+  const notes = flags.map(({ reading: { placeholder, note } }) => [placeholder ?? "", note ?? ""] as const)
+  return [...new Map(notes.filter(([, note]) => note !== ""))].map(([name, meaning]) => ({ name, meaning }))
+}
+
 /** The help of a command, as it is printed. */
 export const renderHelp = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: Style): string => {
   const section = (title: string, body: string): ReadonlyArray<string> =>
@@ -89,6 +95,7 @@ export const renderHelp = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, sty
       ),
     ),
     ...groups.flatMap((group) => section(group.title, definitions(group.flags.map(flagDefinition), style, left))),
+    ...section("Values", definitions(valueRows(flagsOf(doc)), style, left)),
     ...section("Examples", examples),
   ].join("\n\n")
 }

@@ -1,6 +1,6 @@
 import { Cause, HashMap, Layer, Logger, LogLevel } from "effect"
 import { LogOutput } from "./LogOutput.js"
-import type { LogThreshold } from "./Setting.js"
+import type { LogThreshold } from "./ProgramFlags.js"
 import { printable, type Style, styleOf } from "./Style.js"
 
 const thresholds: Readonly<Record<LogThreshold, LogLevel.LogLevel>> = {

@@ -3,11 +3,12 @@ import type { ValidationError } from "@effect/cli/ValidationError"
 import { Cause, Either } from "effect"
 import { stripVTControlCharacters } from "node:util"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import type { SessionInvalid } from "../domain/Session.js"
 import type { CommandFailed, UsageError } from "./Failure.js"
 import { printable, type Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
-export type Failure = UsageError | CommandFailed | StoreUnavailable | ValidationError
+export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError
 
 /** What is told of a failure, and the exit code that goes with it. */
 export interface Report {
@@ -23,6 +24,13 @@ const asClause = (sentence: string): string => {
 
 const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
 
+/** The first paragraph of a document, to the letter: rendered, it would be broken into lines. */
+const firstText = (doc: HelpDoc.HelpDoc): string => {
+  if (HelpDoc.isSequence(doc)) return firstText(doc.left)
+  const span = HelpDoc.getSpan(doc)
+  return span._tag === "Text" ? span.value : HelpDoc.toAnsiText(doc)
+}
+
 const reportFailure = (failure: Failure, style: Style): Report => {
   switch (failure._tag) {
     case "UsageError":
@@ -30,6 +38,12 @@ const reportFailure = (failure: Failure, style: Style): Report => {
     case "CommandFailed":
     case "StoreUnavailable":
       return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+    case "SessionInvalid":
+      return { text: oneLine(style, `${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
+    // Of several values that cannot be read, the first is told.
+    case "InvalidValue":
+    case "MissingValue":
+      return { text: oneLine(style, firstText(failure.error)), exitCode: 2 }
     default: {
       const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
         .trim()

@@ -85,7 +85,7 @@ export const serve = ({
     const store = yield* openDatabase(database, "make")
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layer(settings), layerTls(tls)]),
+      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls)]),
     )
     const context = yield* Layer.build(proxy)
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)

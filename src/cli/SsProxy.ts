@@ -3,41 +3,22 @@ import * as Command from "@effect/cli/Command"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { Cause, Console, Effect, Exit, Layer } from "effect"
+import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
 import { renderCompletions } from "./Completions.js"
-import type { CommandDoc } from "./CommandDoc.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
 import { IgnoredSignals } from "./IgnoredSignals.js"
 import { closeLostTerminal } from "./LostTerminal.js"
 import { printResult } from "./Output.js"
 import { type Failure, reportCause, reportDefect } from "./Report.js"
-import { run, runDoc, runFlags, runGroups, runProxy } from "./Run.js"
-import { sessions, sessionsDocs } from "./Sessions.js"
+import { docs, programDoc } from "./ProgramDoc.js"
+import { run } from "./Run.js"
+import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
 import { version } from "./Version.js"
 
-const programDoc: CommandDoc = {
-  path: [],
-  summary: "A session-routing reverse proxy.",
-  about:
-    "A reverse proxy that routes by session: a request for /ID/PATH goes to PATH on the server that the session ID " +
-    "names, a WebSocket for /ws/ID too. Without a command it runs the proxy.",
-  args: [],
-  groups: runGroups,
-  runsOn: true,
-  examples: [
-    ["ss-proxy sessions add my-session http://localhost:9000", "names the server of a session"],
-    ["ss-proxy run", "runs the proxy; http://localhost:8080/my-session/… now goes to port 9000"],
-    ["ss-proxy run --demo", "tries it without a server of your own"],
-    ["ss-proxy sessions --help", "more on sessions"],
-  ],
-}
-
-const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, ...sessionsDocs]
-
-const program = Command.make("ss-proxy", runFlags, runProxy).pipe(
+const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
   Command.withSubcommands([run, sessions]),
 )
@@ -71,15 +52,22 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
       return printResult(renderHelp(invocation.doc, docs, styleOf(process.stdout)))
     case "Completions":
       return printResult(renderCompletions(invocation.shell, docs))
-    case "Command":
-      return runCommand(["node", "ss-proxy", ...invocation.words]).pipe(withoutOwnErrors, Effect.provide(environment))
+    case "Command": {
+      // The program by itself runs the proxy. Its flags are those of `run` alone, so that their variables are nothing to
+      // the other commands: @effect/cli reads the options of a command for those under it, too.
+      const words = invocation.doc.path.length === 0 ? ["run", ...invocation.words] : invocation.words
+      return runCommand(["node", "ss-proxy", ...words]).pipe(withoutOwnErrors, Effect.provide(environment))
+    }
   }
 }
 
 /** Whether the log is so detailed that the causes of defects are wanted. */
-const isDetailed = (words: ReadonlyArray<string>): boolean =>
-  /(^|\s)(-l|--log-level)[ =]?(trace|debug)(\s|$)/i.test(words.join(" ")) ||
-  /^(trace|debug)$/i.test(process.env["SS_PROXY_LOG_LEVEL"] ?? "")
+const isDetailed = (invocation: Invocation | undefined): boolean => {
+  const words = invocation?._tag === "Command" ? invocation.words : []
+  const flag = words.indexOf("-l")
+  const level = flag < 0 ? process.env["SS_PROXY_LOG_LEVEL"] : words[flag + 1]
+  return /^(trace|debug)$/i.test(level ?? "")
+}
 
 /** The reader of our output may leave early, as `head` does; what cannot be written for another reason is a failure. */
 const outputFailed = (error: NodeJS.ErrnoException): void => {
@@ -108,7 +96,8 @@ const endProcess = (exitCode: number): void => {
 /** Runs the command line to its end, and ends the process with the exit code that belongs to it. */
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
   const style = styleOf(process.stderr)
-  const detailed = isDetailed(words)
+  const invocation = readCommandLine(docs, words)
+  const detailed = isDetailed(Either.getOrUndefined(invocation))
   process.stdout.on("error", outputFailed)
   // A log that nobody reads any more is no reason to stop.
   process.stderr.on("error", () => {})
@@ -119,7 +108,7 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
   process.on("uncaughtException", die)
   process.on("unhandledRejection", die)
 
-  const exit = await Effect.runPromiseExit(Effect.flatMap(readCommandLine(docs, words), invoke))
+  const exit = await Effect.runPromiseExit(Effect.flatMap(invocation, invoke))
   if (Exit.isSuccess(exit)) return endProcess(0)
   const report = reportCause(exit.cause, style, detailed)
   process.stderr.write(`${report.text}\n`)

@@ -11,7 +11,8 @@ export interface Style {
 const marked = (open: number, close: number) => (text: string) => `\u001b[${open}m${text}\u001b[${close}m`
 const plain = (text: string): string => text
 
-const plainStyle: Style = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain }
+/** The style of what is no terminal. */
+export const plainStyle: Style = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain }
 const colourStyle: Style = {
   bold: marked(1, 22),
   dim: marked(2, 22),

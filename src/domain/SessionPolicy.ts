@@ -1,37 +1,59 @@
-import { Either, Schema } from "effect"
-import { type WsPath, wsPaths } from "./ProxyConfig.js"
+import { Either, Option, Schema } from "effect"
+import { type policies, type Policy, policyRows } from "./Policies.js"
 
-/** What one session wants otherwise than the settings of the proxy say. */
-export interface SessionPolicy {
-  /** Where the session's server speaks TLS, its certificate is not verified. */
-  readonly insecure: boolean
-  /** In place of the setting of this name; `null`: as the setting says. */
-  readonly wsPath: WsPath | null
-}
+/** The values of a row. */
+type ValueOf<Row> = Row extends Policy<infer A> ? A : never
 
-/** The policy of a session that has none of its own. */
-export const defaultPolicy: SessionPolicy = { insecure: false, wsPath: null }
+/** What one session wants otherwise than the settings of the proxy say; `policies` has what there is to know of each. */
+export type SessionPolicy = { readonly [Name in keyof typeof policies]: ValueOf<(typeof policies)[Name]> }
 
 /**
  * A policy as it is stored. Others write it too, and a value that means nothing is there as its text, so that it can be
  * shown; `readPolicy` tells.
  */
-export const StoredPolicy = Schema.Struct({
-  insecure: Schema.Union(Schema.Boolean, Schema.String),
-  wsPath: Schema.NullOr(Schema.String),
+export type StoredPolicy = { readonly [Name in keyof SessionPolicy]: SessionPolicy[Name] | string }
+
+const rows = Object.entries(policyRows)
+
+/** The first policy whose value means nothing. */
+const meaningless = (stored: object): readonly [name: string, row: Policy<unknown>] | undefined =>
+  rows.find(([name, { reading }]) => !reading.is(Reflect.get(stored, name)))
+
+const isPolicy = (stored: object): stored is SessionPolicy => meaningless(stored) === undefined
+
+const isStoredPolicy = (value: unknown): value is StoredPolicy =>
+  typeof value === "object" &&
+  value !== null &&
+  rows.every(([name, { reading }]) => {
+    const stored: unknown = Reflect.get(value, name)
+    return typeof stored === "string" || reading.is(stored)
+  })
+
+export const StoredPolicy = Schema.declare(isStoredPolicy, { identifier: "StoredPolicy" })
+
+/** What the values of a policy mean, by its names, or what is wrong with the first that means nothing, as a phrase. */
+export const readPolicy = (values: object): Either.Either<SessionPolicy, string> =>
+  Either.liftPredicate(values, isPolicy, () => {
+    const [name = "", row] = meaningless(values) ?? []
+    return `its ${row?.column} is ${JSON.stringify(Reflect.get(values, name))}; it must be ${row?.stored}`
+  })
+
+/** The policy of a session that has none of its own. */
+export const defaultPolicy: SessionPolicy = Either.getOrThrow(
+  readPolicy(Object.fromEntries(rows.map(([name, { fallback }]) => [name, fallback]))),
+)
+
+/** A policy out of the texts of its columns, by the names of the policies. */
+export const policyOfColumns = (columns: Readonly<Record<string, string | null | undefined>>): StoredPolicy => ({
+  ...defaultPolicy,
+  ...Object.fromEntries(
+    rows.flatMap(([name, { read }]) => {
+      const text = columns[name]
+      return text === null || text === undefined ? [] : [[name, Option.getOrElse(read(text), () => text)]]
+    }),
+  ),
 })
-
-export type StoredPolicy = typeof StoredPolicy.Type
-
-/** What a stored policy means, or what is wrong with it, as a phrase. */
-export const readPolicy = ({ insecure, wsPath }: StoredPolicy): Either.Either<SessionPolicy, string> => {
-  if (typeof insecure === "string") return Either.left(`its insecure is ${JSON.stringify(insecure)}; it must be 0 or 1`)
-  const rule = wsPath === null ? null : wsPaths.find((known) => known === wsPath)
-  return rule === undefined
-    ? Either.left(`its ws_path is ${JSON.stringify(wsPath)}; it must be one of ${wsPaths.join(", ")}, or NULL`)
-    : Either.right({ insecure, wsPath: rule })
-}
 
 /** Whether two stored policies are the same. */
 export const isSamePolicy = (one: StoredPolicy, other: StoredPolicy): boolean =>
-  one.insecure === other.insecure && one.wsPath === other.wsPath
+  rows.every(([name]) => Reflect.get(one, name) === Reflect.get(other, name))

@@ -86,8 +86,8 @@ export class LeaseQueue {
     limits: LeaseLimits,
     private readonly source: LeaseSource,
   ) {
-    this.perSession = limits.maxDownstreamConnectionsPerSession || Number.POSITIVE_INFINITY
-    this.inAll = limits.maxDownstreamConnections || Number.POSITIVE_INFINITY
+    this.perSession = limits.maxDownstreamConnectionsPerSession
+    this.inAll = limits.maxDownstreamConnections
     this.deadlines = new Deadlines(limits.queueTimeout)
   }
 

@@ -46,7 +46,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         const dispatch = (exchange: Exchange, session: LiveSession, route: SessionRoute): void => {
           const fields = gate.fieldsFor(exchange, session, route, route.segment)
           if (fields === undefined) return exchange.fail(new LoopDetected({ sessionId: session.id }))
-          if (mostRequests > 0 && traffic.requestsOf(session) >= mostRequests)
+          if (mostRequests < Infinity && traffic.requestsOf(session) >= mostRequests)
             return exchange.fail(new SessionLimit({ detail: "The session has as many requests as it may have." }))
           const head = { method: exchange.method, target: downstreamTarget(session.target, route.rest), fields }
           if (!exchange.enter(session)) return

@@ -69,7 +69,7 @@ export class Gate extends Context.Tag("@ss-proxy/Gate")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const { maxTargetBytes, maxBodyBytes } = yield* ProxyConfig
-      const limits = { target: maxTargetBytes || Infinity, content: maxBodyBytes || Infinity }
+      const limits = { target: maxTargetBytes, content: maxBodyBytes }
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 

@@ -4,7 +4,7 @@ import { addressBytes } from "../downstream/AddressGuard.js"
 import type { Client } from "../http/Exchange.js"
 import type { ClientConnection } from "./ClientConnection.js"
 
-/** How many connections of clients there may be at a time; 0 for any number. */
+/** How many connections of clients there may be at a time; Infinity for any number. */
 export interface ConnectionLimits {
   readonly maxConnections: number
   readonly maxConnectionsPerClient: number
@@ -45,9 +45,8 @@ export class ConnectionSlots {
   /** The error that one more connection of this client would be; `undefined` for none. */
   private refusal({ address, trusted }: Client): ClientLimit | Overloaded | undefined {
     const { maxConnections, maxConnectionsPerClient } = this.limits
-    if (maxConnections > 0 && this.taken >= maxConnections) return new Overloaded({ limit: maxConnections })
-    if (maxConnectionsPerClient === 0 || trusted) return undefined
-    if ((this.takenBy.get(clientOf(address)) ?? 0) < maxConnectionsPerClient) return undefined
+    if (this.taken >= maxConnections) return new Overloaded({ limit: maxConnections })
+    if (trusted || (this.takenBy.get(clientOf(address)) ?? 0) < maxConnectionsPerClient) return undefined
     return new ClientLimit({ limit: maxConnectionsPerClient })
   }
 

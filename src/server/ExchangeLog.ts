@@ -43,11 +43,12 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
 }
 
-/** Tells of a request that was refused or failed. Most refusals are the client's fault, and nobody asks for their lines. */
+/** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
 const reportTo =
   (log: LineLog) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
-    const isOfClient = error.fault === "client" || exchange.blame !== undefined
+    const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
+    const isOfClient = isBrokenOff || error.fault === "client"
     const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
     const fields = { ...lineOf(exchange), ...internals(error) }

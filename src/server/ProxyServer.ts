@@ -136,7 +136,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         endOfTurn: new EndOfTurn(),
         progress,
         leastPace: settings.minRate > 0 ? leastPace : undefined,
-        maxBytes: settings.maxBodyBytes || Infinity,
+        maxBytes: settings.maxBodyBytes,
         open: traffic.open,
         close: traffic.close,
         isDraining: traffic.isDraining,
@@ -150,7 +150,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         bridge,
         isTrusted: trustOf(settings.trustedProxies),
         maxHeaderBytes: settings.maxHeaderBytes,
-        maxRequests: settings.maxRequestsPerConnection || Infinity,
+        maxRequests: settings.maxRequestsPerConnection,
         headDeadlines,
         idleDeadlines,
         lingerDeadlines,
@@ -181,7 +181,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         yield* cut
       })
 
-      const limited = settings.maxConnections > 0 || settings.maxConnectionsPerClient > 0
+      const limited = Math.min(settings.maxConnections, settings.maxConnectionsPerClient) < Infinity
       const slots = limited ? new ConnectionSlots(settings) : undefined
       server.on("connection", (accepted: Socket) => {
         const socket = readingIntoOurMemory(accepted)

@@ -2,9 +2,13 @@ import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
+import { checkChange, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
-/** Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. */
+/**
+ * Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. Those that it begins
+ * with are taken as they are, as rows of a table that others write.
+ */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
   Layer.sync(SessionRepo, () => make(initial))
 
@@ -52,12 +56,12 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     count: Effect.sync(() => rows.size),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     add: (session) =>
-      Effect.suspend(() =>
+      Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
       ),
-    put: (session) => Effect.sync(() => put(session)),
+    put: (session) => Effect.map(checkNew(session), () => put(session)),
     addAll: (sessions, { replace, watcher }) =>
-      Effect.suspend(() => {
+      Effect.flatMap(Effect.forEach(sessions, checkNew, { discard: true }), () => {
         const present = sessions.map(({ id }) => id).filter((id) => rows.has(id))
         if (!replace && Arr.isNonEmptyReadonlyArray(present)) return new SessionsExist({ sessionIds: present })
         for (const session of sessions) put(session)
@@ -65,7 +69,11 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
         watcher?.committed(present.length)
         return Effect.succeed(present.length)
       }),
-    set: (id, change) => Effect.map(existing(id), (row) => update(row, change)),
+    set: (id, change) =>
+      Effect.zipRight(
+        checkChange(id, change),
+        Effect.map(existing(id), (row) => update(row, change)),
+      ),
     remove: (id) =>
       Effect.map(existing(id), (row) => {
         version++

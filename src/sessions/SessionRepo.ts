@@ -1,9 +1,9 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
-import type { Session, SessionExists, SessionsExist } from "../domain/Session.js"
+import type { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
-/** A session to be stored. The id and the URL have been checked by the caller (`SessionId`, `parseDownstreamUrl`). */
+/** A session to be stored. Every store refuses one whose id, URL or policy cannot be (`SessionRules.ts`). */
 export interface NewSession {
   readonly id: string
   readonly url: string
@@ -61,9 +61,9 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** Stores a new session. A policy that is left of an earlier one of this id is not taken over. */
-    readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | StoreUnavailable>
+    readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
-    readonly put: (session: NewSession) => Effect.Effect<Session, StoreUnavailable>
+    readonly put: (session: NewSession) => Effect.Effect<Session, SessionInvalid | StoreUnavailable>
     /**
      * Stores many sessions, no two of one id, by one change: all of them, or none, also where it is interrupted or the
      * process is killed. Other writers wait until it is done, a few seconds for a million. Gives how many took the place
@@ -72,9 +72,12 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly addAll: (
       sessions: ReadonlyArray<NewSession>,
       options: AddAllOptions,
-    ) => Effect.Effect<number, SessionsExist | StoreUnavailable>
+    ) => Effect.Effect<number, SessionsExist | SessionInvalid | StoreUnavailable>
     /** Changes a session. */
-    readonly set: (id: string, change: SessionChange) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    readonly set: (
+      id: string,
+      change: SessionChange,
+    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
     /** Removes a session, and its policy. */
     readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /**

@@ -2,11 +2,14 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array as Arr, Effect } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
+import { policyRows } from "../domain/Policies.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
-import { SessionsExist } from "../domain/Session.js"
+import { type SessionInvalid, SessionsExist } from "../domain/Session.js"
+import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
-import { createPolicyTable, policyTable } from "./SqliteSchema.js"
+import { checkNew } from "./SessionRules.js"
+import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { atOnce, type Run } from "./SqliteTransaction.js"
 
 // Rows in one turn of the event loop, so that signals are heard in between: a few milliseconds' work.
@@ -16,12 +19,15 @@ const writtenAtOnce = 1_000
 // In KiB. Pages that do not fit are written twice, and the lock is held as long. Then SQLite's own size again.
 const cacheStatement = "PRAGMA cache_size = -65536"
 const usualCacheStatement = "PRAGMA cache_size = -2000"
+const policies = Object.entries(policyRows)
+const columns = policies.map(([, { column }]) => column)
 const createStage = `CREATE TEMP TABLE arriving (
-    place INTEGER PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL, insecure INTEGER, ws_path TEXT
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL, ${columns.join(", ")}
   )`
 const dropStage = "DROP TABLE IF EXISTS temp.arriving"
+const stagedRow = `(?, ?, ?, ?${", ?".repeat(columns.length)})`
 const stageStatement = (rows: number) =>
-  `INSERT INTO temp.arriving (place, id, url, status, insecure, ws_path) VALUES ${Arr.replicate("(?, ?, ?, ?, ?, ?)", rows).join(", ")}`
+  `INSERT INTO temp.arriving (place, id, url, status, ${columns.join(", ")}) VALUES ${Arr.replicate(stagedRow, rows).join(", ")}`
 
 const slice = "WHERE place BETWEEN ? AND ?"
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
@@ -31,8 +37,8 @@ const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
   downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
 const forgetStatement = `DELETE FROM ${policyTable} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
 // A session that wants nothing of its own needs no row.
-const policyStatement = `INSERT INTO ${policyTable} (session_id, insecure, ws_path)
-  SELECT id, insecure, ws_path FROM temp.arriving ${slice} AND (insecure = 1 OR ws_path IS NOT NULL)`
+const policyStatement = `INSERT INTO ${policyTable} (session_id, ${columns.join(", ")})
+  SELECT id, ${columns.join(", ")} FROM temp.arriving ${slice} AND NOT (${columns.map((name) => `${name} IS NULL`).join(" AND ")})`
 const presentStatement = `SELECT id FROM temp.arriving WHERE EXISTS (SELECT 1 FROM sessions WHERE session_id = id)
   ORDER BY place`
 const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement})`
@@ -40,22 +46,23 @@ const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement
 /** Rows in the order of the table's index are written several times as fast. */
 const byId = (one: NewSession, other: NewSession): number => (one.id < other.id ? -1 : 1)
 
+/** What is put into the columns of the policies; NULL where a session wants nothing of its own. */
+const policyValues = (policy: Partial<SessionPolicy> = {}): ReadonlyArray<string | number | null> =>
+  policies.map(([name, { fallback, write }]) => {
+    const value: unknown = Reflect.get(policy, name) ?? fallback
+    return value === fallback ? null : write(value)
+  })
+
 /** Puts the sessions where only this connection sees them, which takes no lock. */
-const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<void, SqlError> =>
+const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<void, SessionInvalid | SqlError> =>
   Effect.gen(function* () {
     yield* run("PRAGMA temp_store = MEMORY", [])
     yield* run(cacheStatement, [])
     yield* run(createStage, [])
     let place = 0
     for (const part of Arr.chunksOf(sessions.toSorted(byId), stagedAtOnce)) {
-      const values = part.flatMap(({ id, url, status, policy }) => [
-        place++,
-        id,
-        url,
-        status,
-        policy?.insecure === true ? 1 : 0,
-        policy?.wsPath ?? null,
-      ])
+      yield* Effect.forEach(part, checkNew, { discard: true })
+      const values = part.flatMap(({ id, url, status, policy }) => [place++, id, url, status, ...policyValues(policy)])
       yield* run(stageStatement(part.length), values)
       yield* nextTurn
     }
@@ -99,7 +106,7 @@ export const addAll = (
   patience: number,
   sessions: ReadonlyArray<NewSession>,
   options: AddAllOptions,
-): Effect.Effect<number, SessionsExist | StoreUnavailable | SqlError> => {
+): Effect.Effect<number, SessionsExist | SessionInvalid | StoreUnavailable | SqlError> => {
   const run: Run = (statement, parameters) => sql.unsafe(statement, parameters)
   const refuse = (ids: ReadonlyArray<string>): Effect.Effect<void, SessionsExist> =>
     Arr.isNonEmptyReadonlyArray(ids) ? new SessionsExist({ sessionIds: ids }) : Effect.void

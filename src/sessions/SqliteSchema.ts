@@ -2,7 +2,8 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { StoreUnavailable } from "../domain/ProxyError.js"
-import { isBusy, messageOf, policyTableFault, tableFault } from "./SqliteFault.js"
+import { tableFault } from "./SqliteFault.js"
+import { migrate } from "./SqliteMigrations.js"
 
 /** The table and its indexes, as every program that shares the file knows them. */
 const sessionStatements: ReadonlyArray<string> = [
@@ -19,19 +20,6 @@ const sessionStatements: ReadonlyArray<string> = [
 
 const columns = ["session_id", "downstream_server_url", "downstream_server_status", "created_at", "updated_at"]
 
-/** A table of the proxy's own beside it, which other programs need not know. */
-export const policyTable = "session_policies"
-
-/** One for each policy, by the type of its values. Where NULL stands, the settings of the proxy say. */
-const policyColumns = { insecure: "INTEGER", ws_path: "TEXT" }
-
-/** Makes the table of policies where it is missing. */
-export const createPolicyTable = `CREATE TABLE IF NOT EXISTS ${policyTable} (
-    session_id TEXT PRIMARY KEY NOT NULL${Object.entries(policyColumns)
-      .map(([name, type]) => `,\n    ${name} ${type}`)
-      .join("")}
-  )`
-
 interface TableKind {
   readonly type: string
   readonly withoutRowid: number
@@ -43,33 +31,11 @@ interface Column {
   readonly demanding: number
 }
 
-/** Makes what is missing. Nothing is written where nothing is missing; two processes may do this at the same time. */
+/** Makes what is missing. Nothing is written where nothing is missing; several processes may do this at the same time. */
 export const createSchema = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
-  Effect.gen(function* () {
-    yield* Effect.forEach(sessionStatements, (statement) => sql.unsafe(statement), { discard: true })
-    // No reason to wait for a lock: without this table no session has a policy, and who stores the first one makes it.
-    yield* Effect.catchIf(sql.unsafe(createPolicyTable), isBusy, () => Effect.void)
-    const present = yield* columnsOf(sql, policyTable)
-    if (present.length === 0) return
-    if (!present.includes("session_id")) return yield* policyTableFault(filename)
-    for (const [name, type] of Object.entries(policyColumns))
-      if (!present.includes(name)) yield* addPolicyColumn(sql, `${name} ${type}`)
-  })
-
-/** A table that an earlier version made lacks the policies that have come since. */
-const addPolicyColumn = (sql: SqlClient, column: string): Effect.Effect<void, SqlError> =>
-  sql.unsafe(`ALTER TABLE ${policyTable} ADD COLUMN ${column}`).pipe(
-    // Another process was faster.
-    Effect.catchIf(
-      (error) => messageOf(error).startsWith("duplicate column name"),
-      () => Effect.void,
-    ),
-    Effect.asVoid,
-  )
-
-const columnsOf = (sql: SqlClient, table: string): Effect.Effect<ReadonlyArray<string>, SqlError> =>
-  Effect.map(sql<Pick<Column, "name">>`SELECT name FROM pragma_table_info(${table})`, (rows) =>
-    rows.map(({ name }) => name.toLowerCase()),
+  Effect.zipRight(
+    Effect.forEach(sessionStatements, (statement) => sql.unsafe(statement), { discard: true }),
+    migrate(sql, filename),
   )
 
 /** Checks that a `sessions` table that is there can be used. Columns beside ours are fine where they can be left out. */

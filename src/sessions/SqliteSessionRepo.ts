@@ -3,17 +3,20 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
+import { policyRows } from "../domain/Policies.js"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
-import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
-import type { SessionPolicy, StoredPolicy } from "../domain/SessionPolicy.js"
+import { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
 import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { checkChange, checkNew } from "./SessionRules.js"
+import { addAll } from "./SqliteAddAll.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
+import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { usablePath } from "./SqlitePath.js"
-import { addAll } from "./SqliteAddAll.js"
-import { checkTable, createPolicyTable, createSchema, noTable, policyTable } from "./SqliteSchema.js"
+import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 import { atOnce, type Run } from "./SqliteTransaction.js"
 
 export interface SqliteOptions {
@@ -38,7 +41,9 @@ const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
 const columns = `${text("sessions.session_id")} AS id, ${text("downstream_server_url")} AS url,
   ${text("downstream_server_status")} AS status,
   CAST(created_at AS TEXT) AS createdAt, CAST(updated_at AS TEXT) AS updatedAt`
-const policyColumns = `CAST(${policyTable}.insecure AS TEXT) AS insecure, CAST(${policyTable}.ws_path AS TEXT) AS wsPath`
+const policyColumns = Object.entries(policyRows)
+  .map(([name, { column }]) => `CAST(${policyTable}.${column} AS TEXT) AS ${name}`)
+  .join(", ")
 const joined = `sessions LEFT JOIN ${policyTable} ON ${policyTable}.session_id = sessions.session_id`
 
 /** A statement over sessions and their policies, and what it is where there is no table of policies. */
@@ -72,10 +77,8 @@ const forgetPolicyStatement = `DELETE FROM ${policyTable} WHERE session_id = ?`
 const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
   ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
 
-interface PolicyRow {
-  readonly insecure: string | null
-  readonly wsPath: string | null
-}
+/** The texts of a row of policies, by their names. */
+type PolicyRow = Readonly<Record<keyof SessionPolicy, string | null>>
 
 /** A row of `sessions`; with its policy where that was read too and there is one. */
 interface Row extends Partial<PolicyRow> {
@@ -86,17 +89,9 @@ interface Row extends Partial<PolicyRow> {
   readonly updatedAt: string | null
 }
 
-/** A truth value of SQLite's; any other text as it is. */
-const toTruth = (value: string): boolean | string => (value === "0" || value === "1" ? value === "1" : value)
-
-const toPolicy = ({ insecure, wsPath }: Partial<PolicyRow>): StoredPolicy => ({
-  insecure: toTruth(insecure ?? "0"),
-  wsPath: wsPath ?? null,
-})
-
 // The statements' casts have seen to the types.
 const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): Session =>
-  new Session({ id, url, status, policy: toPolicy(policy), createdAt, updatedAt }, { disableValidation: true })
+  new Session({ id, url, status, policy: policyOfColumns(policy), createdAt, updatedAt }, { disableValidation: true })
 
 /** What is open of one file. */
 interface Connections {
@@ -319,10 +314,12 @@ const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
 }
 
 /** Stores those policies that are given, and gives back the whole policy of the session. */
-const writePolicy = (run: Run, id: string, { insecure, wsPath }: Partial<SessionPolicy>) =>
+const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
-    if (insecure !== undefined) yield* run(policyStatement("insecure"), [id, insecure ? 1 : 0])
-    if (wsPath !== undefined) yield* run(policyStatement("ws_path"), [id, wsPath])
+    for (const [name, { column, write }] of Object.entries(policyRows)) {
+      const value: unknown = Reflect.get(policy, name)
+      if (value !== undefined) yield* run(policyStatement(column), [id, write(value)])
+    }
     const [row] = yield* run<PolicyRow>(findPolicyStatement, [id])
     return row
   })
@@ -379,16 +376,22 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       Effect.map((rows) => rows.map(toSession)),
     ),
     add: (session: NewSession) =>
-      Effect.mapError(store(addStatement, session), (error) =>
-        isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
+      Effect.zipRight(
+        checkNew(session),
+        Effect.mapError(store(addStatement, session), (error) =>
+          isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
+        ),
       ),
-    put: (session: NewSession) => fault(store(putStatement, session)),
+    put: (session: NewSession) => Effect.zipRight(checkNew(session), fault(store(putStatement, session))),
     addAll: (sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
       Effect.flatMap(file.placed, ({ sql }) => addAll(sql, filename, patience, sessions, options)).pipe(
         oneAtATime.withPermits(1),
-        Effect.mapError((error) => (error instanceof SessionsExist ? error : asFault(error))),
+        Effect.mapError((error) =>
+          error instanceof SessionsExist || error instanceof SessionInvalid ? error : asFault(error),
+        ),
       ),
-    set: (id: string, changes: SessionChange) => unlessFound(change(id, changes)),
+    set: (id: string, changes: SessionChange) =>
+      Effect.zipRight(checkChange(id, changes), unlessFound(change(id, changes))),
     remove: (id: string) => unlessFound(remove(id)),
   }
 }

@@ -1,6 +1,6 @@
 import type { LiveSession } from "../sessions/LiveSession.js"
 
-/** How many WebSockets there may be at a time; 0 for any number. */
+/** How many WebSockets there may be at a time; Infinity for any number. */
 export interface WebSocketLimits {
   readonly maxWebSockets: number
   readonly maxWebSocketsPerSession: number
@@ -19,8 +19,8 @@ export class WebSocketSlots {
   /** The limit that one more WebSocket of this session would break; `undefined` for none. */
   full(session: LiveSession): FullSlots | undefined {
     const { maxWebSockets, maxWebSocketsPerSession } = this.limits
-    if (maxWebSocketsPerSession > 0 && this.takenBy(session) >= maxWebSocketsPerSession) return "session"
-    return maxWebSockets > 0 && this.taken >= maxWebSockets ? "all" : undefined
+    if (this.takenBy(session) >= maxWebSocketsPerSession) return "session"
+    return this.taken >= maxWebSockets ? "all" : undefined
   }
 
   /** Counts one. Returns what gives its place back; to call that more than once does no harm. */

@@ -38,7 +38,7 @@ export interface PumpListener {
 export interface FrameRules {
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
-  /** 0 for no limit. */
+  /** Infinity for no limit. */
   readonly maxMessageBytes: number
   /** Whether the proxy sends pings of its own, so that it must tell the answers to them from others. */
   readonly followsPings: boolean
@@ -105,7 +105,7 @@ export class Pump implements ByteReceiver, ControlListener {
       masked: side === "client",
       extensions,
       keepsPings: followsPings,
-      ...(maxMessageBytes === 0 ? {} : { maxMessageBytes }),
+      maxMessageBytes,
       listener: this,
     })
   }

@@ -1,27 +1,31 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Option } from "effect"
+import * as Options from "@effect/cli/Options"
+import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { resolveTls, type TlsChoice } from "../../src/cli/DownstreamChoice.js"
+import { resolveTls, type TlsChoice, tlsOptions } from "../../src/cli/DownstreamChoice.js"
+import { settingRows } from "../../src/domain/Settings.js"
 import { Authority } from "../support/Certificates.js"
 import { isInstalled } from "../support/Tool.js"
+import { readOptions, withVariables } from "./Options.js"
 import { json, onDatabase, runProgram, temporaryFolder } from "./Program.js"
 
-const choice = (given: Partial<Record<keyof TlsChoice, string>>): TlsChoice => ({
-  downstreamCa: Option.fromNullable(given.downstreamCa),
-  downstreamCert: Option.fromNullable(given.downstreamCert),
-  downstreamKey: Option.fromNullable(given.downstreamKey),
-})
+/** Flags of TLS, by the names of their settings. */
+type Given = Partial<Record<keyof TlsChoice, string>>
 
-const resolve = (given: Partial<Record<keyof TlsChoice, string>>, variables: Readonly<Record<string, string>> = {}) =>
-  Effect.withConfigProvider(resolveTls(choice(given)), ConfigProvider.fromMap(new Map(Object.entries(variables)))).pipe(
+const resolve = (given: Given, variables: Readonly<Record<string, string>> = {}) => {
+  const flags = Object.entries(given).map(([name, value]) => [settingRows[name]?.flag?.name ?? name, value])
+  return readOptions(Options.all(tlsOptions), Object.fromEntries(flags)).pipe(
+    withVariables(variables),
+    Effect.flatMap(resolveTls),
     Effect.map((tls) => tls?.current(() => {})),
   )
+}
 
 /** What is said of files that cannot be used. */
-const problemOf = (given: Partial<Record<keyof TlsChoice, string>>) =>
+const problemOf = (given: Given) =>
   Effect.map(Effect.flip(resolve(given)), (error) =>
-    error._tag === "CommandFailed" ? `${error.problem}; ${error.hint}` : error.message,
+    "problem" in error ? `${error.problem}; ${error.hint}` : error.message,
   )
 
 const file = (name: string, text: string): string => {

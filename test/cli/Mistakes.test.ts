@@ -52,6 +52,30 @@ describe("a mistake on the command line", () => {
   })
 })
 
+describe("a variable of the proxy that cannot be read", () => {
+  it("is nothing to a command that is not the proxy", async () => {
+    const { code, stdout, stderr } = await runProgram(["sessions", "list", "--json"], {
+      cwd: temporaryFolder(),
+      env: { SS_PROXY_PORT: "http" },
+    })
+    expect({ code, stdout, failed: stderr.includes("SS_PROXY_PORT") }).toEqual({
+      code: 0,
+      stdout: "[]\n",
+      failed: false,
+    })
+  })
+})
+
+describe("several mistakes", () => {
+  it("are told one at a time, the first first", async () => {
+    const { code, line } = await failureOf(["--port", "a  b", "--timeout", "soon"])
+    expect({ code, line }).toEqual({
+      code: 2,
+      line: 'ss-proxy: --port is "a  b"; it must be a whole number from 0 to 65535',
+    })
+  })
+})
+
 describe("a new session", () => {
   it.concurrent.each([
     ["a reserved id", ["health", "h:1"], /"health" is reserved/],

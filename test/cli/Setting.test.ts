@@ -1,60 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import { resolveDatabase } from "../../src/cli/Database.js"
-import { resolveSettings, type RunChoice, runFlags } from "../../src/cli/Run.js"
-import * as Setting from "../../src/cli/Setting.js"
-import { defaultSettings } from "../../src/domain/ProxyConfig.js"
+import { settingOptions } from "../../src/cli/SettingOptions.js"
+import { defaultSettings, type ProxySettings } from "../../src/domain/ProxyConfig.js"
+import * as Setting from "../../src/domain/Reading.js"
+import { settingRows, wsPathRule } from "../../src/domain/Settings.js"
+import { readOptions, withVariables } from "./Options.js"
 
-const none = Option.none<string>()
+/** Flags, by the names of their settings. */
+const choice = (given: Partial<Record<keyof ProxySettings, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(given).map(([name, value]) => [settingRows[name]?.flag?.name ?? name, value]))
 
-const choice = (given: Partial<Record<keyof typeof runFlags, string>>): RunChoice => {
-  const flag = (name: keyof typeof runFlags) => Option.fromNullable(given[name])
-  return {
-    host: flag("host"),
-    port: flag("port"),
-    timeout: flag("timeout"),
-    connectTimeout: flag("connectTimeout"),
-    idleTimeout: flag("idleTimeout"),
-    grace: flag("grace"),
-    keepAliveTimeout: flag("keepAliveTimeout"),
-    headTimeout: flag("headTimeout"),
-    bodyTimeout: flag("bodyTimeout"),
-    sendTimeout: flag("sendTimeout"),
-    minRate: flag("minRate"),
-    maxHeaderSize: flag("maxHeaderSize"),
-    maxTargetLength: flag("maxTargetLength"),
-    maxBody: flag("maxBody"),
-    maxConnections: flag("maxConnections"),
-    maxConnectionsPerClient: flag("maxConnectionsPerClient"),
-    maxRequestsPerConnection: flag("maxRequestsPerConnection"),
-    maxRequestsPerSession: flag("maxRequestsPerSession"),
-    wsPath: flag("wsPath"),
-    wsPing: flag("wsPing"),
-    wsMaxMessage: flag("wsMaxMessage"),
-    wsIdleTimeout: flag("wsIdleTimeout"),
-    wsMaxLifetime: flag("wsMaxLifetime"),
-    maxWebSockets: flag("maxWebSockets"),
-    maxWebSocketsPerSession: flag("maxWebSocketsPerSession"),
-    trustedProxies: flag("trustedProxies"),
-    denyDownstream: flag("denyDownstream"),
-    allowDownstream: flag("allowDownstream"),
-    downstreamCa: flag("downstreamCa"),
-    downstreamCert: flag("downstreamCert"),
-    downstreamKey: flag("downstreamKey"),
-    maxDownstreamConnections: flag("maxDownstreamConnections"),
-    maxDownstreamConnectionsPerSession: flag("maxDownstreamConnectionsPerSession"),
-    queueTimeout: flag("queueTimeout"),
-    accessLog: flag("accessLog"),
-    logLevel: flag("logLevel"),
-    demo: flag("demo"),
-    database: { dbPath: none, db: none },
-  }
-}
-
-const withVariables =
-  (variables: Readonly<Record<string, string>>) =>
-  <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.withConfigProvider(effect, ConfigProvider.fromMap(new Map(Object.entries(variables))))
+const resolveSettings = (flags: Readonly<Record<string, string>>) => readOptions(settingOptions, flags)
 
 describe("the settings", () => {
   it.effect("are the defaults where nothing is given", () =>
@@ -124,9 +81,9 @@ describe("the settings", () => {
   it.effect("hold the limits for clients", () =>
     Effect.gen(function* () {
       const given = choice({
-        maxHeaderSize: "64K",
-        maxTargetLength: "8k",
-        maxBody: "10m",
+        maxHeaderBytes: "64K",
+        maxTargetBytes: "8k",
+        maxBodyBytes: "10m",
         headTimeout: "5",
         minRate: "1k",
       })
@@ -192,7 +149,7 @@ describe("the settings", () => {
     ["no seconds", Setting.seconds, "0", 0],
     ["less than a millisecond, which is not never", Setting.positiveSeconds, "0.0001", 1],
     ["blocks", Setting.addressBlocks, "10.0.0.0/8, ::1,fd00::/8", ["10.0.0.0/8", "::1", "fd00::/8"]],
-    ["a rule in capitals", Setting.wsPathRule, "FULL", "full"],
+    ["a rule in capitals", wsPathRule, "FULL", "full"],
     ["a switch", Setting.onOrOff, "off", false],
     ["a host name", Setting.hostName, "localhost", "localhost"],
     ["bytes", Setting.byteSize, "1000", 1_000],

@@ -3,11 +3,12 @@ import { dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "vitest"
 import { type FlagGroup, flagsOf } from "../../src/cli/CommandDoc.js"
 import type { Flag } from "../../src/cli/Flag.js"
-import { runGroups } from "../../src/cli/Run.js"
+import { runGroups } from "../../src/cli/ProgramFlags.js"
 import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { blocksOf, documents, root, textOf } from "./Blocks.js"
 import { errorsDocument, withShortTable } from "./ErrorReference.js"
+import { withFlagTables, withPolicyTable, withSettingTable } from "./SettingTables.js"
 import { withFigures } from "./SpeedTables.js"
 
 /** The rows of a document's tables, as the texts of their cells. */
@@ -54,13 +55,29 @@ describe("the configuration guide", () => {
     if (flag.fallback !== undefined) expect(row?.[2]).toBe(code(flag.fallback))
   })
 
+  it("has the tables of the program; `node scripts/docs.mjs` writes them", () => {
+    expect(textOf("docs/CONFIGURATION.md")).toBe(withFlagTables(textOf("docs/CONFIGURATION.md")))
+  })
+
   it("has no row for a flag that there is not", () => {
     const known = new Set([...[...flags.values()].map(names), "`--help` `-h`", "`--version` `-v`", "`--completions`"])
     expect(rows.map(([first]) => first ?? "").filter((name) => !known.has(name))).toEqual([])
   })
 })
 
+describe("the guide to the database", () => {
+  it("has the table of policies of the program; `node scripts/docs.mjs` writes it", () => {
+    expect(textOf("docs/DATABASE.md")).toContain("<!-- policies -->")
+    expect(textOf("docs/DATABASE.md")).toBe(withPolicyTable(textOf("docs/DATABASE.md")))
+  })
+})
+
 describe("the library guide", () => {
+  it("has the table of the program; `node scripts/docs.mjs` writes it", () => {
+    expect(textOf("docs/LIBRARY.md")).toContain("<!-- settings -->")
+    expect(textOf("docs/LIBRARY.md")).toBe(withSettingTable(textOf("docs/LIBRARY.md")))
+  })
+
   it("has a row for every setting, with its default", () => {
     const rows = new Map(rowsOf("docs/LIBRARY.md").map(([name = "", value = ""]) => [name, value]))
     const settings = Object.entries(defaultSettings).map(([name, value]) => [

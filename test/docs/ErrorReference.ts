@@ -1,5 +1,6 @@
 import * as Errors from "../../src/domain/ProxyError.js"
 import { errorAnswer } from "../../src/wire/Reply.js"
+import { table } from "./MarkdownTable.js"
 
 type ProxyError = Errors.ProxyError
 
@@ -185,9 +186,6 @@ const all: ReadonlyArray<AnyEntry> = Object.values(entries)
 const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
   .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)
-
-const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
 /** The short table of README.md. */
 export const shortTable = (): string =>

@@ -1,5 +1,5 @@
 import { Context, Effect, Either, Layer, type Scope } from "effect"
-import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { defaultPolicy, type SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import {
@@ -83,7 +83,7 @@ export const callAt =
 export const startDownstream = (
   layer: DownstreamLayer,
   settings: Partial<ProxySettings> = {},
-): Effect.Effect<typeof Downstream.Service, never, Scope.Scope> =>
+): Effect.Effect<typeof Downstream.Service, SettingsError, Scope.Scope> =>
   Effect.map(Layer.build(layerWith(layer, settings)), (services) => Context.get(services, Downstream))
 
 /** Starts an origin, and a layer that is gone before the origin checks that nothing was left open. */
@@ -91,7 +91,7 @@ export const startDownstreamLab = (
   layer: DownstreamLayer,
   script: Script,
   settings: Partial<ProxySettings> = {},
-): Effect.Effect<DownstreamLab, never, Scope.Scope> =>
+): Effect.Effect<DownstreamLab, SettingsError, Scope.Scope> =>
   Effect.gen(function* () {
     const origin = yield* RawOrigin.start(script)
     const downstream = yield* startDownstream(layer, settings)

@@ -4,7 +4,7 @@ import { ConnectionSlots } from "../../src/server/ConnectionSlots.js"
 
 /** Whether each of these clients, one after another, is taken in where each may have one connection. */
 const admitted = (addresses: ReadonlyArray<string>): ReadonlyArray<boolean> => {
-  const slots = new ConnectionSlots({ maxConnections: 0, maxConnectionsPerClient: 1 })
+  const slots = new ConnectionSlots({ maxConnections: Infinity, maxConnectionsPerClient: 1 })
   return addresses.map((address) => {
     let isTaken = true
     const refused = () => void (isTaken = false)
@@ -37,7 +37,7 @@ describe("the connections of each client", () => {
   })
 
   it("are counted until they close, whichever address of the /64 closes", () => {
-    const slots = new ConnectionSlots({ maxConnections: 0, maxConnectionsPerClient: 2 })
+    const slots = new ConnectionSlots({ maxConnections: Infinity, maxConnectionsPerClient: 2 })
     const taken: Array<string> = []
     const open = (address: string) => {
       const socket = new Socket()

@@ -4,12 +4,12 @@ import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref,
 import { execFileSync } from "node:child_process"
 import { renameSync } from "node:fs"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import { isForwarding, type Session } from "../../src/domain/Session.js"
+import { isForwarding, Session } from "../../src/domain/Session.js"
 import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
-import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { SessionRepo, type SessionRow } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
@@ -26,16 +26,31 @@ interface Asked {
   version: number
 }
 
+/** Stands for a URL that only another program can write: no store takes it. It is read as `unusableUrl`. */
+const unusable = "http://unusable.example"
+const unusableUrl = "ftp://user:secret@host"
+
+const asOthersWrite = (row: SessionRow): SessionRow =>
+  row.session.url === unusable ? { ...row, session: new Session({ ...row.session, url: unusableUrl }) } : row
+
+const isDone = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+
+/** What is there at once stays so. */
+const mapped = <A, B, E>(effect: Effect.Effect<A, E>, change: (found: A) => B): Effect.Effect<B, E> =>
+  isDone(effect) ? Exit.map(effect, change) : Effect.map(effect, change)
+
 /** A repository that counts, fails while `broken` holds an error, and may take its time. */
 const observed = (repo: Repo, asked: Asked, broken: { error: StoreUnavailable | undefined }): Repo => ({
   ...repo,
   find: (id) => {
     asked.find++
-    return broken.error === undefined ? repo.find(id) : Effect.fail(broken.error)
+    return broken.error === undefined ? mapped(repo.find(id), Option.map(asOthersWrite)) : Effect.fail(broken.error)
   },
   findMany: (ids) => {
     asked.findMany++
-    return broken.error === undefined ? repo.findMany(ids) : Effect.fail(broken.error)
+    return broken.error === undefined
+      ? mapped(repo.findMany(ids), (rows) => rows.map(asOthersWrite))
+      : Effect.fail(broken.error)
   },
   version: () => {
     asked.version++
@@ -137,7 +152,7 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
 
   scenario("names the status before it names an unusable URL", ({ repo, directory }) =>
     Effect.gen(function* () {
-      yield* repo.add({ ...alpha, url: "ftp://user:secret@host" })
+      yield* repo.add({ ...alpha, url: unusable })
       const error = yield* Effect.flip(directory.lookup("alpha"))
       expect(error).toMatchObject({ _tag: "DownstreamUrlInvalid", sessionId: "alpha" })
       expect(JSON.stringify(error)).not.toContain("secret")
@@ -358,7 +373,7 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
 
 const anEdit = FastCheck.record({
   id: FastCheck.constantFrom("a", "b", "c"),
-  url: FastCheck.constantFrom("http://127.0.0.1:1001", "127.0.0.1:1002", "no url"),
+  url: FastCheck.constantFrom("http://127.0.0.1:1001", "127.0.0.1:1002", unusable),
   status: FastCheck.constantFrom("active", "ready", "stopped"),
   policy: FastCheck.record({
     insecure: FastCheck.boolean(),
@@ -415,7 +430,7 @@ const describeAnswer = (answer: Exit.Exit<LiveSession, { readonly _tag: string }
 const describeRow = (row: Session | undefined): string => {
   if (row === undefined) return "SessionNotFound"
   if (!isForwarding(row.status)) return "SessionUnavailable"
-  if (row.url === "no url") return "DownstreamUrlInvalid"
+  if (row.url === unusable) return "DownstreamUrlInvalid"
   return `${row.url.replace("http://", "")} ${row.policy.insecure} ${row.policy.wsPath}`
 }
 
@@ -546,7 +561,7 @@ describe("the directory", () => {
         yield* Effect.flip(directory.lookup("alpha"))
         expect(lax.ended).toBe("retargeted")
 
-        yield* repo.set("alpha", { url: "ftp://host" })
+        yield* repo.set("alpha", { url: unusable })
         yield* inForce
         expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ _tag: "DownstreamUrlInvalid" })
         yield* repo.set("alpha", { status: "stopped" })

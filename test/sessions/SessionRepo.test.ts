@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
-import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { type NewSession, SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
@@ -145,6 +145,37 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       yield* repo.add({ ...alpha, policy: { wsPath: "strip" } })
       yield* Effect.flip(repo.add({ ...alpha, policy: { insecure: true } }))
       expect(yield* policyOf(repo, "alpha")).toEqual({ insecure: false, wsPath: "strip" })
+    }),
+  )
+
+  scenario(
+    "refuses what can be no session, and writes nothing of it",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const wrong: object = { wsPath: "sideways" }
+      const cases: ReadonlyArray<readonly [NewSession, problem: string]> = [
+        [{ ...beta, id: "" }, "a session id cannot be empty"],
+        [{ ...beta, id: "health" }, '"health" is reserved: the proxy answers /health itself'],
+        [{ ...beta, id: "ws" }, '"ws" is reserved'],
+        [{ ...beta, id: "\ud800" }, "a session id must be valid Unicode"],
+        [{ ...beta, url: "" }, 'the URL "" cannot be used: it is empty'],
+        [{ ...beta, url: "http://h/?q" }, "it has a query"],
+        [{ ...beta, url: "http://h/#f" }, "it has a fragment"],
+        [{ ...beta, url: "ftp://u:secret@h" }, '***@h" cannot be used: its scheme is "ftp"'],
+        [{ ...beta, policy: wrong }, 'its policy wsPath is "sideways"; it must be one of append, full, strip, or null'],
+      ]
+      for (const [session, problem] of cases) {
+        const many = repo.addAll([{ ...alpha, id: "gamma" }, session], { replace: true })
+        for (const refused of [repo.add(session), repo.put(session), Effect.as(many, undefined)]) {
+          const error = yield* Effect.flip<unknown, { readonly message: string }, never>(refused)
+          expect(error).toMatchObject({ _tag: "SessionInvalid", sessionId: session.id })
+          expect(error.message).toContain(problem)
+        }
+      }
+      for (const change of [{ url: "http://h/?q" }, { policy: wrong }])
+        expect(yield* Effect.flip(repo.set("alpha", change))).toMatchObject({ _tag: "SessionInvalid" })
+      expect(yield* repo.list).toMatchObject([alpha])
     }),
   )
 

@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ListenError } from "../../src/server/ProxyServer.js"
 import type { NotSeen } from "./Changes.js"
@@ -29,7 +29,9 @@ export interface Lab {
 export const hello: string = answer("200 OK", "hello")
 
 /** Starts origin and proxy; both check at the end of the scope that nothing was left behind. */
-export const startLab = (options: LabOptions = {}): Effect.Effect<Lab, ListenError | StoreUnavailable, Scope.Scope> =>
+export const startLab = (
+  options: LabOptions = {},
+): Effect.Effect<Lab, ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const origin = yield* RawOrigin.start(options.script ?? answering(hello))
     const proxy = yield* startProxy({

@@ -1,5 +1,5 @@
 import { Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
-import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ListenError } from "../../src/server/ProxyServer.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
@@ -73,7 +73,7 @@ const memory = (sessions: Readonly<Record<string, TestSession>>) =>
  */
 export const startProxy = (
   options: TestProxyOptions,
-): Effect.Effect<TestProxy, ListenError | StoreUnavailable, Scope.Scope> =>
+): Effect.Effect<TestProxy, ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const log: Array<string> = []
     const repo = options.repo ?? memory(options.sessions ?? {})

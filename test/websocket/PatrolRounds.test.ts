@@ -29,7 +29,7 @@ class Slow extends BridgedSocket {
       ...calls,
     }
     const watches = { sendLimit: new SendLimit(0), probeRounds: new Deadlines(0) }
-    super(ends, { wsMaxMessage: 0, wsPing: 0 }, watches)
+    super(ends, { wsMaxMessage: Infinity, wsPing: 0 }, watches)
   }
 
   override dismiss(): void {

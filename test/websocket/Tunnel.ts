@@ -1,6 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { createHash } from "node:crypto"
-import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ListenError } from "../../src/server/ProxyServer.js"
 import type { NotSeen } from "../support/Changes.js"
@@ -119,7 +119,7 @@ export const openThrough = (
 export const openTunnel = (
   settings: Partial<ProxySettings> = {},
   script: Script = agreeing(),
-): Effect.Effect<Tunnel, NotSeen | ListenError | StoreUnavailable, Scope.Scope> =>
+): Effect.Effect<Tunnel, NotSeen | ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const lab = yield* startLab({ script, settings })
     return { ...lab, ...(yield* openThrough(lab)) }

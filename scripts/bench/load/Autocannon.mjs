@@ -19,6 +19,7 @@ const line = {
   micros: result.duration * 1e6,
   p50: result.latency.p50 * 1000,
   p99: result.latency.p99 * 1000,
-  errors: result.errors + result.timeouts + result.non2xx,
+  errors: result.errors + result.timeouts,
+  refused: result.non2xx,
 }
 process.stdout.write(`RESULT ${JSON.stringify(line)}\n`)

@@ -10,6 +10,7 @@ import { openWindow } from "./Window.mjs"
  * @typedef {object} Asking
  * @property {string} path
  * @property {string} [body] makes it a POST of JSON
+ * @property {boolean} [isRefused] every answer must be an error status, and not none of them
  * @property {number} [sessions] asks `/s0/small`, `/s1/small`, … of so many sessions instead of `path`
  */
 
@@ -68,8 +69,9 @@ export const requests = async (port, pids, asking, seconds) => {
   const close = openWindow(pids)
   const child = new Child(command, "rest")
   try {
-    const { count, micros, p50, p99, errors } = JSON.parse(await child.line("RESULT", (seconds + 20) * 1000))
+    const { count, micros, p50, p99, ...found } = JSON.parse(await child.line("RESULT", (seconds + 20) * 1000))
     const { cpu, memory } = close()
+    const errors = found.errors + (asking.isRefused === true ? count - found.refused : found.refused)
     return { count, seconds: micros / 1e6, cpu, memory, errors, p50: p50 / 1000, p99: p99 / 1000 }
   } finally {
     child.kill()

@@ -20,11 +20,19 @@ export const flags = ({ port, database = "" }) => [
   "error",
 ]
 
-/** @type {import("./Peer.mjs").Peer} */
-export const peer = {
-  about: "this project, as `ss-proxy run` starts it",
+/**
+ * A build of this project: its `dist/bin.js`, as `ss-proxy run` starts it.
+ *
+ * @param {string} binary
+ * @param {string} about
+ * @returns {import("./Peer.mjs").Peer}
+ */
+export const built = (binary, about) => ({
+  about,
   webSockets: true,
   sessions: true,
-  command: (place) => [process.execPath, program, "run", ...flags(place)],
-  version: [process.execPath, program, "--version"],
-}
+  command: (place) => [process.execPath, binary, "run", ...flags(place)],
+  version: [process.execPath, binary, "--version"],
+})
+
+export const peer = built(program, "this project, as `ss-proxy run` starts it")

@@ -59,6 +59,15 @@ export class Child {
     return this.#output.trim()
   }
 
+  /**
+   * Writes to its standard input.
+   *
+   * @param {string} text
+   */
+  write(text) {
+    this.#process.stdin.write(text)
+  }
+
   /** @param {string} text */
   #keep(text) {
     this.#output = (this.#output + text).slice(-keptOutput)

@@ -1,6 +1,6 @@
 // What this machine offers to the benchmark: its cores, and the programs it can use.
-import { accessSync, constants } from "node:fs"
-import { availableParallelism, cpus, platform, release, totalmem } from "node:os"
+import { accessSync, constants, readFileSync } from "node:fs"
+import { availableParallelism, constants as system, cpus, platform, release, setPriority, totalmem } from "node:os"
 import { delimiter, join } from "node:path"
 
 /**
@@ -28,6 +28,7 @@ export const programs = {
   taskset: platform() === "linux" ? findProgram("taskset") : undefined,
   wrk: findProgram("wrk"),
   nginx: findProgram("nginx"),
+  strace: platform() === "linux" ? findProgram("strace") : undefined,
 }
 
 const cores = availableParallelism()
@@ -42,6 +43,20 @@ const pins = () => process.env[spread] === undefined && programs.taskset !== und
 /** From here on, every process may use every core. */
 export const spreadOut = () => {
   process.env[spread] = "1"
+}
+
+/**
+ * From here on, this process and those that it starts are scheduled before what else wants a core.
+ *
+ * @returns {boolean} false where the system does not let us
+ */
+export const goFirst = () => {
+  try {
+    setPriority(system.priority.PRIORITY_HIGHEST)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** @typedef {"proxy" | "rest"} Side */
@@ -66,3 +81,24 @@ export const machine = () => ({
   load: programs.wrk === undefined ? "autocannon" : "wrk",
   origin: programs.nginx === undefined ? "node" : "nginx",
 })
+
+/** The time that the cores have had, and what of it the hypervisor gave to others, in hundredths of a second. */
+const coreTimes = () => {
+  const [, ...times] = readFileSync("/proc/stat", "utf8").split("\n")[0]?.split(/\s+/) ?? []
+  // The last two of the ten are parts of others.
+  return { all: times.slice(0, 8).reduce((sum, time) => sum + Number(time), 0), stolen: Number(times[7] ?? 0) }
+}
+
+/**
+ * Starts to look at what the hypervisor takes away; the function that it returns tells its share of the cores' time since.
+ *
+ * @returns {() => number | undefined} undefined where the system does not say
+ */
+export const watchStolen = () => {
+  if (platform() !== "linux") return () => undefined
+  const before = coreTimes()
+  return () => {
+    const after = coreTimes()
+    return (after.stolen - before.stolen) / (after.all - before.all)
+  }
+}

@@ -6,7 +6,7 @@
  * @param {readonly (readonly string[])[]} rows
  * @returns {string}
  */
-const columns = (rows) => {
+export const columns = (rows) => {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
   return rows
     .map((row) =>

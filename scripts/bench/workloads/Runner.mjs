@@ -13,6 +13,8 @@ import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
  * @property {number} rounds
  * @property {number} seconds of each round
  * @property {number} warmUp seconds before the first
+ * @property {number} [warmUpWork] microseconds of CPU time that a proxy must have had before the first, if it gets them in
+ *   a few times `warmUp`: on a busy machine, time alone does not warm it up
  * @property {boolean} isQuick
  * @property {string} folder for files
  * @property {(text: string) => void} say what is going on
@@ -26,6 +28,9 @@ import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
  * @property {Array<import("./Workload.mjs").AnySample>} samples
  * @property {string} [leftOut]
  */
+
+/** How many times `warmUp` a proxy is warmed up at most. */
+const mostWarmUps = 6
 
 /** Nothing takes longer than this, whatever hangs. */
 const longest = 120_000
@@ -105,14 +110,30 @@ class Contender {
   }
 
   /** @param {import("./Workload.mjs").Span} span */
-  round(span) {
+  async #measure(span) {
     const { start, measure } = this.workload
+    return start === undefined
+      ? this.#subject && (await measure?.(this.#subject, span))
+      : await start(this.peer, this.originPort, `${this.folder}-${span.round}`, span)
+  }
+
+  /**
+   * @param {import("./Workload.mjs").Span} span
+   * @param {number} work microseconds of CPU time to warm up with, at least
+   */
+  warmUp(span, work) {
     return this.#attempt(async () => {
-      const sample =
-        start === undefined
-          ? this.#subject && (await measure?.(this.#subject, span))
-          : await start(this.peer, this.originPort, `${this.folder}-${span.round}`, span)
-      if (sample !== undefined && span.round > 0) this.samples.push(sample)
+      let done = 0
+      for (let times = 0; times === 0 || (times < mostWarmUps && done < work); times += 1)
+        done += (await this.#measure(span))?.cpu ?? 0
+    })
+  }
+
+  /** @param {import("./Workload.mjs").Span} span */
+  round(span) {
+    return this.#attempt(async () => {
+      const sample = await this.#measure(span)
+      if (sample !== undefined) this.samples.push(sample)
     })
   }
 
@@ -154,7 +175,8 @@ export const runWorkload = async (workload, peers, extent) => {
       extent.say(`${workload.title}: ${round === 0 ? "warm-up" : `round ${round} of ${rounds}`}`)
       const turn = round % 2 === 1 ? contenders : contenders.toReversed()
       const span = { seconds: round === 0 ? warmUp : seconds, warmUp, round, isQuick }
-      for (const contender of turn) await contender.round(span)
+      for (const contender of turn)
+        await (round === 0 ? contender.warmUp(span, extent.warmUpWork ?? 0) : contender.round(span))
     }
     return contenders.map(({ peer, samples, leftOut }) =>
       leftOut === undefined ? { name: peer.name, samples } : { name: peer.name, samples: [], leftOut },

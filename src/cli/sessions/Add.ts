@@ -1,19 +1,20 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
+import { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { idProblem } from "../../sessions/SessionRules.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, makingDatabase } from "../Database.js"
-import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
+import { databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
+import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { onOrOff, setting } from "../Setting.js"
-import { policyFlags, resolvePolicy } from "./PolicyChoice.js"
-import { idProblem, refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { policyFlags, policyOptions } from "./PolicyChoice.js"
+import { refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
-const status: Flag.Flag = { ...Flag.status, fallback: "active" }
+const status: Flag.Flag<string> = { ...Flag.status, fallback: "active" }
 
 export const addDoc: CommandDoc = {
   path: ["sessions", "add"],
@@ -26,9 +27,9 @@ export const addDoc: CommandDoc = {
     { name: "URL", about: "http, https, ws or wss; without a scheme it is http. It may have a path, but no query." },
   ],
   groups: [
-    { title: "Options", flags: [status, Flag.insecure, Flag.sessionWsPath, Flag.replace, Flag.json] },
-    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Options", flags: [status, ...policyFlags, Flag.replace, Flag.json] },
+    { title: "Addresses", flags: addressFlags },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions add my-session http://localhost:9000", "http://PROXY/my-session/… goes to port 9000"],
@@ -44,25 +45,22 @@ export const add = Command.make(
   {
     id: Args.text({ name: "ID" }),
     url: Args.text({ name: "URL" }),
-    status: Flag.option(status),
-    policy: policyFlags,
-    replace: Flag.option(Flag.replace),
-    json: Flag.option(Flag.json),
-    addresses: addressFlags,
-    database: databaseFlags,
+    status: Flag.words(status),
+    policy: policyOptions,
+    replace: Flag.isOn(Flag.replace),
+    json: Flag.isOn(Flag.json),
+    addresses: addressOptions,
+    database: databaseOptions,
   },
-  ({ id, url, addresses, database, ...flags }) =>
+  ({ id, url, policy, replace, json, addresses, database, ...flags }) =>
     Effect.gen(function* () {
-      const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
-      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
-      const policy = yield* resolvePolicy(flags.policy)
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
       if (isSwapped(id))
         return yield* new UsageError({
           message: "sessions add takes the id before the URL; see ss-proxy sessions add --help",
         })
       yield* refuse(idProblem(id), "choose another id")
-      yield* refuse(urlProblem(url, yield* resolveGuard(addresses)), urlHint)
+      yield* refuse(urlProblem(url, new AddressGuard(addresses)), urlHint)
       const added = yield* makingDatabase(database, () =>
         Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
       )

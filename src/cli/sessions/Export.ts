@@ -3,8 +3,7 @@ import { Effect } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, readingDatabase } from "../Database.js"
-import * as Flag from "../Flag.js"
+import { databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { backupOf, renderJson } from "./SessionView.js"
 
@@ -15,11 +14,11 @@ export const exportDoc: CommandDoc = {
     'Prints every session as one JSON array, with the fields of "sessions list --json". Unlike there, user names and ' +
     "passwords in URLs are included, so that import brings back what was there: keep the file safe.",
   args: [],
-  groups: [{ title: "Database", flags: [Flag.dbPath, Flag.db] }],
+  groups: [{ title: "Database", flags: databaseFlags }],
   examples: [["ss-proxy sessions export > sessions.json", "a copy of all sessions"]],
 }
 
-export const exportAll = Command.make("export", { database: databaseFlags }, ({ database }) =>
+export const exportAll = Command.make("export", { database: databaseOptions }, ({ database }) =>
   Effect.gen(function* () {
     const sessions = yield* readingDatabase(database, () => Effect.flatMap(SessionRepo, (repo) => repo.list))
     const secrets = sessions.filter((session) => redactUrl(session.url) !== session.url).length

@@ -3,36 +3,36 @@ import * as Command from "@effect/cli/Command"
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readStream } from "node:stream/consumers"
-import type { AddressGuard } from "../../downstream/AddressGuard.js"
+import { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { isForwarding } from "../../domain/Session.js"
 import { type AddAllOptions, type AddAllWatcher, type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { type DatabaseChoice, databaseFlags, makingDatabase } from "../Database.js"
-import { addressFlags, resolveGuard } from "../DownstreamChoice.js"
+import { type DatabaseChoice, databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
+import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed, type UsageError } from "../Failure.js"
 import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { progressLine } from "../Progress.js"
-import { onOrOff, setting } from "../Setting.js"
 import { endBySignal, untilSignal } from "../StoppedBySignal.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { parseSessionFile } from "./SessionFile.js"
+import { policyColumns } from "./SessionView.js"
 
 export const importDoc: CommandDoc = {
   path: ["sessions", "import"],
   summary: "Add the sessions of a JSON file.",
   about:
-    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, insecure " +
-    "and ws_path, as export prints them. The whole file is checked first, then written by one change: if anything is " +
-    "wrong, or a signal comes, nothing is. Other programs wait to write meanwhile, well under a second for 100,000 " +
+    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, " +
+    `${policyColumns}, as export prints them. The whole file is checked first, then written by one change: if anything ` +
+    "is wrong, or a signal comes, nothing is. Other programs wait to write meanwhile, well under a second for 100,000 " +
     "sessions; split a file that is much larger.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
     { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
-    { title: "Addresses", flags: [Flag.denyDownstream, Flag.allowDownstream] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Addresses", flags: addressFlags },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions import sessions.json", "adds them all, or none"],
@@ -60,6 +60,8 @@ const refuseAll = (file: string, problems: ReadonlyArray<string>, hint: string):
   })
 }
 
+const correctIt = "correct the file and import it again"
+
 const parse = (
   file: string,
   content: string,
@@ -68,21 +70,24 @@ const parse = (
 ): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
   Effect.mapError(
     parseSessionFile(content, guard, (count, total) => progress(`checking: ${count} of ${counted(total)}`)),
-    ({ problems }) => refuseAll(file, problems, "correct the file and import it again"),
+    ({ problems }) => refuseAll(file, problems, correctIt),
   )
 
 /** Writes the sessions, all of them or none; how many of them were there before. */
 const store = (file: string, sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
   Effect.flatMap(SessionRepo, (repo) => repo.addAll(sessions, options)).pipe(
-    Effect.mapError((error) =>
-      error._tag === "SessionsExist"
-        ? refuseAll(
-            file,
-            error.sessionIds.map((id) => `${JSON.stringify(id)} exists already`),
-            "add --replace to replace what exists",
-          )
-        : refuseAll(file, [error.problem], error.hint),
-    ),
+    Effect.mapError((error) => {
+      switch (error._tag) {
+        case "SessionsExist": {
+          const problems = error.sessionIds.map((id) => `${JSON.stringify(id)} exists already`)
+          return refuseAll(file, problems, "add --replace to replace what exists")
+        }
+        case "SessionInvalid":
+          return refuseAll(file, [error.problem], correctIt)
+        case "StoreUnavailable":
+          return refuseAll(file, [error.problem], error.hint)
+      }
+    }),
   )
 
 interface Imported {
@@ -120,14 +125,13 @@ export const importAll = Command.make(
   "import",
   {
     file: Args.text({ name: "FILE" }),
-    replace: Flag.option(Flag.replace),
-    addresses: addressFlags,
-    database: databaseFlags,
+    replace: Flag.isOn(Flag.replace),
+    addresses: addressOptions,
+    database: databaseOptions,
   },
-  ({ file, addresses, database, ...flags }) =>
+  ({ file, replace, addresses, database }) =>
     Effect.gen(function* () {
-      const replace = yield* setting(Flag.replace, flags.replace, onOrOff, false)
-      const guard = yield* resolveGuard(addresses)
+      const guard = new AddressGuard(addresses)
       const { sessions, replaced } = yield* importFile(file, guard, database, replace)
       const silent = sessions.filter((session) => !isForwarding(session.status)).length
       if (silent > 0)

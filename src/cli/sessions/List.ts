@@ -4,17 +4,16 @@ import { isForwarding, type Session } from "../../domain/Session.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, isAbsent, readingDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, isAbsent, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
-import { onOrOff, setting } from "../Setting.js"
 import { printable, type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
+import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
 
-const status: Flag.Flag = { ...Flag.status, about: "Lists only the sessions of this status." }
+const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 
 export const listDoc: CommandDoc = {
   path: ["sessions", "list"],
@@ -23,13 +22,13 @@ export const listDoc: CommandDoc = {
   args: [],
   groups: [
     { title: "Options", flags: [status, Flag.json] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      "for a program: id, url, status, forwards, insecure, ws_path, created_at, updated_at",
+      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
     ],
   ],
 }
@@ -82,20 +81,17 @@ const whatToDoAboutNone = (filename: string, status: Option.Option<string>): str
 
 export const list = Command.make(
   "list",
-  { status: Flag.option(status), json: Flag.option(Flag.json), database: databaseFlags },
-  ({ status, database, ...flags }) =>
-    Effect.gen(function* () {
-      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
-      yield* readingDatabase(database, ({ filename }) =>
-        Effect.gen(function* () {
-          const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
-          const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
-          if (json) yield* printResult(renderJson(sessions.map(viewOf)))
-          if (sessions.length === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(filename, status)))
-          const { stdout } = process
-          if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
-          yield* warnOfInsecure(sessions)
-        }),
-      )
-    }),
+  { status: Flag.words(status), json: Flag.isOn(Flag.json), database: databaseOptions },
+  ({ status, json, database }) =>
+    readingDatabase(database, ({ filename }) =>
+      Effect.gen(function* () {
+        const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
+        const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
+        if (json) yield* printResult(renderJson(sessions.map(viewOf)))
+        if (sessions.length === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(filename, status)))
+        const { stdout } = process
+        if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
+        yield* warnOfInsecure(sessions)
+      }),
+    ),
 ).pipe(Command.withDescription(listDoc.summary))

@@ -1,31 +1,70 @@
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
 import { Effect, Option } from "effect"
+import { type Policy, policyRows } from "../../domain/Policies.js"
+import { onOrOff } from "../../domain/Reading.js"
 import type { SessionPolicy } from "../../domain/SessionPolicy.js"
-import { UsageError } from "../Failure.js"
-import * as Flag from "../Flag.js"
-import { given, onOrOff, sessionWsPathRule } from "../Setting.js"
+import { type Flag, option } from "../Flag.js"
 
-/** The flags of what one session wants otherwise than the proxy's settings say. */
-export const policyFlags = {
-  insecure: Flag.option(Flag.insecure),
-  wsPath: Flag.option(Flag.sessionWsPath),
-}
+/** The flag of a policy. It has no variable: what is in force for the whole proxy says nothing of one session. */
+const flagOf = ({ flag, reading, help }: Policy<unknown>): Flag => ({ name: flag, reading, about: help })
 
-/** What was given for `policyFlags`, and for the flag that takes one of them back. */
-export type PolicyChoice = Readonly<Record<keyof typeof policyFlags, Option.Option<string>>> & {
-  readonly noInsecure?: Option.Option<string>
-}
+const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>> =>
+  opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
+
+const takesBack = (flag: Flag): Flag =>
+  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} default takes it back.` }
+
+/** The flags that give a new session its policies. */
+export const policyFlags: ReadonlyArray<Flag> = Object.values(policyRows).map(flagOf)
+
+/** Those that change the policies of a session. */
+export const policyChangeFlags: ReadonlyArray<Flag> = Object.values(policyRows).flatMap((row) => [
+  takesBack(flagOf(row)),
+  ...oppositeOf(row),
+])
+
+type Given = Readonly<Record<string, Option.Option<unknown>>>
+
+/** Those policies that were given. The flags are those of the table, and so are the names and the values. */
+const policyOf = (given: Given): Partial<SessionPolicy> =>
+  Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => (Option.isSome(value) ? [[name, value.value]] : [])),
+  )
+
+const given: Options.Options<Given> = Options.all(
+  Object.fromEntries(Object.entries(policyRows).map(([name, row]) => [name, option(flagOf(row))])),
+)
 
 /** The policies that the flags name; those that they do not are absent. */
-export const resolvePolicy = (flags: PolicyChoice): Effect.Effect<Partial<SessionPolicy>, UsageError> =>
-  Effect.gen(function* () {
-    const insecure = yield* given(Flag.insecure, flags.insecure, onOrOff)
-    const verified = yield* given(Flag.noInsecure, flags.noInsecure ?? Option.none(), onOrOff)
-    const wsPath = yield* given(Flag.sessionWsPath, flags.wsPath, sessionWsPathRule)
-    if (Option.isSome(insecure) && Option.isSome(verified))
-      return yield* new UsageError({ message: "--insecure and --no-insecure contradict each other; give one of them" })
-    const isInsecure = Option.orElse(insecure, () => Option.map(verified, (is) => !is))
-    return {
-      ...(Option.isSome(isInsecure) && { insecure: isInsecure.value }),
-      ...(Option.isSome(wsPath) && { wsPath: wsPath.value }),
+export const policyOptions: Options.Options<Partial<SessionPolicy>> = Options.map(given, policyOf)
+
+/** The same, of a policy that has a flag to take it back. */
+const opposites: Options.Options<Given> = Options.all(
+  Object.fromEntries(
+    Object.entries(policyRows).flatMap(([name, row]) =>
+      oppositeOf(row).map((flag) => [
+        name,
+        Options.map(
+          option(flag),
+          Option.map((isOff) => !isOff),
+        ),
+      ]),
+    ),
+  ),
+)
+
+/** The policies that the flags change. */
+export const policyChanges: Options.Options<Partial<SessionPolicy>> = Options.mapEffect(
+  Options.all([given, opposites]),
+  ([given, opposites]) => {
+    for (const [name, taken] of Object.entries(opposites)) {
+      const row = policyRows[name]
+      if (row === undefined || Option.isNone(taken) || Option.isNone(given[name] ?? Option.none())) continue
+      const message = `--${row.flag} and --${row.opposite?.flag} contradict each other; give one of them`
+      return Effect.fail(ValidationError.invalidValue(HelpDoc.p(message)))
     }
-  })
+    return Effect.succeed({ ...policyOf(given), ...policyOf(opposites) })
+  },
+)

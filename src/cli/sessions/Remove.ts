@@ -3,10 +3,9 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, changingDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, changingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { onOrOff, setting } from "../Setting.js"
 import { unknownSession } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
@@ -19,7 +18,7 @@ export const removeDoc: CommandDoc = {
   args: [{ name: "ID", about: "The ids of the sessions.", repeated: true }],
   groups: [
     { title: "Options", flags: [Flag.json] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [["ss-proxy sessions remove my-session other-session", "removes both"]],
 }
@@ -36,10 +35,9 @@ const removeAll = (ids: ReadonlyArray<string>) =>
 
 export const remove = Command.make(
   "remove",
-  { ids: Args.repeated(Args.text({ name: "ID" })), json: Flag.option(Flag.json), database: databaseFlags },
-  ({ ids, database, ...flags }) =>
+  { ids: Args.repeated(Args.text({ name: "ID" })), json: Flag.isOn(Flag.json), database: databaseOptions },
+  ({ ids, json, database }) =>
     Effect.gen(function* () {
-      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       const removed = yield* changingDatabase(database, () => removeAll([...new Set(ids)]))
       yield* printResult(
         json ? renderJson(removed.map(viewOf)) : removed.map((session) => `removed ${describe(session)}`).join("\n"),

@@ -1,22 +1,15 @@
-import { Effect, Either, Option, Schema } from "effect"
-import { ArrayFormatter } from "effect/ParseResult"
+import { Effect, Either, Option } from "effect"
 import { isIP } from "node:net"
-import { isForwarding, SessionId } from "../../domain/Session.js"
+import { isForwarding } from "../../domain/Session.js"
 import type { StoredPolicy } from "../../domain/SessionPolicy.js"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
+import { unusableUrl } from "../../sessions/SessionRules.js"
+import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
 import { mostSimilar } from "../Similar.js"
 import { printable, styleOf } from "../Style.js"
-
-/** Why this cannot be the id of a session, without what to do about it; nothing if it can. */
-export const idProblem = (id: string): Option.Option<string> =>
-  Either.match(Schema.decodeUnknownEither(SessionId)(id), {
-    onLeft: (error) => Option.fromNullable(ArrayFormatter.formatErrorSync(error)[0]?.message.split(". ")[0]),
-    onRight: () => Option.none(),
-  })
 
 const hostProblem = (hostname: string, guard: AddressGuard): Option.Option<string> =>
   Option.fromNullable(isIP(hostname) === 0 ? undefined : guard.denialOf(hostname)).pipe(
@@ -31,7 +24,7 @@ export const urlProblem = (url: string, guard: AddressGuard): Option.Option<stri
   Either.match(parseDownstreamUrl(url), {
     onLeft: ({ problem }) => Option.some(problem),
     onRight: ({ hostname }) => hostProblem(hostname, guard),
-  }).pipe(Option.map((problem) => `the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`))
+  }).pipe(Option.map((problem) => unusableUrl(url, problem)))
 
 /** Fails with the problem, if there is one. */
 export const refuse = (problem: Option.Option<string>, hint: string): Effect.Effect<void, CommandFailed> =>

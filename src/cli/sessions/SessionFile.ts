@@ -1,9 +1,11 @@
 import { Data, Effect, Either, Option } from "effect"
 import { nextTurn } from "../../clock/NextTurn.js"
-import { readPolicy, type SessionPolicy } from "../../domain/SessionPolicy.js"
+import { type Policy, policyRows } from "../../domain/Policies.js"
+import { defaultPolicy, readPolicy, type SessionPolicy } from "../../domain/SessionPolicy.js"
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
-import { idProblem, urlProblem } from "./SessionCheck.js"
+import { idProblem } from "../../sessions/SessionRules.js"
+import { urlProblem } from "./SessionCheck.js"
 
 /** An entry of a file, and where it stands in it. */
 interface Entry {
@@ -43,15 +45,25 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
-/** The policy of an entry; an earlier version wrote none. */
-const policyOf = ({
-  insecure = false,
-  ws_path: wsPath = null,
-}: Readonly<Record<string, unknown>>): Parsed<SessionPolicy> => {
-  if (typeof insecure !== "boolean") return Either.left('"insecure" must be true or false')
-  if (wsPath !== null && typeof wsPath !== "string") return Either.left('"ws_path" must be a text or null')
-  return readPolicy({ insecure, wsPath })
+/** The value of a policy in an entry, or its text where that means nothing. */
+const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value: unknown): Parsed<unknown> => {
+  if (typeof fallback === "boolean")
+    return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)
+  if (value === null) return Either.right(value)
+  if (typeof value !== "string") return Either.left(`"${column}" must be a text or null`)
+  return Either.right(Option.getOrElse(read(value), () => value))
 }
+
+/** The policy of an entry; what it does not name, an earlier version did not write. */
+const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolicy> =>
+  Either.gen(function* () {
+    const values: Record<string, unknown> = { ...defaultPolicy }
+    for (const [name, row] of Object.entries(policyRows)) {
+      const value = entry[row.column]
+      if (value !== undefined) values[name] = yield* policyValue(row, value)
+    }
+    return yield* readPolicy(values)
+  })
 
 const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
@@ -75,9 +87,9 @@ export class SessionFileInvalid extends Data.TaggedError("SessionFileInvalid")<{
 const checkedAtOnce = 500
 
 /**
- * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status`,
- * `insecure` and `ws_path`; other fields are passed over. Either every entry is good, or all that are not are named.
- * `checked` is told now and then how many entries have been looked at, of how many.
+ * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status` and policies; other
+ * fields are passed over. Either every entry is good, or all that are not are named. `checked` is told now and then how many
+ * entries have been looked at, of how many.
  */
 export const parseSessionFile = (
   text: string,

@@ -1,9 +1,10 @@
 import { Either, Option } from "effect"
+import { policyRows } from "../../domain/Policies.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
-import { readPolicy } from "../../domain/SessionPolicy.js"
+import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
+import { idProblem } from "../../sessions/SessionRules.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
 import { printable, printableJson } from "../Style.js"
-import { idProblem } from "./SessionCheck.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {
@@ -12,12 +13,24 @@ export interface SessionView {
   readonly status: string
   /** Whether requests for it go to its server, as far as its row says. */
   readonly forwards: boolean
-  /** As they are stored, where that means nothing. */
-  readonly insecure: boolean | string
-  readonly ws_path: string | null
   readonly created_at: string | null
   readonly updated_at: string | null
+  /** The policies by their columns, each as the flag of its setting would be given. As they are stored, where that means nothing. */
+  readonly [column: string]: boolean | string | null
 }
+
+const policyNames = Object.entries(policyRows)
+
+/** Their columns, for the help. */
+export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
+
+const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | string | null>> =>
+  Object.fromEntries(
+    policyNames.map(([name, { column, reading }]) => {
+      const value: unknown = Reflect.get(policy, name)
+      return [column, typeof value === "boolean" || value === null ? value : reading.show(value)]
+    }),
+  )
 
 /** What is wrong with the URL of a session that is stored, as a phrase; other programs store unchecked. */
 export const urlFault = ({ url }: Session): string | undefined =>
@@ -34,8 +47,7 @@ const view = (session: Session, url: string): SessionView => ({
   url,
   status: session.status,
   forwards: forwards(session),
-  insecure: session.policy.insecure,
-  ws_path: session.policy.wsPath,
+  ...policyView(session.policy),
   created_at: session.createdAt,
   updated_at: session.updatedAt,
 })
@@ -49,11 +61,28 @@ export const backupOf = (session: Session): SessionView => view(session, session
 /** The one JSON value that a command prints. */
 export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
-/** What a session wants otherwise than the proxy's settings say, in words; empty for nothing. */
-export const policyWords = ({ policy: { insecure, wsPath } }: Session): ReadonlyArray<string> => [
-  ...(insecure === false ? [] : [insecure === true ? "insecure" : `insecure ${insecure}`]),
-  ...(wsPath === null ? [] : [`ws-path ${wsPath}`]),
-]
+/** A policy of a session, as it is told of it. */
+export interface ShownPolicy {
+  /** Its flag. */
+  readonly flag: string
+  /** Its value in words; "" where the flag says it. */
+  readonly value: string
+  /** What it means, where that is more than the value. */
+  readonly meaning: string
+}
+
+/** What a session wants otherwise than the proxy's settings say. */
+export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =>
+  policyNames.flatMap(([name, { flag, fallback, reading, shown }]) => {
+    const value: unknown = Reflect.get(policy, name)
+    if (value === fallback) return []
+    const text = value === true ? "" : reading.show(value)
+    return [{ flag, value: text, meaning: shown ?? text }]
+  })
+
+/** The same in a few words; empty for nothing. */
+export const policyWords = (session: Session): ReadonlyArray<string> =>
+  shownPolicies(session).map(({ flag, value }) => `${flag} ${value}`.trimEnd())
 
 /** A session in one line of text. */
 export const describe = (session: Session): string =>

@@ -5,13 +5,13 @@ import { isForwarding, type Session } from "../../domain/Session.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, readingDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
-import { onOrOff, setting } from "../Setting.js"
 import { printable } from "../Style.js"
-import { idProblem, unknownSession, warnOfInsecure } from "./SessionCheck.js"
-import { renderJson, urlFault, viewOf } from "./SessionView.js"
+import { idProblem } from "../../sessions/SessionRules.js"
+import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
+import { renderJson, shownPolicies, urlFault, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
@@ -20,7 +20,7 @@ export const showDoc: CommandDoc = {
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },
-    { title: "Database", flags: [Flag.dbPath, Flag.db] },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
 }
@@ -28,13 +28,10 @@ export const showDoc: CommandDoc = {
 type Detail = readonly [name: string, value: string]
 
 /** What the session wants otherwise than the proxy's settings say. */
-const policyDetails = ({ policy }: Session): ReadonlyArray<Detail> =>
-  Either.match(readPolicy(policy), {
+const policyDetails = (session: Session): ReadonlyArray<Detail> =>
+  Either.match(readPolicy(session.policy), {
     onLeft: (problem) => [["policy", `cannot be used: ${problem} (requests are answered with 502)`]],
-    onRight: ({ insecure, wsPath }) => [
-      ...(insecure ? [["insecure", "yes: the certificate of the server is not verified"] as const] : []),
-      ...(wsPath === null ? [] : [["ws-path", wsPath] as const]),
-    ],
+    onRight: () => shownPolicies(session).map(({ flag, meaning }) => [flag, meaning]),
   })
 
 /** A value, and behind it what is wrong with it. */
@@ -61,10 +58,9 @@ const details = (session: Session): string => {
 
 export const show = Command.make(
   "show",
-  { id: Args.text({ name: "ID" }), json: Flag.option(Flag.json), database: databaseFlags },
-  ({ id, database, ...flags }) =>
+  { id: Args.text({ name: "ID" }), json: Flag.isOn(Flag.json), database: databaseOptions },
+  ({ id, json, database }) =>
     Effect.gen(function* () {
-      const json = yield* setting(Flag.json, flags.json, onOrOff, false)
       const session = yield* readingDatabase(database, () =>
         Effect.gen(function* () {
           const repo = yield* SessionRepo

@@ -1,0 +1,41 @@
+// The figures of two builds that are counted.
+import { join } from "node:path"
+import { columns } from "../report/TextTable.mjs"
+import { measureSteady } from "../steady/SteadyFigures.mjs"
+import { steadyWorks } from "../steady/Works.mjs"
+
+/** @param {import("../steady/SystemCalls.mjs").Calls | { leftOut: string }} calls */
+const callsText = (calls) => ("count" in calls ? String(calls.count) : "-")
+
+/**
+ * What is counted: for each kind of work once, for it is the same each time.
+ *
+ * @param {readonly { name: string, program: string }[]} builds
+ * @param {string} folder for files
+ * @param {(text: string) => void} say what is going on
+ */
+export const compareCounts = async (builds, folder, say) => {
+  const rows = [["", "bytes before", "after", "ratio", "calls before", "after"]]
+  const notes = /** @type {Set<string>} */ (new Set())
+  for (const work of steadyWorks) {
+    const found = []
+    for (const { name, program } of builds) {
+      say(`${work.title}: what is counted of ${name}`)
+      found.push(await measureSteady(work, program, join(folder, `${work.name}-${name}`)))
+    }
+    const [before, after] = found
+    if (before === undefined || after === undefined) continue
+    for (const { calls } of found) if ("leftOut" in calls) notes.add(`System calls are left out: ${calls.leftOut}.\n`)
+    rows.push([
+      `${work.name}: ${work.title}`,
+      before.bytes.toFixed(0),
+      after.bytes.toFixed(0),
+      (after.bytes / before.bytes).toFixed(3),
+      callsText(before.calls),
+      callsText(after.calls),
+    ])
+  }
+  say("")
+  process.stdout.write(`\nAllocated, and system calls of the main thread, for each; counted once\n${columns(rows)}`)
+  for (const note of notes) process.stdout.write(note)
+}

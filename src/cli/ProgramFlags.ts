@@ -1,0 +1,68 @@
+import { onOrOff, oneOf, text } from "../domain/Reading.js"
+import { type FlaggedSetting, type Setting, settingGroups, settingRows } from "../domain/Settings.js"
+import type { FlagGroup } from "./CommandDoc.js"
+import { type Flag, flagOf } from "./Flag.js"
+
+/** The database that is used where none is named. */
+export const defaultDatabase = "./sessions.db"
+
+export const dbPath: Flag<string> = {
+  name: "db-path",
+  alias: "d",
+  reading: text("PATH"),
+  env: "SS_PROXY_DB_PATH",
+  about: "SQLite database of sessions; made on first use.",
+  guide: "SQLite database of sessions; made on first use ([DATABASE.md](DATABASE.md)).",
+  fallback: defaultDatabase,
+}
+
+export const db: Flag<string> = {
+  name: "db",
+  reading: text("URL"),
+  env: "SS_PROXY_DB",
+  about: "The same as a URL: sqlite:PATH.",
+  guide: "The same as a URL: `sqlite:PATH`.",
+}
+
+export const demo: Flag<boolean> = {
+  name: "demo",
+  reading: onOrOff,
+  about: 'Brings a small server along, as the session "demo", to try the proxy with.',
+  guide:
+    "Brings a small server along, as the session `demo`, which goes when the proxy stops. Of several on one file the first has the session, for all of them.",
+}
+
+/** What is logged. */
+export type LogThreshold = "trace" | "debug" | "info" | "warn" | "error" | "off"
+
+export const logLevel: Flag<LogThreshold> = {
+  name: "log-level",
+  alias: "l",
+  reading: oneOf<LogThreshold>("LEVEL", ["trace", "debug", "info", "warn", "error", "off"]),
+  env: "SS_PROXY_LOG_LEVEL",
+  about: "What is logged to standard error: trace, debug, info, warn, error or off.",
+  guide: "What is logged to standard error: `trace`, `debug`, `info`, `warn`, `error` or `off`.",
+  fallback: "info",
+}
+
+/** Flags of the program that are no settings of the proxy, by the group that they stand in, before its settings. */
+const ofTheProgram: Readonly<Partial<Record<Setting<unknown>["group"], ReadonlyArray<Flag>>>> = {
+  Sessions: [dbPath, db, demo],
+  Running: [logLevel],
+}
+
+const hasFlag = (row: Setting<unknown>): row is FlaggedSetting<unknown> => row.flag !== undefined
+
+/** The settings that have a flag, by name. */
+export const flaggedSettings: ReadonlyArray<readonly [name: string, row: FlaggedSetting<unknown>]> = Object.entries(
+  settingRows,
+).flatMap(([name, row]) => (hasFlag(row) ? [[name, row] as const] : []))
+
+/** Every flag of `run`, as the help has them. */
+export const runGroups: ReadonlyArray<FlagGroup> = settingGroups.map((title) => ({
+  title,
+  flags: [
+    ...(ofTheProgram[title] ?? []),
+    ...flaggedSettings.filter(([, { group }]) => group === title).map(([, row]) => flagOf(row)),
+  ],
+}))

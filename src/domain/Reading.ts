@@ -1,0 +1,210 @@
+import { Option, Schema } from "effect"
+import { BlockList, isIP } from "node:net"
+
+/**
+ * A kind of value: how its text is read, and which values of a program are of it. Flags, variables, columns and programs
+ * are held to the same, so that what one of them refuses, all do.
+ */
+export interface Reading<A> {
+  /** What stands for the value in the help, such as `SECONDS`; `undefined` for a switch, which needs none. */
+  readonly placeholder: string | undefined
+  /** What else may be written, for the help; `undefined` where `placeholder` says it all. */
+  readonly note: string | undefined
+  /** Every text that can be given, where they are few. */
+  readonly choices: ReadonlyArray<string> | undefined
+  /** What a text must be: completes "it must be …". */
+  readonly allowed: string
+  /** The value that a text means. */
+  readonly read: (text: string) => Option.Option<A>
+  /** A text that means this value; of something else, what it is. */
+  readonly show: (value: unknown) => string
+  /** What a program must give: completes "it must be …". */
+  readonly allowedValue: string
+  /** In what a program counts: completes "in …"; `undefined` where there is nothing to count. */
+  readonly unit: string | undefined
+  /** Whether a program's value is one of these. */
+  readonly is: (value: unknown) => value is A
+}
+
+interface Kind<A> {
+  readonly placeholder?: string
+  readonly note?: string
+  readonly choices?: ReadonlyArray<string>
+  readonly allowed: string
+  /** Where a program gives something else than a text says. */
+  readonly allowedValue?: string
+  readonly unit?: string
+  readonly value: Schema.Schema<A>
+  /** What a text seems to mean, which `value` decides about; `undefined` for nothing. */
+  readonly parse: (text: string) => A | undefined
+  readonly show?: (value: A) => string
+}
+
+const reading = <A>(kind: Kind<A>): Reading<A> => {
+  const is = Schema.is(kind.value)
+  const { show } = kind
+  return {
+    placeholder: kind.placeholder,
+    note: kind.note,
+    choices: kind.choices,
+    allowed: kind.allowed,
+    allowedValue: kind.allowedValue ?? kind.allowed,
+    unit: kind.unit,
+    is,
+    read: (text) => Option.filter(Option.fromNullable(kind.parse(text)), is),
+    show: (value) => (show !== undefined && is(value) ? show(value) : String(value)),
+  }
+}
+
+/** A text as it is, called `placeholder` in the help; not empty. */
+export const text = (placeholder: string): Reading<string> =>
+  reading({
+    placeholder,
+    allowed: "a text that is not empty",
+    value: Schema.NonEmptyString,
+    parse: (text) => text,
+  })
+
+const isHostName = (text: string): boolean => isIP(text) > 0 || /^[A-Za-z0-9._-]+$/.test(text)
+
+/** A host name or an address; IPv6 may stand in brackets. */
+export const hostName: Reading<string> = reading({
+  placeholder: "ADDRESS",
+  allowed: "a host name or an IP address",
+  value: Schema.String.pipe(Schema.filter(isHostName)),
+  parse: (text) => text.replace(/^\[(.*)\]$/, "$1"),
+})
+
+const whole = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined)
+
+/** A TCP port, or 0. */
+export const portNumber: Reading<number> = reading({
+  placeholder: "PORT",
+  allowed: "a whole number from 0 to 65535",
+  value: Schema.Int.pipe(Schema.between(0, 65_535)),
+  parse: (text) => (text.length > 5 ? undefined : whole(text)),
+})
+
+/** The longest time that a timer of Node can wait. */
+const longestSeconds = 2_147_483
+
+const milliseconds = Schema.Number.pipe(Schema.between(0, longestSeconds * 1_000))
+
+const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<number> =>
+  reading({
+    placeholder: "SECONDS",
+    note: "may have a fraction: 0.5",
+    allowed: `a number of seconds ${allowed} ${longestSeconds}, such as 30 or 0.5`,
+    allowedValue: `a number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
+    unit: "milliseconds",
+    value,
+    parse: (text) => (/^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Math.ceil(Number(text) * 1_000) : undefined),
+    show: (value) => String(value / 1_000),
+  })
+
+/** Seconds, in milliseconds; 0 is allowed. */
+export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
+
+/** Seconds above 0, in milliseconds. */
+export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
+
+/** A number of things; 0 is allowed. */
+export const count: Reading<number> = reading({
+  placeholder: "COUNT",
+  allowed: "a whole number, such as 1000",
+  value: Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER)),
+  parse: whole,
+})
+
+const unitSizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+const bytesFrom = (least: 0 | 1, suffix: string): Reading<number> =>
+  reading({
+    placeholder: "BYTES",
+    note: "may have a unit of 1024: 64k, 10m, 1g",
+    allowed: `a whole number of bytes, such as 1048576, 512k, 16m or 1g${suffix}`,
+    allowedValue: `a whole number of bytes, such as 1048576${suffix}`,
+    unit: "bytes",
+    value: Schema.Int.pipe(Schema.between(least, Number.MAX_SAFE_INTEGER)),
+    parse: (text) => {
+      const [, digits, unit = ""] = /^(\d{1,15})([kmg]?)$/i.exec(text) ?? []
+      return digits === undefined ? undefined : Number(digits) * (unitSizes[unit.toLowerCase()] ?? 1)
+    },
+    show: (value) => {
+      const [unit, size] = Object.entries(unitSizes).findLast(([, size]) => value > 0 && value % size === 0) ?? ["", 1]
+      return `${value / size}${unit}`
+    },
+  })
+
+/** Bytes, with a unit of 1024 (k), 1024 k (m) or 1024 m (g), or none. */
+export const byteSize: Reading<number> = bytesFrom(0, "")
+
+/** Bytes above 0. */
+export const positiveByteSize: Reading<number> = bytesFrom(1, ", above 0")
+
+/** One of some words, as a text in any case; called `placeholder` in the help. */
+export const oneOf = <A extends string>(placeholder: string, words: ReadonlyArray<A>): Reading<A> =>
+  reading({
+    placeholder,
+    choices: words,
+    allowed: `one of ${words.join(", ")}`,
+    value: Schema.Literal(...words),
+    parse: (text) => words.find((word) => word === text.toLowerCase()),
+  })
+
+const truth: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+}
+
+/** A switch. */
+export const onOrOff: Reading<boolean> = reading({
+  allowed: "true or false",
+  value: Schema.Boolean,
+  parse: (text) => truth[text.toLowerCase()],
+})
+
+const isBlock = (block: string): boolean => {
+  const [address = "", prefix, ...more] = block.split("/")
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return false
+  if (prefix === undefined) return true
+  if (!/^\d{1,3}$/.test(prefix)) return false
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 4 ? "ipv4" : "ipv6")
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Addresses and CIDR blocks, between commas. */
+export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
+  placeholder: "CIDR,…",
+  note: "addresses or blocks between commas: 10.0.0.0/8,::1",
+  allowed: "IP addresses or CIDR blocks between commas, such as 10.0.0.0/8,::1",
+  allowedValue: 'an array of IP addresses or CIDR blocks, such as ["10.0.0.0/8", "::1"]',
+  value: Schema.Array(Schema.String.pipe(Schema.filter(isBlock))),
+  parse: (text) =>
+    text
+      .split(",")
+      .map((block) => block.trim())
+      .filter((block) => block !== ""),
+  show: (value) => value.join(","),
+})
+
+/** Certificates or a key as PEM text; "" for none. On the command line, a file that holds it. */
+export const pem: Reading<string> = reading({
+  placeholder: "FILE",
+  note: "PEM; read again when it changes",
+  allowed: "the path of a PEM file",
+  allowedValue: "a PEM text",
+  value: Schema.String.pipe(Schema.filter((text) => text === "" || text.includes("-----BEGIN "))),
+  parse: (text) => text,
+})

@@ -1,0 +1,365 @@
+import * as Reading from "./Reading.js"
+
+/** The titles under which the help and the documents put settings, in this order. */
+export const settingGroups = [
+  "Listening",
+  "Sessions",
+  "Forwarding",
+  "Limits for clients",
+  "Servers of sessions",
+  "WebSockets",
+  "Running",
+] as const
+
+/** What is known of one setting, for everybody who asks: command line, library, help, completions, documents. */
+export interface Setting<A> {
+  /** How its flag and variable are read, and which values a program may give. */
+  readonly reading: Reading.Reading<A>
+  readonly fallback: NoInfer<A>
+  /** Absent where only programs have it. */
+  readonly flag?: {
+    /** Long name, without the dashes. The variable follows from it: `SS_PROXY_MAX_BODY` from `max-body`. */
+    readonly name: string
+    /** Short name: one letter. */
+    readonly short?: string
+  }
+  readonly group: (typeof settingGroups)[number]
+  /** What it does, for the help: in plain text, on a line or two. */
+  readonly help: string
+  /** The same for the documents, as Markdown, where they have more to say. */
+  readonly guide?: string
+  /** 0 means that there is no limit in number or size. `ProxyConfig` then holds Infinity. */
+  readonly zeroIsNoLimit?: boolean
+  /** On the command line it names a file that holds the value. */
+  readonly inFile?: boolean
+}
+
+/** A setting of programs and of the command line. */
+export interface FlaggedSetting<A> extends Setting<A> {
+  readonly flag: NonNullable<Setting<A>["flag"]>
+}
+
+/** Of which values a row is follows from its reading. */
+const setting = <A>(row: FlaggedSetting<A>): FlaggedSetting<A> => row
+const settingOfPrograms = <A>(row: Setting<A>): Setting<A> => row
+
+type Limit = Omit<FlaggedSetting<number>, "reading" | "fallback" | "zeroIsNoLimit">
+
+/** A limit in number, which is not there unless it is set. */
+const most = (row: Limit) => setting({ ...row, reading: Reading.count, fallback: 0, zeroIsNoLimit: true })
+
+/** A limit in bytes, which is not there unless it is set. */
+const largest = (row: Limit) => setting({ ...row, reading: Reading.byteSize, fallback: 0, zeroIsNoLimit: true })
+
+/** How `/ws/{session_id}/{rest}` becomes a path at the session's server. */
+export const wsPathRule = Reading.oneOf("RULE", ["append", "full", "strip"])
+
+/**
+ * Every setting of the proxy, once, in the order of the help. Times are milliseconds, sizes bytes. A new one needs a row
+ * here, the place where it is used, and a test; `node scripts/docs.mjs` brings the documents and the help up to date.
+ */
+export const settings = {
+  host: setting({
+    reading: Reading.hostName,
+    fallback: "0.0.0.0",
+    flag: { name: "host", short: "H" },
+    group: "Listening",
+    help: "Address to listen on.",
+    guide: "Address to listen on; `::` for IPv6 and IPv4.",
+  }),
+  port: setting({
+    reading: Reading.portNumber,
+    fallback: 8080,
+    flag: { name: "port", short: "p" },
+    group: "Listening",
+    help: "Port to listen on; 0 takes a free one.",
+    guide: "Port to listen on; `0` takes a free one and says which.",
+  }),
+  trustedProxies: setting({
+    reading: Reading.addressBlocks,
+    fallback: [],
+    flag: { name: "trusted-proxies" },
+    group: "Listening",
+    help: "Addresses of proxies in front of this one, whose X-Forwarded-* fields are kept.",
+    guide:
+      "Addresses of proxies in front of this one, whose `X-Forwarded-*` fields are kept ([why](ROUTING.md#proxies-in-front)).",
+  }),
+  timeout: setting({
+    reading: Reading.positiveSeconds,
+    fallback: 30_000,
+    flag: { name: "timeout", short: "t" },
+    group: "Forwarding",
+    help: "Longest wait for the head of a response, counted from the end of the request. Never cuts a stream.",
+    guide:
+      "Longest wait for the head of a response, counted from the last byte of the request: `504`. Never cuts a stream.",
+  }),
+  connectTimeout: setting({
+    reading: Reading.positiveSeconds,
+    fallback: 10_000,
+    flag: { name: "connect-timeout" },
+    group: "Forwarding",
+    help: "Longest wait for a connection to a session's server.",
+    guide: "Longest wait for a connection to a session's server, TLS included: `502`.",
+  }),
+  idleTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "idle-timeout" },
+    group: "Forwarding",
+    help: "Cuts a response that sends nothing for this long; 0 never does.",
+    guide: "Cuts a response whose body sends nothing for this long; `0` never does.",
+  }),
+  keepAliveTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 75_000,
+    flag: { name: "keep-alive-timeout" },
+    group: "Limits for clients",
+    help: "How long an idle connection of a client is kept; 0 for as long as the client likes.",
+    guide:
+      "How long an idle connection of a client is kept: longer than load balancers keep theirs, so that they close first. `0` for as long as the client likes.",
+  }),
+  headTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 30_000,
+    flag: { name: "head-timeout" },
+    group: "Limits for clients",
+    help: "Longest wait for the head of a request: 408; 0 for any.",
+    guide: "Longest wait for the head of a request: `408`. `0` waits for ever.",
+  }),
+  bodyTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 60_000,
+    flag: { name: "body-timeout" },
+    group: "Limits for clients",
+    help: "Longest wait for the next byte of a request's body: 408; 0 for any.",
+    guide: "Longest wait for the next byte of a request's body: `408`. `0` waits for ever.",
+  }),
+  sendTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 60_000,
+    flag: { name: "send-timeout" },
+    group: "Limits for clients",
+    help: "Cuts a client that takes no byte of what is sent to it for this long; 0 never does.",
+    guide:
+      "A client that takes no byte of what is sent to it for this long is reset, at the latest after half as long again. What counts is what its system acknowledges, and on others than Linux what this one takes for it. `0` waits for ever.",
+  }),
+  minRate: setting({
+    reading: Reading.byteSize,
+    fallback: 0,
+    flag: { name: "min-rate" },
+    group: "Limits for clients",
+    help: "A request's body must come at this many bytes a second, over 5 seconds: 408; 0 for any pace.",
+    guide:
+      "Bytes a second that a request's body must come at, on average over 5 seconds while the proxy waits for it: `408`. `0` for any pace.",
+  }),
+  minRateTime: settingOfPrograms({
+    reading: Reading.positiveSeconds,
+    fallback: 5_000,
+    group: "Limits for clients",
+    help: "Over how long minRate is averaged.",
+    guide: "Over how long `minRate` is averaged.",
+  }),
+  maxHeaderBytes: setting({
+    reading: Reading.positiveByteSize,
+    fallback: 32_768,
+    flag: { name: "max-header-size" },
+    group: "Limits for clients",
+    help: "Largest head of a request, target included: 431.",
+    guide: "Largest head of a request, target included: `431`.",
+  }),
+  maxTargetBytes: largest({
+    flag: { name: "max-target-length" },
+    group: "Limits for clients",
+    help: "Longest target of a request: 414; 0 for as long as the head may be.",
+    guide:
+      "Longest target of a request: `414`. `0` for as long as the head may be; a target that is too long for the head is `431`.",
+  }),
+  maxBodyBytes: largest({
+    flag: { name: "max-body" },
+    group: "Limits for clients",
+    help: "Largest body of a request: 413; 0 for any.",
+    guide:
+      "Largest body of a request, without its framing: `413`, before the session's server is asked where the length is declared, else as soon as it is over. `0` for any.",
+  }),
+  maxConnections: most({
+    flag: { name: "max-connections" },
+    group: "Limits for clients",
+    help: "Connections of clients at a time; one more is answered 503. 0 for any number.",
+    guide: "Connections of clients at a time, WebSockets included; one more is answered `503`. `0` for any number.",
+  }),
+  maxConnectionsPerClient: most({
+    flag: { name: "max-connections-per-client" },
+    group: "Limits for clients",
+    help: "The same for each IPv4 address and each /64 of IPv6, but for trusted proxies: 429.",
+    guide:
+      "The same for each IPv4 address and each /64 of IPv6 ([why](SECURITY.md#clients-that-take-too-much)): `429`. Trusted proxies have no such limit.",
+  }),
+  maxRequestsPerConnection: most({
+    flag: { name: "max-requests-per-connection" },
+    group: "Limits for clients",
+    help: "Requests on one connection, which closes behind the last; 0 for any number.",
+    guide: "Requests on one connection: the last is answered with `Connection: close`. `0` for any number.",
+  }),
+  maxRequestsPerSession: most({
+    flag: { name: "max-requests-per-session" },
+    group: "Limits for clients",
+    help: "Requests of one session at a time; one more is answered 429. 0 for any number.",
+    guide: "Requests of one session at a time; one more is answered `429`. `0` for any number.",
+  }),
+  denyDownstream: setting({
+    reading: Reading.addressBlocks,
+    fallback: [],
+    flag: { name: "deny-downstream" },
+    group: "Servers of sessions",
+    help: "Addresses that no session's server may have, beside link-local and cloud metadata ones.",
+    guide:
+      "Addresses that no session's server may have, beside link-local, cloud metadata, multicast and unspecified ones ([why](SECURITY.md)).",
+  }),
+  allowDownstream: setting({
+    reading: Reading.addressBlocks,
+    fallback: [],
+    flag: { name: "allow-downstream" },
+    group: "Servers of sessions",
+    help: "Addresses that it may have although a larger block is denied.",
+  }),
+  downstreamCa: setting({
+    reading: Reading.pem,
+    fallback: "",
+    flag: { name: "downstream-ca" },
+    group: "Servers of sessions",
+    help: "Certificates (PEM) of authorities to trust, beside those that Node brings.",
+    inFile: true,
+  }),
+  downstreamCert: setting({
+    reading: Reading.pem,
+    fallback: "",
+    flag: { name: "downstream-cert" },
+    group: "Servers of sessions",
+    help: "Certificate (PEM) to show to servers that ask for one.",
+    guide: "Certificate (PEM) to show to servers that ask for one, with those that lead to its authority behind it.",
+    inFile: true,
+  }),
+  downstreamKey: setting({
+    reading: Reading.pem,
+    fallback: "",
+    flag: { name: "downstream-key" },
+    group: "Servers of sessions",
+    help: "The private key (PEM) of that certificate.",
+    inFile: true,
+  }),
+  poolIdleTimeout: settingOfPrograms({
+    reading: Reading.seconds,
+    fallback: 4_000,
+    group: "Servers of sessions",
+    help: "How long an idle connection to a session's server is kept, unless the server asks for less.",
+    guide:
+      "How long an idle connection to a session's server is kept, unless the server asks for less. Many servers close theirs after 5 s without saying so.",
+  }),
+  poolIdleConnections: settingOfPrograms({
+    reading: Reading.count,
+    fallback: 256,
+    group: "Servers of sessions",
+    help: "Idle connections kept for each session.",
+  }),
+  maxDownstreamConnections: most({
+    flag: { name: "max-downstream" },
+    group: "Servers of sessions",
+    help: "Connections to the servers of sessions at a time; one more has to wait. 0 for any number.",
+    guide:
+      "Connections to the servers of sessions at a time, those of WebSockets included; one more has to wait. `0` for any number.",
+  }),
+  maxDownstreamConnectionsPerSession: most({
+    flag: { name: "max-downstream-per-session" },
+    group: "Servers of sessions",
+    help: "The same for each session.",
+    guide: "The same for each session: for a server that can take only so many.",
+  }),
+  queueTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 10_000,
+    flag: { name: "queue-timeout" },
+    group: "Servers of sessions",
+    help: "Longest such wait, then 503, or 429 where the session has its number. 0 waits for ever.",
+    guide:
+      "How long a request waits for a connection where there are as many as there may be: then `503`, or `429` where the session has its number. `0` waits as long as the client does.",
+  }),
+  wsPath: setting({
+    reading: wsPathRule,
+    fallback: "append",
+    flag: { name: "ws-path" },
+    group: "WebSockets",
+    help: "What /ws/ID/REST becomes at the session's server: append /ID/REST, full /ws/ID/REST, strip /REST.",
+    guide:
+      "What the path of a WebSocket under `/ws/` becomes: `append`, `full` or `strip` ([table](ROUTING.md#--ws-path)).",
+  }),
+  wsPing: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "ws-ping" },
+    group: "WebSockets",
+    help: "Drops a side of a WebSocket that is silent for this long; it is pinged after half of it. 0 never does.",
+    guide:
+      "Drops a side of a WebSocket that is silent for this long ([how](ROUTING.md#a-side-that-vanished)); it is pinged after half of it. `0` never does.",
+  }),
+  wsMaxMessage: largest({
+    flag: { name: "ws-max-message" },
+    group: "WebSockets",
+    help: "Largest WebSocket message, as it is on the wire; 0 for any.",
+    guide: "Largest WebSocket message, as it is on the wire; `0` for any. Closes with 1009.",
+  }),
+  wsIdleTimeout: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "ws-idle-timeout" },
+    group: "WebSockets",
+    help: "Closes a WebSocket on which nothing but pings passed for this long; 0 never does.",
+    guide: "Closes a WebSocket with 1001 when nothing but pings passed for this long; `0` never does.",
+  }),
+  wsMaxLifetime: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "ws-max-lifetime" },
+    group: "WebSockets",
+    help: "Closes a WebSocket that is this old; 0 never does.",
+    guide: "Closes a WebSocket with 1001 when it is this old; `0` never does.",
+  }),
+  maxWebSockets: most({
+    flag: { name: "max-websockets" },
+    group: "WebSockets",
+    help: "WebSockets at a time; one more is answered 429. 0 for any number.",
+    guide: "WebSockets at a time, handshakes included; one more is answered `429`. `0` for any number.",
+  }),
+  maxWebSocketsPerSession: most({
+    flag: { name: "max-websockets-per-session" },
+    group: "WebSockets",
+    help: "The same for each session.",
+  }),
+  accessLog: setting({
+    reading: Reading.onOrOff,
+    fallback: false,
+    flag: { name: "access-log" },
+    group: "Running",
+    help: "Logs a line for every request.",
+    guide: "Logs a line for every request and WebSocket, when it is over.",
+  }),
+  grace: setting({
+    reading: Reading.seconds,
+    fallback: 30_000,
+    flag: { name: "grace" },
+    group: "Running",
+    help: "On SIGTERM or SIGINT, how long what is in flight may take to finish.",
+    guide: "How long what is in flight may take to finish when the proxy is told to stop.",
+  }),
+}
+
+/** The values of a row. */
+type ValueOf<Row> = Row extends Setting<infer A> ? A : never
+
+/** The value of every setting of the proxy; `settings` has what there is to know of each. Times are milliseconds, sizes bytes. */
+export type ProxySettings = { readonly [Name in keyof typeof settings]: ValueOf<(typeof settings)[Name]> }
+
+/** How `/ws/{session_id}/{rest}` becomes a path at the session's server: `/{session_id}/{rest}`, all of it, or `/{rest}`. */
+export type WsPath = ProxySettings["wsPath"]
+
+/** The same table for those who go through all of it. */
+export const settingRows: Readonly<Record<string, Setting<unknown>>> = settings

@@ -1,0 +1,46 @@
+import { Either, Option, Schema } from "effect"
+import { ArrayFormatter } from "effect/ParseResult"
+import { policyRows } from "../domain/Policies.js"
+import { SessionId, SessionInvalid } from "../domain/Session.js"
+import { parseDownstreamUrl, redactUrl } from "../wire/DownstreamUrl.js"
+import type { NewSession, SessionChange } from "./SessionRepo.js"
+
+/** Why this cannot be the id of a session, without what to do about it; nothing if it can. */
+export const idProblem = (id: string): Option.Option<string> =>
+  Either.match(Schema.decodeUnknownEither(SessionId)(id), {
+    onLeft: (error) => Option.fromNullable(ArrayFormatter.formatErrorSync(error)[0]?.message.split(". ")[0]),
+    onRight: () => Option.none(),
+  })
+
+/** That a session cannot have this URL, and why. User info in it is not shown. */
+export const unusableUrl = (url: string, problem: string): string =>
+  `the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`
+
+const urlProblem = (url: string): Option.Option<string> =>
+  Option.map(Either.getLeft(parseDownstreamUrl(url)), ({ problem }) => unusableUrl(url, problem))
+
+const policyProblem = (policy: object): Option.Option<string> => {
+  for (const [name, { reading }] of Object.entries(policyRows)) {
+    const value: unknown = Reflect.get(policy, name)
+    if (Object.hasOwn(policy, name) && !reading.is(value))
+      return Option.some(`its policy ${name} is ${JSON.stringify(value)}; it must be ${reading.allowedValue}`)
+  }
+  return Option.none()
+}
+
+const refuse = (sessionId: string, problem: Option.Option<string>): Either.Either<void, SessionInvalid> =>
+  Option.match(problem, {
+    onNone: () => Either.void,
+    onSome: (problem) => Either.left(new SessionInvalid({ sessionId, problem })),
+  })
+
+/** Refuses what no session can be changed to. */
+export const checkChange = (id: string, { url, policy }: SessionChange): Either.Either<void, SessionInvalid> =>
+  refuse(
+    id,
+    Option.orElse(url === undefined ? Option.none() : urlProblem(url), () => policyProblem(policy ?? {})),
+  )
+
+/** Refuses what can be no session: every store does, before it writes. */
+export const checkNew = (session: NewSession): Either.Either<void, SessionInvalid> =>
+  Either.flatMap(refuse(session.id, idProblem(session.id)), () => checkChange(session.id, session))
