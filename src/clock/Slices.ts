@@ -18,8 +18,11 @@ export class Slices {
   private readonly queue: Array<Steps> = []
   private isWorking = false
   private endOfSlice = 0
-  private stepsLeft = 0
+  private steps = 0
   private isScheduled = false
+
+  /** `mostSteps`: in a turn, where what follows from a step takes longer than the step. */
+  constructor(private readonly mostSteps = Number.POSITIVE_INFINITY) {}
 
   add(work: Steps): void {
     this.queue.push(work)
@@ -30,7 +33,7 @@ export class Slices {
   /** The clock runs until the turn is over, whether there is more to do or not. */
   private beginSlice(): void {
     this.endOfSlice = performance.now() + sliceTime
-    this.stepsLeft = leastSteps
+    this.steps = 0
     this.isScheduled = true
     setImmediate(this.nextTurn)
   }
@@ -42,13 +45,18 @@ export class Slices {
     this.work()
   }
 
+  private get mayStep(): boolean {
+    return this.steps < leastSteps || (this.steps < this.mostSteps && performance.now() < this.endOfSlice)
+  }
+
   /** A step may add work: it is done behind that of others. */
   private work(): void {
     if (this.isWorking) return
     this.isWorking = true
     try {
       let [first] = this.queue
-      while (first !== undefined && (--this.stepsLeft >= 0 || performance.now() < this.endOfSlice)) {
+      while (first !== undefined && this.mayStep) {
+        this.steps++
         if (first.step()) continue
         this.queue.shift()
         first = this.queue[0]

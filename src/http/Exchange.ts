@@ -357,6 +357,9 @@ export class Exchange
     else this.fail(endedBy[end](session.id))
   }
 
+  /** It is over by then, or its answer is on its way. */
+  othersTold(): void {}
+
   /** An exchange ends by itself: there is nothing to ask of it. */
   goAway(): void {}
 

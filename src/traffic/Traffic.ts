@@ -16,6 +16,8 @@ export interface LiveTraffic extends SessionListener {
   /** Bytes of body or frames so far, from the client and to it. */
   readonly bytesIn: number
   readonly bytesOut: number
+  /** All traffic whose session has ended with its own is told, too: called behind `sessionEnded`, mostly at once. */
+  othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
   goAway(): void
   /** Ends it at once. */
@@ -41,20 +43,53 @@ const viewOf = (traffic: LiveTraffic): TrafficView => ({
   bytesOut: traffic.bytesOut,
 })
 
-/** Tells traffic of a lifetime that has ended, one after another. What has come to its end by then is told nothing. */
-class EndNotice implements Steps {
+/** Tells traffic something, one after another. What has come to its end by then is told nothing. */
+class Notice implements Steps {
   private next = 0
 
   constructor(
     private readonly traffic: ReadonlyArray<LiveTraffic>,
-    private readonly end: SessionEnd,
     private readonly roster: Roster,
+    private readonly tell: (traffic: LiveTraffic) => void,
+    /** All are told. */
+    private readonly done: () => void,
   ) {}
 
   readonly step = (): boolean => {
     const traffic = this.traffic[this.next++]
-    if (traffic !== undefined && this.roster.has(traffic)) traffic.sessionEnded(this.end)
-    return this.next < this.traffic.length
+    if (traffic !== undefined && this.roster.has(traffic)) this.tell(traffic)
+    if (this.next < this.traffic.length) return true
+    this.done()
+    return false
+  }
+}
+
+/** What follows from `othersTold` takes ten times as long: sockets are read, and close. */
+const mostReleases = 8
+
+/**
+ * Tells traffic that its session has ended; and, when all is told that ended with it, so much. What follows from the first
+ * word, answers and sockets that close, would else come before it for the last.
+ */
+class EndNotices {
+  private readonly notices = new Slices()
+  private readonly releases = new Slices(mostReleases)
+
+  constructor(private readonly roster: Roster) {}
+
+  tell(traffic: ReadonlyArray<LiveTraffic>, end: SessionEnd): void {
+    const release = (): void =>
+      this.releases.add(
+        new Notice(
+          traffic,
+          this.roster,
+          (one) => one.othersTold(),
+          () => {},
+        ),
+      )
+    // Behind all that waits already.
+    const releaseLater = (): void => this.notices.add(new Notice([], this.roster, () => {}, release))
+    this.notices.add(new Notice(traffic, this.roster, (one) => one.sessionEnded(end), releaseLater))
   }
 }
 
@@ -87,7 +122,7 @@ class SessionShare implements SessionListener {
 
   /** There may be thousands, and other sessions are not to wait for them. */
   readonly sessionEnded = (end: SessionEnd): void => {
-    this.roster.notices.add(new EndNotice(Array.from(this.live), end, this.roster))
+    this.roster.notices.tell(Array.from(this.live), end)
   }
 }
 
@@ -98,7 +133,7 @@ class SessionShare implements SessionListener {
 class Roster {
   private readonly live: Array<LiveTraffic> = []
   private readonly shares = new WeakMap<LiveSession, SessionShare>()
-  readonly notices = new Slices()
+  readonly notices = new EndNotices(this)
 
   get all(): ReadonlyArray<LiveTraffic> {
     return this.live
@@ -113,7 +148,9 @@ class Roster {
     if (session === undefined) return
     traffic.place = this.live.push(traffic) - 1
     this.shareOf(session).add(traffic)
-    if (session.ended !== undefined) traffic.sessionEnded(session.ended)
+    if (session.ended === undefined) return
+    traffic.sessionEnded(session.ended)
+    if (this.has(traffic)) traffic.othersTold()
   }
 
   /** `false`: it was not there. */

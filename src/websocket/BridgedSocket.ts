@@ -94,6 +94,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   private sendClock: SendClock | undefined
   private readonly probes: { [Which in Side]?: PeerProbe } = {}
   private openEnds = 2
+  /** Both sides were told to go, and nothing of them is read for a while. */
+  private isDeaf = false
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
@@ -136,8 +138,13 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** Says goodbye to both sides, at the next frame boundary of each. */
   dismiss(farewell: Farewell): void {
     this.ends({ closedBy: "proxy", ...farewell }, farewellTime)
-    this.up.say(farewell)
-    this.down.say(farewell)
+    this.say(farewell)
+  }
+
+  /** `false`: a side that is in the middle of a frame will hear it later. */
+  private say(farewell: Farewell): boolean {
+    const isSaidUp = this.up.say(farewell)
+    return this.down.say(farewell) && isSaidUp
   }
 
   /** One side is not there any more: the other is told, and waited for. */
@@ -151,8 +158,23 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     if (peer.destroyed) this.cut()
   }
 
+  /** What both sides answer, and their going, is not read before `othersTold`: it costs more than to tell another. */
   sessionEnded(end: SessionEnd): void {
-    this.dismiss(farewells[end])
+    const farewell = farewells[end]
+    this.ends({ closedBy: "proxy", ...farewell }, closingTime)
+    this.isDeaf = this.say(farewell)
+    if (!this.isDeaf) return
+    this.client.pause()
+    this.server.pause()
+  }
+
+  othersTold(): void {
+    const { end } = this
+    if (end !== undefined) this.ends(end, farewellTime)
+    if (!this.isDeaf) return
+    this.isDeaf = false
+    this.client.resume()
+    this.server.resume()
   }
 
   goAway(): void {

@@ -14,7 +14,7 @@ class Piece implements LiveTraffic {
   readonly since = 0
   readonly bytesIn = 0
   readonly bytesOut = 0
-  readonly told: Array<SessionEnd> = []
+  readonly told: Array<SessionEnd | "again"> = []
 
   constructor(
     readonly session: LiveSession,
@@ -24,6 +24,10 @@ class Piece implements LiveTraffic {
   sessionEnded(end: SessionEnd): void {
     this.told.push(end)
     this.whenTold(this)
+  }
+
+  othersTold(): void {
+    this.told.push("again")
   }
 
   goAway(): void {
@@ -129,6 +133,50 @@ describe("the traffic of a session that ends", () => {
       const late = new Piece(session, traffic.close)
       traffic.open(late)
       assert.deepStrictEqual(late.told, ["retargeted"])
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+})
+
+describe("what follows from the end of sessions", () => {
+  it.live("waits until all whose sessions have ended with it are told", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const sessions = [1, 2, 3].map((id) => busySession(traffic, String(id), 20, () => busyFor(0.2)))
+      const all = sessions.flatMap(({ pieces }) => pieces)
+      for (const { session } of sessions) session.end("removed")
+      while (toldOf(all) < all.length) {
+        assert.isTrue(all.every(({ told }) => told.length < 2))
+        yield* nextTurn
+      }
+      while (all.some(({ told }) => told.length < 2)) yield* nextTurn
+      assert.isTrue(all.every(({ told }) => told.join() === "removed,again"))
+      for (const piece of all) traffic.close(piece)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is let go a few at a time", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const { session, pieces } = busySession(traffic, "one", 200, () => {})
+      session.end("removed")
+      const released = () => pieces.filter(({ told }) => told.length > 1).length
+      let largest = 0
+      for (let before = released(); before < pieces.length; before = released()) {
+        yield* nextTurn
+        largest = Math.max(largest, released() - before)
+      }
+      assert.isAtMost(largest, 16)
+      for (const piece of pieces) traffic.close(piece)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("follows at once where there is one", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const { session, pieces } = busySession(traffic, "one", 1, () => {})
+      session.end("removed")
+      assert.deepStrictEqual(pieces[0]?.told, ["removed", "again"])
+      for (const piece of pieces) traffic.close(piece)
     }).pipe(Effect.provide(Traffic.layer)),
   )
 })
