@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { Context, Effect, Either, Exit, Layer } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import {
   BadRequest,
@@ -72,6 +72,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       target: string,
       prefix: string,
     ) => Either.Either<RequestHead, LoopDetected>
+    /** Whether there are hooks that decide. */
+    readonly decides: boolean
     /** Lets the hooks of the program that embeds the proxy decide. */
     readonly decide: (
       request: ProxyRequest,
@@ -129,8 +131,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       return {
         admit,
         headFor,
-        decide: (request, session, head) =>
-          hooks.length === 0 ? Exit.succeed(head) : passHooks(hooks, request, session, head),
+        decides: hooks.length > 0,
+        decide: (request, session, head) => passHooks(hooks, request, session, head),
       }
     }),
   )

@@ -1,4 +1,4 @@
-import { Context, Effect, Either, Exit, Layer, pipe } from "effect"
+import { Context, Effect, Either, Exit, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { type ProxyError, type RequestBroken, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { type Answer, Downstream, type RequestBody, type RequestHead } from "../downstream/Downstream.js"
@@ -60,8 +60,9 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       ): Either.Either<RequestHead, ForwardError> => {
         const target = downstreamTarget(session.target, route.rest)
         const head = admission.headFor(request, session, route, target, route.segment)
-        if (Either.isRight(head) && isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
-        const refusal = Either.isRight(head) ? request.join(session) : undefined
+        if (Either.isLeft(head)) return head
+        if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
+        const refusal = request.join(session)
         return refusal === undefined ? head : Either.left(refusal)
       }
 
@@ -81,33 +82,24 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         session: LiveSession,
         head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> => {
-        const answer = pipe(
-          request.content,
-          Step.andThen((body) => send(request, session, head, body)),
-        )
-        return download === undefined ? answer : Step.map((plain: Answer) => download(session, plain))(answer)
+        const answer = Step.andThen(request.content, (body) => send(request, session, head, body))
+        return download === undefined ? answer : Step.map(answer, (plain) => download(session, plain))
       }
 
-      const toServer = (
+      const decideAndAsk = (
         request: ProxyRequest,
         session: LiveSession,
-        route: SessionRoute,
+        head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> =>
-        pipe(
-          enter(request, session, route),
-          Step.andThen((head) => admission.decide(request, session, head)),
-          Step.andThen((head) => ask(request, session, head)),
-        )
+        Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided))
+
+      const askAsDecided = admission.decides ? decideAndAsk : ask
 
       return {
         forward: (request) =>
-          pipe(
-            admission.admit(request),
-            Step.andThen((route) =>
-              pipe(
-                lookUp(route),
-                Step.andThen((session) => toServer(request, session, route)),
-              ),
+          Step.andThen(admission.admit(request), (route) =>
+            Step.andThen(lookUp(route), (session) =>
+              Step.andThen(enter(request, session, route), (head) => askAsDecided(request, session, head)),
             ),
           ),
       }

@@ -1,4 +1,4 @@
-import { Context, Effect, Exit, Layer, pipe } from "effect"
+import { Context, Effect, Exit, Layer } from "effect"
 import { HookRefused, type OwnError } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
@@ -74,18 +74,14 @@ export const passHooks = (
   head: RequestHead,
 ): Effect.Effect<RequestHead, HookRefused | Reply> => {
   const view = seen(request, session)
-  const behind = (hook: RequestHook) =>
-    Step.andThen((before: RequestHead) =>
-      pipe(
-        hook(view),
-        Step.mapError((error) => new HookRefused({ error })),
-        Step.andThen((verdict): Exit.Exit<RequestHead, Reply> =>
-          verdict._tag === "Reply"
-            ? Exit.fail(verdict)
-            : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
-        ),
-      ),
+  const behind = (before: RequestHead, hook: RequestHook): Effect.Effect<RequestHead, HookRefused | Reply> =>
+    Step.andThen(
+      Step.mapError(hook(view), (error) => new HookRefused({ error })),
+      (verdict): Exit.Exit<RequestHead, Reply> =>
+        verdict._tag === "Reply"
+          ? Exit.fail(verdict)
+          : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
     )
   const start: Effect.Effect<RequestHead, HookRefused | Reply> = Exit.succeed(head)
-  return hooks.reduce((before, hook) => behind(hook)(before), start)
+  return hooks.reduce((before, hook) => Step.andThen(before, (known) => behind(known, hook)), start)
 }

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { Context, Effect, Either, Layer, pipe } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { BadRequest, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { type Answer, Downstream, type RequestHead, type Switched } from "../downstream/Downstream.js"
@@ -133,30 +133,24 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           return refusal === undefined ? Either.right(upgrading(head.right)) : Either.left(refusal)
         }
 
-        const toServer = (
+        const ask = (
           request: ProxyRequest,
           session: LiveSession,
-          route: SessionRoute,
+          head: RequestHead,
         ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
-          pipe(
-            enter(request, session, route),
-            Step.andThen((head) => admission.decide(request, session, head)),
-            Step.andThen((head) => downstream.upgrade(session, head)),
-            Step.map((result) => {
-              if (result._tag === "Switched") return switchedFor(request, session, result)
-              return download === undefined ? result : download(session, result)
-            }),
-          )
+          Step.map(downstream.upgrade(session, head), (result) => {
+            if (result._tag === "Switched") return switchedFor(request, session, result)
+            return download === undefined ? result : download(session, result)
+          })
 
         return {
           upgrade: (request) =>
-            pipe(
-              admission.admit(request),
-              Step.andThen((route) => Either.map(checkHandshake(request), () => route)),
-              Step.andThen((route) =>
-                pipe(
-                  directory.lookup(route.id),
-                  Step.andThen((session) => toServer(request, session, route)),
+            Step.andThen(admission.admit(request), (route) =>
+              Step.andThen(checkHandshake(request), () =>
+                Step.andThen(directory.lookup(route.id), (session) =>
+                  Step.andThen(enter(request, session, route), (head) =>
+                    Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
+                  ),
                 ),
               ),
             ),

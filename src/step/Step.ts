@@ -6,7 +6,8 @@ import { Call, type CallListener, type Fork } from "./Call.js"
  * once. A `Call` is driven by callbacks. Anything else runs in a fiber. The first two are what a request is made of as
  * long as nothing has to be waited for but the network, and starting a fiber costs more than all the rest of a request.
  *
- * Known results are used while the row is put together, so a row is made once for each run and is not run again.
+ * Known results are used while the row is put together, so a row is made once for each run and is not run again. The
+ * steps take what comes before them as their first argument: a function that waits for it would be made for each request.
  */
 
 /** A result that is known, as a call. */
@@ -101,26 +102,25 @@ export const toCall = <A, E>(effect: Effect.Effect<A, E>): Call<A, E> => {
 }
 
 /** Goes on with the value of `self`: at once where it is known, by callback where `self` is a call, else in a fiber. */
-export const andThen =
-  <A, B, E2>(next: (value: A) => Effect.Effect<B, E2>) =>
-  <E>(self: Effect.Effect<A, E>): Effect.Effect<B, E | E2> => {
-    if (isSuccess(self)) return next(self.value)
-    if (isRight(self)) return next(self.right)
-    if (isCall(self)) return new ChainedCall(self, next)
-    if (isFailure(self)) return Exit.failCause(self.cause)
-    if (isLeft(self)) return Exit.fail(self.left)
-    return Effect.flatMap(self, next)
-  }
+export const andThen = <A, E, B, E2>(
+  self: Effect.Effect<A, E>,
+  next: (value: A) => Effect.Effect<B, E2>,
+): Effect.Effect<B, E | E2> => {
+  if (isSuccess(self)) return next(self.value)
+  if (isRight(self)) return next(self.right)
+  if (isCall(self)) return new ChainedCall(self, next)
+  if (isFailure(self)) return Exit.failCause(self.cause)
+  if (isLeft(self)) return Exit.fail(self.left)
+  return Effect.flatMap(self, next)
+}
 
 /** The same for what cannot fail and needs no waiting. */
-export const map = <A, B>(change: (value: A) => B): (<E>(self: Effect.Effect<A, E>) => Effect.Effect<B, E>) =>
-  andThen((value: A) => Exit.succeed(change(value)))
+export const map = <A, E, B>(self: Effect.Effect<A, E>, change: (value: A) => B): Effect.Effect<B, E> =>
+  andThen(self, (value) => Exit.succeed(change(value)))
 
 /** The same effect with another error. */
-export const mapError =
-  <E, E2>(change: (error: E) => E2) =>
-  <A>(self: Effect.Effect<A, E>): Effect.Effect<A, E2> => {
-    if (isSuccess(self)) return Exit.succeed(self.value)
-    if (isFailure(self)) return Exit.mapError(self, change)
-    return Effect.mapError(self, change)
-  }
+export const mapError = <A, E, E2>(self: Effect.Effect<A, E>, change: (error: E) => E2): Effect.Effect<A, E2> => {
+  if (isSuccess(self)) return Exit.succeed(self.value)
+  if (isFailure(self)) return Exit.mapError(self, change)
+  return Effect.mapError(self, change)
+}

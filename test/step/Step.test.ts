@@ -40,22 +40,15 @@ const half = (value: number): Either.Either<number, string> =>
 
 describe("steps in a row", () => {
   it("use results that are known at once, without a fiber", () => {
-    const row = pipe(
-      Exit.succeed(12),
-      Step.andThen(half),
-      Step.andThen((value) => Exit.succeed(value + 1)),
-      Step.map((value) => `${value}`),
-    )
+    const halves = Step.andThen(Exit.succeed(12), half)
+    const more = Step.andThen(halves, (value) => Exit.succeed(value + 1))
+    const row = Step.map(more, (value) => `${value}`)
     assert.deepStrictEqual(row, Exit.succeed("7"))
   })
 
   it("end with the first error that is known, and take no step behind it", () => {
     const taken: Array<number> = []
-    const row = pipe(
-      half(6),
-      Step.andThen(half),
-      Step.map((value) => taken.push(value)),
-    )
+    const row = Step.map(Step.andThen(half(6), half), (value) => taken.push(value))
     assert.deepStrictEqual(row, Exit.fail("3 is odd"))
     assert.deepStrictEqual(taken, [])
   })
@@ -64,10 +57,9 @@ describe("steps in a row", () => {
     const first = new ByHand<number, string>()
     const second = new ByHand<string, boolean>()
     const { exits } = drive(
-      pipe(
-        first,
-        Step.map((value) => value + 1),
-        Step.andThen((value) => (value === 2 ? second : Exit.fail(true))),
+      Step.andThen(
+        Step.map(first, (value) => value + 1),
+        (value) => (value === 2 ? second : Exit.fail(true)),
       ),
     )
     assert.deepStrictEqual([first.starts, second.starts], [1, 0])
@@ -80,7 +72,7 @@ describe("steps in a row", () => {
   it("pass on why a call failed, or died", () => {
     for (const exit of [Exit.fail("broken"), Exit.die("a defect")]) {
       const first = new ByHand<number, string>()
-      const { exits } = drive(pipe(first, Step.andThen(half)))
+      const { exits } = drive(Step.andThen(first, half))
       first.settle(exit)
       assert.deepStrictEqual(exits, [exit])
     }
@@ -89,12 +81,7 @@ describe("steps in a row", () => {
   it("cancel the call that is under way, and tell nothing after that", () => {
     const first = new ByHand<number, never>()
     const second = new ByHand<number, never>()
-    const { call, exits } = drive(
-      pipe(
-        first,
-        Step.andThen(() => second),
-      ),
-    )
+    const { call, exits } = drive(Step.andThen(first, () => second))
     first.settle(Exit.succeed(1))
     call.cancel()
     assert.deepStrictEqual([first.cancels, second.cancels, exits], [0, 1, []])
@@ -102,12 +89,7 @@ describe("steps in a row", () => {
 
   it("take no step behind a call that was cancelled", () => {
     const first = new ByHand<number, never>()
-    const { call, exits } = drive(
-      pipe(
-        first,
-        Step.andThen(() => Exit.succeed(assert.fail("taken"))),
-      ),
-    )
+    const { call, exits } = drive(Step.andThen(first, () => Exit.succeed(assert.fail("taken"))))
     call.cancel()
     first.settle(Exit.succeed(1))
     assert.deepStrictEqual([first.cancels, exits], [1, []])
@@ -124,10 +106,7 @@ describe("steps in a row", () => {
         Effect.onExit((exit) => Deferred.succeed(ended, exit)),
       )
       const { call, exits } = drive(
-        pipe(
-          Exit.succeed(1),
-          Step.andThen(() => slow),
-        ),
+        Step.andThen(Exit.succeed(1), () => slow),
         fork,
       )
       yield* Deferred.await(begun)
@@ -142,7 +121,7 @@ describe("steps in a row", () => {
       const fork = forkInto(yield* Effect.runtime<never>())
       const told = yield* Deferred.make<Exit.Exit<number, string>>()
       const later = Effect.as(Effect.yieldNow(), 4)
-      Step.toCall(pipe(later, Step.andThen(half))).start(
+      Step.toCall(Step.andThen(later, half)).start(
         { settled: (exit) => void Deferred.unsafeDone(told, Exit.succeed(exit)) },
         fork,
       )
@@ -153,7 +132,7 @@ describe("steps in a row", () => {
   it.effect("are effects like any other", () =>
     Effect.gen(function* () {
       const call = new ByHand<number, string>()
-      const asked = yield* Effect.fork(pipe(call, Step.andThen(half)))
+      const asked = yield* Effect.fork(Step.andThen(call, half))
       yield* Effect.yieldNow()
       call.settle(Exit.succeed(8))
       assert.strictEqual(yield* Fiber.join(asked), 4)
@@ -163,7 +142,7 @@ describe("steps in a row", () => {
   it.effect("are cancelled when the fiber that runs them is interrupted", () =>
     Effect.gen(function* () {
       const call = new ByHand<number, string>()
-      const asked = yield* Effect.fork(pipe(call, Step.andThen(half)))
+      const asked = yield* Effect.fork(Step.andThen(call, half))
       yield* Effect.yieldNow()
       yield* Fiber.interrupt(asked)
       assert.strictEqual(call.cancels, 1)
@@ -171,7 +150,7 @@ describe("steps in a row", () => {
   )
 
   it("change an error and leave everything else", () => {
-    const loud = Step.mapError((error: string) => error.toUpperCase())
+    const loud = <A>(effect: Effect.Effect<A, string>) => Step.mapError(effect, (error) => error.toUpperCase())
     assert.deepStrictEqual(loud(Exit.fail("odd")), Exit.fail("ODD"))
     assert.deepStrictEqual(loud(Exit.die("odd")), Exit.die("odd"))
     assert.deepStrictEqual(loud(Exit.succeed(1)), Exit.succeed(1))
