@@ -120,7 +120,7 @@ describe("ss-proxy run", () => {
     await proxy.says(/milliseconds=/)
     const line = proxy.stderr.split("\n").find((one) => one.includes("milliseconds=")) ?? ""
     expect([...line.matchAll(/ (\w+)=/g)].map(([, key]) => key)).toEqual(
-      "request_id client method target status code end bytes_in bytes_out retries milliseconds".split(" "),
+      "request_id client session method target status code end bytes_in bytes_out retries milliseconds".split(" "),
     )
   })
 
