@@ -34,25 +34,28 @@ export interface SwitchedUpgrade {
 /** A key is 16 bytes in base64 (RFC 6455 section 4.1). */
 const validKey = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
-/** What is wrong with a handshake (RFC 6455 section 4.2.1), whatever its version is; as a sentence for the client. */
-const handshakeProblem = (exchange: Exchange): string | undefined => {
-  const { content } = exchange.framing
-  const key = firstValue(exchange.fields, "sec-websocket-key")
-  if (exchange.method !== "GET") return "A WebSocket handshake is a GET request."
-  if (exchange.httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
-  if (content !== "none" && content !== 0) return "A WebSocket handshake has no content."
-  if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
-  if (countOf(exchange.fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
+/** What is wrong with a handshake, whatever version of WebSocket it is for; as a sentence for the client. */
+const requestProblem = ({ framing, method, httpVersion }: Exchange): string | undefined => {
+  if (method !== "GET") return "A WebSocket handshake is a GET request."
+  if (httpVersion !== "1.1") return "A WebSocket handshake needs HTTP/1.1."
+  if (framing.content !== "none" && framing.content !== 0) return "A WebSocket handshake has no content."
   return undefined
 }
 
-/** The error that a handshake is answered with; `undefined` for one that has nothing wrong. */
+/** What is wrong with the key of a handshake of version 13. */
+const keyProblem = ({ fields }: Exchange): string | undefined => {
+  const key = firstValue(fields, "sec-websocket-key")
+  if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
+  if (countOf(fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
+  return undefined
+}
+
+/** The error that a handshake is answered with (RFC 6455 sections 4.2.1 and 4.4); `undefined` for one in order. */
 const handshakeError = (exchange: Exchange): BadRequest | UpgradeRequired | undefined => {
-  // Another version may well have other rules, so that this comes first.
-  if (firstValue(exchange.fields, "sec-websocket-version") !== "13")
-    return new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." })
-  const problem = handshakeProblem(exchange)
-  return problem === undefined ? undefined : new BadRequest({ detail: problem })
+  const isSpoken = firstValue(exchange.fields, "sec-websocket-version") === "13"
+  const problem = requestProblem(exchange) ?? (isSpoken ? keyProblem(exchange) : undefined)
+  if (problem !== undefined) return new BadRequest({ detail: problem })
+  return isSpoken ? undefined : new UpgradeRequired({ detail: "The only version of WebSocket that is spoken is 13." })
 }
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
