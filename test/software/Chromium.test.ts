@@ -107,6 +107,7 @@ describeUnless(chromiumProgram === undefined ? "Chromium is not installed" : und
         const { page, relative, routed } = yield* lab()
         const bytes = randomBytes(3 * 1024 * 1024)
         for (const [name, { peer }] of Object.entries({ relative, routed })) {
+          yield* page.evaluate(`${name}.until(1)`)
           yield* page.evaluate(`${name}.socket.send("grüße 🚀"), ${name}.socket.send(new Uint8Array([0, 1, 255]))`)
           assert.strictEqual(yield* peer.message, "grüße 🚀")
           assert.deepStrictEqual(yield* peer.message, Buffer.from([0, 1, 255]))
