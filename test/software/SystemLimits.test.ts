@@ -95,7 +95,7 @@ const canIsolate = (): boolean => spawnSync("unshare", ["-n", "ip", "link", "set
 const program = (host: string) => `
   import { Effect, Fiber, Layer } from "effect"
   import { createServer } from "node:net"
-  import { Downstream, emptyBody, layerConnections, layerMemory, ProxyConfig, SessionDirectory } from "ss-proxy"
+  import { Body, Downstream, layerConnections, layerMemory, ProxyConfig, SessionDirectory } from "ss-proxy"
 
   const origin = createServer().listen(19000, "${host.includes(":") ? "::" : "0.0.0.0"}")
   await new Promise((resolve) => origin.once("listening", resolve))
@@ -104,7 +104,7 @@ const program = (host: string) => `
     const downstream = yield* Downstream
     const head = { method: "GET", target: "/", fields: ["Host", "h"] }
     for (let count = 0; count < 6; count++) {
-      const request = yield* Effect.fork(Effect.flip(downstream.request(session, head, emptyBody)))
+      const request = yield* Effect.fork(Effect.flip(downstream.request(session, head, Body.empty)))
       yield* Effect.sleep(50)
       const ended = yield* Fiber.poll(request)
       if (ended._tag === "Some")
