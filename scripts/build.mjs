@@ -2,44 +2,17 @@
 // of the library, so that an embedder's own is used; what is only used within is built in, and asks nobody for a version.
 import { spawnSync } from "node:child_process"
 import { chmodSync, renameSync, rmSync } from "node:fs"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { join } from "node:path"
 import { build } from "esbuild"
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const { version, dependencies, peerDependencies } = createRequire(import.meta.url)("../package.json")
-
-const common = {
-  absWorkingDir: root,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20.19",
-  sourcemap: true,
-  logLevel: "warning",
-  define: { __SS_PROXY_VERSION__: JSON.stringify(version) },
-}
+import { common, manifest, programBundle, root } from "./bundles.mjs"
 
 // Built beside dist/ and put in its place at the end, so that what is there keeps working meanwhile.
 const fresh = `dist.${process.pid}`
 process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }))
 
-await build({
-  ...common,
-  entryPoints: { bin: "src/bin.ts" },
-  outdir: fresh,
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
-  minifySyntax: true,
-  treeShaking: true,
-  external: ["better-sqlite3"],
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
-})
+await build({ ...programBundle, outdir: fresh })
 
-const imported = [...Object.keys(dependencies), ...Object.keys(peerDependencies)]
+const imported = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
 await build({
   ...common,
   entryPoints: { index: "src/index.ts" },

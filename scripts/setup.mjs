@@ -46,8 +46,13 @@ const buildIfStale = () => {
   runOrExit(process.execPath, [join(root, "scripts", "build.mjs")])
 }
 
-export const setUp = () => {
+/** For scripts that build by themselves. */
+export const setUpWithoutBuild = () => {
   requireNode()
   installDependencies()
+}
+
+export const setUp = () => {
+  setUpWithoutBuild()
   buildIfStale()
 }

@@ -1,0 +1,33 @@
+// How esbuild makes the program of the sources; for whoever builds it.
+import { createRequire } from "node:module"
+import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+export const manifest = createRequire(import.meta.url)("../package.json")
+
+/** What the program and the library have in common. */
+export const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20.19",
+  sourcemap: true,
+  logLevel: "warning",
+  define: { __SS_PROXY_VERSION__: JSON.stringify(manifest.version) },
+}
+
+/** The program: in pieces, so that it loads only what a command needs. */
+export const programBundle = {
+  ...common,
+  entryPoints: { bin: "src/bin.ts" },
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  minifySyntax: true,
+  treeShaking: true,
+  external: ["better-sqlite3"],
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+}

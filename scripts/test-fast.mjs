@@ -1,0 +1,48 @@
+// `npm run test:fast`: the tests of what is pure or in memory. They need no build, no database and no native module, so
+// they run at once, and on any version of Node. Files share a process, which is safe: none of them changes what others see.
+// Arguments go to vitest; `npm run test:fast -- --watch` runs them again at every change.
+import { spawnSync } from "node:child_process"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** Folders, and files without `.test.ts`. A new test that needs no program, database or proxy belongs here. */
+export const fastTests = [
+  "test/clock/",
+  "test/domain/",
+  "test/http/",
+  "test/step/",
+  "test/traffic/",
+  "test/wire/",
+  "test/cli/CommandLine",
+  "test/cli/LogOutput",
+  "test/cli/Report",
+  "test/cli/SessionFile",
+  "test/cli/Setting",
+  "test/cli/StopSignal",
+  "test/cli/Table",
+  "test/docs/Documents",
+  "test/downstream/AddressGuard",
+  "test/downstream/LeaseQueue",
+  "test/downstream/OwnListeners",
+  "test/downstream/Shortage",
+  "test/server/ConnectionSlots",
+  "test/server/RequestReader",
+  "test/socket/SocketInput",
+  "test/websocket/ControlFrame",
+  "test/websocket/FrameCursor",
+  "test/websocket/PatrolRounds",
+]
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
+
+/** Runs them on a Node, by the path of its program; their exit code. */
+export const runFastTests = (node, args = []) => {
+  const options = args.includes("--watch") ? [] : ["run"]
+  const files = fastTests.map((test) => (test.endsWith("/") ? test : `${test}.test.ts`))
+  const done = spawnSync(node, [vitest, ...options, "--no-isolate", ...files, ...args], { cwd: root, stdio: "inherit" })
+  return done.status ?? 1
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exit(runFastTests(process.execPath, process.argv.slice(2)))
