@@ -4,7 +4,7 @@
 //
 // Left out here is what needs better-sqlite3: its native part is compiled for one version of Node, that of `npm ci`.
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -30,7 +30,9 @@ const nodeOf = (version) => {
   if (process.versions.node.startsWith(`${version}.`)) return process.execPath
   const folder = join(temporary, version)
   mkdirSync(folder)
-  const options = ["--no-save", "--no-fund", "--no-audit", "--loglevel=error", "--allow-scripts=node"]
+  // Its install script picks the program for this machine.
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "allowScripts": { "node": true } }')
+  const options = ["--no-save", "--no-fund", "--no-audit", "--loglevel=error"]
   spawnSync("npm", ["install", "--prefix", folder, ...options, `node@${version}`], {
     stdio: "inherit",
     timeout: 120_000,
