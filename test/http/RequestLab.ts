@@ -1,6 +1,7 @@
 import { Context, Effect, Exit, Layer, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { ProxyError } from "../../src/domain/ProxyError.js"
+import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import {
   type Answer,
   Downstream,
@@ -121,12 +122,14 @@ export interface RequestLabOptions {
   readonly answer?: Effect.Effect<Answer, never>
   readonly upgrade?: Effect.Effect<UpgradeAnswer, never>
   readonly settings?: Partial<ProxySettings>
+  /** The policy of the session `alice`. */
+  readonly policy?: Partial<SessionPolicy>
   /** What is added to the proxy. */
   readonly hooks?: Layer.Layer<never>
 }
 
-const sessions = [
-  { id: "alice", url: "http://user:secret@server.example:8000/base", status: "active" },
+const sessionsWith = (policy: Partial<SessionPolicy>) => [
+  { id: "alice", url: "http://user:secret@server.example:8000/base", status: "active", policy },
   { id: "bob", url: "http://server.example:8000", status: "paused" },
 ]
 
@@ -151,7 +154,7 @@ export const startRequestLab = (
         Layer.provide([Admission.layer, SessionDirectory.layer, layerServer]),
         Layer.provideMerge(Traffic.layer),
         Layer.provide(options.hooks ?? Layer.empty),
-        Layer.provide([ProxyConfig.layer(options.settings), layerMemory(sessions)]),
+        Layer.provide([ProxyConfig.layer(options.settings), layerMemory(sessionsWith(options.policy ?? {}))]),
       ),
     )
     return {

@@ -9,10 +9,13 @@ import { ProjectCopy } from "../support/ProjectCopy.js"
 const startDev = (copy: ProjectCopy) => {
   const args = [join(copy.folder, "scripts", "dev.mjs"), "--port", "0", "--host", "127.0.0.1"]
   const child = spawn(process.execPath, args, { cwd: copy.folder, stdio: ["ignore", "ignore", "pipe"] })
-  onTestFinished(() => void child.kill("SIGKILL"))
   let said = ""
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text))
   const ended = once(child, "close").then(([code]: ReadonlyArray<unknown>) => code)
+  onTestFinished(async () => {
+    child.kill("SIGTERM")
+    await ended
+  })
   return {
     ended,
     signal: (signal: NodeJS.Signals) => child.kill(signal),
