@@ -294,6 +294,12 @@ export class Exchange
     return release ?? (() => {})
   }
 
+  /** What was held for a WebSocket is not needed for an answer, however long a client takes to read it. */
+  private releaseHeld(): void {
+    this.release?.()
+    this.release = undefined
+  }
+
   /** The client has taken everything that was written, and can take more. */
   drained(): void {
     this.writer.drained()
@@ -388,7 +394,7 @@ export class Exchange
     if (this.phase === "over") return
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
-    this.release?.()
+    this.releaseHeld()
     this.context.finished?.(this)
     this.owner.exchangeOver(this, staysOpen)
   }
@@ -432,6 +438,7 @@ export class Exchange
   private beginAnswer(): void {
     this.phase = "answering"
     this.stopContinueTimer()
+    this.releaseHeld()
     if (this.context.isDraining()) this.writer.announceClose()
   }
 
