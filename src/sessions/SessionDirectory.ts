@@ -63,8 +63,8 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
 })
 
 /**
- * Lookups and `LiveSessions` are plain calls on the path of every request, without a fiber. So they open and close the
- * latches that the watching fiber waits for by the "unsafe" calls, which are the same but for not being Effects.
+ * Lookups are plain calls on the path of every request, without a fiber. The watching fiber waits for latches, which such
+ * calls open and close by their "unsafe" methods: these do the same, and are no Effects.
  */
 class Directory {
   /** Open while there is live traffic. */

@@ -230,7 +230,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Effect.gen(function* () {
       let draining = false
       const roster = new Roster()
-      /** Open while nothing is under way. Requests are plain calls without a fiber, hence "unsafe", which is no Effect. */
+      /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
