@@ -7,7 +7,7 @@ export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
-  /** Where `Traffic` finds it, among all and among those of its session; nobody else's business. */
+  /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   place: number
   placeInSession: number
   readonly requestId: string
@@ -230,20 +230,17 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Effect.gen(function* () {
       let draining = false
       const roster = new Roster()
-      const waiting = new Set<() => void>()
+      /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
+      const idle = yield* Effect.makeLatch(true)
 
-      const close = (traffic: LiveTraffic): void => {
-        if (!roster.remove(traffic) || roster.all.length > 0) return
-        for (const wake of waiting) wake()
-        waiting.clear()
+      const open = (traffic: LiveTraffic): void => {
+        roster.add(traffic)
+        // It may be over already, where its session is.
+        if (roster.all.length > 0) idle.unsafeClose()
       }
-
-      const idle = Effect.async<void>((resume) => {
-        if (roster.all.length === 0) return resume(Effect.void)
-        const wake = () => resume(Effect.void)
-        waiting.add(wake)
-        return Effect.sync(() => waiting.delete(wake))
-      })
+      const close = (traffic: LiveTraffic): void => {
+        if (roster.remove(traffic) && roster.all.length === 0) idle.unsafeOpen()
+      }
 
       const farewell = (milliseconds: number) =>
         Effect.gen(function* () {
@@ -264,7 +261,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       yield* Effect.addFinalizer(() => cutAll)
 
       return {
-        open: (traffic) => roster.add(traffic),
+        open,
         close,
         requestsOf: (session) => roster.requestsOf(session),
         isDraining: () => draining,
@@ -273,7 +270,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         }),
         count: Effect.sync(() => roster.all.length),
         live: Effect.sync(() => roster.all.map(viewOf)),
-        idle,
+        idle: idle.await,
         farewell,
         cutAll,
       }
