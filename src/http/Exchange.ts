@@ -99,8 +99,8 @@ export class Exchange
 {
   readonly kind = "http"
   private readonly begun = performance.now()
-  place = -1
-  placeInSession = -1
+  rosterIndex = -1
+  sessionIndex = -1
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */
@@ -305,7 +305,7 @@ export class Exchange
     this.writer.drained()
   }
 
-  // How bytes get on.
+  // Progress.
 
   contentArrived(bytes: number): void {
     this.bytesIn += bytes
@@ -389,7 +389,7 @@ export class Exchange
     this.finish(false)
   }
 
-  /** What is told on the way to an end may come back as another. */
+  /** Callbacks may re-enter. */
   private finish(staysOpen: boolean): void {
     if (this.phase === "over") return
     this.phase = "over"

@@ -8,8 +8,8 @@ export interface LiveTraffic extends SessionListener {
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
-  place: number
-  placeInSession: number
+  rosterIndex: number
+  sessionIndex: number
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
@@ -106,7 +106,7 @@ class SessionShare implements SessionListener {
 
   add(traffic: LiveTraffic): void {
     if (traffic.kind === "http") this.requests++
-    traffic.placeInSession = this.live.push(traffic) - 1
+    traffic.sessionIndex = this.live.push(traffic) - 1
     if (this.live.length === 1 && this.session.ended === undefined) this.session.attach(this)
   }
 
@@ -114,8 +114,8 @@ class SessionShare implements SessionListener {
     if (traffic.kind === "http") this.requests--
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
-      this.live[traffic.placeInSession] = last
-      last.placeInSession = traffic.placeInSession
+      this.live[traffic.sessionIndex] = last
+      last.sessionIndex = traffic.sessionIndex
     }
     if (this.live.length === 0) this.session.detach(this)
   }
@@ -140,13 +140,13 @@ class Roster {
   }
 
   has(traffic: LiveTraffic): boolean {
-    return this.live[traffic.place] === traffic
+    return this.live[traffic.rosterIndex] === traffic
   }
 
   add(traffic: LiveTraffic): void {
     const { session } = traffic
     if (session === undefined) return
-    traffic.place = this.live.push(traffic) - 1
+    traffic.rosterIndex = this.live.push(traffic) - 1
     this.shareOf(session).add(traffic)
     if (session.ended === undefined) return
     traffic.sessionEnded(session.ended)
@@ -158,8 +158,8 @@ class Roster {
     if (traffic.session === undefined || !this.has(traffic)) return false
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
-      this.live[traffic.place] = last
-      last.place = traffic.place
+      this.live[traffic.rosterIndex] = last
+      last.rosterIndex = traffic.rosterIndex
     }
     this.shareOf(traffic.session).remove(traffic)
     return true

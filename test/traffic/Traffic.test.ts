@@ -8,8 +8,8 @@ const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePa
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
   readonly kind = "websocket"
-  place = -1
-  placeInSession = -1
+  rosterIndex = -1
+  sessionIndex = -1
   readonly requestId = "r"
   readonly since = 0
   readonly bytesIn = 0
