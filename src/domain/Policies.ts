@@ -10,7 +10,7 @@ export interface Policy<A> {
   readonly columnType: "INTEGER" | "NUMERIC" | "TEXT"
   /** What the column must hold: completes "it must be …". */
   readonly stored: string
-  /** What a column's text means; none where it means nothing. */
+  /** The value that a column's text means; none where it is invalid. */
   readonly read: (text: string) => Option.Option<A>
   /** What is put into the column for a value. */
   readonly write: (value: unknown) => string | number | null

@@ -206,7 +206,7 @@ export class Overloaded extends TaggedError("Overloaded")<{ readonly limit: numb
 /** What a system has no more of: file descriptors, ports to connect from, memory for sockets. */
 export type Shortage = "files" | "ports" | "memory"
 
-/** The proxy could not make a connection, for want of what its own system gives. `hint` tells the operator what to do. */
+/** The proxy could not make a connection: the OS is out of files, ports or memory. `hint` tells the operator what to do. */
 export class SystemShortage extends TaggedError("SystemShortage")<{
   readonly lacking: Shortage
   readonly address: string

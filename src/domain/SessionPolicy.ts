@@ -8,18 +8,18 @@ type ValueOf<Row> = Row extends Policy<infer A> ? A : never
 export type SessionPolicy = { readonly [Name in keyof typeof policies]: ValueOf<(typeof policies)[Name]> }
 
 /**
- * A policy as it is stored. Others write it too, and a value that means nothing is there as its text, so that it can be
- * shown; `readPolicy` tells.
+ * A policy as it is stored. Other programs write it too: invalid values are kept verbatim, as text, so that they can be
+ * shown. `readPolicy` refuses them.
  */
 export type StoredPolicy = { readonly [Name in keyof SessionPolicy]: SessionPolicy[Name] | string }
 
 const rows = Object.entries(policyRows)
 
-/** The first policy whose value means nothing. */
-const meaningless = (stored: object): readonly [name: string, row: Policy<unknown>] | undefined =>
+/** The first policy whose value is invalid. */
+const firstInvalid = (stored: object): readonly [name: string, row: Policy<unknown>] | undefined =>
   rows.find(([name, { reading }]) => !reading.is(Reflect.get(stored, name)))
 
-const isPolicy = (stored: object): stored is SessionPolicy => meaningless(stored) === undefined
+const isPolicy = (stored: object): stored is SessionPolicy => firstInvalid(stored) === undefined
 
 const isStoredPolicy = (value: unknown): value is StoredPolicy =>
   typeof value === "object" &&
@@ -31,10 +31,10 @@ const isStoredPolicy = (value: unknown): value is StoredPolicy =>
 
 export const StoredPolicy = Schema.declare(isStoredPolicy, { identifier: "StoredPolicy" })
 
-/** What the values of a policy mean, by its names, or what is wrong with the first that means nothing, as a phrase. */
+/** What the values of a policy mean, by its names, or what is wrong with the first invalid one, as a phrase. */
 export const readPolicy = (values: object): Either.Either<SessionPolicy, string> =>
   Either.liftPredicate(values, isPolicy, () => {
-    const [name = "", row] = meaningless(values) ?? []
+    const [name = "", row] = firstInvalid(values) ?? []
     return `its ${row?.column} is ${JSON.stringify(Reflect.get(values, name))}; it must be ${row?.stored}`
   })
 

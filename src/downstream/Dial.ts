@@ -32,7 +32,7 @@ const keepAliveProbeDelay = 30_000
 /** How long one address of a name may take before the next is tried (RFC 8305). Milliseconds. */
 const nextAddressAfter = 500
 
-/** Who waits for a connection. Exactly one of the two is called, once; neither after a cancel. */
+/** Callbacks of a dial. Exactly one of the two is called, once; neither after a cancel. */
 export interface DialListener {
   readonly connected: (socket: Socket) => void
   readonly failed: (error: DialError) => void
@@ -218,7 +218,7 @@ export class Dialer {
       host: target.hostname,
       port: target.port,
       lookup: guardedLookup(this.lookups, this.guard, isOwn),
-      // Whoever reads decides what an end means; node would answer it with one of ours.
+      // Whoever reads decides what a FIN means; else Node answers it with a FIN.
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
@@ -241,7 +241,7 @@ export class Dialer {
       ...(isIP(target.hostname) === 0 && { servername: target.hostname }),
       secureContext: this.tls.current,
       ALPNProtocols: ["http/1.1"],
-      // In so many words, for a variable of Node's own would else decide for all sessions.
+      // Explicit, or NODE_TLS_REJECT_UNAUTHORIZED would decide for all sessions.
       rejectUnauthorized: !target.insecure,
     })
     transport.connect(options)

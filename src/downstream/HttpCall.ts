@@ -267,7 +267,7 @@ export class HttpCall
     this.listener?.settled(Exit.succeed({ _tag: "Answer", status, reason, fields, body }))
   }
 
-  /** The response broke off behind its head: whoever takes the body must not take it for complete. */
+  /** The response failed after its head: its body must not be taken for complete. */
   private breakResponse(problem: string, cause?: unknown): void {
     if (this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
     this.close()

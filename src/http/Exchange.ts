@@ -99,8 +99,8 @@ export class Exchange
 {
   readonly kind = "http"
   private readonly begun = performance.now()
-  place = -1
-  placeInSession = -1
+  rosterIndex = -1
+  sessionIndex = -1
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */
@@ -294,12 +294,18 @@ export class Exchange
     return release ?? (() => {})
   }
 
+  /** What was held for a WebSocket is not needed for an answer, however long a client takes to read it. */
+  private releaseHeld(): void {
+    this.release?.()
+    this.release = undefined
+  }
+
   /** The client has taken everything that was written, and can take more. */
   drained(): void {
     this.writer.drained()
   }
 
-  // How bytes get on.
+  // Progress.
 
   contentArrived(bytes: number): void {
     this.bytesIn += bytes
@@ -383,12 +389,12 @@ export class Exchange
     this.finish(false)
   }
 
-  /** What is told on the way to an end may come back as another. */
+  /** Callbacks may re-enter. */
   private finish(staysOpen: boolean): void {
     if (this.phase === "over") return
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
-    this.release?.()
+    this.releaseHeld()
     this.context.finished?.(this)
     this.owner.exchangeOver(this, staysOpen)
   }
@@ -432,6 +438,7 @@ export class Exchange
   private beginAnswer(): void {
     this.phase = "answering"
     this.stopContinueTimer()
+    this.releaseHeld()
     if (this.context.isDraining()) this.writer.announceClose()
   }
 

@@ -9,7 +9,7 @@ import * as Step from "../step/Step.js"
 import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
-import { ownText } from "../wire/OwnText.js"
+import { detachedCopy } from "../wire/DetachedCopy.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute } from "./Admission.js"
 import { makePassage } from "./BodyStages.js"
@@ -82,8 +82,8 @@ const switchedFor = (
 ): SwitchedUpgrade => ({
   _tag: "SwitchedUpgrade",
   session,
-  requestId: ownText(request.requestId),
-  target: ownText(request.target),
+  requestId: detachedCopy(request.requestId),
+  target: detachedCopy(request.target),
   headText: headText(head.reason, head.fields),
   socket,
   early,

@@ -50,7 +50,7 @@ export interface ConnectionContext {
  * Bytes that a client may send ahead of the answer that it waits for, be it requests or frames. To read on is how a client
  * that leaves is noticed; one that sends more without waiting is an attack and no pipeline.
  */
-const mostAhead = 262_144
+const maxPipelinedBytes = 262_144
 
 /** After so many requests of a connection everybody else has a turn: all of a pipeline may be the proxy's to answer. */
 const mostInARow = 32
@@ -82,7 +82,7 @@ export class ClientConnection
   private isUpgrading = false
   /** The next request waits for a turn of its own. */
   private isResting = false
-  /** The client has sent all it will, and waits for its answers. */
+  /** The client is half-closed (it sent FIN) and waits for its answers. */
   private isHalfClosed = false
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
   private turnsToHalfClose = 0
@@ -276,7 +276,7 @@ export class ClientConnection
     if (reader === undefined) return
     this.awaitHalfClose()
     this.guard(() => reader.push(bytes))
-    if (reader.heldBytes > mostAhead) this.holdBack()
+    if (reader.heldBytes > maxPipelinedBytes) this.holdBack()
     else if (this.phase === "idle" && reader.isInHead) this.awaitHead()
   }
 
@@ -301,8 +301,8 @@ export class ClientConnection
   }
 
   /**
-   * The client has sent all it will. Where that came together with its last request, it still wants the answer (RFC
-   * 9112 section 9.6); an end that comes later is how a client leaves.
+   * The client half-closed (FIN). If that came together with its last request, it still wants the answer (RFC 9112
+   * section 9.6); a later FIN means that it has left.
    */
   private readonly ended = (): void => {
     const isAwaited = (this.current !== undefined || this.isResting) && !this.isUpgrading && this.turnsToHalfClose > 0
@@ -312,7 +312,7 @@ export class ClientConnection
     this.watch()
   }
 
-  /** Who has sent all it will, and not all of its request, has left. */
+  /** A client that half-closed before the end of its request has left. */
   private noteCutShort(): void {
     const isCutShort = this.isHalfClosed && this.current?.requestIsComplete === false
     if (isCutShort && this.reader?.heldBytes === 0) this.socket.destroy()
@@ -367,7 +367,7 @@ export class ClientConnection
   }
 
   private upgrade(exchange: Exchange): void {
-    // Whoever has sent all it will has left, as far as a WebSocket is concerned.
+    // For a WebSocket, a half-closed client has left.
     if (this.isHalfClosed) return void this.socket.destroy()
     this.isUpgrading = true
     exchange.announceClose()

@@ -6,7 +6,7 @@ import { type ParsedRequest, RequestParser } from "../wire/RequestParser.js"
 export interface RequestListener {
   /** The head of a request is complete. Nothing behind it is read before `readContent` or `next`. */
   readonly requestRead: (request: ParsedRequest) => void
-  /** What came is no request, or no content of one. Nothing more is read. */
+  /** The request or its content is invalid. Nothing more is read. */
   readonly requestBroken: (fault: ParserFault) => void
 }
 
@@ -113,7 +113,7 @@ export class RequestReader {
     else this.pieces[end - 1] = Buffer.concat([last, bytes])
   }
 
-  /** Parses what is held, for as long as there is somebody to take it. Whoever is called from here goes on here. */
+  /** Parses what is held, for as long as there is somebody to take it. Re-entrant calls return; this loop continues. */
   private read(): void {
     if (this.isReading) return
     this.isReading = true

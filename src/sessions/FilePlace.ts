@@ -3,7 +3,10 @@ import { statSync } from "node:fs"
 /** What a path names; `"unknown"` where it may not be looked at. */
 export type FilePlace = FileIdentity | "nothing" | "unknown"
 
-/** Tells files apart, whatever they are called. */
+/**
+ * Tells files apart, whatever they are called: by what stays while the content of a database changes. Whether content has
+ * changed is another question, with other answers (`cli/FollowedTls`).
+ */
 interface FileIdentity {
   readonly device: bigint
   readonly inode: bigint

@@ -5,7 +5,6 @@ import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
 import { LiveSessions, type RowError } from "./LiveSessions.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
-import { Signal } from "./Signal.js"
 
 /** Why a lookup finds nothing to forward to. */
 export type LookupError = RowError | StoreUnavailable
@@ -63,15 +62,21 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   return { lookup: directory.lookup }
 })
 
+/**
+ * Lookups are plain calls on the path of every request, without a fiber. The watching fiber waits for latches, which such
+ * calls open and close by their "unsafe" methods: these do the same, and are no Effects.
+ */
 class Directory {
-  private readonly anyWatched = new Signal()
-  private readonly changed = new Signal()
+  /** Open while there is live traffic. */
+  private readonly anyWatched = Effect.unsafeMakeLatch(false)
+  /** Open from a change that was noticed until the watching fiber has seen it. */
+  private readonly changed = Effect.unsafeMakeLatch(false)
   readonly sessions = new LiveSessions(unwatchedLimit, {
     watched: (readIn) => {
       if (readIn !== this.epoch) this.sweepDue = true
-      this.anyWatched.raise()
+      this.anyWatched.unsafeOpen()
     },
-    noneWatched: () => this.anyWatched.lower(),
+    noneWatched: () => void this.anyWatched.unsafeClose(),
   })
   /** Grows whenever the store may hold something else than was read before. */
   private epoch = 0
@@ -115,7 +120,7 @@ class Directory {
     this.version = version
     this.epoch++
     this.sweepDue = true
-    if (this.sessions.anyWatched) this.changed.raise()
+    if (this.sessions.anyWatched) this.changed.unsafeOpen()
   }
 
   private read(id: string): Effect.Effect<LiveSession, LookupError> {
@@ -160,11 +165,11 @@ class Directory {
   /** Looks after live traffic while no request comes; asleep as long as there is none. Never ends. */
   get watch(): Effect.Effect<never> {
     return Effect.gen(this, function* () {
-      yield* this.anyWatched.raised
-      yield* Effect.timeoutOption(this.changed.raised, watchInterval)
+      yield* this.anyWatched.await
+      yield* Effect.timeoutOption(this.changed.await, watchInterval)
       const now = performance.now()
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
-      this.changed.lower()
+      this.changed.unsafeClose()
       if (this.sweepDue) yield* this.sweep
     }).pipe(
       Effect.catchAllCause((cause) => this.warn(cause)),

@@ -199,7 +199,11 @@ const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlE
     yield* createSchema(sql, filename)
   })
 
-/** A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. */
+/**
+ * A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. It is
+ * better-sqlite3 itself and no client of @effect/sql: a request would need a fiber, whose start and steps cost four times
+ * what SQLite does (docs/ARCHITECTURE.md has the figures).
+ */
 interface Reader {
   readonly find: (id: string) => Row | undefined
   readonly version: Sqlite.Statement<[], number>

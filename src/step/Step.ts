@@ -108,10 +108,10 @@ export const andThen = <A, E, B, E2>(
 ): Effect.Effect<B, E | E2> => {
   if (isSuccess(self)) return next(self.value)
   if (isRight(self)) return next(self.right)
-  if (isCall(self)) return new ChainedCall(self, next)
   if (isFailure(self)) return Exit.failCause(self.cause)
   if (isLeft(self)) return Exit.fail(self.left)
-  return Effect.flatMap(self, next)
+  // What follows from the value of a fiber is not run in that fiber: a socket that an interrupted one was given is lost.
+  return new ChainedCall(toCall(self), next)
 }
 
 /** The same for what cannot fail and needs no waiting. */

@@ -7,9 +7,9 @@ export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
-  /** Where `Traffic` finds it, among all and among those of its session; nobody else's business. */
-  place: number
-  placeInSession: number
+  /** Its index among all traffic, and among that of its session: private to `Traffic`. */
+  rosterIndex: number
+  sessionIndex: number
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
@@ -106,7 +106,7 @@ class SessionShare implements SessionListener {
 
   add(traffic: LiveTraffic): void {
     if (traffic.kind === "http") this.requests++
-    traffic.placeInSession = this.live.push(traffic) - 1
+    traffic.sessionIndex = this.live.push(traffic) - 1
     if (this.live.length === 1 && this.session.ended === undefined) this.session.attach(this)
   }
 
@@ -114,8 +114,8 @@ class SessionShare implements SessionListener {
     if (traffic.kind === "http") this.requests--
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
-      this.live[traffic.placeInSession] = last
-      last.placeInSession = traffic.placeInSession
+      this.live[traffic.sessionIndex] = last
+      last.sessionIndex = traffic.sessionIndex
     }
     if (this.live.length === 0) this.session.detach(this)
   }
@@ -140,13 +140,13 @@ class Roster {
   }
 
   has(traffic: LiveTraffic): boolean {
-    return this.live[traffic.place] === traffic
+    return this.live[traffic.rosterIndex] === traffic
   }
 
   add(traffic: LiveTraffic): void {
     const { session } = traffic
     if (session === undefined) return
-    traffic.place = this.live.push(traffic) - 1
+    traffic.rosterIndex = this.live.push(traffic) - 1
     this.shareOf(session).add(traffic)
     if (session.ended === undefined) return
     traffic.sessionEnded(session.ended)
@@ -158,8 +158,8 @@ class Roster {
     if (traffic.session === undefined || !this.has(traffic)) return false
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
-      this.live[traffic.place] = last
-      last.place = traffic.place
+      this.live[traffic.rosterIndex] = last
+      last.rosterIndex = traffic.rosterIndex
     }
     this.shareOf(traffic.session).remove(traffic)
     return true
@@ -230,20 +230,17 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Effect.gen(function* () {
       let draining = false
       const roster = new Roster()
-      const waiting = new Set<() => void>()
+      /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
+      const idle = yield* Effect.makeLatch(true)
 
-      const close = (traffic: LiveTraffic): void => {
-        if (!roster.remove(traffic) || roster.all.length > 0) return
-        for (const wake of waiting) wake()
-        waiting.clear()
+      const open = (traffic: LiveTraffic): void => {
+        roster.add(traffic)
+        // It may be over already, where its session is.
+        if (roster.all.length > 0) idle.unsafeClose()
       }
-
-      const idle = Effect.async<void>((resume) => {
-        if (roster.all.length === 0) return resume(Effect.void)
-        const wake = () => resume(Effect.void)
-        waiting.add(wake)
-        return Effect.sync(() => waiting.delete(wake))
-      })
+      const close = (traffic: LiveTraffic): void => {
+        if (roster.remove(traffic) && roster.all.length === 0) idle.unsafeOpen()
+      }
 
       const farewell = (milliseconds: number) =>
         Effect.gen(function* () {
@@ -264,7 +261,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       yield* Effect.addFinalizer(() => cutAll)
 
       return {
-        open: (traffic) => roster.add(traffic),
+        open,
         close,
         requestsOf: (session) => roster.requestsOf(session),
         isDraining: () => draining,
@@ -273,7 +270,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         }),
         count: Effect.sync(() => roster.all.length),
         live: Effect.sync(() => roster.all.map(viewOf)),
-        idle,
+        idle: idle.await,
         farewell,
         cutAll,
       }

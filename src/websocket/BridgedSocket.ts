@@ -77,8 +77,8 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
 export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   private readonly begun = performance.now()
-  place = -1
-  placeInSession = -1
+  rosterIndex = -1
+  sessionIndex = -1
   readonly session: LiveSession
   readonly requestId: string
   readonly clientAddress: string

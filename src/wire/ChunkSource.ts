@@ -41,8 +41,8 @@ export interface Flow<E> {
 const noTrailers: ReadonlyArray<string> = []
 
 /**
- * Where so many chunks wait, small ones are put together up to so many bytes: tens of thousands of them would cost many
- * times their bytes, and as long to take out of an array as the square of their number.
+ * Above `manyChunks` queued chunks, small ones are joined to chunks of up to `smallChunk` bytes: tens of thousands of them
+ * would take many times their size in memory, and taking them out of an array would take quadratic time.
  */
 const manyChunks = 64
 const smallChunk = 4_096

@@ -1,5 +1,5 @@
 import { foldedName } from "./FieldName.js"
-import { ownText } from "./OwnText.js"
+import { detachedCopy } from "./DetachedCopy.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 import { randomHex } from "./RandomHex.js"
 
@@ -125,7 +125,7 @@ const treatment = (name: string): Treatment => {
   const found = treatmentOf(name.toLowerCase())
   if (name.length >= 64) return found
   if (bySpelling.size >= rememberedSpellings) bySpelling.clear()
-  bySpelling.set(ownText(name), found)
+  bySpelling.set(detachedCopy(name), found)
   return found
 }
 

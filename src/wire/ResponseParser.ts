@@ -9,7 +9,7 @@ import {
   type ParserFault,
   SPACE,
 } from "./MessageParser.js"
-import { ownText } from "./OwnText.js"
+import { detachedCopy } from "./DetachedCopy.js"
 
 /** Status line and fields of a response (RFC 9112 sections 4 and 5). */
 export interface ParsedHead {
@@ -256,7 +256,7 @@ export class ResponseParser extends MessageParser {
   /** A server says the same each time, so the last text read is remembered. */
   private noteKeepAlive(value: string): void {
     if (value !== this.keepAliveText) {
-      this.keepAliveText = ownText(value)
+      this.keepAliveText = detachedCopy(value)
       this.keepAliveSeconds = parseKeepAliveTimeout(value)
     }
     this.timeout = this.keepAliveSeconds

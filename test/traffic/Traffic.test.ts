@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { LiveSession, type SessionEnd } from "../../src/sessions/LiveSession.js"
 import { type LiveTraffic, Traffic } from "../../src/traffic/Traffic.js"
 
@@ -8,8 +8,8 @@ const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePa
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
   readonly kind = "websocket"
-  place = -1
-  placeInSession = -1
+  rosterIndex = -1
+  sessionIndex = -1
   readonly requestId = "r"
   readonly since = 0
   readonly bytesIn = 0
@@ -200,6 +200,49 @@ describe("the farewell to WebSockets", () => {
       busySession(traffic, "one", 10, (piece) => void gone.add(piece))
       yield* traffic.farewell(0)
       assert.strictEqual(gone.size, 10)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+})
+
+/** Whether nothing is under way, as far as the event loop has told by its next turn. */
+const isIdle = (traffic: typeof Traffic.Service) =>
+  Effect.raceFirst(Effect.as(traffic.idle, true), Effect.as(nextTurn, false))
+
+describe("the wait until nothing is under way", () => {
+  it.live("is over for all who wait once the last piece is closed, and not before", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const { pieces } = busySession(traffic, "one", 2, () => {})
+      const waiting = yield* Effect.forkAll(Array.from({ length: 3 }, () => traffic.idle))
+      const [first, last] = pieces
+      if (first !== undefined) traffic.close(first)
+      yield* nextTurn
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      if (last !== undefined) traffic.close(last)
+      yield* Fiber.join(waiting)
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("begins anew with the next piece, and is none before the first", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      assert.isTrue(yield* isIdle(traffic))
+      for (let round = 0; round < 2; round++) {
+        const { pieces } = busySession(traffic, "one", 1, () => {})
+        assert.isFalse(yield* isIdle(traffic))
+        for (const piece of pieces) traffic.close(piece)
+        assert.isTrue(yield* isIdle(traffic))
+      }
+    }).pipe(Effect.provide(Traffic.layer)),
+  )
+
+  it.live("is none where the session of what came has ended, which ends it at once", () =>
+    Effect.gen(function* () {
+      const traffic = yield* Traffic
+      const session = new LiveSession("one", target)
+      session.end("removed")
+      traffic.open(new Piece(session, traffic.close))
+      assert.isTrue(yield* isIdle(traffic))
     }).pipe(Effect.provide(Traffic.layer)),
   )
 })

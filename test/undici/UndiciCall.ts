@@ -335,7 +335,7 @@ export class UndiciCall
     if (this.response !== undefined) this.listener?.settled(Exit.succeed({ _tag: "Answer", ...this.response, body }))
   }
 
-  /** The response broke off behind its head: whoever takes the body must not take it for complete. */
+  /** The response failed after its head: its body must not be taken for complete. */
   private breakResponse(problem: string, cause?: unknown): void {
     const source = this.source ?? this.startSource()
     this.settle(false)

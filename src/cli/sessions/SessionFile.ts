@@ -45,7 +45,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
-/** The value of a policy in an entry, or its text where that means nothing. */
+/** The value of a policy in an entry, or its text where that is invalid. */
 const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value: unknown): Parsed<unknown> => {
   if (typeof fallback === "boolean")
     return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)

@@ -15,7 +15,7 @@ export interface SessionView {
   readonly forwards: boolean
   readonly created_at: string | null
   readonly updated_at: string | null
-  /** The policies by their columns, each as the flag of its setting would be given. As they are stored, where that means nothing. */
+  /** The policies by their columns, each as the flag of its setting would be given. Invalid ones as they are stored. */
   readonly [column: string]: boolean | string | null
 }
 

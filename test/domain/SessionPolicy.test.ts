@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Either, Option } from "effect"
+import { policyRows } from "../../src/domain/Policies.js"
+import { defaultPolicy, isSamePolicy, policyOfColumns, readPolicy } from "../../src/domain/SessionPolicy.js"
+
+describe("the policy of a session", () => {
+  it("is the default where its columns are absent or NULL", () => {
+    assert.deepStrictEqual(policyOfColumns({}), defaultPolicy)
+    assert.deepStrictEqual(policyOfColumns({ insecure: null, wsPath: undefined }), defaultPolicy)
+    assert.deepStrictEqual(readPolicy(defaultPolicy), Either.right(defaultPolicy))
+  })
+
+  it("keeps an invalid value verbatim, beside those that are valid", () => {
+    const stored = policyOfColumns({ insecure: "yes", wsPath: "strip" })
+    assert.deepStrictEqual(stored, { insecure: "yes", wsPath: "strip" })
+  })
+
+  it("is refused where a value is invalid, in words that name the column, the value and what it must be", () => {
+    const problemOf = (columns: Record<string, string>) => Either.flip(readPolicy(policyOfColumns(columns)))
+    assert.deepStrictEqual(problemOf({ insecure: "2" }), Either.right('its insecure is "2"; it must be 0 or 1'))
+    assert.deepStrictEqual(
+      problemOf({ wsPath: "Strip" }),
+      Either.right('its ws_path is "Strip"; it must be one of append, full, strip, or NULL'),
+    )
+  })
+
+  it("is the same as another only where all of it is", () => {
+    assert.isTrue(isSamePolicy(policyOfColumns({ insecure: "0" }), defaultPolicy))
+    assert.isFalse(isSamePolicy(policyOfColumns({ insecure: "1" }), defaultPolicy))
+    assert.isFalse(isSamePolicy(policyOfColumns({ wsPath: "full" }), policyOfColumns({ wsPath: "strip" })))
+  })
+})
+
+describe("the table of policies", () => {
+  it("names no column and no flag twice", () => {
+    const rows = Object.values(policyRows)
+    const flags = rows.flatMap(({ flag, opposite }) => (opposite === undefined ? [flag] : [flag, opposite.flag]))
+    for (const names of [rows.map(({ column }) => column), flags]) assert.strictEqual(new Set(names).size, names.length)
+  })
+
+  it("reads from a column what it wrote there, and from a flag what it shows", () => {
+    for (const { fallback, read, write, reading } of Object.values(policyRows)) {
+      const given = reading.choices ?? ["true", "false"]
+      for (const text of given) {
+        const value = Option.getOrThrow(reading.read(text))
+        assert.deepStrictEqual(read(String(write(value))), Option.some(value))
+        assert.deepStrictEqual(reading.read(reading.show(value)), Option.some(value))
+      }
+      assert.isTrue(reading.is(fallback))
+    }
+  })
+})
