@@ -24,6 +24,7 @@ export const fastTests = [
   "test/downstream/AddressGuard",
   "test/downstream/LeaseQueue",
   "test/downstream/OwnListeners",
+  "test/downstream/Retries",
   "test/downstream/Shortage",
   "test/server/ConnectionSlots",
   "test/server/RequestReader",

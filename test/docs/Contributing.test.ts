@@ -37,6 +37,18 @@ describe("the guide for contributors", () => {
   })
 })
 
+describe("the worked metric", () => {
+  it("is made as the one that there is", () => {
+    const counterIn = (text: string | undefined): string | undefined =>
+      /= Effect\.map\(\s*Effect\.metricLabels,[^]*?=> \(\) => (\w+)(\.unsafeUpdate\(1, labels\)),\n\)/.exec(
+        text ?? "",
+      )?.[2]
+    const example = workedExamples.find(({ file }) => file === "src/http/LongQueries.ts")?.after
+    expect(counterIn(example)).toBeDefined()
+    expect(counterIn(example)).toBe(counterIn(textOf("src/downstream/Retries.ts")))
+  })
+})
+
 describe("the fast tests", () => {
   const script = readFileSync(join(root, "scripts", "test-fast.mjs"), "utf8")
   const listed = [...script.matchAll(/^ {2}"(test\/[^"]+)",$/gm)].map(([, name = ""]) => name)
