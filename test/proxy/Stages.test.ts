@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Layer, Stream } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { type RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { BodyStages } from "../../src/http/BodyStages.js"
 import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
@@ -193,6 +193,29 @@ describe("a stage of a request's content that throws where it is not given a chu
   }
 })
 
+describe("what interrupts itself", () => {
+  const interrupting: Stage<ResponseBroken> = { stream: () => Stream.fromEffect(Effect.interrupt), resizes: false }
+  for (const [what, hooks] of [
+    ["a hook", RequestHooks.layer(() => Effect.interrupt)],
+    [
+      "a hook that waits for a fiber that was interrupted",
+      RequestHooks.layer(() => Effect.flatMap(Effect.fork(Effect.interrupt), Fiber.join)),
+    ],
+    ["a stage", BodyStages.layer({ download: () => [interrupting] })],
+  ] as const) {
+    it.scopedLive(`${what}: its client does not wait for ever, and the log says so`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "a defect in ss-proxy")
+        yield* proxy.quiet
+      }),
+    )
+  }
+})
+
 class Forbidden extends Data.TaggedError("Forbidden")<{}> {
   readonly answer = { status: 403, code: "forbidden_here", detail: "Not for you.", fields: ["X-Why", "rule 7"] }
 }
@@ -238,6 +261,8 @@ describe("a hook before forwarding", () => {
       yield* Deferred.await(begun)
       client.socket.resetAndDestroy()
       assert.isTrue(yield* Deferred.await(ended))
+      yield* proxy.quiet
+      assert.notInclude(proxy.log.join("\n"), "a defect")
     }),
   )
 
