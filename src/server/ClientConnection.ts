@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { Effect, Exit, Fiber } from "effect"
+import { Cause, Effect, Exit, Fiber, HashSet } from "effect"
 import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
@@ -60,6 +60,9 @@ type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
 /** An error of a socket is followed by its end, which is heard of. */
 const ignored = (): void => {}
+
+const isInterruptedBy = (fiber: Fiber.RuntimeFiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && HashSet.has(Cause.interruptors(exit.cause), fiber.id())
 
 const clientAddress = (socket: Socket): string => {
   const address = socket.remoteAddress ?? ""
@@ -213,18 +216,27 @@ export class ClientConnection
 
   // How a connection goes on, and how it ends.
 
-  /** Runs an effect in a child of this connection's fiber. An interrupted one tells nobody. */
+  /**
+   * Runs an effect in a child of this connection's fiber. One that is cancelled, or ends with the connection, tells nobody;
+   * one that is interrupted by anybody else has come to nothing, and somebody waits for it.
+   */
   readonly fork: Fork = (effect, listener) => {
     let child: Fiber.Fiber<unknown, unknown> | undefined
-    const begin = Effect.map(Effect.fork(effect), (fiber) => {
-      child = fiber
-      fiber.addObserver((exit) => {
-        if (!Exit.isInterrupted(exit)) this.guard(() => listener.settled(exit))
-      })
-    })
+    let isCancelled = false
+    const begin = Effect.withFiberRuntime<void>((parent) =>
+      Effect.map(Effect.fork(effect), (fiber) => {
+        child = fiber
+        fiber.addObserver((exit) => {
+          if (!isCancelled && !isInterruptedBy(parent, exit)) this.guard(() => listener.settled(exit))
+        })
+      }),
+    )
     const interrupt = Effect.suspend(() => (child === undefined ? Effect.void : Fiber.interruptFork(child)))
     this.goOn(Effect.zipRight(begin, this.serve))
-    return () => this.goOn(Effect.zipRight(interrupt, this.serve))
+    return () => {
+      isCancelled = true
+      this.goOn(Effect.zipRight(interrupt, this.serve))
+    }
   }
 
   exchangeOver(exchange: Exchange, staysOpen: boolean): void {

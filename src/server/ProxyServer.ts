@@ -204,6 +204,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       server.on("connection", (accepted: Socket) => {
         const socket = readingIntoOurMemory(accepted)
         const connection = new ClientConnection(context, socket)
+        // It was reset before it was accepted. What it has sent can still be read, but nobody could say who asks.
+        if (connection.client.address === "") socket.destroy()
         connections.add(connection)
         slots?.admit(socket, connection)
         fork(connection.serve).addObserver((exit) => {

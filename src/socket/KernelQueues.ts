@@ -26,13 +26,17 @@ export class KernelQueues {
     const inode = inodeOf(socket)
     if (inode === undefined) return asker(undefined)
     this.askers.set(inode, asker)
-    this.timer ??= setTimeout(this.read, Math.max(0, this.nextRead - performance.now())).unref()
+    this.readSoon()
   }
 
   /** Answers nobody any more. */
   stop(): void {
     clearTimeout(this.timer)
     this.askers.clear()
+  }
+
+  private readSoon(): void {
+    this.timer ??= setTimeout(this.read, Math.max(0, this.nextRead - performance.now())).unref()
   }
 
   private readonly read = async (): Promise<void> => {
@@ -42,6 +46,8 @@ export class KernelQueues {
     for (const listing of listings) await collect(listing, asked, found)
     this.nextRead = performance.now() + this.interval
     this.timer = undefined
+    // Who has asked meanwhile may be in none of the lists that were read.
+    if (this.askers.size > 0) this.readSoon()
     for (const [inode, asker] of asked) asker(found.get(inode))
   }
 }

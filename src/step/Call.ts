@@ -9,15 +9,20 @@ export interface CallListener<A, E> {
 /** Runs an effect in a fiber that somebody supervises, and returns what interrupts it. */
 export type Fork = <A, E>(effect: Effect.Effect<A, E>, listener: CallListener<A, E>) => () => void
 
-/** Forks into a runtime. An interrupted fiber tells its listener nothing: whoever cancelled it knows. */
+/** Forks into a runtime. A fiber that was interrupted from here tells its listener nothing: whoever cancelled it knows. */
 export const forkInto =
   (runtime: Runtime.Runtime<never>): Fork =>
   (effect, listener) => {
-    const onExit = <A, E>(exit: Exit.Exit<A, E>, to: CallListener<A, E>): void => {
-      if (!Exit.isInterrupted(exit)) to.settled(exit)
+    let isCancelled = false
+    const interrupt = Runtime.runCallback(runtime, effect, {
+      onExit: (exit) => {
+        if (!isCancelled) listener.settled(exit)
+      },
+    })
+    return () => {
+      isCancelled = true
+      interrupt()
     }
-    const cancel = Runtime.runCallback(runtime, effect, { onExit: (exit) => onExit(exit, listener) })
-    return () => cancel()
   }
 
 /**

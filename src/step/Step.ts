@@ -72,9 +72,18 @@ class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A
     const { fork, listener } = this
     if (this.isCancelled || listener === undefined || fork === undefined) return
     if (Exit.isFailure(exit)) return listener.settled(Exit.failCause(exit.cause))
-    const next = toCall(this.next(exit.value))
+    const next = this.following(exit.value)
     this.running = next
     next.start(listener, fork)
+  }
+
+  /** Whoever settles a call is in the middle of something else: what throws here is a defect of this row, as in a fiber. */
+  private following(value: A): Call<B, E2> {
+    try {
+      return toCall(this.next(value))
+    } catch (cause) {
+      return new SettledCall(Exit.die(cause))
+    }
   }
 
   override cancel(): void {

@@ -1,4 +1,4 @@
-import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, FiberRef, FiberSet, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
@@ -56,6 +56,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const observers = yield* TrafficObservers
+      const forkObservers = yield* FiberSet.makeRuntime<never>()
       const patrol = new Patrol(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
@@ -98,8 +99,9 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           patrol.remove(socket)
           traffic.close(socket)
           release()
-          const told = report(socket)
-          return observers.length === 0 ? told : Effect.zipRight(told, tellObservers(observers, recordOf(socket)))
+          // However long an observer takes, the connection is over.
+          if (observers.length > 0) forkObservers(tellObservers(observers, recordOf(socket)))
+          return report(socket)
         })
 
       /** Says goodbye where that was not done yet, and waits until nothing can come any more. */

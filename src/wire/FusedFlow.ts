@@ -15,6 +15,7 @@ export const fusedForms = <E>(stages: ReadonlyArray<Stage<E>>): ReadonlyArray<Fu
  */
 export class FusedFlow<E> implements Flow<E> {
   private readonly consumers: Array<FusedConsumer<E>> = []
+  private last: ChunkConsumer<E> | undefined
   private isOver = false
 
   constructor(
@@ -24,41 +25,52 @@ export class FusedFlow<E> implements Flow<E> {
 
   consume(sink: ChunkConsumer<E>): void {
     const last = this.guarded(sink)
-    const first = this.forms.reduceRight((next, form) => this.built(form(next)), last)
-    const attempt = (step: () => void): void => {
-      try {
-        step()
-      } catch (cause) {
-        last.defect(cause)
-      }
-    }
-    this.source.consume({
-      chunk: (chunk) => {
-        let reception: Reception = "used"
-        attempt(() => {
-          reception = first.chunk(chunk)
-        })
-        return reception
-      },
-      end: (trailers) => attempt(() => first.end(trailers)),
-      fail: (error) => attempt(() => first.fail(error)),
-      defect: (cause) => attempt(() => first.defect(cause)),
+    this.last = last
+    this.attempt(() => {
+      const first = this.forms.reduceRight((next, form) => this.built(form(next)), last)
+      this.source.consume(this.attempting(first))
     })
   }
 
   demand(): void {
-    for (const consumer of this.consumers) consumer.demanded?.()
+    if (this.isOver) return
+    this.attempt(() => {
+      for (const consumer of this.consumers) consumer.demanded?.()
+    })
     this.source.demand()
   }
 
   cancel(): void {
-    if (this.isOver) return
-    this.finish()
+    if (!this.isOver) this.finish()
   }
 
   private built(consumer: FusedConsumer<E>): FusedConsumer<E> {
     this.consumers.push(consumer)
     return consumer
+  }
+
+  /** The first stage, none of whose bugs gets out of here. */
+  private attempting(first: ChunkConsumer<E>): ChunkConsumer<E> {
+    return {
+      chunk: (chunk) => {
+        let reception: Reception = "used"
+        this.attempt(() => {
+          reception = first.chunk(chunk)
+        })
+        return reception
+      },
+      end: (trailers) => this.attempt(() => first.end(trailers)),
+      fail: (error) => this.attempt(() => first.fail(error)),
+      defect: (cause) => this.attempt(() => first.defect(cause)),
+    }
+  }
+
+  private attempt(step: () => void): void {
+    try {
+      step()
+    } catch (cause) {
+      this.last?.defect(cause)
+    }
   }
 
   /** The sink, which hears of one end and of nothing behind it. */
@@ -67,8 +79,9 @@ export class FusedFlow<E> implements Flow<E> {
       <A>(tell: (last: A) => void) =>
       (last: A): void => {
         if (this.isOver) return
-        this.finish()
-        tell(last)
+        const bugs = this.finish()
+        if (bugs.length === 0) tell(last)
+        else sink.defect(bugs[0])
       }
     return {
       chunk: (chunk) => (this.isOver ? "used" : sink.chunk(chunk)),
@@ -78,9 +91,18 @@ export class FusedFlow<E> implements Flow<E> {
     }
   }
 
-  private finish(): void {
+  /** Lets everything go, and returns what was thrown at that. */
+  private finish(): ReadonlyArray<unknown> {
+    const bugs: Array<unknown> = []
     this.isOver = true
     this.source.cancel()
-    for (const consumer of this.consumers) consumer.released?.()
+    for (const consumer of this.consumers) {
+      try {
+        consumer.released?.()
+      } catch (cause) {
+        bugs.push(cause)
+      }
+    }
+    return bugs
   }
 }

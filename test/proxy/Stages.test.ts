@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Layer, Stream } from "effect"
-import { ResponseBroken } from "../../src/domain/ProxyError.js"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { type RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { BodyStages } from "../../src/http/BodyStages.js"
 import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
 import { TrafficObservers, type TrafficRecord } from "../../src/traffic/TrafficObservers.js"
@@ -132,6 +132,90 @@ describe("a stage that fails", () => {
   }
 })
 
+const bug = (): never => {
+  throw new Error("a bug of a stage")
+}
+
+describe("a stage of an answer that throws where it is not given a chunk", () => {
+  const fused = (form: NonNullable<Stage<ResponseBroken>["fused"]>): Stage<ResponseBroken> => ({
+    stream: (body) => body,
+    fused: form,
+    resizes: false,
+  })
+  const inMotion = answering(response("200 OK", [chunked], chunk(large) + lastChunk()))
+  for (const [what, download, script] of [
+    ["when it is chosen", bug, answering(answer("200 OK", "hello"))],
+    ["when it is chosen, for an answer in motion", bug, inMotion],
+    ["when it is made", () => [fused(bug)], inMotion],
+    ["when it is made, as a Stream", () => [{ stream: bug, resizes: false }], inMotion],
+    [
+      "when it is to let go",
+      () => [fused((next) => ({ ...next, released: bug }))],
+      saying(response("200 OK", [], "until"), "finish"),
+    ],
+  ] as const) {
+    it.scopedLive(`${what}: the client's connection is reset, the log says so, and others go on`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks: BodyStages.layer({ download }), script })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "a bug of a stage")
+        yield* proxy.quiet
+      }),
+    )
+  }
+})
+
+describe("a stage of a request's content that throws where it is not given a chunk", () => {
+  const fused = (form: NonNullable<Stage<RequestBroken>["fused"]>): Stage<RequestBroken> => ({
+    stream: (body) => body,
+    fused: form,
+    resizes: false,
+  })
+  for (const [what, upload, pieces] of [
+    ["when it is chosen", bug, [post("abc")]],
+    ["when it is chosen, for content in motion", bug, [post("abcdef").slice(0, -3)]],
+    ["when it is made", () => [fused(bug)], [post("abc")]],
+    ["when it is made, for content in motion", () => [fused(bug)], [post("abcdef").slice(0, -3)]],
+    ["when it is to let go", () => [fused((next) => ({ ...next, released: bug }))], [post("abc")]],
+  ] as const) {
+    it.scopedLive(`${what}: the client's connection is reset, the log says so, and others go on`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks: BodyStages.layer({ upload }) })
+        const client = yield* proxy.connect
+        for (const piece of pieces) yield* client.send(piece)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "a bug of a stage")
+        yield* proxy.quiet
+      }),
+    )
+  }
+})
+
+describe("what interrupts itself", () => {
+  const interrupting: Stage<ResponseBroken> = { stream: () => Stream.fromEffect(Effect.interrupt), resizes: false }
+  for (const [what, hooks] of [
+    ["a hook", RequestHooks.layer(() => Effect.interrupt)],
+    [
+      "a hook that waits for a fiber that was interrupted",
+      RequestHooks.layer(() => Effect.flatMap(Effect.fork(Effect.interrupt), Fiber.join)),
+    ],
+    ["a stage", BodyStages.layer({ download: () => [interrupting] })],
+  ] as const) {
+    it.scopedLive(`${what}: its client does not wait for ever, and the log says so`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "a defect in ss-proxy")
+        yield* proxy.quiet
+      }),
+    )
+  }
+})
+
 class Forbidden extends Data.TaggedError("Forbidden")<{}> {
   readonly answer = { status: 403, code: "forbidden_here", detail: "Not for you.", fields: ["X-Why", "rule 7"] }
 }
@@ -177,6 +261,8 @@ describe("a hook before forwarding", () => {
       yield* Deferred.await(begun)
       client.socket.resetAndDestroy()
       assert.isTrue(yield* Deferred.await(ended))
+      yield* proxy.quiet
+      assert.notInclude(proxy.log.join("\n"), "a defect")
     }),
   )
 
