@@ -213,18 +213,26 @@ export class ClientConnection
 
   // How a connection goes on, and how it ends.
 
-  /** Runs an effect in a child of this connection's fiber. An interrupted one tells nobody. */
+  /**
+   * Runs an effect in a child of this connection's fiber. What ends because it is cancelled, or with the connection, tells
+   * nobody; what interrupts itself has ended without a result, and its listener waits for one.
+   */
   readonly fork: Fork = (effect, listener) => {
     let child: Fiber.Fiber<unknown, unknown> | undefined
+    let isCancelled = false
     const begin = Effect.map(Effect.fork(effect), (fiber) => {
       child = fiber
       fiber.addObserver((exit) => {
-        if (!Exit.isInterrupted(exit)) this.guard(() => listener.settled(exit))
+        const isExpected = isCancelled || this.socket.destroyed
+        if (!isExpected || !Exit.isInterrupted(exit)) this.guard(() => listener.settled(exit))
       })
     })
     const interrupt = Effect.suspend(() => (child === undefined ? Effect.void : Fiber.interruptFork(child)))
     this.goOn(Effect.zipRight(begin, this.serve))
-    return () => this.goOn(Effect.zipRight(interrupt, this.serve))
+    return () => {
+      isCancelled = true
+      this.goOn(Effect.zipRight(interrupt, this.serve))
+    }
   }
 
   exchangeOver(exchange: Exchange, staysOpen: boolean): void {
@@ -414,11 +422,12 @@ export class ClientConnection
     this.unbridged?.release()
   }
 
-  /** Something of ours that throws must not take another connection with it. */
+  /** What throws, ours or of the program around it, must not take another connection with it. */
   private guard(step: () => void): void {
     try {
       step()
     } catch (cause) {
+      if (this.current !== undefined) return this.current.answerDefect(cause)
       this.context.defect(cause)
       this.reset()
     }

@@ -9,15 +9,19 @@ export interface CallListener<A, E> {
 /** Runs an effect in a fiber that somebody supervises, and returns what interrupts it. */
 export type Fork = <A, E>(effect: Effect.Effect<A, E>, listener: CallListener<A, E>) => () => void
 
-/** Forks into a runtime. An interrupted fiber tells its listener nothing: whoever cancelled it knows. */
+/** Forks into a runtime. What is cancelled tells its listener nothing; what is interrupted by itself or by others does. */
 export const forkInto =
   (runtime: Runtime.Runtime<never>): Fork =>
   (effect, listener) => {
+    let isCancelled = false
     const onExit = <A, E>(exit: Exit.Exit<A, E>, to: CallListener<A, E>): void => {
-      if (!Exit.isInterrupted(exit)) to.settled(exit)
+      if (!isCancelled) to.settled(exit)
     }
     const cancel = Runtime.runCallback(runtime, effect, { onExit: (exit) => onExit(exit, listener) })
-    return () => cancel()
+    return () => {
+      isCancelled = true
+      cancel()
+    }
   }
 
 /**

@@ -72,9 +72,18 @@ class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A
     const { fork, listener } = this
     if (this.isCancelled || listener === undefined || fork === undefined) return
     if (Exit.isFailure(exit)) return listener.settled(Exit.failCause(exit.cause))
-    const next = toCall(this.next(exit.value))
+    const next = this.following(exit.value)
     this.running = next
     next.start(listener, fork)
+  }
+
+  /** What follows may be somebody else's code, and whoever has settled the first call is not to hear of its bugs. */
+  private following(value: A): Call<B, E2> {
+    try {
+      return toCall(this.next(value))
+    } catch (cause) {
+      return new SettledCall(Exit.die(cause))
+    }
   }
 
   override cancel(): void {

@@ -9,12 +9,23 @@ export const fusedForms = <E>(stages: ReadonlyArray<Stage<E>>): ReadonlyArray<Fu
   return forms.length === stages.length ? forms : undefined
 }
 
+/** What a step throws: nothing, or one thing. */
+const thrownBy = (step: () => void): ReadonlyArray<unknown> => {
+  try {
+    step()
+    return []
+  } catch (cause) {
+    return [cause]
+  }
+}
+
 /**
- * A body that passes through stages on callbacks. Stages may be other people's code: one that throws ends this body, and
- * one that ends it early has the rest cancelled.
+ * A body that passes through stages on callbacks. Stages may be other people's code: one that throws, wherever it is called,
+ * ends this body and nothing else, and one that ends it early has the rest cancelled.
  */
 export class FusedFlow<E> implements Flow<E> {
   private readonly consumers: Array<FusedConsumer<E>> = []
+  private last: ChunkConsumer<E> | undefined
   private isOver = false
 
   constructor(
@@ -24,36 +35,38 @@ export class FusedFlow<E> implements Flow<E> {
 
   consume(sink: ChunkConsumer<E>): void {
     const last = this.guarded(sink)
-    const first = this.forms.reduceRight((next, form) => this.built(form(next)), last)
-    const attempt = (step: () => void): void => {
-      try {
-        step()
-      } catch (cause) {
-        last.defect(cause)
-      }
-    }
-    this.source.consume({
-      chunk: (chunk) => {
-        let reception: Reception = "used"
-        attempt(() => {
-          reception = first.chunk(chunk)
-        })
-        return reception
-      },
-      end: (trailers) => attempt(() => first.end(trailers)),
-      fail: (error) => attempt(() => first.fail(error)),
-      defect: (cause) => attempt(() => first.defect(cause)),
+    this.last = last
+    this.attempt(() => {
+      const first = this.forms.reduceRight((next, form) => this.built(form(next)), last)
+      this.source.consume({
+        chunk: (chunk) => {
+          let reception: Reception = "used"
+          this.attempt(() => {
+            reception = first.chunk(chunk)
+          })
+          return reception
+        },
+        end: (trailers) => this.attempt(() => first.end(trailers)),
+        fail: (error) => this.attempt(() => first.fail(error)),
+        defect: (cause) => this.attempt(() => first.defect(cause)),
+      })
     })
   }
 
   demand(): void {
-    for (const consumer of this.consumers) consumer.demanded?.()
+    this.attempt(() => {
+      for (const consumer of this.consumers) consumer.demanded?.()
+    })
     this.source.demand()
   }
 
   cancel(): void {
-    if (this.isOver) return
-    this.finish()
+    if (!this.isOver) this.finish()
+  }
+
+  private attempt(step: () => void): void {
+    const [cause] = thrownBy(step)
+    if (cause !== undefined) this.last?.defect(cause)
   }
 
   private built(consumer: FusedConsumer<E>): FusedConsumer<E> {
@@ -67,8 +80,9 @@ export class FusedFlow<E> implements Flow<E> {
       <A>(tell: (last: A) => void) =>
       (last: A): void => {
         if (this.isOver) return
-        this.finish()
-        tell(last)
+        const [cause] = this.finish()
+        if (cause === undefined) tell(last)
+        else sink.defect(cause)
       }
     return {
       chunk: (chunk) => (this.isOver ? "used" : sink.chunk(chunk)),
@@ -78,9 +92,10 @@ export class FusedFlow<E> implements Flow<E> {
     }
   }
 
-  private finish(): void {
+  /** What was thrown on the way. Every stage lets go of what it holds, whatever another one does. */
+  private finish(): ReadonlyArray<unknown> {
     this.isOver = true
     this.source.cancel()
-    for (const consumer of this.consumers) consumer.released?.()
+    return this.consumers.flatMap((consumer) => thrownBy(() => consumer.released?.()))
   }
 }
