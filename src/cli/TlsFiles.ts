@@ -1,6 +1,7 @@
 import { Effect, Either } from "effect"
-import { createPrivateKey, X509Certificate } from "node:crypto"
+import { createPrivateKey, type X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import { certificatesOf } from "../domain/Certificates.js"
 import { downstreamSecureContext, type DownstreamTlsSettings } from "../downstream/DownstreamTls.js"
 import { CommandFailed } from "./Failure.js"
 import { fileFault } from "./FileFault.js"
@@ -29,15 +30,6 @@ export const readFiles = <A>({ paths, hints, parse }: TlsFiles<A>): Effect.Effec
 
 const use = <A>(path: string, what: string, hint: string, parse: () => A): Either.Either<A, CommandFailed> =>
   Either.try({ try: parse, catch: () => new CommandFailed({ problem: `${path} holds no ${what}`, hint }) })
-
-const certificatePattern = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g
-
-/** The certificates of a PEM text, in order; throws where there is none, or one cannot be read. */
-const certificatesOf = (pem: string): readonly [X509Certificate, ...ReadonlyArray<X509Certificate>] => {
-  const [first, ...others] = (pem.match(certificatePattern) ?? []).map((text) => new X509Certificate(text))
-  if (first === undefined) throw new Error("no certificate")
-  return [first, ...others]
-}
 
 const textOf = (certificates: ReadonlyArray<X509Certificate>): string =>
   certificates.map((certificate) => certificate.toString()).join("")

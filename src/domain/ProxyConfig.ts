@@ -1,4 +1,5 @@
 import { Context, Data, Effect, Either, Layer } from "effect"
+import { certificatesOf } from "./Certificates.js"
 import { type ProxySettings, settingRows } from "./Settings.js"
 
 export type { ProxySettings, WsPath } from "./Settings.js"
@@ -24,7 +25,8 @@ const strangerIn = (values: object): string | undefined =>
   Object.keys(values).find((name) => !Object.hasOwn(settingRows, name))
 
 /** A value, for somebody who gave it. A certificate is long, and a key is a secret. */
-const shown = (value: unknown): string => {
+const shown = (setting: string, value: unknown): string => {
+  if (setting === "downstreamKey") return "something else"
   if (typeof value === "string") return value.length > 100 ? "another text" : JSON.stringify(value)
   return Array.isArray(value) ? JSON.stringify(value) : String(value)
 }
@@ -33,7 +35,7 @@ const faultOf = (values: object): SettingsError => {
   for (const [setting, { reading }] of rows) {
     const value: unknown = Reflect.get(values, setting)
     if (!reading.is(value))
-      return new SettingsError({ setting, problem: `is ${shown(value)}; it must be ${reading.allowedValue}` })
+      return new SettingsError({ setting, problem: `is ${shown(setting, value)}; it must be ${reading.allowedValue}` })
   }
   return new SettingsError({ setting: strangerIn(values) ?? "", problem: "is not a setting" })
 }
@@ -61,14 +63,14 @@ const checkTls = (settings: ProxySettings): Effect.Effect<void, SettingsError> =
     if (cert === "" && key !== "") return yield* refuse("downstreamKey", "is of no use without downstreamCert")
     if (cert !== "" && key === "") return yield* refuse("downstreamCert", "is of no use without downstreamKey")
     const { createSecureContext } = yield* Effect.promise(() => import("node:tls"))
-    const tryOut = (setting: keyof ProxySettings, options: Parameters<typeof createSecureContext>[0]) =>
+    const tryOut = (setting: keyof ProxySettings, use: () => unknown) =>
       Effect.try({
-        try: () => createSecureContext(options),
+        try: use,
         catch: (cause) => refuse(setting, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`),
       })
-    if (ca !== "") yield* tryOut("downstreamCa", { ca })
-    if (cert !== "") yield* tryOut("downstreamCert", { cert })
-    if (cert !== "") yield* tryOut("downstreamKey", { cert, key })
+    if (ca !== "") yield* tryOut("downstreamCa", () => certificatesOf(ca))
+    if (cert !== "") yield* tryOut("downstreamCert", () => createSecureContext({ cert }))
+    if (cert !== "") yield* tryOut("downstreamKey", () => createSecureContext({ cert, key }))
   })
 
 /** In place of "0 for any number" a number that nothing reaches, so that nobody has to ask for 0. */

@@ -2,7 +2,8 @@ import type { Writable } from "node:stream"
 import type { RequestBroken } from "../domain/ProxyError.js"
 import type { Fork } from "../step/Call.js"
 import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
-import type { Flow } from "../wire/ChunkSource.js"
+import type { Flow, Reception } from "../wire/ChunkSource.js"
+import { firstValue } from "../wire/HeaderFields.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import type { RequestBody, RequestHead } from "./Downstream.js"
 
@@ -26,6 +27,17 @@ export interface WriteProgress extends RequestProgress {
 
 const headText = ({ method, target, fields }: RequestHead, chunked: boolean): string =>
   `${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}${chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n"}`
+
+/**
+ * How many bytes of content a request has to have where stages might change that: what is beyond its `Content-Length` would
+ * be another request to the server. Infinity where nothing has to be checked.
+ */
+const lengthToKeep = ({ fields }: RequestHead, body: Bytes<RequestBroken> | Moving<RequestBroken>): number => {
+  const length = body.stages.length === 0 || body.chunked ? undefined : firstValue(fields, "content-length")
+  return length === undefined ? Infinity : Number(length)
+}
+
+const resized = "a stage has changed the length of a request's content, and does not say so (resizes)"
 
 /** Writes a request's head and body on a connection (RFC 9112 section 3): as one write where it is whole. */
 export class RequestWriter {
@@ -70,13 +82,17 @@ export class RequestWriter {
   private writeMoving(body: Bytes<RequestBroken> | Moving<RequestBroken>, writer: MessageWriter, fork: Fork): void {
     const flow = flowOf(body, fork)
     this.flow = flow
+    let left = lengthToKeep(this.head, body)
     flow.consume({
       chunk: (chunk) => {
+        left -= chunk.byteLength
+        if (left < 0) return this.misframed()
         const reception = writer.chunk(chunk)
         if (reception === "full") this.progress.serverIsBusy(true)
         return reception
       },
       end: (trailers) => {
+        if (left > 0 && left < Infinity) return void this.misframed()
         this.flow = undefined
         writer.end(trailers)
         this.progress.requestSent()
@@ -91,5 +107,11 @@ export class RequestWriter {
       },
     })
     writer.flush()
+  }
+
+  private misframed(): Reception {
+    this.stop()
+    this.progress.requestDefect(new Error(resized))
+    return "used"
   }
 }

@@ -93,11 +93,12 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 
       const admit = (request: ProxyRequest): Either.Either<SessionRoute, ProxyError | Reply> => {
+        const parsed = parseTarget(request.method, request.target)
+        // Before anything is refused: its line in the access log names the session.
+        if (Either.isRight(parsed) && isOfSession(parsed)) request.sessionId = parsed.right.id
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)
-        const parsed = parseTarget(request.method, request.target)
         if (Either.isLeft(parsed)) return Either.left(parsed.left)
-        if (isOfSession(parsed)) request.sessionId = parsed.right.id
         if (traffic.isDraining()) return Either.left(new Draining())
         if (parsed.right._tag === "Health") return Either.left(healthAnswer(request.method))
         return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)

@@ -221,13 +221,15 @@ export class Exchange
 
   /** Its content. Reading begins when the effect does. */
   get content(): Exit.Exit<RequestBody> | RequestContent {
-    if (!this.hasContent) return noContent
+    if (!this.hasContent || this.isAnswered) return noContent
     if (this.framing.expectsContinue) this.continueTimer = setTimeout(() => this.continue(), continueAfter)
     this.incoming = new RequestContent(this.context, this.owner, this.framing, this)
     return this.incoming
   }
 
+  /** A fiber of a hook may come here while it is interrupted: what is answered joins nothing, and holds nothing. */
   join(session: LiveSession): ProxyError | undefined {
+    if (this.isAnswered) return new SessionUnavailable({ sessionId: session.id, status: "answered already" })
     if (session.ended !== undefined) return endedBy[session.ended](session.id)
     this.liveSession = session
     this.context.open(this)
@@ -235,6 +237,7 @@ export class Exchange
   }
 
   hold(release: () => void): void {
+    if (this.isAnswered) return release()
     this.release = release
   }
 
@@ -259,10 +262,15 @@ export class Exchange
   }
 
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
-    if (this.phase !== "asking") return
+    if (this.phase !== "asking") return this.dropOutcome(exit)
     if (Exit.isFailure(exit)) this.failed(exit.cause)
     else if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
+  }
+
+  /** It is answered already: nobody else would close what has come of it. */
+  private dropOutcome(exit: Exit.Exit<Outcome, ForwardError>): void {
+    if (Exit.isSuccess(exit) && exit.value._tag === "SwitchedUpgrade") exit.value.socket.destroy()
   }
 
   /** Answers with an error of the proxy's own account. */

@@ -1,5 +1,5 @@
 import type { RawFields } from "../wire/HeaderFields.js"
-import { tokenBytes } from "../wire/MessageParser.js"
+import { isToken } from "../wire/OwnFields.js"
 
 /** Changes to the fields of a request. Names are compared without case (RFC 9110 section 5.1). */
 export interface FieldChanges {
@@ -28,8 +28,7 @@ const unchangeable: ReadonlySet<string> = new Set([
 const valuePattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 const checkName = (name: string): string => {
-  const isToken = name !== "" && Array.from(name).every((character) => tokenBytes[character.charCodeAt(0)] === 1)
-  if (!isToken) throw new Error(`${JSON.stringify(name)} is not the name of a field`)
+  if (!isToken(name)) throw new Error(`${JSON.stringify(name)} is not the name of a field`)
   if (unchangeable.has(name.toLowerCase())) throw new Error(`${name} is for the proxy to write, not for a hook`)
   return name.toLowerCase()
 }

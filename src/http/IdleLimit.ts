@@ -12,6 +12,7 @@ const brokenBy = ({ id, target }: LiveSession, milliseconds: number): ResponseBr
 /** Watches one body on callbacks. The server is not to blame while the client takes nothing. */
 class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
   private readonly deadline = new Deadline(this)
+  private isOver = false
 
   constructor(
     private readonly next: ChunkConsumer<ResponseBroken>,
@@ -23,7 +24,8 @@ class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
 
   chunk(chunk: Uint8Array): Reception {
     const reception = this.next.chunk(chunk)
-    if (reception === "full") this.deadlines.stop(this.deadline)
+    // The body may have ended within that call.
+    if (reception === "full" || this.isOver) this.deadlines.stop(this.deadline)
     else this.deadlines.start(this.deadline)
     return reception
   }
@@ -45,6 +47,7 @@ class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
   }
 
   released(): void {
+    this.isOver = true
     this.deadlines.stop(this.deadline)
   }
 

@@ -4,6 +4,7 @@ import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import * as Step from "../step/Step.js"
 import type { RawFields } from "../wire/HeaderFields.js"
+import { checkOwnFields, isToken } from "../wire/OwnFields.js"
 import type { Reply } from "../wire/Reply.js"
 import { changedFields, type FieldChanges } from "./FieldChanges.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
@@ -66,6 +67,16 @@ const seen = (request: ProxyRequest, session: LiveSession): HookRequest => ({
   requestId: request.requestId,
 })
 
+/** What a hook has failed with. Throws where its answer could not be sent: that is a bug of the hook. */
+const refusalFor = (error: OwnError): HookRefused => {
+  const { fields = [], proxyStatus = "http_request_denied", status } = error.answer
+  if (!Number.isInteger(status) || status < 400 || status > 599)
+    throw new Error(`${status} is no status of an error: that is a number from 400 to 599`)
+  checkOwnFields(fields)
+  if (!isToken(proxyStatus)) throw new Error(`${JSON.stringify(proxyStatus)} is no type of an error in Proxy-Status`)
+  return new HookRefused({ error })
+}
+
 /** A request's head behind all hooks; fails with the first error or answer of one. */
 export const passHooks = (
   hooks: ReadonlyArray<RequestHook>,
@@ -75,12 +86,10 @@ export const passHooks = (
 ): Effect.Effect<RequestHead, HookRefused | Reply> => {
   const view = seen(request, session)
   const behind = (before: RequestHead, hook: RequestHook): Effect.Effect<RequestHead, HookRefused | Reply> =>
-    Step.andThen(
-      Step.mapError(hook(view), (error) => new HookRefused({ error })),
-      (verdict): Exit.Exit<RequestHead, Reply> =>
-        verdict._tag === "Reply"
-          ? Exit.fail(verdict)
-          : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
+    Step.andThen(Step.mapError(hook(view), refusalFor), (verdict): Exit.Exit<RequestHead, Reply> =>
+      verdict._tag === "Reply"
+        ? Exit.fail(verdict)
+        : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
     )
   const start: Effect.Effect<RequestHead, HookRefused | Reply> = Exit.succeed(head)
   return hooks.reduce((before, hook) => Step.andThen(before, (known) => behind(known, hook)), start)

@@ -426,11 +426,12 @@ export class ClientConnection
     this.unbridged?.release()
   }
 
-  /** Something of ours that throws must not take another connection with it. */
+  /** What throws, ours or of the program around it, must not take another connection with it. */
   private guard(step: () => void): void {
     try {
       step()
     } catch (cause) {
+      if (this.current !== undefined) return this.current.answerDefect(cause)
       this.context.defect(cause)
       this.reset()
     }

@@ -10,8 +10,8 @@ export const fusedForms = <E>(stages: ReadonlyArray<Stage<E>>): ReadonlyArray<Fu
 }
 
 /**
- * A body that passes through stages on callbacks. Stages may be other people's code: one that throws ends this body, and
- * one that ends it early has the rest cancelled.
+ * A body that passes through stages on callbacks. Stages may be other people's code: one that throws, wherever it is called,
+ * ends this body and nothing else, and one that ends it early has the rest cancelled.
  */
 export class FusedFlow<E> implements Flow<E> {
   private readonly consumers: Array<FusedConsumer<E>> = []

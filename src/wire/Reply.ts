@@ -3,6 +3,7 @@ import type { ProxyError } from "../domain/ProxyError.js"
 import { errorPage } from "./ErrorPage.js"
 import { httpDate } from "./HttpDate.js"
 import { fieldLines } from "./MessageWriter.js"
+import { checkOwnFields } from "./OwnFields.js"
 import { proxyStatusName } from "./ProxyStatus.js"
 
 /** What a client is told about an error. */
@@ -248,8 +249,6 @@ export const optionsReply: Reply = {
   body: "",
 }
 
-const fieldValue = /^[\t\u0020-\u007e]*$/
-
 /**
  * An answer of the proxy's own to a request that its session's server does not see. `status`: 200 to 599. `fields`: flat
  * pairs, without `Content-Length`, which is added. Throws where that would be no HTTP.
@@ -257,8 +256,7 @@ const fieldValue = /^[\t\u0020-\u007e]*$/
 export const reply = (status: number, fields: ReadonlyArray<string>, body: string): Reply => {
   const reason = STATUS_CODES[status]
   if (status < 200 || reason === undefined) throw new Error(`${status} is no status that an answer can have`)
-  if (!fields.every((text) => fieldValue.test(text)))
-    throw new Error("a field of the answer holds what no field may hold")
+  checkOwnFields(fields)
   const length = status === 204 || status === 304 ? [] : ["Content-Length", String(Buffer.byteLength(body))]
   return { _tag: "Reply", status, reason, fields: [...fields, ...length], body: length.length === 0 ? "" : body }
 }

@@ -33,6 +33,12 @@ describe("settings that a program gives", () => {
         [{ trustedProxies: ["10.0.0.0/40"] }, 'trustedProxies is ["10.0.0.0/40"]; it must be an array of IP addresses'],
         [{ denyDownstream: ["localhost"] }, 'denyDownstream is ["localhost"]; it must be'],
         [{ downstreamCa: "words" }, 'downstreamCa is "words"; it must be a PEM text'],
+        [{ downstreamKey: "hunter2" }, "downstreamKey is something else; it must be a PEM text"],
+        [{ downstreamCa: "-----BEGIN CERTIFICATE-----" }, "downstreamCa cannot be used: there is no certificate in it"],
+        [
+          { downstreamCa: "-----BEGIN CERTIFICATE-----\nwords\n-----END CERTIFICATE-----\n" },
+          "downstreamCa cannot be used: ",
+        ],
       ]
       for (const [given, said] of cases) {
         const error = yield* refusalOf(given)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Effect, Exit, Layer } from "effect"
+import { Cause, Context, Data, Effect, Exit, Layer } from "effect"
+import type { OwnError } from "../../src/domain/ProxyError.js"
 import { forwardUnchanged, forwardWith, type HookRequest, RequestHooks } from "../../src/http/RequestHooks.js"
 import { errorAnswer, reply } from "../../src/wire/Reply.js"
 import { handshake, sent, startRequestLab, TestRequest } from "./RequestLab.js"
@@ -50,6 +51,28 @@ describe("a hook before forwarding", () => {
       ])
     }),
   )
+
+  const unfit: ReadonlyArray<readonly [what: string, answer: Partial<OwnError["answer"]>]> = [
+    ["a status that is no error", { status: 200 }],
+    ["a status that is no number of three digits", { status: 404.5 }],
+    ["a line break in a field", { fields: ["X-A", "1\r\nSet-Cookie: a=b"] }],
+    ["a field without a value", { fields: ["X-A"] }],
+    ["a field that frames the answer", { fields: ["Content-Length", "1"] }],
+    ["a line break in Proxy-Status", { proxyStatus: "a\r\nX-B: 1" }],
+  ]
+  for (const [what, answer] of unfit) {
+    it.scoped(`does not fail with ${what}`, () =>
+      Effect.gen(function* () {
+        const error = { _tag: "Own", answer: { status: 401, code: "own", detail: "No.", ...answer } }
+        for (const failing of [Exit.fail(error), Effect.zipRight(Effect.yieldNow(), Effect.fail(error))]) {
+          const { asked, forwarder } = yield* startRequestLab({ hooks: RequestHooks.layer(() => failing) })
+          const exit = yield* Effect.exit(Effect.suspend(() => forwarder.forward(new TestRequest("/alice/"))))
+          assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+          assert.lengthOf(asked, 0)
+        }
+      }),
+    )
+  }
 
   for (const [what, changes] of [
     ["Content-Length", { set: ["Content-Length", "1"] }],

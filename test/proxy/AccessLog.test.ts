@@ -111,8 +111,9 @@ describe("the access log", () => {
         sizes.push(String((yield* client.ask(request(`GET /${target}`))).body.length))
       yield* client.send(request("HEAD /nobody"))
       yield* client.response("HEAD")
+      sizes.push(String((yield* client.ask(request("TRACE /asleep"))).body.length))
       const lines = () => proxy.log.filter((line) => /message=request\b/.test(line))
-      while (lines().length < 4) yield* Effect.sleep(2)
+      while (lines().length < 5) yield* Effect.sleep(2)
       assert.deepStrictEqual(
         lines().map((line) => [valueIn(line, "session"), valueIn(line, "bytes_out")]),
         [
@@ -120,6 +121,7 @@ describe("the access log", () => {
           ["nobody", sizes[1]],
           ["nobody", sizes[2]],
           ["nobody", "0"],
+          ["asleep", sizes[3]],
         ],
       )
       const [failed = ""] = proxy.log.filter((line) => /message=failed\b/.test(line))

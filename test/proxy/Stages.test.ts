@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { type RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
-import { BodyStages } from "../../src/http/BodyStages.js"
+import { BodyStages, type SessionStages } from "../../src/http/BodyStages.js"
 import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
 import { TrafficObservers, type TrafficRecord } from "../../src/traffic/TrafficObservers.js"
 import { perChunk, type Stage } from "../../src/wire/Stage.js"
@@ -291,13 +291,102 @@ describe("a hook before forwarding", () => {
       const hooks = RequestHooks.layer(() => {
         throw new Error("a bug of a hook")
       })
-      const { proxy } = yield* startLab({ hooks })
+      const ended = yield* Deferred.make<TrafficRecord>()
+      const observer = TrafficObservers.layer((record) => Deferred.succeed(ended, record))
+      const { proxy } = yield* startLab({ hooks: Layer.merge(hooks, observer) })
       const client = yield* proxy.connect
       yield* client.send(get)
       assert.strictEqual(yield* client.gone, "reset")
       assert.include(proxy.log.join("\n"), "a bug of a hook")
+      assert.strictEqual((yield* Deferred.await(ended)).end, "proxy")
     }),
   )
+})
+
+/** A stage that throws in one of its functions, for both ways. */
+const throwing = <E>(where: "made" | "demanded" | "released"): Stage<E> => ({
+  resizes: true,
+  stream: (body) => body,
+  fused: (next) => {
+    const fault = (): void => {
+      throw new Error(`a bug where it is ${where}`)
+    }
+    if (where === "made") fault()
+    return {
+      chunk: (bytes) => next.chunk(bytes),
+      end: (trailers) => next.end(trailers),
+      fail: (error) => next.fail(error),
+      defect: (cause) => next.defect(cause),
+      ...(where === "demanded" ? { demanded: fault } : { released: fault }),
+    }
+  },
+})
+
+describe("stages with bugs", () => {
+  const failing = (): never => {
+    throw new Error("a bug where stages are chosen")
+  }
+  const buggy: ReadonlyArray<readonly [what: string, stages: SessionStages, request: string]> = [
+    ["a stage for answers where it is made", { download: () => [throwing("made")] }, get],
+    ["a stage for requests where it is made", { upload: () => [throwing("made")] }, post("abc")],
+    ["a stage for answers where it is released", { download: () => [throwing("released")] }, get],
+    ["a stage for requests where it is released", { upload: () => [throwing("released")] }, post("abc")],
+    ["the choice of stages for answers", { download: failing }, get],
+    ["the choice of stages for requests", { upload: failing }, post("abc")],
+  ]
+  for (const [what, stages, request] of buggy) {
+    it.scopedLive(`end their own exchange and nothing else: ${what}`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks: BodyStages.layer(stages) })
+        const client = yield* proxy.connect
+        yield* client.send(request)
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "a bug where")
+      }),
+    )
+  }
+
+  for (const [what, change] of [
+    ["longer", (bytes: Uint8Array) => Buffer.concat([bytes, Buffer.from("GET /b HTTP/1.1\r\n\r\n")])],
+    ["shorter", (bytes: Uint8Array) => bytes.subarray(1)],
+  ] as const) {
+    for (const [size, body] of [
+      ["held", "abc"],
+      ["large", "x".repeat(100_000)],
+    ] as const) {
+      it.scopedLive(`do not make a request, ${size}, ${what} than it says`, () =>
+        Effect.gen(function* () {
+          const stage = perChunk<RequestBroken>(() => ({ chunk: change, end: () => new Uint8Array(0) }), {
+            resizes: false,
+          })
+          const { proxy } = yield* startLab({ hooks: BodyStages.layer({ upload: () => [stage] }) })
+          const client = yield* proxy.connect
+          yield* client.send(post(body))
+          assert.strictEqual(yield* client.gone, "reset")
+          assert.include(proxy.log.join("\n"), "resizes")
+        }),
+      )
+    }
+  }
+})
+
+describe("what interrupts itself", () => {
+  const interrupting = <E>(): Stage<E> => ({ resizes: true, stream: () => Stream.fromEffect(Effect.interrupt) })
+  const interrupted: ReadonlyArray<readonly [what: string, hooks: Layer.Layer<never>]> = [
+    ["a hook", RequestHooks.layer(() => Effect.interrupt)],
+    ["a stage for answers", BodyStages.layer({ download: () => [interrupting()] })],
+    ["a stage for requests", BodyStages.layer({ upload: () => [interrupting()] })],
+  ]
+  for (const [what, hooks] of interrupted) {
+    it.scopedLive(`does not keep its client waiting: ${what}`, () =>
+      Effect.gen(function* () {
+        const { proxy } = yield* startLab({ hooks })
+        const client = yield* proxy.connect
+        yield* client.send(post("abc"))
+        assert.strictEqual(yield* client.gone, "reset")
+      }),
+    )
+  }
 })
 
 describe("an observer", () => {
