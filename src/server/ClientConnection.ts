@@ -136,7 +136,9 @@ export class ClientConnection
     else wake(task)
   }
 
+  /** Told at once: the fiber ends only behind what runs in its children, which may be slow to be interrupted. */
   private readonly closed = (): void => {
+    this.guard(() => this.current?.abandon())
     this.wake?.(Effect.void)
   }
 

@@ -322,6 +322,30 @@ const throwing = <E>(where: "made" | "demanded" | "released"): Stage<E> => ({
   },
 })
 
+describe("a hook that cannot be interrupted", () => {
+  it.scopedLive("does not keep the request of a client that has left", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const held = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<TrafficRecord>()
+      const waiting = Effect.uninterruptible(
+        Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(held)),
+      ).pipe(Effect.zipRight(forwardWith({})))
+      const hooks = Layer.merge(
+        RequestHooks.layer(() => waiting),
+        TrafficObservers.layer((record) => Deferred.succeed(ended, record)),
+      )
+      const { proxy } = yield* startLab({ hooks })
+      const client = yield* proxy.connect
+      yield* client.send(get)
+      yield* Deferred.await(asked)
+      yield* client.reset
+      assert.strictEqual((yield* Deferred.await(ended)).end, "client")
+      yield* Deferred.succeed(held, undefined)
+    }),
+  )
+})
+
 describe("stages with bugs", () => {
   const failing = (): never => {
     throw new Error("a bug where stages are chosen")
