@@ -59,12 +59,14 @@ const uploadThrough =
     }
   }
 
-/** Fields that hold for one length or one sequence of bytes go with it (RFC 9110 sections 8.6 and 8.8.3; RFC 9530). */
+/** What holds for the bytes as their server sent them, and would be wrong of others (RFC 9110 section 8.6, RFC 9530). */
+const ofTheseBytes = ["content-length", "content-digest", "content-md5"]
+
 const downloadThrough =
   (stagesOf: StagesOf<ResponseBroken>): NonNullable<Passage["download"]> =>
   (session, answer) => {
     const stages = stagesOf(session)
-    const fields = resizes(stages) ? without(answer.fields, "content-length") : answer.fields
+    const fields = resizes(stages) ? ofTheseBytes.reduce(without, answer.fields) : answer.fields
     return { ...answer, fields, body: through(answer.body, stages) }
   }
 

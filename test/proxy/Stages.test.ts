@@ -57,6 +57,14 @@ for (const [way, stage] of ways) {
       }),
     )
 
+    it.scopedLive("takes what is said of the bytes as they were away from them", () =>
+      Effect.gen(function* () {
+        const said = answer("200 OK", "hello", ["Content-Digest: sha-256=:YQ==:", 'ETag: "1"'])
+        const got = yield* (yield* startLab({ hooks: download, script: answering(said) })).ask(get)
+        assert.deepStrictEqual([got.value("content-digest"), got.value("etag")], [undefined, '"1"'])
+      }),
+    )
+
     it.scopedLive("leaves an answer without content as it is, but for a length that would be wrong", () =>
       Effect.gen(function* () {
         const { ask } = yield* startLab({
