@@ -86,7 +86,7 @@ describe.skipIf(!hasPython)("a terminal that is closed", () => {
 
   it("does not stop a proxy that nohup has started there", async () => {
     const file = join(temporaryFolder(), "log")
-    const script = 'log=$1; shift; nohup "$@" 2>"$log" & echo pid=$!; wait'
+    const script = 'log=$1; shift; nohup "$@" >/dev/null 2>"$log" & echo pid=$!; wait'
     const child = underTerminal("sh", "-c", script, "sh", file, process.execPath, binary, ...words())
     let printed = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text))
