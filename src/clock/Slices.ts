@@ -1,5 +1,5 @@
 /** How much of a turn of the event loop goes into such work, in milliseconds: nobody notices so much. */
-export const sliceTime = 2
+export const sliceTime = 1
 
 /** So many steps are taken in a turn at least: the system may let this process wait for longer than a slice. */
 const leastSteps = 4
