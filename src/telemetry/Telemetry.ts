@@ -83,6 +83,7 @@ const cells = {
   fromPool: cellOf(leases, "pool"),
   fresh: cellOf(leases, "new"),
   busy: cellOf(serverConnections, "busy"),
+  webSocket: cellOf(serverConnections, "websocket"),
 }
 
 const closers = webSocketsClosed.dimensions[1].keys
@@ -203,10 +204,12 @@ export class Counters {
 
   webSocketOpened(): void {
     this.cells.add(webSocketsOpen.offset, 1)
+    this.cells.add(cells.webSocket, 1)
   }
 
   webSocketClosed(socket: CountedWebSocket, milliseconds: number): void {
     this.cells.add(webSocketsOpen.offset, -1)
+    this.cells.add(cells.webSocket, -1)
     this.framesPassed(this.cells, socket)
     const place = closeCodeIndex(socket.code) * closers.length + closers.indexOf(socket.closedBy)
     this.cells.add(webSocketsClosed.offset + place, 1)

@@ -4,10 +4,9 @@ import { catalogue, firstOfEach, metrics } from "../../src/telemetry/Catalogue.j
 import { exposition } from "../../src/telemetry/Exposition.js"
 import { isMergeable, merge, type Snapshot } from "../../src/telemetry/Snapshot.js"
 import { Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
+import { seriesIn, textOf, valueIn } from "../support/Numbers.js"
 import { describeUnless } from "../support/LeftOut.js"
 import { isInstalled, runTool } from "../support/Tool.js"
-
-const textOf = (counters: Counters): Effect.Effect<string> => Effect.map(counters.snapshot, exposition)
 
 /** A request that ended as most do, and what of it is otherwise. */
 const exchange = (
@@ -23,17 +22,6 @@ const exchange = (
   isHandshake: false,
   ...rest,
 })
-
-const valueOf = (text: string, series: string): number | undefined => {
-  const line = text.split("\n").find((one) => one.startsWith(`${series} `))
-  return line === undefined ? undefined : Number(line.slice(series.length + 1))
-}
-
-const seriesIn = (text: string): ReadonlyArray<string> =>
-  text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.slice(0, line.lastIndexOf(" ")))
 
 describe("the catalogue", () => {
   it("names every metric once, with a help and a type", () => {
@@ -62,7 +50,7 @@ describe("the exposition", () => {
       counters.exchangeBegan()
       counters.exchangeEnded(exchange({ bytesIn: 7 }), 3)
       const text = yield* textOf(counters)
-      const value = (series: string) => valueOf(text, series)
+      const value = (series: string) => valueIn(text, series)
       assert.strictEqual(value('ss_proxy_http_requests_total{method="GET",status="2xx",cause=""}'), 1)
       assert.strictEqual(value("ss_proxy_http_requests_in_flight"), 1)
       assert.strictEqual(value('ss_proxy_http_body_bytes_total{direction="in"}'), 7)
@@ -81,8 +69,8 @@ describe("the exposition", () => {
       counters.headArrived(-1)
       counters.headArrived(Number.NaN)
       const text = yield* textOf(counters)
-      assert.strictEqual(valueOf(text, 'ss_proxy_downstream_first_byte_seconds_bucket{le="0.001"}'), 1)
-      assert.strictEqual(valueOf(text, "ss_proxy_downstream_first_byte_seconds_count"), 1)
+      assert.strictEqual(valueIn(text, 'ss_proxy_downstream_first_byte_seconds_bucket{le="0.001"}'), 1)
+      assert.strictEqual(valueIn(text, "ss_proxy_downstream_first_byte_seconds_count"), 1)
     }),
   )
 
@@ -112,9 +100,9 @@ describe("the exposition", () => {
       }
       const text = yield* textOf(counters)
       assert.deepStrictEqual(seriesIn(text), before)
-      assert.strictEqual(valueOf(text, 'ss_proxy_http_requests_total{method="_OTHER",status="2xx",cause=""}'), 1_000)
-      assert.strictEqual(valueOf(text, 'ss_proxy_websocket_closed_total{code="4xxx",by="client"}'), 1_000)
-      assert.strictEqual(valueOf(text, 'ss_proxy_websocket_closed_total{code="1001",by="client"}'), 1)
+      assert.strictEqual(valueIn(text, 'ss_proxy_http_requests_total{method="_OTHER",status="2xx",cause=""}'), 1_000)
+      assert.strictEqual(valueIn(text, 'ss_proxy_websocket_closed_total{code="4xxx",by="client"}'), 1_000)
+      assert.strictEqual(valueIn(text, 'ss_proxy_websocket_closed_total{code="1001",by="client"}'), 1)
     }),
   )
 
@@ -170,11 +158,11 @@ describe("snapshots of several processes", () => {
       assert.isTrue(isMergeable(one, other))
       const both = merge(one, other)
       const text = exposition(both)
-      assert.strictEqual(valueOf(text, "ss_proxy_http_requests_in_flight"), 2)
-      assert.strictEqual(valueOf(text, "ss_proxy_draining"), 1)
+      assert.strictEqual(valueIn(text, "ss_proxy_http_requests_in_flight"), 2)
+      assert.strictEqual(valueIn(text, "ss_proxy_draining"), 1)
       const [first, second] = both.processes
-      assert.strictEqual(valueOf(text, `process_resident_memory_bytes{worker="${first?.worker}"}`), 10)
-      assert.strictEqual(valueOf(text, `process_resident_memory_bytes{worker="${second?.worker}"}`), 10)
+      assert.strictEqual(valueIn(text, `process_resident_memory_bytes{worker="${first?.worker}"}`), 10)
+      assert.strictEqual(valueIn(text, `process_resident_memory_bytes{worker="${second?.worker}"}`), 10)
       assert.strictEqual(text.match(/^# TYPE process_resident_memory_bytes gauge$/gm)?.length, 1)
     }),
   )
