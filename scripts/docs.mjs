@@ -1,5 +1,5 @@
 // Writes what the documents say of settings, the tables in docs/CONFIGURATION.md and docs/LIBRARY.md; of
-// policies, those in docs/CONFIGURATION.md and docs/DATABASE.md; of errors, docs/ERRORS.md and the table in README.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
+// policies, those in docs/CONFIGURATION.md and docs/DATABASE.md; of errors, docs/ERRORS.md and the table in README.md; of metrics, docs/METRICS.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
 // scripts/bench/figures.json. And what the program's help has to be, test/cli/help. Tests fail where they are out of date.
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -13,7 +13,7 @@ process.on("exit", () => rmSync(bundle, { force: true }))
 await build({
   absWorkingDir: root,
   stdin: {
-    contents: ["ErrorReference", "HelpTexts", "SettingTables", "SpeedTables"]
+    contents: ["ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
       .map((name) => `export * from "./${name}.js"`)
       .join("\n"),
     resolveDir: join(root, "test", "docs"),
@@ -27,8 +27,16 @@ await build({
 })
 
 const documents = await import(pathToFileURL(bundle).href)
-const { errorsDocument, helpTexts, withFigures, withFlagTables, withPolicyTable, withSettingTable, withShortTable } =
-  documents
+const {
+  errorsDocument,
+  helpTexts,
+  metricsDocument,
+  withFigures,
+  withFlagTables,
+  withPolicyTable,
+  withSettingTable,
+  withShortTable,
+} = documents
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 
 const rewrite = (document, ...changes) => {
@@ -40,6 +48,7 @@ const rewrite = (document, ...changes) => {
 }
 
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
+writeFileSync(join(root, "docs", "METRICS.md"), metricsDocument())
 rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
 rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))
 rewrite("docs/CONFIGURATION.md", withFlagTables)

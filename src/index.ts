@@ -1,6 +1,7 @@
 /**
  * ss-proxy as a library: the proxy's services and Layers, for one's own program and for tests. See docs/LIBRARY.md.
  */
+export { AdminServer, layerAdmin } from "./admin/AdminServer.js"
 export * from "./domain/ProxyConfig.js"
 export * from "./domain/ProxyError.js"
 export * from "./domain/Session.js"
@@ -23,7 +24,8 @@ export {
   RequestHooks,
 } from "./http/RequestHooks.js"
 export { type SwitchedUpgrade, Upgrader } from "./http/Upgrader.js"
-export { ListenError, ProxyServer } from "./server/ProxyServer.js"
+export { ListenError } from "./server/Listening.js"
+export { ProxyServer } from "./server/ProxyServer.js"
 export { layerProxy, layerProxyWith } from "./server/Proxy.js"
 export { LiveSession, type SessionEnd, type SessionListener, type SessionTarget } from "./sessions/LiveSession.js"
 export { layerMemory } from "./sessions/MemorySessionRepo.js"
