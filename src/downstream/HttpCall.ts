@@ -36,6 +36,8 @@ export interface CallContext {
 }
 
 const noTrailers: ReadonlyArray<string> = []
+/** Never pushed to: an array that grows makes room for many, and most bodies are one piece. */
+const noChunks: Array<Buffer> = []
 
 /** A body that is longer is in motion from its first byte on: to put it together first would only cost copies. */
 const longestHeld = 16_384
@@ -63,7 +65,7 @@ export class HttpCall
   private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
   /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
-  private gathered: Array<Buffer> = []
+  private gathered: Array<Buffer> = noChunks
   private trailers = noTrailers
   private source: ChunkSource<ResponseBroken> | undefined
   private hasRetried = false
@@ -168,8 +170,9 @@ export class HttpCall
   }
 
   body(chunk: Buffer): void {
-    if (this.source === undefined) this.gathered.push(chunk)
-    else this.pass(this.source, chunk)
+    if (this.source !== undefined) this.pass(this.source, chunk)
+    else if (this.gathered.length === 0) this.gathered = [chunk]
+    else this.gathered.push(chunk)
   }
 
   end(trailers: ReadonlyArray<string>): void {
@@ -267,7 +270,7 @@ export class HttpCall
     })
     this.source = source
     const { gathered } = this
-    this.gathered = []
+    this.gathered = noChunks
     this.answer(moving(source, this.isChunked))
     for (const chunk of gathered) this.pass(source, chunk)
   }
