@@ -215,9 +215,9 @@ export class Exchange
     return this.broken === undefined || isBreak(this.broken) ? undefined : this.broken
   }
 
-  /** What went wrong, whoever was told. */
+  /** What went wrong, whoever was told: what broke it off, be it the answer to an error, else the error. */
   get trouble(): TrafficError | undefined {
-    return this.error ?? this.broken
+    return this.broken ?? this.error
   }
 
   /** Whether what is answered is the proxy's own, and no error. */
