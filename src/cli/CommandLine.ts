@@ -190,14 +190,14 @@ export const readCommandLine = (
     const has = (name: string) => flags.find((given) => given.flag.name === name)
     if (has("help") !== undefined) return { _tag: "Help", doc }
     if (has("version") !== undefined) return { _tag: "Version" }
-    const stranger = doc.path.length === 0 || doc.isGroup === true ? args[0] : undefined
-    if (unknown !== undefined && (stranger === undefined || unknown.after <= doc.path.length))
+    const unknownWord = doc.path.length === 0 || doc.isGroup === true ? args[0] : undefined
+    if (unknown !== undefined && (unknownWord === undefined || unknown.after <= doc.path.length))
       return yield* unknownFlag(unknown.word, doc)
-    if (stranger !== undefined) return yield* unknownCommand(stranger, doc, docs)
+    if (unknownWord !== undefined) return yield* unknownCommand(unknownWord, doc, docs)
     const shell = has("completions")
     if (shell !== undefined) return yield* completions(shell.value)
-    const foreign = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
-    if (foreign !== undefined) return yield* unknownFlag(foreign.word, doc)
+    const misplaced = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
+    if (misplaced !== undefined) return yield* unknownFlag(misplaced.word, doc)
     if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command; ${seeHelp(doc)}`)
     yield* checkArguments(doc, args)
     return { _tag: "Command", doc, words: canonical(doc, flags, args) }

@@ -8,7 +8,7 @@ export const endTime = 900
 const longestDelay = 2 ** 31 - 1
 
 /** Number of remaining exchanges and WebSockets that are named in the log. */
-const mostNamed = 5
+const maxNamed = 5
 
 const named = ({ kind, sessionId, requestId }: TrafficView): string => `${kind} ${sessionId} ${requestId}`
 
@@ -19,11 +19,11 @@ const resources = (): string => {
   return Array.from(counts, ([resource, count]) => `${resource}=${count}`).join(" ")
 }
 
-const tell = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
+const logLeft = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
   Effect.logError("not everything ended in time: the process is ended where it stands; please report it").pipe(
     Effect.annotateLogs({
       left: live.length,
-      ...(live.length === 0 ? {} : { among_them: live.slice(0, mostNamed).map(named).join(", ") }),
+      ...(live.length === 0 ? {} : { among_them: live.slice(0, maxNamed).map(named).join(", ") }),
       resources: resources(),
     }),
   )
@@ -40,7 +40,7 @@ export const endProcessWithin = (
   Effect.map(Effect.runtime<never>(), (runtime) => {
     const end = (): void => {
       try {
-        Runtime.runSync(runtime)(Effect.flatMap(left, tell))
+        Runtime.runSync(runtime)(Effect.flatMap(left, logLeft))
       } finally {
         process.exit(0)
       }

@@ -1,4 +1,4 @@
-/** What can expire. */
+/** Has a deadline. */
 export interface Expirable {
   /** Its time has come. Must not throw. */
   readonly expire: () => void

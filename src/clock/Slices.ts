@@ -2,7 +2,7 @@
 export const sliceTime = 1
 
 /** Steps per turn, even when the slice is over: the system may suspend this process for longer than a slice. */
-const leastSteps = 4
+const minSteps = 4
 
 /** Work that consists of many small steps. */
 export interface Steps {
@@ -21,8 +21,8 @@ export class Slices {
   private steps = 0
   private isScheduled = false
 
-  /** `mostSteps`: limit of steps per turn, for steps whose consequences take longer than the step itself. */
-  constructor(private readonly mostSteps = Number.POSITIVE_INFINITY) {}
+  /** `maxSteps`: limit of steps per turn, for steps whose consequences take longer than the step itself. */
+  constructor(private readonly maxSteps = Number.POSITIVE_INFINITY) {}
 
   add(work: Steps): void {
     this.queue.push(work)
@@ -46,7 +46,7 @@ export class Slices {
   }
 
   private get mayStep(): boolean {
-    return this.steps < leastSteps || (this.steps < this.mostSteps && performance.now() < this.endOfSlice)
+    return this.steps < minSteps || (this.steps < this.maxSteps && performance.now() < this.endOfSlice)
   }
 
   /** A step may add work, which goes to the end of the queue. */

@@ -21,7 +21,7 @@ export interface RequestProgress {
 
 /** Follows the sending, and can read what the server sent before it closed. */
 export interface WriteProgress extends RequestProgress {
-  /** Content could not be written. Only now what the server sent before can still be read. */
+  /** Content could not be written. What the server has sent must be read now, before Node closes the socket. */
   readonly writeFailed: () => void
 }
 

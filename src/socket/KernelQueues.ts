@@ -2,7 +2,7 @@ import { createReadStream, fstatSync } from "node:fs"
 import type { Socket } from "node:net"
 import { descriptorOf } from "./Unread.js"
 
-/** Where Linux lists its TCP connections, a line each. */
+/** Linux lists its TCP connections in these files, one on each line. */
 const listings = ["/proc/net/tcp", "/proc/net/tcp6"]
 
 /** Receives the number of bytes that the peer has not acknowledged; `undefined` where the system does not report it. */

@@ -62,9 +62,8 @@ export class ChunkSource<E> implements Flow<E> {
   private cancelled = false
   private failure: Option.Option<E> = Option.none()
   private consumer: ChunkConsumer<E> | undefined
-  /** The consumer is `full`. */
-  private held = false
-  private waiting: ((effect: Effect.Effect<Uint8Array, Option.Option<E>>) => void) | undefined
+  private isConsumerFull = false
+  private pendingPull: ((effect: Effect.Effect<Uint8Array, Option.Option<E>>) => void) | undefined
 
   /** Raw trailer pairs; complete once the source has ended. */
   trailers: ReadonlyArray<string> = noTrailers
@@ -83,16 +82,16 @@ export class ChunkSource<E> implements Flow<E> {
   /** Producer: a chunk. Returns whether its bytes are still needed; if not, its memory may be reused. */
   push(chunk: Uint8Array): boolean {
     if (this.finished || this.cancelled || chunk.byteLength === 0) return false
-    if (this.waiting !== undefined) {
-      const resume = this.waiting
-      this.waiting = undefined
+    if (this.pendingPull !== undefined) {
+      const resume = this.pendingPull
+      this.pendingPull = undefined
       resume(Exit.succeed(chunk))
       return true
     }
-    if (this.consumer !== undefined && !this.held) {
+    if (this.consumer !== undefined && !this.isConsumerFull) {
       const consumption = this.consumer.chunk(chunk)
-      this.held = consumption === "full"
-      if (this.held) this.pause()
+      this.isConsumerFull = consumption === "full"
+      if (this.isConsumerFull) this.pause()
       return consumption !== "consumed"
     }
     this.queued += chunk.byteLength
@@ -120,10 +119,10 @@ export class ChunkSource<E> implements Flow<E> {
     this.queue = []
     this.queued = 0
     this.consumer = undefined
-    const { waiting } = this
-    this.waiting = undefined
+    const { pendingPull } = this
+    this.pendingPull = undefined
     if (!this.finished) this.producer.cancel()
-    waiting?.(Effect.interrupt)
+    pendingPull?.(Effect.interrupt)
   }
 
   /** Consumer: from now on takes every chunk by callback. */
@@ -134,16 +133,16 @@ export class ChunkSource<E> implements Flow<E> {
 
   /** Consumer: takes chunks again, after it was `full`. */
   demand(): void {
-    this.held = false
-    while (this.consumer !== undefined && !this.held) {
+    this.isConsumerFull = false
+    while (this.consumer !== undefined && !this.isConsumerFull) {
       const chunk = this.queue.shift()
       if (chunk === undefined) break
       this.queued -= chunk.byteLength
-      this.held = this.consumer.chunk(chunk) === "full"
+      this.isConsumerFull = this.consumer.chunk(chunk) === "full"
     }
     if (this.queue.length > 0) return
     if (this.finished) this.tellEnd()
-    else if (!this.held) this.resume()
+    else if (!this.isConsumerFull) this.resume()
   }
 
   /** The next chunk; fails with `None` at the end and with `Some` if the body broke off. */
@@ -156,10 +155,10 @@ export class ChunkSource<E> implements Flow<E> {
     }
     if (this.finished) return Exit.fail(this.failure)
     return Effect.async<Uint8Array, Option.Option<E>>((resume) => {
-      this.waiting = resume
+      this.pendingPull = resume
       this.resume()
       return Effect.sync(() => {
-        this.waiting = undefined
+        this.pendingPull = undefined
       })
     })
   })
@@ -184,11 +183,11 @@ export class ChunkSource<E> implements Flow<E> {
   private finish(failure: Option.Option<E>): void {
     this.finished = true
     this.failure = failure
-    if (this.waiting !== undefined) {
-      const resume = this.waiting
-      this.waiting = undefined
+    if (this.pendingPull !== undefined) {
+      const resume = this.pendingPull
+      this.pendingPull = undefined
       resume(Exit.fail(failure))
-    } else if (this.queue.length === 0 && !this.held) {
+    } else if (this.queue.length === 0 && !this.isConsumerFull) {
       this.tellEnd()
     }
   }

@@ -59,7 +59,7 @@ for (let value = 0; value < 16; value++) {
   hexValues[value.toString(16).toUpperCase().charCodeAt(0)] = value
 }
 
-/** Any hexadecimal number of so many digits is a safe integer. */
+/** A hexadecimal number with this many digits is always a safe integer. */
 const safeHexDigits = 13
 
 /** Smaller chunks that arrive in one read are joined, because each call of `body` would cost many times its bytes. */
@@ -140,7 +140,7 @@ export abstract class MessageParser {
   /** Bytes of the sized body, or of the chunk, that are still to come. */
   private remaining = 0
   /** Small chunks that the receiver has not got yet. */
-  private small: Array<Buffer> = []
+  private smallChunks: Array<Buffer> = []
 
   private readonly toleratesBlanks: boolean
   private readonly extensions: RegExp
@@ -219,7 +219,7 @@ export abstract class MessageParser {
     let at = from
     while (at < bytes.length && this.broken === undefined && this.state !== "idle" && this.state !== "complete")
       at = this.step(bytes, at)
-    this.tellSmall()
+    this.emitSmallChunks()
     return at
   }
 
@@ -228,7 +228,7 @@ export abstract class MessageParser {
   }
 
   protected fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
-    this.tellSmall()
+    this.emitSmallChunks()
     this.broken = { problem, kind }
     this.receiver = nobody
     this.fields = noFields
@@ -404,7 +404,7 @@ export abstract class MessageParser {
   /** Ends the message at `at`. */
   private finishMessage(bytes: Buffer, at: number, trailers: ReadonlyArray<string>): number {
     const { receiver } = this
-    this.tellSmall()
+    this.emitSmallChunks()
     this.settle()
     const next = this.endOfMessage(bytes, at)
     receiver.end(trailers)
@@ -415,23 +415,23 @@ export abstract class MessageParser {
   private takeChunkData(bytes: Buffer, at: number): number {
     const end = at + this.remaining
     if (this.remaining >= smallChunk || end + 2 >= bytes.length) {
-      this.tellSmall()
+      this.emitSmallChunks()
       const next = this.takeRemaining(bytes, at)
       if (this.remaining === 0) this.state = "chunk end"
       return next
     }
-    this.small.push(bytes.subarray(at, end))
+    this.smallChunks.push(bytes.subarray(at, end))
     this.remaining = 0
     this.state = "chunk end"
     return end
   }
 
-  private tellSmall(): void {
-    const { small } = this
-    const [only] = small
+  private emitSmallChunks(): void {
+    const { smallChunks } = this
+    const [only] = smallChunks
     if (only === undefined) return
-    this.small = []
-    this.receiver.body(small.length === 1 ? only : Buffer.concat(small))
+    this.smallChunks = []
+    this.receiver.body(smallChunks.length === 1 ? only : Buffer.concat(smallChunks))
   }
 
   /** The CRLF after a chunk's data. It may be split into two reads. */

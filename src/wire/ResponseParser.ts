@@ -114,7 +114,7 @@ export class ResponseParser extends MessageParser {
     this.begin(handler)
   }
 
-  /** Takes what arrived. After a fault, everything is ignored; after the end of the message, it is `surplus`. */
+  /** Parses bytes. After a fault they are ignored; after the end of the message they are `surplus`. */
   execute(bytes: Buffer): void {
     this.count(bytes.length)
     const end = this.run(bytes, 0)
@@ -126,7 +126,7 @@ export class ResponseParser extends MessageParser {
     super.finish()
   }
 
-  /** The `Content-Length` of the last head, or -1 where it has none. */
+  /** The `Content-Length` of the last head, or -1 if it has none. */
   get contentLength(): number {
     return this.length
   }
