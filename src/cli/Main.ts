@@ -1,6 +1,6 @@
 import { IgnoredSignals } from "./IgnoredSignals.js"
 import { SignalCatcher } from "./SignalCatcher.js"
-import { version } from "./Version.js"
+import { version } from "../domain/Version.js"
 import { limitYoungGeneration } from "./YoungGeneration.js"
 
 const asksVersion = (words: ReadonlyArray<string>): boolean => words[0] === "--version" || words[0] === "-v"

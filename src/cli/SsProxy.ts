@@ -16,7 +16,7 @@ import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
-import { version } from "./Version.js"
+import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),

@@ -26,7 +26,8 @@ export class Session extends Schema.Class<Session>("Session")({
   updatedAt: Schema.NullOr(Schema.String),
 }) {}
 
-const forwardingStatuses: ReadonlySet<string> = new Set(["active", "online", "ready"])
+/** The statuses of sessions that take requests. */
+export const forwardingStatuses: ReadonlySet<string> = new Set(["active", "online", "ready"])
 
 /** Whether requests for a session with this status are forwarded. */
 export const isForwarding = (status: string): boolean => forwardingStatuses.has(status)

@@ -1,6 +1,6 @@
 import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
-import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
+import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
 import { checkChange, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
@@ -54,6 +54,10 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     find: (id) => Effect.succeed(Option.fromNullable(rows.get(id))),
     findMany: (ids) => Effect.sync(() => ids.flatMap((id) => rows.get(id) ?? [])),
     count: Effect.sync(() => rows.size),
+    tally: Effect.sync(() => {
+      const forwarding = Array.from(rows.values()).filter(({ session }) => isForwarding(session.status)).length
+      return { forwarding, others: rows.size - forwarding }
+    }),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>

@@ -3,9 +3,10 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { policyRows } from "../domain/Policies.js"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
-import { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
@@ -62,7 +63,17 @@ const query = (what: string, rest: string): Query => ({
 
 const findQuery = query(columns, "WHERE sessions.session_id = ?")
 const listQuery = query(columns, "ORDER BY sessions.session_id")
+// Rows that are counted in one turn of the event loop: about a millisecond's work.
+const talliedAtOnce = 2_000
 const countStatement = "SELECT count(*) AS count FROM sessions"
+/** Counts a slice of the sessions, in the order of their ids. */
+const tallyStatement = (where: string) => `WITH slice AS (
+    SELECT session_id, ${text("downstream_server_status")} AS status FROM sessions ${where}
+    ORDER BY session_id LIMIT ${talliedAtOnce}
+  ) SELECT count(*) AS count, max(session_id) AS last,
+    sum(status IN (${Array.from(forwardingStatuses, (status) => `'${status}'`).join(", ")})) AS forwarding FROM slice`
+const firstTallyStatement = tallyStatement("")
+const nextTallyStatement = tallyStatement("WHERE session_id > ?")
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
   VALUES (?, ?, ?)`
 const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
@@ -341,14 +352,21 @@ const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
 
 const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
 
+/** What a slice of the sessions comes to; `last`: the largest id, of whatever type the row has. */
+interface TallySlice {
+  readonly count: number
+  readonly forwarding: number
+  readonly last: unknown
+}
+
 const writes = (file: FollowedFile<Connections>, filename: string) => {
   const asFault = storeFault(filename)
   // Unsafe only because it allocates outside of an Effect.
   const oneAtATime = Effect.unsafeMakeSemaphore(1)
   const fault = Effect.mapError(asFault)
 
-  const select = <Found extends object>(statement: string) =>
-    Effect.flatMap(file.upToDate, ({ sql }) => sql.unsafe<Found>(statement).pipe(whileBusy(lockTimeout)))
+  const select = <Found extends object>(statement: string, params: ReadonlyArray<unknown> = []) =>
+    Effect.flatMap(file.upToDate, ({ sql }) => sql.unsafe<Found>(statement, params).pipe(whileBusy(lockTimeout)))
   const transact = <A, E>(change: (run: Run) => Effect.Effect<A, E>) =>
     Effect.flatMap(file.upToDate, ({ sql }) =>
       transaction(sql, (run) => Effect.zipRight(run(createPolicyTable, []), change(run))).pipe(whileBusy(lockTimeout)),
@@ -386,7 +404,21 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     error instanceof SessionNotFound ? error : asFault(error),
   )
 
+  /** A row that comes or goes meanwhile is counted, or not. */
+  const tally = Effect.gen(function* () {
+    let [forwarding, others] = [0, 0]
+    let [slice] = yield* select<TallySlice>(firstTallyStatement)
+    while (slice !== undefined && slice.count > 0) {
+      forwarding += slice.forwarding
+      others += slice.count - slice.forwarding
+      yield* nextTurn
+      ;[slice] = yield* select<TallySlice>(nextTallyStatement, [slice.last])
+    }
+    return { forwarding, others }
+  })
+
   return {
+    tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
     list: select<Row>(listQuery.whole).pipe(
       Effect.catchIf(lacksPolicies, () => select<Row>(listQuery.withoutPolicies)),
