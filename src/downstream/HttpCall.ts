@@ -1,11 +1,13 @@
 import { Exit } from "effect"
 import {
+  Defect,
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
   type DialError,
   type RequestBroken,
   ResponseBroken,
+  type StageRefused,
 } from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
@@ -135,12 +137,14 @@ export class HttpCall
 
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
-    else this.breakResponse("the client's request broke off")
+    else if (error.refusal === undefined) this.breakResponse("the client's request broke off")
+    else this.breakResponse(`the request's content broke off: ${error.problem}`, undefined, error.refusal)
   }
 
   requestDefect(cause: unknown): void {
-    if (this.response === undefined) this.settle(Exit.die(cause))
-    else this.breakResponse("a stage of the request's content threw", cause)
+    const defect = Defect.at("upload stage", cause)
+    if (this.response === undefined) this.settle(Exit.die(defect))
+    else this.breakResponse("a stage of the request's content threw", defect)
   }
 
   writeFailed(): void {
@@ -294,10 +298,11 @@ export class HttpCall
   }
 
   /** The response failed after its head: its body must not be taken for complete. */
-  private breakResponse(problem: string, cause?: unknown): void {
+  private breakResponse(problem: string, cause?: unknown, refusal?: StageRefused): void {
     if (this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
     this.close()
-    this.source?.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause }))
+    const { id: sessionId } = this.session
+    this.source?.fail(new ResponseBroken({ sessionId, address: this.address, problem, cause, refusal }))
   }
 
   /** The server has answered 101. A plain request has not asked for that. */

@@ -4,6 +4,7 @@ import {
   BodyTooLarge,
   type ClientError,
   ClientStalled,
+  Defect,
   DownstreamProtocol,
   Draining,
   type ProxyError,
@@ -61,8 +62,6 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
-  /** Something of ours threw, or of the program that embeds the proxy. */
-  readonly defect: (cause: unknown) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
   readonly counters: Counters
@@ -447,9 +446,10 @@ export class Exchange
 
   answerBroken(error: ResponseBroken): void {
     if (this.phase === "over") return
+    if (error.cause instanceof Defect) return this.answerDefect(error.cause)
     this.broken = error
     this.context.logError(this, error)
-    this.cutBy("server")
+    this.cutBy(error.fault === "downstream" ? "server" : "proxy")
   }
 
   answerMisframed(problem: string): void {
@@ -459,7 +459,7 @@ export class Exchange
 
   answerDefect(cause: unknown): void {
     if (this.phase === "over") return
-    this.context.defect(cause)
+    this.context.logError(this, Defect.at("proxy", cause))
     this.cutBy("proxy")
   }
 
@@ -537,14 +537,15 @@ export class Exchange
 
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
-    if (error === undefined) this.answerDefect(Cause.squash(cause))
-    else if (error._tag === "RequestBroken") this.requestBroken(error)
+    if (error === undefined) this.fail(Defect.at("proxy", Cause.squash(cause)))
+    else if (error._tag === "RequestBroken") this.contentBroken(error)
     else if (error._tag === "Reply") this.ownAnswer(error)
     else this.fail(error)
   }
 
-  /** Its content broke off, so that nobody is left to be answered. */
-  private requestBroken(error: RequestBroken): void {
+  /** A client that has left gets no answer. */
+  private contentBroken(error: RequestBroken): void {
+    if (error.refusal !== undefined) return this.fail(error.refusal)
     this.broken = error
     this.cancel()
   }

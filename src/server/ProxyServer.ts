@@ -112,7 +112,6 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
-        defect: reporter.defect,
         counters,
         finished: observer.finished,
         keepsHandshakes: sinks.length > 0,

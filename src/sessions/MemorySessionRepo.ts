@@ -6,8 +6,8 @@ import { checkChange, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /**
- * Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. Those that it begins
- * with are taken as they are, as rows of a table that others write.
+ * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
+ * The `initial` sessions are not checked, like rows that other programs write to a table.
  */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
   Layer.sync(SessionRepo, () => make(initial))
@@ -15,7 +15,7 @@ export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<Ses
 /** The time as SQLite's CURRENT_TIMESTAMP writes it. */
 const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " ")
 
-/** SQLite's order of text: by the bytes of its UTF-8, not by UTF-16 units. */
+/** SQLite's order of text: by the bytes of UTF-8, not by UTF-16 code units. */
 const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
 
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {

@@ -1,22 +1,23 @@
 import { Cause, Effect, Effectable, Exit, Runtime } from "effect"
 
-/** Who is told the result of a `Call`. */
+/** Receives the result of a `Call`. */
 export interface CallListener<A, E> {
   /** The result. Called once, possibly from within `start`; never after a `cancel`. */
   settled(exit: Exit.Exit<A, E>): void
 }
 
-/** Runs an effect in a fiber that somebody supervises, and returns what interrupts it. */
+/** Runs an effect in a supervised fiber, and returns a function that interrupts it. */
 export type Fork = <A, E>(effect: Effect.Effect<A, E>, listener: CallListener<A, E>) => () => void
 
-/** Forks into a runtime. A fiber that was interrupted from here tells its listener nothing: whoever cancelled it knows. */
+/** Forks into a runtime. The listener is not called after the returned function has interrupted the fiber. */
 export const forkInto =
   (runtime: Runtime.Runtime<never>): Fork =>
   (effect, listener) => {
     let isCancelled = false
-    const interrupt = Runtime.runCallback(runtime, effect, {
+    // As an exit: somebody hears of its failure, and Effect would log that of a fiber that nobody awaits.
+    const interrupt = Runtime.runCallback(runtime, Effect.exit(effect), {
       onExit: (exit) => {
-        if (!isCancelled) listener.settled(exit)
+        if (!isCancelled) listener.settled(Exit.flatten(exit))
       },
     })
     return () => {
@@ -33,7 +34,7 @@ export abstract class Call<A, E = never> extends Effectable.Class<A, E> {
   /** Begins. `fork` is for steps that need a fiber. */
   abstract start(listener: CallListener<A, E>, fork: Fork): void
 
-  /** Ends the call; its listener is told nothing after this. Does nothing where it has settled. */
+  /** Ends the call; its listener is not called after this. Does nothing if the call has settled. */
   abstract cancel(): void
 
   override commit(): Effect.Effect<A, E> {
@@ -46,7 +47,7 @@ export abstract class Call<A, E = never> extends Effectable.Class<A, E> {
   }
 }
 
-/** The typed error of a failed exit; `undefined` where it died or was interrupted. */
+/** The typed error of a cause; `undefined` for a defect or an interruption. */
 export const errorOf = <E>(cause: Cause.Cause<E>): E | undefined => {
   const reason = Cause.failureOrCause(cause)
   return reason._tag === "Left" ? reason.left : undefined

@@ -5,9 +5,11 @@ import { defaultPolicy, readPolicy, type SessionPolicy } from "../../domain/Sess
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
 import { idProblem } from "../../sessions/SessionRules.js"
+import { mostSimilar } from "../Similar.js"
 import { urlProblem } from "./SessionCheck.js"
+import { viewFields } from "./SessionView.js"
 
-/** An entry of a file, and where it stands in it. */
+/** An entry of a file, and its place there, such as `line 3`. */
 interface Entry {
   readonly place: string
   readonly value: unknown
@@ -30,7 +32,7 @@ const lineEntries = (text: string): ReadonlyArray<Parsed<Entry>> =>
         ],
   )
 
-/** A JSON array, or JSON lines: one object on each. */
+/** The entries of a JSON array, or of JSON lines: one object on each line. */
 const entriesOf = (text: string): ReadonlyArray<Parsed<Entry>> => {
   if (!text.trimStart().startsWith("[")) return lineEntries(text)
   const parsed = parseJson(text)
@@ -45,7 +47,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
-/** The value of a policy in an entry, or its text where that is invalid. */
+/** The value of a policy in an entry; an invalid text stays a text. */
 const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value: unknown): Parsed<unknown> => {
   if (typeof fallback === "boolean")
     return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)
@@ -54,7 +56,7 @@ const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value
   return Either.right(Option.getOrElse(read(value), () => value))
 }
 
-/** The policy of an entry; what it does not name, an earlier version did not write. */
+/** The policy of an entry. Missing members have their defaults, because earlier versions did not write them. */
 const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolicy> =>
   Either.gen(function* () {
     const values: Record<string, unknown> = { ...defaultPolicy }
@@ -65,8 +67,19 @@ const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolic
     return yield* readPolicy(values)
   })
 
+/** What nobody would read of an entry would be lost without a word. */
+const strangerIn = (entry: Readonly<Record<string, unknown>>): string | undefined => {
+  const stranger = Object.keys(entry).find((name) => !viewFields.has(name))
+  if (stranger === undefined) return undefined
+  const guess = mostSimilar(stranger, [...viewFields])
+  const hint = guess === undefined ? "" : `; did you mean "${guess}"?`
+  return `${JSON.stringify(stranger)} is no field of a session${hint}`
+}
+
 const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
+  const stranger = strangerIn(value)
+  if (stranger !== undefined) return Either.left(stranger)
   const { id, url, status = "active" } = value
   if (typeof id !== "string") return Either.left('"id" must be a text')
   if (typeof url !== "string") return Either.left('"url" must be a text')
@@ -78,18 +91,18 @@ const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   return Either.map(policyOf(value), (policy) => ({ id, url, status, policy }))
 }
 
-/** A file cannot be imported. `problems`: of each entry that is wrong, with its place. */
+/** A file cannot be imported. `problems`: one for each invalid entry, with its place. */
 export class SessionFileInvalid extends Data.TaggedError("SessionFileInvalid")<{
   readonly problems: readonly [string, ...ReadonlyArray<string>]
 }> {}
 
-/** Entries that are checked in one turn of the event loop, so that signals are heard in between. */
+/** Entries per turn of the event loop, so that signals are handled in between. */
 const checkedAtOnce = 500
 
 /**
- * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status` and policies; other
- * fields are passed over. Either every entry is good, or all that are not are named. `checked` is told now and then how many
- * entries have been looked at, of how many.
+ * The sessions of a file: a JSON array or JSON lines. Entries are objects with `id`, `url` and optionally `status` and
+ * policies. Other fields that `export` writes are ignored; any other field is refused. Fails with the problems of all
+ * invalid entries. `checked` is called from time to time with the number of entries checked and the number of all.
  */
 export const parseSessionFile = (
   text: string,
@@ -113,7 +126,7 @@ export const parseSessionFile = (
     return [...sessions.values()]
   })
 
-/** The session of an entry, if it can be one beside those before it. */
+/** The session of an entry. Its id must not be that of an entry before it. */
 const newSessionOf = (
   { place, value }: Entry,
   guard: AddressGuard,
