@@ -3,7 +3,15 @@ import { Effect, Fiber, Option } from "effect"
 import { LiveSession, type SessionEnd } from "../../src/sessions/LiveSession.js"
 import { type LiveTraffic, Traffic } from "../../src/traffic/Traffic.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
 
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
