@@ -6,7 +6,7 @@ import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
 import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
-import { type Database, openDatabase } from "./Database.js"
+import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
@@ -83,9 +83,10 @@ export const serve = ({
 > =>
   Effect.gen(function* () {
     const store = yield* openDatabase(database, "make")
+    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls)]),
+      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls), activity]),
     )
     const context = yield* Layer.build(proxy)
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)

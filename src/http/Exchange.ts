@@ -98,9 +98,15 @@ export class Exchange
   implements LiveTraffic, ProxyRequest, CallListener<Outcome, ForwardError>, AnswerProgress, ContentListener
 {
   readonly kind = "http"
-  private readonly begun = performance.now()
+  readonly begun = performance.now()
   registryIndex = -1
   sessionIndex = -1
+  clientSignsSeen = 0
+  serverSignsSeen = -1
+  activeAt = 0
+  isIgnored = false
+  /** Its session's server has answered, and the client is told so. */
+  isServed = false
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */
@@ -195,6 +201,26 @@ export class Exchange
     return this.blamed
   }
 
+  get clientAddress(): string {
+    return this.owner.client.address
+  }
+
+  get clientSigns(): number {
+    return this.bytesIn
+  }
+
+  get serverSigns(): number {
+    return this.bytesOut
+  }
+
+  get pings(): number {
+    return 0
+  }
+
+  get hasFailed(): boolean {
+    return this.failure !== undefined || this.cutFrom === "server" || this.cutFrom === "proxy"
+  }
+
   /** What is known of it when it is over. */
   get record(): TrafficRecord {
     const { bytesIn, bytesOut, client, end, kind, method, requestId, retries, sessionId, status, target } = this
@@ -263,6 +289,7 @@ export class Exchange
 
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
     if (this.phase !== "asking") return this.cutOutcome(exit)
+    this.isServed = Exit.isSuccess(exit)
     if (Exit.isFailure(exit)) this.failed(exit.cause)
     else if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
@@ -436,6 +463,7 @@ export class Exchange
 
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
   private reply(reply: Reply, close: boolean): void {
+    this.isServed = false
     this.beginAnswer()
     this.call?.cancel()
     this.cancelContent()

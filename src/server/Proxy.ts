@@ -8,21 +8,26 @@ import { Admission } from "../http/Admission.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { Activity } from "../traffic/Activity.js"
+import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { type ListenError, ProxyServer } from "./ProxyServer.js"
 
-/** The proxy on a `Downstream` of the caller's choice. `Traffic` is there for whoever wants to look. */
+/**
+ * The proxy on a `Downstream` of the caller's choice. `Traffic` and `Activity` are there for whoever wants to look. Where an
+ * `ActivityStore` is provided, too, when sessions were last active is kept in it.
+ */
 export const layerProxyWith = <E>(
   downstream: Layer.Layer<Downstream, E, ProxyConfig>,
-): Layer.Layer<ProxyServer | Traffic, ListenError | E, ProxyConfig | SessionRepo> =>
-  ProxyServer.layer.pipe(
+): Layer.Layer<ProxyServer | Traffic | Activity, ListenError | E, ProxyConfig | SessionRepo> =>
+  Layer.merge(ProxyServer.layer, Activity.layer).pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
     Layer.provide([Admission.layer, SessionDirectory.layer, downstream]),
     Layer.provide(OwnListeners.layer),
-    Layer.provideMerge(Traffic.layer),
+    Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
   )
 
 /** The whole proxy: it needs settings and a session store, nothing else. */
-export const layerProxy: Layer.Layer<ProxyServer | Traffic, ListenError, ProxyConfig | SessionRepo> =
+export const layerProxy: Layer.Layer<ProxyServer | Traffic | Activity, ListenError, ProxyConfig | SessionRepo> =
   layerProxyWith(layerConnections)

@@ -24,6 +24,9 @@ export class ActivityStore extends Context.Tag("@ss-proxy/ActivityStore")<
   }
 >() {}
 
+/** The file with the activity of an SQLite database of sessions. */
+export const activityFileOf = (sessions: string): string => `${sessions}.activity`
+
 /** Rows of a page, and of what is written or forgotten by one change. */
 export const pageSize = 500
 

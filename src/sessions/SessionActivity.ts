@@ -40,23 +40,9 @@ const millisecondsOf = (timestamp: string | null): number | undefined => {
 }
 
 /**
- * What of the times belongs to a session: those that are not older than its row. What is older is of an earlier session of
- * this id.
- */
-export const timesSince = (createdAt: string | null, times: ActivityTimes): ActivityTimes => {
-  const from = millisecondsOf(createdAt) ?? 0
-  const since = (time: number): number => (time < from ? 0 : time)
-  return {
-    lastRequestAt: since(times.lastRequestAt),
-    lastClientAt: since(times.lastClientAt),
-    lastServerAt: since(times.lastServerAt),
-    lastKind: latestOf(times) < from ? undefined : times.lastKind,
-  }
-}
-
-/**
  * Since when a session has been idle, in milliseconds since the epoch: since it was last active, or since its row was made
- * where that is later. `undefined` where it was never active and its row does not say when it was made.
+ * where that is later, for what is older may be of an earlier session of this id. `undefined` where it was never active and
+ * its row does not say when it was made.
  */
 export const idleSince = (createdAt: string | null, times: ActivityTimes): number | undefined => {
   const latest = Math.max(latestOf(times), millisecondsOf(createdAt) ?? 0)
@@ -89,8 +75,8 @@ export class SessionActivity implements StoredActivity {
   ignoredRequests = 0
 
   // What has happened since `ActivityRound` looked last, which alone uses these: nobody looks at a clock before.
-  /** When the last request began that counts, in milliseconds since the epoch; 0 for none. */
-  requestedSince = 0
+  /** When the last request began that counts, by `performance.now()`; 0 for none. */
+  requestedAt = 0
   clientSpoke = false
   serverSpoke = false
   /** It is in the list of what is to be looked at; in that of what is to be stored. */
@@ -113,5 +99,11 @@ export class SessionActivity implements StoredActivity {
   /** The server sent something. */
   serverHeard(at: number): void {
     this.lastServerAt = Math.max(this.lastServerAt, at)
+  }
+
+  /** Somebody said so. */
+  touched(at: number): void {
+    this.clientHeard(at)
+    this.lastKind = "touch"
   }
 }

@@ -4,6 +4,7 @@ import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession } from "./LiveSession.js"
 import { LiveSessions, type RowError } from "./LiveSessions.js"
+import type { SessionActivity } from "./SessionActivity.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /** Why a lookup finds nothing to forward to. */
@@ -21,6 +22,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
      * ask again for another answer, do not run the same effect twice.
      */
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
+    /** What this process knows of the activity of a session that it has looked up; asks nobody. */
+    readonly activityOf: (id: string) => SessionActivity | undefined
   }
 >() {
   /** Every lifetime that this directory began ends with the layer. */
@@ -59,7 +62,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   const directory = new Directory(yield* SessionRepo, yield* Effect.scope)
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
-  return { lookup: directory.lookup }
+  return { lookup: directory.lookup, activityOf: (id) => directory.sessions.activityOf(id) }
 })
 
 /**

@@ -1,15 +1,16 @@
 import { Effect, Layer, type Scope } from "effect"
 import { chmodSync, chownSync, closeSync, openSync, statSync } from "node:fs"
-import { resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
-import { ActivityStore, pageSize } from "./ActivityStore.js"
+import { activityFileOf, ActivityStore, pageSize } from "./ActivityStore.js"
 import { type FilePlace, isSameFile, placeOf } from "./FilePlace.js"
 import type { StoredActivity } from "./SessionActivity.js"
 import { type ActivityTable, openTable } from "./SqliteActivityTable.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
+import { isWritable, usablePath } from "./SqlitePath.js"
 
 export interface SqliteActivityOptions {
   /** Path of the database of sessions; `activityFileOf` names the file beside it. */
@@ -17,9 +18,6 @@ export interface SqliteActivityOptions {
   /** Nothing is made or changed. */
   readonly readonly?: boolean
 }
-
-/** The file with the activity of a database of sessions. */
-export const activityFileOf = (sessions: string): string => `${sessions}.activity`
 
 /**
  * Activity in an SQLite file beside that of the sessions. The layer itself does not fail: the file is opened when it is needed,
@@ -66,11 +64,9 @@ const faultOf = (filename: string) => {
   }
 }
 
-const absent = (filename: string): StoreUnavailable =>
-  new StoreUnavailable({
-    problem: `${filename} does not exist`,
-    hint: "The proxy makes it when it starts, unless --activity-interval is 0.",
-  })
+const lossOf = (filename: string): string =>
+  `${filename} was removed or replaced: from now on what stands there is used. When sessions were active before is lost, as ` +
+  "far as the old file alone held it."
 
 /**
  * Makes the file as secret as that of the sessions, for it names them all; where root makes it, for the one whose sessions
@@ -100,36 +96,60 @@ interface Opened {
  * it, for none may be garbage (`SqliteDriver.ts`).
  */
 class ActivityFile {
+  readonly filename: string
   private readonly path: string
   private opened: Opened | undefined
+  private isLost = false
 
   constructor(
     private readonly sessions: string,
     private readonly readonly: boolean,
   ) {
-    this.path = resolve(activityFileOf(sessions))
+    this.filename = activityFileOf(sessions)
+    this.path = resolve(this.filename)
   }
 
-  /** Throws what the driver, or the file system, throws. */
-  current(): ActivityTable {
-    const place = placeOf(this.path)
-    if (this.opened !== undefined && !isSameFile(place, this.opened.place)) this.close()
-    this.opened ??= this.open(place)
-    const { opened } = this
-    opened.table ??= openTable(opened.database, this.readonly)
-    // An empty file, or none, may have become one by now.
-    if (typeof opened.place === "string") opened.place = placeOf(this.path)
+  /** Runs this on the table of the file that stands there now. */
+  use<A>(use: (table: ActivityTable) => A): Effect.Effect<A, unknown> {
+    return Effect.suspend(() => {
+      this.look()
+      const table = this.opened?.table
+      if (table !== undefined) return Effect.try({ try: () => use(table), catch: (error) => error })
+      // What SQLite makes beside a file that it may not write would be in the way when it may.
+      return Effect.flatMap(usablePath(this.filename, this.readonly), () =>
+        Effect.try({ try: () => use(this.open()), catch: (error) => error }),
+      )
+    })
+  }
+
+  private look(): void {
+    const { opened, path } = this
+    if (opened === undefined || isSameFile(placeOf(path), opened.place)) return
+    this.isLost = opened.table !== undefined
+    this.close()
+  }
+
+  private open(): ActivityTable {
+    const { path, readonly, sessions } = this
+    if (!readonly && this.opened === undefined) makeLike(path, sessions)
+    // Who may only read would leave behind what SQLite makes beside the file, which the proxy may not be able to write then.
+    const mayWrite = !readonly || (isWritable(path) && isWritable(dirname(path)))
+    const opened = this.opened ?? {
+      database: new Sqlite(path, { readonly: !mayWrite, fileMustExist: readonly, timeout: busyTimeout }),
+      place: placeOf(path),
+      table: undefined,
+    }
+    this.opened = opened
+    opened.table = openTable(opened.database, readonly)
+    opened.place = placeOf(path)
     return opened.table
   }
 
-  private open(place: FilePlace): Opened {
-    const { path, readonly } = this
-    if (place === "nothing") {
-      if (readonly) throw absent(activityFileOf(this.sessions))
-      makeLike(path, this.sessions)
-    }
-    const database = new Sqlite(path, { readonly, fileMustExist: readonly, timeout: busyTimeout })
-    return { database, place: placeOf(path), table: undefined }
+  /** Whether another file has taken the place of one that was in use, since this was asked last. */
+  takeLoss(): boolean {
+    const { isLost } = this
+    this.isLost = false
+    return isLost
   }
 
   close(): void {
@@ -173,12 +193,11 @@ const make = (sessions: string, readonly: boolean): Effect.Effect<typeof Activit
   Effect.gen(function* () {
     const file = new ActivityFile(sessions, readonly)
     yield* Effect.addFinalizer(() => Effect.sync(() => file.close()))
-    const fault = faultOf(activityFileOf(sessions))
+    const { filename } = file
+    const fault = faultOf(filename)
+    const tellOfLoss = Effect.suspend(() => (file.takeLoss() ? Effect.logWarning(lossOf(filename)) : Effect.void))
     const using = <A>(use: (table: ActivityTable) => A): Effect.Effect<A, StoreUnavailable> =>
-      Effect.try({ try: () => use(file.current()), catch: (error) => error }).pipe(
-        whileBusy(patience),
-        Effect.mapError(fault),
-      )
+      file.use(use).pipe(whileBusy(patience), Effect.mapError(fault))
     return {
       write: (rows) =>
         Effect.gen(function* () {
@@ -188,6 +207,7 @@ const make = (sessions: string, readonly: boolean): Effect.Effect<typeof Activit
             next = yield* using((table) => writeSlice(table, rows, from))
             yield* nextTurn
           } while (next < rows.length)
+          yield* tellOfLoss
         }),
       find: (ids) => using(({ find }) => ids.flatMap((id) => find(id) ?? [])),
       page: (after) => using(({ page }) => page(after)),

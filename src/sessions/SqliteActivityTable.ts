@@ -97,12 +97,13 @@ export interface ActivityTable {
 
 /** `readonly`: the table has to be there. Throws what the driver throws. */
 export const openTable = (database: Sqlite.Database, readonly: boolean): ActivityTable => {
-  if (!readonly) prepareTable(database)
-  const find = database.prepare<[string], Row>(findStatement)
-  const page = database.prepare<[string], Row>(pageStatement)
+  // First, for these need no table: whatever is wrong with the file, `SqliteDriver` keeps the database from here on.
   const begin = database.prepare("BEGIN IMMEDIATE")
   const commit = database.prepare("COMMIT")
   const rollback = database.prepare("ROLLBACK")
+  if (!readonly) prepareTable(database)
+  const find = database.prepare<[string], Row>(findStatement)
+  const page = database.prepare<[string], Row>(pageStatement)
   const write = database.prepare<[Bound]>(writeStatement)
   const forget = database.prepare<[string, number]>(forgetStatement)
   return {
@@ -121,4 +122,3 @@ export const openTable = (database: Sqlite.Database, readonly: boolean): Activit
     forget: (id, before) => void forget.run(id, before),
   }
 }
-

@@ -1,21 +1,17 @@
 import { Context, Effect, Layer } from "effect"
 import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
+import { targetMatcher } from "../wire/PathGlob.js"
+import { ActivityRound, type ActiveTraffic } from "./ActivityRound.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
-export interface LiveTraffic extends SessionListener {
-  readonly kind: "http" | "websocket"
-  /** Known while it is registered. */
-  readonly session: LiveSession | undefined
+export interface LiveTraffic extends SessionListener, ActiveTraffic {
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   registryIndex: number
   sessionIndex: number
-  readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
-  /** Bytes of body or frames so far, from the client and to it. */
-  readonly bytesIn: number
-  readonly bytesOut: number
   /** All traffic whose session has ended with its own is told, too: called behind `sessionEnded`, mostly at once. */
   othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
@@ -207,6 +203,8 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     /** Registers traffic, for as long as it lives. Plain calls: they stand on the path of every request. */
     readonly open: (traffic: LiveTraffic) => void
     readonly close: (traffic: LiveTraffic) => void
+    /** Says when sessions were last active, for what stores and shows it. */
+    readonly activity: ActivityRound
     /** How many requests of a session are under way, handshakes of WebSockets included. */
     readonly requestsOf: (session: LiveSession) => number
     /** Whether the proxy is going away and takes nothing new. */
@@ -225,21 +223,26 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly cutAll: Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<Traffic> = Layer.scoped(
+  static readonly layer: Layer.Layer<Traffic, never, ProxyConfig> = Layer.scoped(
     Traffic,
     Effect.gen(function* () {
       let draining = false
       const registry = new Registry()
+      const { activityIgnore } = yield* ProxyConfig
+      const activity = new ActivityRound(registry.all, targetMatcher(activityIgnore))
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
+        activity.began(traffic)
         registry.add(traffic)
         // It may be over already, where its session is.
         if (registry.all.length > 0) idle.unsafeClose()
       }
       const close = (traffic: LiveTraffic): void => {
-        if (registry.remove(traffic) && registry.all.length === 0) idle.unsafeOpen()
+        if (!registry.remove(traffic)) return
+        activity.ended(traffic)
+        if (registry.all.length === 0) idle.unsafeOpen()
       }
 
       const closeWebSockets = (milliseconds: number) =>
@@ -258,11 +261,17 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         for (const traffic of Array.from(registry.all)) traffic.cut()
       })
 
-      yield* Effect.addFinalizer(() => cutAll)
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(
+          cutAll,
+          Effect.sync(() => activity.stop()),
+        ),
+      )
 
       return {
         open,
         close,
+        activity,
         requestsOf: (session) => registry.requestsOf(session),
         isDraining: () => draining,
         startDraining: Effect.sync(() => {
