@@ -9,6 +9,8 @@ import { layerProxyWith } from "../../src/server/Proxy.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
+import { Activity } from "../../src/traffic/Activity.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { NotSeen, patience } from "./Changes.js"
 import { RawClient } from "./RawClient.js"
@@ -27,6 +29,8 @@ export interface TestProxyOptions {
   readonly downstream?: Layer.Layer<Downstream, never, ProxyConfig>
   /** Hooks, stages and observers. */
   readonly hooks?: Layer.Layer<never>
+  /** Where activity is kept; nowhere by default. */
+  readonly activityStore?: Layer.Layer<ActivityStore>
 }
 
 /** Which `Downstream` proxies are built on: undici where `TEST_DOWNSTREAM=undici` is in the environment, else our own. */
@@ -41,6 +45,7 @@ export interface TestProxy {
   readonly url: string
   readonly repo: Context.Tag.Service<SessionRepo>
   readonly server: Context.Tag.Service<ProxyServer>
+  readonly activity: Context.Tag.Service<Activity>
   /** Live exchanges and upgrades. */
   readonly trafficCount: Effect.Effect<number>
   /** Waits until nothing is under way any more. */
@@ -83,7 +88,7 @@ export const startProxy = (
     const services = yield* Layer.build(
       layerProxyWith(options.downstream ?? testDownstream).pipe(
         Layer.provideMerge(Layer.merge(settings, repo)),
-        Layer.provide(options.hooks ?? Layer.empty),
+        Layer.provide([options.hooks ?? Layer.empty, options.activityStore ?? Layer.empty]),
         Layer.provide(logInto(log)),
       ),
     )
@@ -103,6 +108,7 @@ export const startProxy = (
       url: `http://${host}:${port}`,
       repo: Context.get(services, SessionRepo),
       server,
+      activity: Context.get(services, Activity),
       trafficCount: traffic.count,
       quiet,
       log,

@@ -31,7 +31,17 @@ export const idleTimeOf = ({ createdAt }: Session, times: ActivityTimes, now: nu
 
 const timestamp = (time: number): string | null => (time === 0 ? null : new Date(time).toISOString())
 
-export const activityViewOf = (session: Session, times: ActivityTimes, now: number): ActivityView => {
+const unknown: ActivityView = {
+  last_request_at: null,
+  last_client_at: null,
+  last_server_at: null,
+  last_kind: null,
+  idle_seconds: null,
+}
+
+/** `times`: `undefined` where nobody knows, which is not to be taken for never. */
+export const activityViewOf = (session: Session, times: ActivityTimes | undefined, now: number): ActivityView => {
+  if (times === undefined) return unknown
   const idle = idleTimeOf(session, times, now)
   return {
     last_request_at: timestamp(times.lastRequestAt),

@@ -10,7 +10,7 @@ import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { printable } from "../Style.js"
 import { activityFileOf } from "../../sessions/ActivityStore.js"
-import { type ActivityTimes, neverActive } from "../../sessions/SessionActivity.js"
+import type { ActivityTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { activityInWords, activityOf, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
@@ -96,7 +96,7 @@ export const show = Command.make(
         }),
       )
       const now = yield* Clock.currentTimeMillis
-      const view = { ...viewOf(session), ...activityViewOf(session, times ?? neverActive, now) }
+      const view = { ...viewOf(session), ...activityViewOf(session, times, now) }
       yield* printResult(json ? renderJson(view) : details(session, times, now))
       yield* warnOfInsecure([session])
     }),
