@@ -2,16 +2,26 @@ import { Context, Effect, Layer } from "effect"
 import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
+import { catalogue } from "../telemetry/Catalogue.js"
+import type { Cells } from "../telemetry/Cells.js"
+import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { targetMatcher } from "../wire/PathGlob.js"
 import { ActivityRound, type ActiveTraffic } from "./ActivityRound.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener, ActiveTraffic {
+  /** Number that nothing else of this process has or had; 0 until it is registered. */
+  serial: number
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   registryIndex: number
   sessionIndex: number
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
+  /** Complete data messages of a WebSocket so far. */
+  readonly messagesIn: number
+  readonly messagesOut: number
+  /** Whether it is a request whose answer is on its way. */
+  readonly isStreaming: boolean
   /** All traffic whose session has ended with its own is told, too: called behind `sessionEnded`, mostly at once. */
   othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
@@ -196,6 +206,17 @@ class ClosePace {
   }
 }
 
+/** Adds to the numbers of what is over those of what is under way. */
+const addLive = (counters: Counters, cells: Cells, live: ReadonlyArray<LiveTraffic>): void => {
+  let streaming = 0
+  for (const traffic of live) {
+    if (traffic.isStreaming) streaming++
+    if (traffic.kind === "http") counters.bodyPassed(cells, traffic.bytesIn, traffic.bytesOut)
+    else counters.framesPassed(cells, traffic)
+  }
+  cells.set(catalogue.responsesStreaming.offset, streaming)
+}
+
 /** Who is connected to what right now: what drain, kill and any list of live connections read. */
 export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
   Traffic,
@@ -227,6 +248,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Traffic,
     Effect.gen(function* () {
       let draining = false
+      const counters = yield* Telemetry
       const registry = new Registry()
       const { activityIgnore } = yield* ProxyConfig
       const activity = new ActivityRound(registry.all, targetMatcher(activityIgnore))
@@ -234,6 +256,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
+        traffic.serial = counters.nextSerial()
         activity.began(traffic)
         registry.add(traffic)
         // It may be over already, where its session is.
@@ -267,6 +290,13 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
           Effect.sync(() => activity.stop()),
         ),
       )
+      const forget = counters.readAlso({
+        fill: (cells) => {
+          cells.set(catalogue.draining.offset, draining ? 1 : 0)
+          addLive(counters, cells, registry.all)
+        },
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(forget))
 
       return {
         open,

@@ -1,10 +1,12 @@
-import { Cause, Context, Effect, Fiber, FiberRef, FiberSet, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
+import { tellSinks } from "../telemetry/RecordSinks.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
+import { recordSinks } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
 
@@ -24,20 +26,8 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
-const recordOf = (socket: BridgedSocket): TrafficRecord => ({
-  kind: "websocket",
-  requestId: socket.requestId,
-  sessionId: socket.session.id,
-  client: socket.clientAddress,
-  method: "GET",
-  target: socket.target,
-  status: 101,
-  end: socket.end?.closedBy ?? "proxy",
-  bytesIn: socket.bytesIn,
-  bytesOut: socket.bytesOut,
-  retries: 0,
-  milliseconds: socket.age,
-})
+/** Codes with which a WebSocket ends as it may: as both sides wanted, or as one of them says itself (RFC 6455 section 7.4). */
+const isGoodEnd = (code: number): boolean => code === 1000 || code === 1001 || code === 1005 || code >= 3_000
 
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
@@ -55,8 +45,9 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
-      const observers = yield* TrafficObservers
-      const forkObservers = yield* FiberSet.makeRuntime<never>()
+      const counters = yield* Telemetry
+      const sinks = yield* recordSinks
+      const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
@@ -72,6 +63,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const begin = (ends: BridgeEnds): BridgedSocket => {
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
+        counters.webSocketOpened()
         ends.begun()
         timers.add(socket)
         // All others were told to close before this one came.
@@ -93,14 +85,22 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return Effect.annotateLogs(line, lineOf(socket))
       }
 
+      const defect = (cause: unknown): void => {
+        logDefect(Effect.logError("a defect in ss-proxy; please report it", Cause.die(cause)))
+      }
+      const tell = (socket: BridgedSocket): void => {
+        const ended = { sessionId: socket.session.id, failed: !isGoodEnd(socket.code) }
+        tellSinks(sinks, ended, () => socket.recordAs(counters.idOf(socket.serial)), defect)
+      }
+
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
           socket.cut()
           timers.remove(socket)
           traffic.close(socket)
+          counters.webSocketClosed(socket, socket.age)
           release()
-          // However long an observer takes, the connection is over.
-          if (observers.length > 0) forkObservers(tellObservers(observers, recordOf(socket)))
+          if (sinks.length > 0) tell(socket)
           return report(socket)
         })
 

@@ -10,9 +10,11 @@ import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
+import { Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Activity } from "../../src/traffic/Activity.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { NotSeen, patience } from "./Changes.js"
+import { textOf } from "./Numbers.js"
 import { RawClient } from "./RawClient.js"
 
 /** A session of a test: its URL, `active` unless said otherwise. */
@@ -50,6 +52,8 @@ export interface TestProxy {
   readonly trafficCount: Effect.Effect<number>
   /** Waits until nothing is under way any more. */
   readonly quiet: Effect.Effect<void, NotSeen>
+  /** What it has counted, as Prometheus is told. */
+  readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
   readonly log: ReadonlyArray<string>
   /** A new connection to it. */
@@ -111,6 +115,7 @@ export const startProxy = (
       activity: Context.get(services, Activity),
       trafficCount: traffic.count,
       quiet,
+      metrics: textOf(Context.get(services, Telemetry)),
       log,
       connect: RawClient.connect(port, host),
     }
