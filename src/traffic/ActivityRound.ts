@@ -7,6 +7,8 @@ export interface ActiveTraffic {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
+  /** Number that nothing else of this process has or had. */
+  readonly serial: number
   readonly requestId: string
   /** The request target, raw, as latin1. */
   readonly target: string
@@ -38,6 +40,8 @@ export interface ActiveTraffic {
 /** A piece of live traffic as it is shown: a copy. */
 export interface OpenTraffic {
   readonly kind: ActivityKind
+  /** Names it in this process and any other. */
+  readonly id: string
   readonly requestId: string
   readonly client: string
   /** When it began, in milliseconds since the epoch. */
@@ -89,9 +93,13 @@ export class ActivityRound {
   /** A round that is not over when the next is due takes its place. */
   private isUnderWay = false
 
-  /** `live`: all that is under way, as it is at any moment. `isIgnored`: by its target; `undefined` where everything counts. */
+  /**
+   * `live`: all that is under way, as it is at any moment. `idOf`: its id, by its serial number. `isIgnored`: by its target;
+   * `undefined` where everything counts.
+   */
   constructor(
     private readonly live: ReadonlyArray<ActiveTraffic>,
+    private readonly idOf: (serial: number) => string,
     private readonly isIgnored: ((target: string) => boolean) | undefined,
   ) {}
 
@@ -245,7 +253,8 @@ export class ActivityRound {
         const { requestId, clientAddress: client, bytesIn, bytesOut, pings, isIgnored } = traffic
         const silence = Math.max(0, Math.floor(at.now - traffic.activeAt * 1_000))
         const since = dateOf(traffic.begun, at)
-        return { kind: kindOf(traffic), requestId, client, since, silence, bytesIn, bytesOut, pings, isIgnored }
+        const [kind, id] = [kindOf(traffic), this.idOf(traffic.serial)]
+        return { kind, id, requestId, client, since, silence, bytesIn, bytesOut, pings, isIgnored }
       })
   }
 }

@@ -251,7 +251,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       const counters = yield* Telemetry
       const registry = new Registry()
       const { activityIgnore } = yield* ProxyConfig
-      const activity = new ActivityRound(registry.all, targetMatcher(activityIgnore))
+      const activity = new ActivityRound(registry.all, (serial) => counters.idOf(serial), targetMatcher(activityIgnore))
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 

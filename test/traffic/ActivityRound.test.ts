@@ -19,7 +19,7 @@ afterEach(() => void vi.useRealTimers())
 /** Rounds over what a test lets begin and end. */
 const startRounds = (ignored: ReadonlyArray<string> = []) => {
   const live: Array<LoneTraffic> = []
-  const rounds = new ActivityRound(live, targetMatcher(ignored))
+  const rounds = new ActivityRound(live, (serial) => `p-${serial}`, targetMatcher(ignored))
   rounds.keep()
   return {
     rounds,
@@ -135,7 +135,7 @@ describe("when a session was last active", () => {
     expect(timesOf(session.activity)).toEqual(["never", 126, 127])
     pass(60_000)
     expect(rounds.openOf("a", session.activity)).toMatchObject([
-      { kind: "websocket", pings: 7, silence: 60_000, since: start + 5_000, isIgnored: false },
+      { kind: "websocket", id: "p-7", pings: 7, silence: 60_000, since: start + 5_000, isIgnored: false },
     ])
     end(socket)
     pass(2_000)

@@ -8,6 +8,7 @@ export const loneSession = (id: string): LiveSession => new LiveSession(id, targ
 
 /** A request or WebSocket without a connection: a test says what has come of it. */
 export class LoneTraffic implements ActiveTraffic {
+  readonly serial = 7
   readonly requestId = "r"
   readonly clientAddress = "192.0.2.1"
   readonly begun = performance.now()
