@@ -3,10 +3,14 @@ import { Context, Effect, Layer } from "effect"
 import { ActivityStore } from "../../src/sessions/ActivityStore.js"
 import { layerMemory } from "../../src/sessions/MemoryActivityStore.js"
 import { neverActive } from "../../src/sessions/SessionActivity.js"
+import { DownstreamReset } from "../../src/domain/ProxyError.js"
+import { type Answer, Downstream } from "../../src/downstream/Downstream.js"
 import { RequestHooks } from "../../src/http/RequestHooks.js"
+import * as Body from "../../src/wire/Body.js"
 import { reply } from "../../src/wire/Reply.js"
 import { chunk, request, response } from "../support/HttpText.js"
 import { type Lab, type LabOptions, startLab } from "../support/Lab.js"
+import { startProxy } from "../support/TestProxy.js"
 import { answering, saying } from "../support/RawOrigin.js"
 import { clientText, frame } from "../websocket/Frames.js"
 import { agreeing, openThrough } from "../websocket/Tunnel.js"
@@ -113,13 +117,15 @@ describe("a session does not count as in use", () => {
       { hooks: RequestHooks.layer(() => Effect.succeed(reply(401, [], "no"))) },
       request("POST /app/x", ["Content-Length: 5"], "12345"),
     ],
+    "with a request of which a hook makes a mess": [{ hooks: RequestHooks.layer(() => Effect.die("mess")) }, get],
     "with a request for a path that is ignored": [{ settings: { activityIgnore: ["/x"] } }, get],
   }
   for (const [what, [options, asked]] of Object.entries(refused))
     it.scopedLive(what, () =>
       Effect.gen(function* () {
         const lab = yield* startLab(options)
-        yield* lab.ask(asked)
+        const client = yield* lab.proxy.connect
+        yield* Effect.raceFirst(Effect.ignore(client.ask(asked)), client.gone)
         yield* lab.proxy.quiet
         const found = yield* report(lab)
         expect(seen(found)).toEqual(unused)
@@ -128,6 +134,30 @@ describe("a session does not count as in use", () => {
         expect(found.idleSeconds).toBeLessThan(5)
       }),
     )
+
+  it.scopedLive("with an answer that contradicts itself, which the proxy does not pass on", () =>
+    Effect.gen(function* () {
+      const fields = ["Content-Length", "10"]
+      const answer: Answer = {
+        _tag: "Answer",
+        status: 200,
+        reason: "OK",
+        fields,
+        body: Body.bytes(Buffer.from("short")),
+      }
+      const proxy = yield* startProxy({
+        sessions: { app: "http://unused" },
+        downstream: Layer.succeed(Downstream, {
+          request: () => Effect.succeed(answer),
+          upgrade: () => new DownstreamReset({ address: "nowhere" }),
+        }),
+      })
+      const client = yield* proxy.connect
+      expect((yield* client.ask(get)).status).toBe(502)
+      yield* proxy.quiet
+      expect(seen(yield* proxy.activity.report("app"))).toEqual(unused)
+    }),
+  )
 
   it.scopedLive("and is counted from when it was added where it never was", () =>
     Effect.gen(function* () {

@@ -76,12 +76,12 @@ describe("a file of activity", () => {
   it.scopedLive("is as secret as the file of the sessions", () =>
     Effect.gen(function* () {
       const sessions = yield* temporaryFile("sessions.db")
-      writeFileSync(sessions, "", { mode: 0o600 })
-      chmodSync(sessions, 0o600)
+      writeFileSync(sessions, "")
+      chmodSync(sessions, 0o620)
       const store = yield* open(sessions)
       yield* store.write([active("a")])
       const modes = ["", "-wal"].map((end) => statSync(activityFileOf(sessions) + end).mode & 0o777)
-      expect(modes).toEqual([0o600, 0o600])
+      expect(modes).toEqual([0o620, 0o620])
     }),
   )
 
@@ -190,6 +190,26 @@ describe("a file of activity that cannot be used", () => {
       yield* exec(file, "CREATE TABLE session_activity (session_id TEXT, what TEXT NOT NULL)")
       const fault = `${file} holds a session_activity table that is not the proxy's`
       expect(yield* faultOf(store.write([active("a")]))).toEqual(problem(fault))
+    }),
+  )
+})
+
+describe("a change of a file of activity that is refused", () => {
+  it.scopedLive("is undone, and in nobody's way", () =>
+    Effect.gen(function* () {
+      const { file, store } = yield* lab
+      yield* store.write([active("a")])
+      yield* exec(
+        file,
+        `CREATE TRIGGER rule BEFORE INSERT ON session_activity WHEN NEW.session_id = 'c'
+          BEGIN SELECT RAISE(ABORT, 'not this one'); END`,
+      )
+      const fault = `${file} holds a session_activity table that is not the proxy's`
+      expect(yield* faultOf(store.write([active("b"), active("c")]))).toEqual(problem(fault))
+      expect(yield* idsOf(store)).toEqual(["a"])
+      yield* exec(file, "DROP TRIGGER rule")
+      yield* store.write([active("b"), active("c")])
+      expect(yield* idsOf(store)).toEqual(["a", "b", "c"])
     }),
   )
 })

@@ -137,9 +137,13 @@ describe("when a session was last active", () => {
     expect(rounds.openOf("a", session.activity)).toMatchObject([
       { kind: "websocket", id: "p-7", pings: 7, silence: 60_000, since: start + 5_000, isIgnored: false },
     ])
+    const request = begin(session, "http")
+    request.isServed = true
+    end(request)
     end(socket)
     pass(2_000)
-    expect(timesOf(session.activity)).toEqual(["never", 126, 127])
+    expect(timesOf(session.activity)).toEqual([187, 187, 188])
+    expect(session.activity.lastKind).toBe("request")
     expect(session.activity.pings).toBe(7)
   })
 
