@@ -334,6 +334,23 @@ export const settings = {
     group: "WebSockets",
     help: "The same for each session.",
   }),
+  traceContext: setting({
+    reading: Reading.oneOf("WHETHER", ["on", "off"]),
+    fallback: "on",
+    flag: { name: "trace-context" },
+    group: "Running",
+    help: "Whether servers get a traceparent of the proxy's where the client sent none, or where spans are recorded.",
+    guide:
+      "Whether servers get a `traceparent` of the proxy's where the client sent none, or where spans are recorded ([how](TRACES.md)). `off` leaves `traceparent` and `tracestate` alone.",
+  }),
+  traces: settingOfPrograms({
+    reading: Reading.onOrOff,
+    fallback: false,
+    group: "Running",
+    help: "Records spans of requests and WebSockets with the Tracer that the proxy's Layer is given.",
+    guide:
+      "Records spans of requests and WebSockets with the `Tracer` that the proxy's Layer is given ([how](TRACES.md)).",
+  }),
   accessLog: setting({
     reading: Reading.onOrOff,
     fallback: false,

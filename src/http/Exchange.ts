@@ -1,4 +1,4 @@
-import { Cause, type Effect, Exit } from "effect"
+import { Cause, type Effect, Either, Exit } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
@@ -17,15 +17,20 @@ import type { Answer, RequestBody, ResponseHead } from "../downstream/Downstream
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
+import type { TrafficRecord as TraceRecord } from "../telemetry/TrafficRecord.js"
+import type { RequestTrace, WebSocketTrace } from "../telemetry/RequestTrace.js"
+import type { Tracing } from "../telemetry/Tracing.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import type { TrafficRecord } from "../traffic/TrafficObservers.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
-import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
+import { firstValue, type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
+import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
+import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
@@ -57,6 +62,8 @@ export interface ExchangeContext extends ContentContext {
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
   /** Something of ours threw, or of the program that embeds the proxy. */
   readonly defect: (cause: unknown) => void
+  /** Begins the spans of requests; `undefined`: there are none. */
+  readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
   /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
@@ -87,6 +94,35 @@ const serverOf = ({ id, target }: LiveSession) => ({ sessionId: id, address: add
 const noContent: Exit.Exit<RequestBody> = Exit.succeed(empty)
 const noTrailers: RawFields = []
 
+const noTimes = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
+
+/** What is known of an exchange that is over. `status`: what its client got. */
+const exchangeRecord = (exchange: Exchange, status: number): TraceRecord => ({
+  kind: "request",
+  id: "",
+  requestId: exchange.requestId,
+  sessionId: exchange.sessionId,
+  client: exchange.client.address,
+  method: exchange.method,
+  target: exchange.target,
+  httpVersion: exchange.httpVersion,
+  host: firstValue(exchange.fields, "host"),
+  userAgent: firstValue(exchange.fields, "user-agent"),
+  status,
+  end: exchange.end,
+  error: exchange.error ?? exchange.blame,
+  bytesIn: exchange.bytesIn,
+  bytesOut: exchange.bytesOut,
+  retries: exchange.retries,
+  since: exchange.since,
+  milliseconds: exchange.age,
+  times: noTimes,
+  server: exchange.session === undefined ? undefined : addressOf(exchange.session.target),
+  reused: undefined,
+  traceId: exchange.traceId,
+  webSocket: undefined,
+})
+
 /** What becomes of a request: the answer of its session's server, or a WebSocket. */
 type Outcome = Answer | SwitchedUpgrade
 
@@ -112,6 +148,7 @@ export class Exchange
   private call: Call<Outcome, ForwardError> | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
+  private trace: RequestTrace | undefined
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private cutFrom: ExchangeEnd | undefined
@@ -167,8 +204,18 @@ export class Exchange
   }
 
   get requestId(): string {
-    this.id ??= requestIdOf(this.request.fields)
+    this.id ??= receivedRequestId(this.request.fields) ?? this.ownTraceId ?? randomHex(16)
     return this.id
+  }
+
+  /** The id of a trace that begins with this request. */
+  private get ownTraceId(): string | undefined {
+    return this.trace?.isFirst === true ? this.trace.traceId : undefined
+  }
+
+  /** The trace that it belongs to; known once something of it was recorded, or would have been. */
+  get traceId(): string | undefined {
+    return this.trace?.traceId
   }
 
   /** The session that the request goes to; known once it was looked up. */
@@ -241,6 +288,12 @@ export class Exchange
     this.release = release
   }
 
+  traceOf(route: string | undefined): RequestTrace | undefined {
+    const { tracing } = this.context
+    if (tracing !== undefined) this.trace ??= tracing.begin(this, route, this.begun)
+    return this.trace
+  }
+
   informational(head: ResponseHead): void {
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
@@ -287,12 +340,15 @@ export class Exchange
     this.writer.announceClose()
   }
 
-  /** The connection has become a WebSocket. What the request held is handed to that. */
-  becomeWebSocket(): void {
-    if (this.phase === "over") return
+  /** The connection has become a WebSocket. What the request held is handed to that. Gives the WebSocket's span. */
+  becomeWebSocket(): WebSocketTrace | undefined {
+    if (this.phase === "over") return undefined
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.owner.exchangeOver(this, false)
+    return this.trace?.isSampled === true
+      ? this.trace.switched(exchangeRecord(this, 101), performance.now())
+      : undefined
   }
 
   /** Takes what the request holds off its hands: to be released by the caller. */
@@ -403,8 +459,21 @@ export class Exchange
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.releaseHeld()
+    if (this.context.tracing !== undefined) this.endTrace()
     this.context.finished?.(this)
     this.owner.exchangeOver(this, staysOpen)
+  }
+
+  /** A request that was refused at once has no spans yet. What a tracer throws is nothing to the connection. */
+  private endTrace(): void {
+    try {
+      const route = this.trace === undefined ? parseTarget(this.method, this.target) : undefined
+      const template = route !== undefined && Either.isRight(route) ? routeTemplate(route.right) : undefined
+      const trace = this.traceOf(template)
+      if (trace?.isSampled === true) trace.end(exchangeRecord(this, this.status), performance.now())
+    } catch (cause) {
+      this.context.defect(cause)
+    }
   }
 
   private relay(answer: Answer): void {

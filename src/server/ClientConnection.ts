@@ -12,6 +12,7 @@ import type { Forwarder } from "../http/Forwarder.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import type { Fork } from "../step/Call.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { errorReply, replyHead } from "../wire/Reply.js"
@@ -398,9 +399,9 @@ export class ClientConnection
     socket.write(upgrade.headText, "latin1")
     const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
-    const begun = (): void => {
+    const begun = (): WebSocketTrace | undefined => {
       this.unbridged = undefined
-      exchange.becomeWebSocket()
+      return exchange.becomeWebSocket()
     }
     this.unbridged = {
       session,

@@ -7,6 +7,7 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { Exchange, ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import { makeTracing } from "../telemetry/Tracing.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -134,6 +135,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
       const observers = yield* TrafficObservers
+      const tracing = yield* makeTracing
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
@@ -159,6 +161,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         isDraining: traffic.isDraining,
         logError: reporter.logError,
         defect: reporter.defect,
+        tracing,
         finished: toldOfEnds(reporter.finished, observers, fork),
       }
       const context: ConnectionContext = {

@@ -4,6 +4,7 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
@@ -22,8 +23,11 @@ export interface BridgeEnds {
   readonly serverEarly: Uint8Array
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
-  /** Called once it counts as live traffic, so that a drain never finds nothing under way in between. */
-  readonly begun: () => void
+  /**
+   * Called once it counts as live traffic, so that a drain never finds nothing under way in between. Gives its span, where
+   * there is one.
+   */
+  readonly begun: () => WebSocketTrace | undefined
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
@@ -86,6 +90,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** From the client to the server, and back. */
   readonly up: Pump
   readonly down: Pump
+  /** Its span; `undefined` where nobody records any. */
+  trace: WebSocketTrace | undefined
   /** Why it ends; `undefined` while it does not. */
   end: BridgeEnd | undefined
   private readonly client: Socket

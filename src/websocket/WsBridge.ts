@@ -3,6 +3,7 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
+import type { WebSocketFacts } from "../telemetry/SpanAttributes.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
@@ -39,6 +40,14 @@ const recordOf = (socket: BridgedSocket): TrafficRecord => ({
   milliseconds: socket.age,
 })
 
+/** The same for its span. */
+const traceRecordOf = (socket: BridgedSocket): WebSocketFacts => {
+  const { closedBy = "proxy", code = 1006, reason = "" } = socket.end ?? {}
+  const { down, up } = socket
+  const webSocket = { code, reason, closedBy, messagesIn: up.messages, messagesOut: down.messages }
+  return { ...recordOf(socket), error: undefined, webSocket }
+}
+
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
   WsBridge,
@@ -72,7 +81,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const begin = (ends: BridgeEnds): BridgedSocket => {
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
-        ends.begun()
+        socket.trace = ends.begun()
         timers.add(socket)
         // All others were told to close before this one came.
         if (traffic.isDraining()) socket.close()
@@ -99,6 +108,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           timers.remove(socket)
           traffic.close(socket)
           release()
+          socket.trace?.end(traceRecordOf(socket), performance.now())
           // However long an observer takes, the connection is over.
           if (observers.length > 0) forkObservers(tellObservers(observers, recordOf(socket)))
           return report(socket)
