@@ -1,15 +1,16 @@
 import { Effect, Queue } from "effect"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { endProcessWithin, endTime } from "./LastResort.js"
+import { endProcessWithin } from "./LastResort.js"
 
 /**
  * Waits for a signal, and stops the proxy: the first signal lets what is in flight finish within `grace` milliseconds, a
- * second one does not wait for it. From then on the process ends in time, whatever becomes of the rest.
+ * second one does not wait for it. From then on the process ends within `endTime` milliseconds, whatever becomes of the rest.
  */
 export const stopAtSignal = (
   signals: Queue.Dequeue<NodeJS.Signals>,
   grace: number,
+  endTime: number,
 ): Effect.Effect<void, never, ProxyServer | Traffic> =>
   Effect.gen(function* () {
     const server = yield* ProxyServer

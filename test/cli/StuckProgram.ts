@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { layerLog } from "../../src/cli/Log.js"
+import { endTime } from "../../src/cli/LastResort.js"
 import { stopAtSignal } from "../../src/cli/Stop.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
 
@@ -29,7 +30,7 @@ const program = Effect.scoped(
     const services = yield* Layer.build(Layer.merge(server, Traffic.layer))
     const signals = yield* stopSignals
     yield* Effect.logInfo("ready")
-    yield* Effect.provide(stopAtSignal(signals, Number(grace)), services)
+    yield* Effect.provide(stopAtSignal(signals, Number(grace), endTime), services)
   }),
 )
 

@@ -1,0 +1,46 @@
+import * as OtelResource from "@effect/opentelemetry/Resource"
+import * as OtelTracer from "@effect/opentelemetry/Tracer"
+import { ROOT_CONTEXT } from "@opentelemetry/api"
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources"
+import { AlwaysOnSampler, SamplingDecision, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace-base"
+import { layerTracerProvider } from "@effect/opentelemetry/NodeSdk"
+import { Effect, Layer } from "effect"
+import { version } from "../Version.js"
+import { SpanIds, sampledTracer } from "./SampledTracer.js"
+import { makeSpanProcessor } from "./SpanSender.js"
+import { flushTime } from "./Traces.js"
+import type { Sampling, TraceChoice } from "./TraceVariables.js"
+
+/** What all spans say of their origin. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win. */
+const layerResource = Layer.sync(OtelResource.Resource, () =>
+  defaultResource()
+    .merge(resourceFromAttributes({ "service.name": "ss-proxy", "service.version": version }))
+    .merge(detectResources({ detectors: [envDetector] })),
+)
+
+const inShare = ({ share }: Sampling): ((traceId: string) => boolean) => {
+  if (share === 0 || share === 1) return () => share === 1
+  const sampler = new TraceIdRatioBasedSampler(share)
+  return (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
+}
+
+/** A tracer that records as the variables of OpenTelemetry say, and sends to a collector what it records. */
+export const layerOtelTracer = ({ batching, collector, sampling, warnings }: TraceChoice): Layer.Layer<never> =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      yield* Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+      const ids = new SpanIds()
+      const processor = yield* makeSpanProcessor(collector, batching)
+      const provider = layerTracerProvider(processor, {
+        sampler: new AlwaysOnSampler(),
+        idGenerator: ids,
+        shutdownTimeout: flushTime,
+      })
+      const tracer = Effect.map(OtelTracer.make, (record) => sampledTracer(record, ids, sampling, inShare(sampling)))
+      return Layer.unwrapEffect(Effect.map(tracer, Layer.setTracer)).pipe(
+        Layer.provide(OtelTracer.layerTracer),
+        Layer.provide(provider),
+        Layer.provide(layerResource),
+      )
+    }),
+  )

@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { answer, request } from "../support/HttpText.js"
+import { answering, saying } from "../support/RawOrigin.js"
+import { startTraceLab } from "./TraceLab.js"
+
+const traceId = "0af7651916cd43dd8448eb211c80319c"
+const parentId = "b7ad6b7169203331"
+const from = (flags: string) => [`traceparent: 00-${traceId}-${parentId}-${flags}`]
+const loopback = ["127.0.0.0/8"]
+
+describe("the spans of a request", () => {
+  it.scopedLive("are its own and that of what its server was asked, which gets the id of the latter", () =>
+    Effect.gen(function* () {
+      const { ask, collector, origin } = yield* startTraceLab()
+      assert.strictEqual((yield* ask(request("GET /app/x?a=1&token=s3cret", ["User-Agent: test"]))).status, 200)
+      yield* collector.has(2)
+      const [server] = collector.named("GET /{session_id}")
+      const [client] = collector.named("GET")
+      assert.strictEqual(collector.spans.length, 2)
+      assert.deepStrictEqual([server?.kind, client?.kind], ["server", "client"])
+      assert.isUndefined(server?.parentId)
+      assert.deepStrictEqual([client?.parentId, client?.traceId], [server?.spanId, server?.traceId])
+      const seen = yield* origin.request()
+      assert.strictEqual(seen.value("traceparent"), `00-${server?.traceId}-${client?.spanId}-01`)
+      assert.strictEqual(seen.value("x-request-id"), server?.traceId)
+      assert.isTrue((server?.start ?? 0) <= (client?.start ?? 0) && (client?.end ?? 0) <= (server?.end ?? 0))
+      assert.closeTo(server?.start ?? 0, Date.now(), 5_000)
+      assert.include(server?.attributes, {
+        "http.request.method": "GET",
+        "http.route": "/{session_id}",
+        "url.path": "/app/x",
+        "url.query": "a=1&token=REDACTED",
+        "http.response.status_code": 200,
+        "client.address": "127.0.0.1",
+        "network.protocol.version": "1.1",
+        "user_agent.original": "test",
+        "http.response.body.size": 5,
+        "ss_proxy.session": "app",
+        "ss_proxy.end": "complete",
+      })
+      assert.include(client?.attributes, {
+        "server.address": "127.0.0.1",
+        "server.port": origin.port,
+        "url.full": `${origin.url}/x?a=1&token=REDACTED`,
+        "http.response.status_code": 200,
+      })
+      assert.isFalse(server?.isError)
+      assert.strictEqual(server?.resource["service.name"], "ss-proxy")
+    }),
+  )
+
+  it.scopedLive("say what went wrong, and count as failed where the client is not to blame", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab({ script: saying("", "reset") })
+      assert.strictEqual((yield* ask(request("GET /app/x"))).status, 502)
+      assert.strictEqual((yield* ask(request("GET /nobody/x"))).status, 404)
+      yield* collector.has(3)
+      const [broken, missing] = [...collector.named("GET /{session_id}")].sort((a, b) => a.start - b.start)
+      const [client] = collector.named("GET")
+      assert.deepStrictEqual([broken?.isError, broken?.attributes["error.type"]], [true, "downstream_reset"])
+      assert.deepStrictEqual([client?.isError, client?.attributes["error.type"]], [true, "downstream_reset"])
+      assert.isUndefined(client?.attributes["http.response.status_code"])
+      assert.deepStrictEqual([missing?.isError, missing?.attributes["error.type"]], [false, "session_not_found"])
+      assert.strictEqual(missing?.attributes["http.response.status_code"], 404)
+    }),
+  )
+
+  it.scopedLive("have names from a closed list, whatever method a client makes up", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab()
+      yield* ask(request("BREW /app/x"))
+      yield* ask(request("GET /health"))
+      yield* ask(request("GET /"))
+      yield* collector.has(4)
+      assert.sameMembers(
+        collector.spans.map(({ name }) => name),
+        ["HTTP /{session_id}", "HTTP", "GET /health", "GET"],
+      )
+      assert.strictEqual(collector.named("HTTP")[0]?.attributes["http.request.method_original"], "BREW")
+    }),
+  )
+})
+
+describe("a trace that came with a request", () => {
+  it.scopedLive("is continued, with its tracestate", () =>
+    Effect.gen(function* () {
+      const { ask, collector, origin } = yield* startTraceLab({ settings: { trustedProxies: loopback } })
+      yield* ask(request("GET /app/x", [...from("01"), "tracestate: a=1,b=2"]))
+      yield* collector.has(2)
+      const [server] = collector.named("GET /{session_id}")
+      const [client] = collector.named("GET")
+      assert.deepStrictEqual([server?.traceId, server?.parentId], [traceId, parentId])
+      const seen = yield* origin.request()
+      assert.strictEqual(seen.value("traceparent"), `00-${traceId}-${client?.spanId}-01`)
+      assert.strictEqual(seen.value("tracestate"), "a=1,b=2")
+    }),
+  )
+
+  it.scopedLive("is not recorded where a trusted proxy has not recorded it, and goes on as it came", () =>
+    Effect.gen(function* () {
+      const { ask, collector, origin } = yield* startTraceLab({ settings: { trustedProxies: loopback } })
+      yield* ask(request("GET /app/x", [...from("00"), "tracestate: a=1"]))
+      yield* ask(request("GET /app/last"))
+      yield* collector.has(2)
+      assert.notInclude(
+        collector.spans.map((span) => span.traceId),
+        traceId,
+      )
+      const seen = yield* origin.request()
+      assert.strictEqual(seen.value("traceparent"), `00-${traceId}-${parentId}-00`)
+      assert.strictEqual(seen.value("tracestate"), "a=1")
+    }),
+  )
+
+  it.scopedLive("begins anew where it is malformed, without its tracestate", () =>
+    Effect.gen(function* () {
+      const { ask, collector, origin } = yield* startTraceLab()
+      yield* ask(request("GET /app/x", ["traceparent: 00-zz-00-01", "tracestate: a=1"]))
+      yield* ask(request("GET /app/x", [...from("01"), ...from("01"), "tracestate: a=1"]))
+      yield* collector.has(4)
+      for (const index of [0, 1]) {
+        const seen = yield* origin.request(index)
+        assert.match(seen.value("traceparent") ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+        assert.notInclude(seen.value("traceparent") ?? "", traceId)
+        assert.isUndefined(seen.value("tracestate"))
+      }
+    }),
+  )
+
+  it.scopedLive("goes on as it came where it is not recorded, and a new one says that it is not", () =>
+    Effect.gen(function* () {
+      const { ask, origin } = yield* startTraceLab({ variables: { OTEL_TRACES_SAMPLER: "always_off" } })
+      yield* ask(request("GET /app/x", from("01")))
+      yield* ask(request("GET /app/x", ["X-Request-Id: mine"]))
+      yield* ask(request("GET /app/x", ["traceparent: nonsense"]))
+      assert.strictEqual((yield* origin.request(0)).value("traceparent"), `00-${traceId}-${parentId}-01`)
+      for (const index of [1, 2])
+        assert.match((yield* origin.request(index)).value("traceparent") ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    }),
+  )
+
+  it.scopedLive("is left alone with --trace-context off, and continued all the same", () =>
+    Effect.gen(function* () {
+      const { ask, collector, origin } = yield* startTraceLab({ settings: { traceContext: "off" } })
+      yield* ask(request("GET /app/x", ["traceparent: nonsense", "tracestate: a=1"]))
+      yield* ask(request("GET /app/x"))
+      yield* ask(request("GET /app/x", from("00")))
+      yield* collector.has(6)
+      assert.strictEqual((yield* origin.request(0)).value("traceparent"), "nonsense")
+      assert.strictEqual((yield* origin.request(0)).value("tracestate"), "a=1")
+      assert.isUndefined((yield* origin.request(1)).value("traceparent"))
+      assert.strictEqual((yield* origin.request(2)).value("traceparent"), `00-${traceId}-${parentId}-00`)
+      assert.include(
+        collector.named("GET /{session_id}").map((span) => span.parentId),
+        parentId,
+      )
+    }),
+  )
+})
+
+describe("a stranger", () => {
+  const requests = 10_000
+
+  it.scopedLive(
+    "has no say in what is recorded: neither by its flag nor by the trace id that it chose",
+    () =>
+      Effect.gen(function* () {
+        const variables = {
+          OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+          OTEL_TRACES_SAMPLER_ARG: "0.01",
+          OTEL_BSP_SCHEDULE_DELAY: "50",
+        }
+        const { collector, proxy, origin } = yield* startTraceLab({
+          script: answering(answer("200 OK", "")),
+          variables,
+        })
+        const client = yield* proxy.connect
+        // By its id alone, this trace would be recorded at any share.
+        const low = `traceparent: 00-${"0".repeat(31)}1-${parentId}-01`
+        for (let sent = 0; sent < requests; sent += 100) {
+          yield* client.send(request("GET /app/x", [low]).repeat(100))
+          for (let index = 0; index < 100; index++) yield* client.response("GET")
+        }
+        yield* origin.request(requests - 1)
+        yield* proxy.quiet
+        yield* collector.has(2)
+        yield* Effect.sleep(200)
+        const recorded = collector.named("GET /{session_id}").length
+        // 100 are expected; the bounds are six standard deviations away.
+        assert.isTrue(recorded > 40 && recorded < 160, `${recorded} of ${requests}`)
+      }),
+    60_000,
+  )
+})
