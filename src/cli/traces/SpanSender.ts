@@ -6,7 +6,7 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-base"
-import { Effect, Exit, FiberSet, type Scope } from "effect"
+import { Effect, Exit, FiberSet, Runtime, type Scope } from "effect"
 import { SpanCounts } from "../../telemetry/SpanCounts.js"
 import { collectorPost, PostFailed } from "./CollectorPost.js"
 import { makeLossLog } from "./LossLog.js"
@@ -45,7 +45,9 @@ export const makeSpanProcessor = (
       counts.dropped += unsent
       return Effect.zipRight(close, log.ended(unsent))
     })
-    const fork = yield* FiberSet.makeRuntime<never>()
+    const underWay = yield* FiberSet.make()
+    const fork = yield* FiberSet.runtime(underWay)<never>()
+    const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
 
     const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<ExportResult> => {
       const refused = Exit.isSuccess(exit) ? Math.min(spans, refusedOf(exit.value)) : spans
@@ -88,7 +90,8 @@ export const makeSpanProcessor = (
         waiting++
         processor.onEnd(span)
       },
-      forceFlush: () => processor.forceFlush(),
+      // The batch processor waits for what it begins to send now, but not for what was on its way.
+      forceFlush: () => processor.forceFlush().finally(() => runPromise(FiberSet.awaitEmpty(underWay))),
       shutdown: () => processor.shutdown(),
     }
   })
