@@ -36,11 +36,11 @@ export const runDoc: CommandDoc = {
   summary: "Run the proxy. This is also what ss-proxy does without a command.",
   about:
     "Runs the proxy until SIGTERM or SIGINT. Then /health answers 503, requests in flight may finish within the grace " +
-    "period, and WebSockets are told to go; a second signal cuts at once. A flag wins over its variable.",
+    "period, and WebSockets are closed. A second signal cuts at once. A flag overrides its variable.",
   args: [],
   groups: runGroups,
   examples: [
-    ["ss-proxy run --demo", "brings a server along to try the proxy with, and says how"],
+    ["ss-proxy run --demo", "starts a demo server too, and prints what to try"],
     ["ss-proxy run --port 9000 --db-path /var/lib/ss-proxy/sessions.db", "another port, another database"],
     ["SS_PROXY_LOG_LEVEL=debug ss-proxy run --timeout 120", "settings by variable and by flag"],
   ],

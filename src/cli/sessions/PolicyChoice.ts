@@ -14,7 +14,7 @@ const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>>
   opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
 
 const takesBack = (flag: Flag): Flag =>
-  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} default takes it back.` }
+  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} The word default removes it.` }
 
 /** The flags that give a new session its policies. */
 export const policyFlags: ReadonlyArray<Flag> = Object.values(policyRows).map(flagOf)
