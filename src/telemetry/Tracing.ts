@@ -1,4 +1,4 @@
-import { Effect, type Tracer } from "effect"
+import { Context, Effect, type Tracer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { RequestTrace, type TracedRequest } from "./RequestTrace.js"
 
@@ -15,8 +15,16 @@ export class Tracing {
   }
 }
 
-/** Traces by the `Tracer` of whoever builds this; `undefined` where the settings say that there are none. */
-export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig> = Effect.flatMap(
-  ProxyConfig,
-  ({ traces }) => (traces ? Effect.map(Effect.tracer, (tracer) => new Tracing(tracer)) : Effect.succeed(undefined)),
-)
+/**
+ * The tracer of requests and WebSockets, which records nothing else. Where none is given it is the `Tracer` of whoever builds
+ * the proxy, by which other parts of a program may record as well.
+ */
+export class RequestTracer extends Context.Reference<RequestTracer>()("@ss-proxy/RequestTracer", {
+  defaultValue: (): Tracer.Tracer | undefined => undefined,
+}) {}
+
+/** What begins traces; `undefined` where the settings say that there are none. */
+export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig> = Effect.gen(function* () {
+  const { traces } = yield* ProxyConfig
+  return traces ? new Tracing((yield* RequestTracer) ?? (yield* Effect.tracer)) : undefined
+})

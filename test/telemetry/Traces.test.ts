@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { answer, request } from "../support/HttpText.js"
-import { answering, saying } from "../support/RawOrigin.js"
-import { startTraceLab } from "./TraceLab.js"
+import { Context, Effect, Layer } from "effect"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { temporaryFolder } from "../sessions/temporary.js"
+import { request } from "../support/HttpText.js"
+import { hello } from "../support/Lab.js"
+import { answering, RawOrigin, saying } from "../support/RawOrigin.js"
+import { startProxy } from "../support/TestProxy.js"
+import { agreeing, openThrough } from "../websocket/Tunnel.js"
+import { Collector } from "./Collector.js"
+import { startTraceLab, tracerOf } from "./TraceLab.js"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 const parentId = "b7ad6b7169203331"
@@ -159,37 +169,114 @@ describe("a trace that came with a request", () => {
   )
 })
 
+describe("a WebSocket", () => {
+  it.scopedLive("is a part of the trace of its handshake, which ends when it begins", () =>
+    Effect.gen(function* () {
+      const lab = yield* startTraceLab({ script: agreeing() })
+      const { client } = yield* openThrough(lab, "/ws/app/socket")
+      yield* lab.collector.has(2)
+      const [handshake] = lab.collector.named("GET /ws/{session_id}")
+      assert.strictEqual(handshake?.attributes["http.response.status_code"], 101)
+      assert.strictEqual(lab.collector.named("websocket").length, 0)
+      client.raw.socket.resetAndDestroy()
+      yield* lab.collector.has(3)
+      const [socket] = lab.collector.named("websocket")
+      assert.deepStrictEqual(
+        [socket?.parentId, socket?.traceId, socket?.kind],
+        [handshake?.spanId, handshake?.traceId, "internal"],
+      )
+      assert.isTrue((socket?.start ?? 0) >= (handshake?.start ?? 0) && (socket?.end ?? 0) > (handshake?.end ?? 0))
+      assert.include(socket?.attributes, {
+        "ss_proxy.session": "app",
+        "ss_proxy.websocket.closed_by": "client",
+        "ss_proxy.websocket.messages_in": 0,
+      })
+    }),
+  )
+})
+
+describe("the lookup of a session", () => {
+  it.scopedLive("has a span where it has to be waited for, and none where it is known", () =>
+    Effect.gen(function* () {
+      const collector = yield* Collector.start()
+      const origin = yield* RawOrigin.start(answering(hello))
+      const repo = Layer.map(layerMemory([{ id: "app", url: origin.url, status: "active" }]), (context) => {
+        const known = Context.get(context, SessionRepo)
+        return Context.make(SessionRepo, { ...known, find: (id) => Effect.delay(known.find(id), "20 millis") })
+      })
+      const hooks = tracerOf({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+      const proxy = yield* startProxy({ repo, settings: { traces: true }, hooks })
+      const client = yield* proxy.connect
+      yield* client.ask(request("GET /app/x"))
+      yield* collector.has(3)
+      yield* client.ask(request("GET /app/x"))
+      yield* collector.has(5)
+      const [lookup, ...more] = collector.named("lookup")
+      assert.deepStrictEqual(more, [])
+      const [first] = [...collector.named("GET /{session_id}")].sort((a, b) => a.start - b.start)
+      assert.deepStrictEqual([lookup?.parentId, lookup?.kind], [first?.spanId, "internal"])
+      assert.isTrue((lookup?.end ?? 0) - (lookup?.start ?? 0) >= 19)
+    }),
+  )
+
+  it.scopedLive("in SQLite adds no spans of the database's own", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const collector = yield* Collector.start()
+      const origin = yield* RawOrigin.start(answering(hello))
+      const hooks = tracerOf({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+      const repo = layerSqlite({ filename: join(folder, "x.db") })
+      const proxy = yield* startProxy({ repo, settings: { traces: true }, hooks })
+      yield* Effect.orDie(proxy.repo.add({ id: "app", url: origin.url, status: "active" }))
+      const client = yield* proxy.connect
+      assert.strictEqual((yield* client.ask(request("GET /app/x"))).status, 200)
+      yield* collector.has(2)
+      yield* Effect.sleep(50)
+      assert.sameMembers(
+        collector.spans.map(({ name }) => name),
+        ["GET /{session_id}", "GET"],
+      )
+    }),
+  )
+})
+
+/** Sends a request so many times on one connection, a hundred at a time. */
+const flood = (port: number, text: string, times: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const socket = connect(port, "127.0.0.1")
+    let [sent, answered] = [0, 0]
+    const send = (): void => {
+      socket.write(text.repeat(100))
+      sent += 100
+    }
+    socket.setEncoding("latin1").on("data", (piece: string) => {
+      answered += piece.split("HTTP/1.1 404 ").length - 1
+      if (answered >= times) resume(Effect.sync(() => socket.destroy()))
+      else if (answered === sent) send()
+    })
+    send()
+  })
+
 describe("a stranger", () => {
   const requests = 10_000
 
-  it.scopedLive(
-    "has no say in what is recorded: neither by its flag nor by the trace id that it chose",
-    () =>
-      Effect.gen(function* () {
-        const variables = {
-          OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-          OTEL_TRACES_SAMPLER_ARG: "0.01",
-          OTEL_BSP_SCHEDULE_DELAY: "50",
-        }
-        const { collector, proxy, origin } = yield* startTraceLab({
-          script: answering(answer("200 OK", "")),
-          variables,
-        })
-        const client = yield* proxy.connect
-        // By its id alone, this trace would be recorded at any share.
-        const low = `traceparent: 00-${"0".repeat(31)}1-${parentId}-01`
-        for (let sent = 0; sent < requests; sent += 100) {
-          yield* client.send(request("GET /app/x", [low]).repeat(100))
-          for (let index = 0; index < 100; index++) yield* client.response("GET")
-        }
-        yield* origin.request(requests - 1)
-        yield* proxy.quiet
-        yield* collector.has(2)
-        yield* Effect.sleep(200)
-        const recorded = collector.named("GET /{session_id}").length
-        // 100 are expected; the bounds are six standard deviations away.
-        assert.isTrue(recorded > 40 && recorded < 160, `${recorded} of ${requests}`)
-      }),
-    60_000,
+  it.scopedLive("has no say in what is recorded: neither by its flag nor by the trace id that it chose", () =>
+    Effect.gen(function* () {
+      const variables = {
+        OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: "0.01",
+        OTEL_BSP_SCHEDULE_DELAY: "50",
+      }
+      const { collector, proxy } = yield* startTraceLab({ variables })
+      // By its id alone, this trace would be recorded at any share.
+      const low = `traceparent: 00-${"0".repeat(31)}1-${parentId}-01`
+      yield* flood(proxy.port, request("GET /nobody/x", [low]), requests)
+      yield* proxy.quiet
+      yield* collector.has(1)
+      yield* Effect.sleep(200)
+      const recorded = collector.named("GET /{session_id}").length
+      // 100 are expected; the bounds are six standard deviations away.
+      assert.isTrue(recorded > 40 && recorded < 160, `${recorded} of ${requests}`)
+    }),
   )
 })

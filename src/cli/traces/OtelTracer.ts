@@ -5,6 +5,7 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { AlwaysOnSampler, SamplingDecision, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace-base"
 import { layerTracerProvider } from "@effect/opentelemetry/NodeSdk"
 import { Effect, Layer } from "effect"
+import { RequestTracer } from "../../telemetry/Tracing.js"
 import { version } from "../Version.js"
 import { SpanIds, sampledTracer } from "./SampledTracer.js"
 import { makeSpanProcessor } from "./SpanSender.js"
@@ -24,23 +25,24 @@ const inShare = ({ share }: Sampling): ((traceId: string) => boolean) => {
   return (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
 }
 
-/** A tracer that records as the variables of OpenTelemetry say, and sends to a collector what it records. */
+/** Records requests as the variables of OpenTelemetry say, and sends to a collector what it records. */
 export const layerOtelTracer = ({ batching, collector, sampling, warnings }: TraceChoice): Layer.Layer<never> =>
-  Layer.unwrapScoped(
+  Layer.scoped(
+    RequestTracer,
     Effect.gen(function* () {
-      yield* Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+      for (const warning of warnings) yield* Effect.logWarning(warning)
       const ids = new SpanIds()
       const processor = yield* makeSpanProcessor(collector, batching)
       const provider = layerTracerProvider(processor, {
+        // What comes to it is decided about.
         sampler: new AlwaysOnSampler(),
         idGenerator: ids,
         shutdownTimeout: flushTime,
       })
-      const tracer = Effect.map(OtelTracer.make, (record) => sampledTracer(record, ids, sampling, inShare(sampling)))
-      return Layer.unwrapEffect(Effect.map(tracer, Layer.setTracer)).pipe(
-        Layer.provide(OtelTracer.layerTracer),
-        Layer.provide(provider),
-        Layer.provide(layerResource),
+      const otel = yield* Layer.build(
+        OtelTracer.layerTracer.pipe(Layer.provide(provider), Layer.provide(layerResource)),
       )
+      const recording = yield* Effect.provide(OtelTracer.make, otel)
+      return sampledTracer(recording, ids, sampling, inShare(sampling))
     }),
   )

@@ -55,11 +55,11 @@ export class SpanIds {
 export type RatioOf = (traceId: string) => boolean
 
 /**
- * A tracer that decides which traces are recorded, before it costs anything to record one. What `record` makes is sampled.
+ * A tracer that decides which traces are recorded, before it costs anything to record one. What `recording` makes is sampled.
  * Whoever names a parent without being trusted has no say: neither its flag nor its choice of a trace id counts.
  */
 export const sampledTracer = (
-  record: Tracer.Tracer,
+  recording: Tracer.Tracer,
   ids: SpanIds,
   sampling: Sampling,
   isInShare: RatioOf,
@@ -70,15 +70,16 @@ export const sampledTracer = (
     return sampling.byParent ? parent.sampled : isInShare(parent.traceId)
   }
   return Tracer.make({
-    context: (execution, fiber) => record.context(execution, fiber),
+    // No fiber runs in any of these spans.
+    context: (execution) => execution(),
     span: (name, parent, context, links, startTime, kind, options) => {
       const isRoot = Option.isNone(parent)
       const traceId = isRoot ? randomHex(16) : parent.value.traceId
       const isSampled = isRoot ? isInShare(traceId) : decides(parent.value)
       if (!isSampled) return new UnsampledSpan(name, traceId, parent, context, startTime, kind)
-      if (!isRoot) return record.span(name, parent, context, links, startTime, kind, options)
+      if (!isRoot) return recording.span(name, parent, context, links, startTime, kind, options)
       ids.nextTraceId = traceId
-      return record.span(name, parent, context, links, startTime, kind, { ...options, root: true })
+      return recording.span(name, parent, context, links, startTime, kind, { ...options, root: true })
     },
   })
 }
