@@ -109,6 +109,15 @@ export const settings = {
     help: "Cuts a response that sends nothing for this long. 0: no limit.",
     guide: "Cuts a response whose body sends nothing for this long. `0`: no limit.",
   }),
+  traceContext: setting({
+    reading: Reading.oneOf("WHETHER", ["on", "off"]),
+    fallback: "on",
+    flag: { name: "trace-context" },
+    group: "Forwarding",
+    help: "on: servers get a traceparent of the proxy if the client sent none, or if the proxy records spans.",
+    guide:
+      "`on`: servers get a `traceparent` of the proxy if the client sent none, or if the proxy [records spans](TRACES.md). `off`: `traceparent` and `tracestate` are passed on as they came.",
+  }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,
     fallback: 75_000,
@@ -335,15 +344,6 @@ export const settings = {
     flag: { name: "max-websockets-per-session" },
     group: "WebSockets",
     help: "The same for each session.",
-  }),
-  traceContext: setting({
-    reading: Reading.oneOf("WHETHER", ["on", "off"]),
-    fallback: "on",
-    flag: { name: "trace-context" },
-    group: "Running",
-    help: "Whether servers get a traceparent of the proxy's where the client sent none, or where spans are recorded.",
-    guide:
-      "Whether servers get a `traceparent` of the proxy's where the client sent none, or where spans are recorded ([how](TRACES.md)). `off` leaves `traceparent` and `tracestate` alone.",
   }),
   traces: settingOfPrograms({
     reading: Reading.onOrOff,
