@@ -1,4 +1,4 @@
-/** Ways to mark text on a terminal. On anything else they leave it as it is. */
+/** Marks text on a terminal. `plainStyle` returns text unchanged. */
 export interface Style {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
@@ -11,7 +11,7 @@ export interface Style {
 const marked = (open: number, close: number) => (text: string) => `\u001b[${open}m${text}\u001b[${close}m`
 const plain = (text: string): string => text
 
-/** The style of what is no terminal. */
+/** The style of pipes and files. */
 export const plainStyle: Style = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain }
 const colourStyle: Style = {
   bold: marked(1, 22),
@@ -22,7 +22,7 @@ const colourStyle: Style = {
   cyan: marked(36, 39),
 }
 
-/** Colours for a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb; none for a pipe or a file. */
+/** Colours for a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb. */
 export const styleOf = (stream: NodeJS.WriteStream): Style => {
   const wantsNone = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb"
   return stream.isTTY && !wantsNone ? colourStyle : plainStyle
@@ -31,8 +31,8 @@ export const styleOf = (stream: NodeJS.WriteStream): Style => {
 const isPlain = (text: string): boolean => /^[\u0020-\u007e]*$/.test(text)
 
 /**
- * What is not seen, or changes what else is seen: control and format characters, among them those that turn the direction
- * of text; separators of lines; whatever is drawn as nothing; halves of surrogate pairs.
+ * Characters that are invisible or change how other text is shown: control and format characters, including those that
+ * change the direction of text; line separators; characters that are drawn as nothing; lone surrogates.
  */
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 
@@ -42,10 +42,10 @@ const spelledOut = (character: string): string => {
   return code > 0xff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\x${code.toString(16).padStart(2, "0")}`
 }
 
-/** Text that cannot change the terminal it is shown on, nor look like another: what is not seen is spelled out. */
+/** Escapes invisible characters, so that a text cannot control the terminal or look like another text. */
 export const printable = (text: string): string => (isPlain(text) ? text : text.replace(unseen, spelledOut))
 
-/** The same for JSON, whose value stays the same: the characters are spelled as JSON does it. Line breaks stay. */
+/** The same for JSON: uses JSON's escapes, so that its value stays the same. Line breaks stay. */
 export const printableJson = (json: string): string =>
   json.replace(unseen, (character) =>
     character === "\n"

@@ -1,6 +1,7 @@
 import { Cause, Effect, LogLevel, Runtime } from "effect"
-import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
+import type { Client } from "../http/ProxyRequest.js"
+import type { ClientRefusal } from "../telemetry/Causes.js"
 import { describeError } from "../wire/Reply.js"
 import { LineLog } from "./LineLog.js"
 
@@ -8,8 +9,8 @@ import { LineLog } from "./LineLog.js"
 export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
-  /** An exchange is over; where the access log is on, this is its line. */
-  readonly finished: ((exchange: Exchange) => void) | undefined
+  /** A client sent, or tried, what never became a request. */
+  readonly refused: (client: Client, requestId: string, error: ClientRefusal) => void
   /** Something of ours threw. */
   readonly defect: (cause: unknown) => void
 }
@@ -60,29 +61,28 @@ const errorsTo =
     log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
-const accessTo =
+/** The same for what never became a request: whoever likes can cause any number of these. */
+const refusalsTo =
   (log: LineLog) =>
-  (exchange: Exchange): void =>
-    log.write(LogLevel.Info, "request", {
-      ...lineOf(exchange),
-      status: exchange.status,
-      ...(exchange.error === undefined ? {} : { code: describeError(exchange.error).code }),
-      end: exchange.end,
-      ...blameOf(exchange),
-      bytes_in: exchange.bytesIn,
-      bytes_out: exchange.bytesOut,
-      retries: exchange.retries,
-      milliseconds: Math.round(exchange.age),
+  (client: Client, requestId: string, error: ClientRefusal): void => {
+    if (!log.has(LogLevel.Debug)) return
+    const { status, code } = describeError(error)
+    log.write(LogLevel.Debug, "refused", {
+      request_id: requestId,
+      client: client.address,
+      ...internals(error),
+      status,
+      code,
     })
+  }
 
 /** The reporter that writes to the log of whoever builds it. */
-export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig> = Effect.gen(function* () {
-  const { accessLog } = yield* ProxyConfig
+export const exchangeReporter: Effect.Effect<ExchangeReporter> = Effect.gen(function* () {
   const log = yield* LineLog.make
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   return {
     logError: errorsTo(log),
-    finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
+    refused: refusalsTo(log),
     defect: (thrown) => {
       const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
       fork(Effect.logError("a defect in ss-proxy; please report it", cause))

@@ -4,19 +4,21 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import type { Exchange, ExchangeContext } from "../http/Exchange.js"
+import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { makeTracing } from "../telemetry/Tracing.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { tellObservers, type TrafficObserver, TrafficObservers } from "../traffic/TrafficObservers.js"
+import { recordSinks } from "../traffic/TrafficObservers.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
+import { ExchangeObserver } from "./ExchangeObserver.js"
 
 /** The proxy cannot listen where it was told to. */
 export class ListenError extends Data.TaggedError("ListenError")<{
@@ -84,21 +86,6 @@ const persistenceLines = (keepAliveTimeout: number): string =>
     ? "Connection: keep-alive\r\n"
     : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1_000)}\r\n`
 
-type Finished = ((exchange: Exchange) => void) | undefined
-
-/** Whoever hears of the end of every exchange: the access log, and observers; `undefined`: nobody. */
-const toldOfEnds = (
-  accessLog: Finished,
-  observers: ReadonlyArray<TrafficObserver>,
-  fork: (effect: Effect.Effect<void>) => unknown,
-): Finished => {
-  if (observers.length === 0) return accessLog
-  return (exchange) => {
-    accessLog?.(exchange)
-    fork(tellObservers(observers, exchange.record))
-  }
-}
-
 const makeServer = (): Server =>
   createServer({
     pauseOnConnect: true,
@@ -134,7 +121,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const settings = yield* ProxyConfig
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
-      const observers = yield* TrafficObservers
+      const counters = yield* Telemetry
+      const sinks = yield* recordSinks
+      const observer = new ExchangeObserver(counters, sinks, reporter.defect)
       const tracing = yield* makeTracing
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
@@ -162,7 +151,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         logError: reporter.logError,
         defect: reporter.defect,
         tracing,
-        finished: toldOfEnds(reporter.finished, observers, fork),
+        counters,
+        finished: observer.finished,
+        keepsHandshakes: sinks.length > 0,
       }
       const context: ConnectionContext = {
         exchanges,
@@ -178,6 +169,10 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         probeRounds,
         sendLimit,
         persistence: persistenceLines(settings.keepAliveTimeout),
+        refused: (refused) => {
+          reporter.refused(refused.client, refused.requestId, refused.error)
+          observer.refused(refused)
+        },
         defect: reporter.defect,
       }
 
@@ -210,9 +205,11 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         // It was reset before it was accepted. What it has sent can still be read, but nobody could say who asks.
         if (connection.client.address === "") socket.destroy()
         connections.add(connection)
+        counters.connectionOpened()
         slots?.admit(socket, connection)
         fork(connection.serve).addObserver((exit) => {
           connections.delete(connection)
+          counters.connectionClosed()
           connection.fiberEnded(exit)
         })
       })

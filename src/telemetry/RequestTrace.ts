@@ -16,7 +16,6 @@ import {
   serverFault,
   spanName,
   webSocketAttributes,
-  type WebSocketFacts,
 } from "./SpanAttributes.js"
 import { clientSpan, Spans } from "./Spans.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
@@ -57,7 +56,7 @@ export class WebSocketTrace {
     return this.span.traceId
   }
 
-  end(record: WebSocketFacts, now: number): void {
+  end(record: TrafficRecord, now: number): void {
     describe(this.span, webSocketAttributes(record))
     this.spans.end(this.span, now, outcomeOf(record.error === undefined ? undefined : causeOf(record.error)))
   }

@@ -1,4 +1,5 @@
 import type { Tracer } from "effect"
+import { detachedCopy } from "../wire/DetachedCopy.js"
 import { describeError } from "../wire/Reply.js"
 import { redactedTarget } from "./Redaction.js"
 import type { TrafficError, TrafficRecord } from "./TrafficRecord.js"
@@ -79,8 +80,9 @@ export const serverAttributes = (record: TrafficRecord, route: string | undefine
     "user_agent.original": record.userAgent === undefined ? undefined : shown(record.userAgent),
     "http.request.body.size": record.bytesIn,
     "http.response.body.size": record.bytesOut,
-    "ss_proxy.session": record.sessionId,
-    "ss_proxy.request_id": record.requestId,
+    // A WebSocket holds the span of its handshake, which must not hold the whole head.
+    "ss_proxy.session": record.sessionId === undefined ? undefined : Buffer.from(record.sessionId).toString(),
+    "ss_proxy.request_id": detachedCopy(record.requestId),
     "ss_proxy.end": record.end,
   }
 }
@@ -114,14 +116,8 @@ export const askedAttributes = (record: TrafficRecord, server: AskedServer, targ
   "error.type": serverFault(record),
 })
 
-/** What the span of a WebSocket is told. */
-export type WebSocketFacts = Pick<
-  TrafficRecord,
-  "bytesIn" | "bytesOut" | "end" | "error" | "requestId" | "sessionId" | "webSocket"
->
-
 /** What the span of a WebSocket says. */
-export const webSocketAttributes = (record: WebSocketFacts): Attributes => ({
+export const webSocketAttributes = (record: TrafficRecord): Attributes => ({
   "error.type": record.error === undefined ? undefined : causeOf(record.error),
   "ss_proxy.session": record.sessionId,
   "ss_proxy.request_id": record.requestId,

@@ -1,4 +1,4 @@
-import { Context, Effect, type Tracer } from "effect"
+import { Context, Effect, type Scope, type Tracer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { RequestTrace, type TracedRequest } from "./RequestTrace.js"
 
@@ -16,15 +16,17 @@ export class Tracing {
 }
 
 /**
- * The tracer of requests and WebSockets, which records nothing else. Where none is given it is the `Tracer` of whoever builds
- * the proxy, by which other parts of a program may record as well.
+ * Makes the tracer of requests and WebSockets, which records nothing else; it ends with the proxy. Where it makes none, the
+ * tracer is the `Tracer` of whoever builds the proxy, by which other parts of a program may record as well.
  */
 export class RequestTracer extends Context.Reference<RequestTracer>()("@ss-proxy/RequestTracer", {
-  defaultValue: (): Tracer.Tracer | undefined => undefined,
+  defaultValue: (): Effect.Effect<Tracer.Tracer | undefined, never, Scope.Scope> => Effect.succeed(undefined),
 }) {}
 
 /** What begins traces; `undefined` where the settings say that there are none. */
-export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig> = Effect.gen(function* () {
+export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
   const { traces } = yield* ProxyConfig
-  return traces ? new Tracing((yield* RequestTracer) ?? (yield* Effect.tracer)) : undefined
+  if (!traces) return undefined
+  const tracer = yield* Effect.flatten(RequestTracer)
+  return new Tracing(tracer ?? (yield* Effect.tracer))
 })

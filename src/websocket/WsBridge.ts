@@ -1,11 +1,13 @@
-import { Cause, Context, Effect, Fiber, FiberRef, FiberSet, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
+import { tellSinks } from "../telemetry/RecordSinks.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
-import type { WebSocketFacts } from "../telemetry/SpanAttributes.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
+import { recordSinks } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
 
@@ -25,28 +27,8 @@ const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
   bytes_out: socket.bytesOut,
 })
 
-const recordOf = (socket: BridgedSocket): TrafficRecord => ({
-  kind: "websocket",
-  requestId: socket.requestId,
-  sessionId: socket.session.id,
-  client: socket.clientAddress,
-  method: "GET",
-  target: socket.target,
-  status: 101,
-  end: socket.end?.closedBy ?? "proxy",
-  bytesIn: socket.bytesIn,
-  bytesOut: socket.bytesOut,
-  retries: 0,
-  milliseconds: socket.age,
-})
-
-/** The same for its span. */
-const traceRecordOf = (socket: BridgedSocket): WebSocketFacts => {
-  const { closedBy = "proxy", code = 1006, reason = "" } = socket.end ?? {}
-  const { down, up } = socket
-  const webSocket = { code, reason, closedBy, messagesIn: up.messages, messagesOut: down.messages }
-  return { ...recordOf(socket), error: undefined, webSocket }
-}
+/** Codes with which a WebSocket ends as it may: as both sides wanted, or as one of them says itself (RFC 6455 section 7.4). */
+const isGoodEnd = (code: number): boolean => code === 1000 || code === 1001 || code === 1005 || code >= 3_000
 
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
@@ -64,8 +46,9 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
-      const observers = yield* TrafficObservers
-      const forkObservers = yield* FiberSet.makeRuntime<never>()
+      const counters = yield* Telemetry
+      const sinks = yield* recordSinks
+      const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
@@ -81,6 +64,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const begin = (ends: BridgeEnds): BridgedSocket => {
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
+        counters.webSocketOpened()
         socket.trace = ends.begun()
         timers.add(socket)
         // All others were told to close before this one came.
@@ -102,15 +86,32 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return Effect.annotateLogs(line, lineOf(socket))
       }
 
+      const defect = (cause: unknown): void => {
+        logDefect(Effect.logError("a defect in ss-proxy; please report it", Cause.die(cause)))
+      }
+      const tell = (socket: BridgedSocket): void => {
+        const ended = { sessionId: socket.session.id, failed: !isGoodEnd(socket.code) }
+        tellSinks(sinks, ended, () => socket.recordAs(counters.idOf(socket.serial)), defect)
+      }
+
+      /** What a tracer throws is nothing to the WebSocket. */
+      const endTrace = (socket: BridgedSocket, trace: WebSocketTrace): void => {
+        try {
+          trace.end(socket.recordAs(counters.idOf(socket.serial)), performance.now())
+        } catch (cause) {
+          defect(cause)
+        }
+      }
+
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
           socket.cut()
           timers.remove(socket)
           traffic.close(socket)
+          counters.webSocketClosed(socket, socket.age)
           release()
-          socket.trace?.end(traceRecordOf(socket), performance.now())
-          // However long an observer takes, the connection is over.
-          if (observers.length > 0) forkObservers(tellObservers(observers, recordOf(socket)))
+          if (socket.trace !== undefined) endTrace(socket, socket.trace)
+          if (sinks.length > 0) tell(socket)
           return report(socket)
         })
 

@@ -1,3 +1,5 @@
+import { detachedCopy } from "./DetachedCopy.js"
+
 /** What a `traceparent` says (W3C Trace Context, section 3.2). */
 export interface TraceParent {
   /** 32 hexadecimal digits. */
@@ -40,7 +42,12 @@ export const parseTraceParent = (value: string): TraceParent | undefined => {
   if (traceId === undefined || parentId === undefined || flags === undefined) return undefined
   if (version === "ff" || (version === "00" && more !== undefined)) return undefined
   if (traceId === noTraceId || parentId === noParentId) return undefined
-  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  // Whoever records a trace keeps it for longer than the head that it came in.
+  return {
+    traceId: detachedCopy(traceId),
+    parentId: detachedCopy(parentId),
+    sampled: (Number.parseInt(flags, 16) & 1) === 1,
+  }
 }
 
 /** A `traceparent` of version 00. */

@@ -183,6 +183,9 @@ const codeOf = ({ samples: [sample] }: AnyEntry): string => (sample === undefine
 
 const all: ReadonlyArray<AnyEntry> = Object.values(entries)
 
+/** Every error that a client can be told, in all its forms. */
+export const errorSamples: ReadonlyArray<ProxyError> = all.flatMap(({ samples }) => samples)
+
 const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
   .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)

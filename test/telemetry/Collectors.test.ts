@@ -1,12 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { SpanCounts } from "../../src/telemetry/SpanCounts.js"
 import { request } from "../support/HttpText.js"
+import { eventually } from "../support/Changes.js"
+import { valueIn } from "../support/Numbers.js"
+import type { TestProxy } from "../support/TestProxy.js"
 import { startLab } from "../support/Lab.js"
 import { Collector, type Taking, takes } from "./Collector.js"
 import { startTraceLab, tracerOf } from "./TraceLab.js"
 
-const fresh = () => ({ sent: 0, failed: 0, dropped: 0 })
+type Result = "sent" | "failed" | "dropped"
+
+/** What became of spans. */
+const countsOf = (proxy: TestProxy): Effect.Effect<Readonly<Record<Result, number>>> =>
+  Effect.map(proxy.metrics, (text) => {
+    const count = (result: Result) => valueIn(text, `ss_proxy_trace_spans_total{result="${result}"}`) ?? 0
+    return { sent: count("sent"), failed: count("failed"), dropped: count("dropped") }
+  })
+
+/** Waits until so many have come to that. */
+const until = (proxy: TestProxy, expected: Partial<Record<Result, number>>) =>
+  eventually(
+    Effect.map(countsOf(proxy), (counts) =>
+      Object.entries({ ...counts, ...expected }).every(([key, value]) => Reflect.get(counts, key) === value),
+    ),
+    `spans: ${JSON.stringify(expected)}`,
+  )
 
 /** Lines of the log that are about spans. */
 const aboutSpans = (log: ReadonlyArray<string>): ReadonlyArray<string> => log.filter((line) => /spans/.test(line))
@@ -47,23 +65,21 @@ const bad: ReadonlyArray<readonly [what: string, taking: Taking, problem: RegExp
 
 describe("a collector that", () => {
   for (const [what, taking, problem] of bad)
-    it.scopedLive(`${what} loses spans, which are counted and told of once, and no request waits`, () => {
-      const counts = fresh()
-      return Effect.gen(function* () {
+    it.scopedLive(`${what} loses spans, which are counted and told of once, and no request waits`, () =>
+      Effect.gen(function* () {
         const variables = { OTEL_EXPORTER_OTLP_TIMEOUT: "300", OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2" }
         const { ask, collector, proxy } = yield* startTraceLab({ taking, variables })
         for (let sent = 0; sent < 4; sent++) assert.strictEqual((yield* ask(request("GET /app/x"))).status, 200)
         yield* collector.asked(1)
-        while (counts.failed < 8) yield* Effect.sleep(5)
-        assert.deepStrictEqual(counts, { sent: 0, failed: 8, dropped: 0 })
+        yield* until(proxy, { failed: 9 })
+        assert.deepStrictEqual(yield* countsOf(proxy), { sent: 0, failed: 9, dropped: 0 })
         const lines = aboutSpans(proxy.log)
         assert.strictEqual(lines.length, 1)
         assert.match(lines[0] ?? "", problem)
-      }).pipe(Effect.provideService(SpanCounts, counts))
-    })
+      }),
+    )
 
   it.scopedLive("is busy for a while is asked again, and gets everything once", () => {
-    const counts = fresh()
     let asked = 0
     const taking: Taking = (response, incoming) =>
       asked++ === 0 ? void response.writeHead(503).end() : takes(response, incoming)
@@ -71,62 +87,58 @@ describe("a collector that", () => {
       const { ask, collector, proxy } = yield* startTraceLab({ taking })
       yield* ask(request("GET /app/x"))
       yield* collector.asked(2)
-      while (counts.sent < 2) yield* Effect.sleep(5)
-      assert.deepStrictEqual(counts, { sent: 2, failed: 0, dropped: 0 })
+      yield* until(proxy, { sent: 3 })
+      assert.deepStrictEqual(yield* countsOf(proxy), { sent: 3, failed: 0, dropped: 0 })
       assert.deepStrictEqual(aboutSpans(proxy.log), [])
-    }).pipe(Effect.provideService(SpanCounts, counts))
+    })
   })
 
   it.scopedLive("takes only some says how many it refused", () => {
-    const counts = fresh()
     const answer = JSON.stringify({ partialSuccess: { rejectedSpans: "1", errorMessage: "no" } })
     return Effect.gen(function* () {
       const { ask, proxy } = yield* startTraceLab({ taking: (response) => void response.end(answer) })
       yield* ask(request("GET /app/x"))
-      while (counts.failed < 1) yield* Effect.sleep(5)
-      assert.deepStrictEqual(counts, { sent: 1, failed: 1, dropped: 0 })
+      yield* until(proxy, { failed: 1 })
+      assert.deepStrictEqual(yield* countsOf(proxy), { sent: 2, failed: 1, dropped: 0 })
       assert.match(aboutSpans(proxy.log).join(), /the collector refuses spans/)
-    }).pipe(Effect.provideService(SpanCounts, counts))
+    })
   })
 
   it.scopedLive("comes back is told of, and gets what comes then", () => {
-    const counts = fresh()
     let isDown = true
     const taking: Taking = (response, incoming) =>
       isDown ? void response.writeHead(400).end() : takes(response, incoming)
     return Effect.gen(function* () {
       const { ask, proxy } = yield* startTraceLab({ taking })
       yield* ask(request("GET /app/x"))
-      while (counts.failed < 2) yield* Effect.sleep(5)
+      yield* until(proxy, { failed: 3 })
       isDown = false
       yield* ask(request("GET /app/x"))
-      while (counts.sent < 2) yield* Effect.sleep(5)
+      yield* until(proxy, { sent: 2 })
       const [lost, back, ...more] = aboutSpans(proxy.log)
       assert.match(lost ?? "", /spans cannot be sent/)
-      assert.match(back ?? "", /the collector takes spans again.*lost=2/)
+      assert.match(back ?? "", /the collector takes spans again.*lost=3/)
       assert.deepStrictEqual(more, [])
-    }).pipe(Effect.provideService(SpanCounts, counts))
+    })
   })
 
-  it.scopedLive("is slower than the spans come loses those that find no place, and they are counted", () => {
-    const counts = fresh()
-    return Effect.gen(function* () {
+  it.scopedLive("is slower than the spans come loses those that find no place, and they are counted", () =>
+    Effect.gen(function* () {
       const variables = { OTEL_BSP_MAX_QUEUE_SIZE: "4", OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2" }
       const { ask, collector, proxy } = yield* startTraceLab({ taking: () => {}, variables })
       yield* ask(request("GET /app/x"))
       yield* collector.asked(1)
       for (let sent = 0; sent < 5; sent++) yield* ask(request("GET /app/x"))
-      while (counts.dropped < 6) yield* Effect.sleep(5)
-      assert.deepStrictEqual(counts, { sent: 0, failed: 0, dropped: 6 })
+      yield* until(proxy, { dropped: 7 })
+      assert.deepStrictEqual(yield* countsOf(proxy), { sent: 0, failed: 0, dropped: 7 })
       assert.match(aboutSpans(proxy.log).join(), /more spans than the collector takes.*OTEL_TRACES_SAMPLER_ARG/)
-    }).pipe(Effect.provideService(SpanCounts, counts))
-  })
+    }),
+  )
 
   it.scopedLive(
     "never answers holds the end of the proxy up for three seconds at most, and what was lost is told",
-    () => {
-      const counts = fresh()
-      return Effect.gen(function* () {
+    () =>
+      Effect.gen(function* () {
         const scope = yield* Scope.make()
         const { ask, collector, proxy } = yield* Scope.extend(startTraceLab({ taking: () => {} }), scope)
         yield* Effect.scoped(ask(request("GET /app/x")))
@@ -135,36 +147,36 @@ describe("a collector that", () => {
         yield* Scope.close(scope, Exit.void)
         const took = performance.now() - begun
         assert.isTrue(took > 2_900 && took < 3_600, `${took} ms`)
-        assert.match(aboutSpans(proxy.log).join(), /spans were not sent before the end.*unsent=2/)
-        assert.strictEqual(counts.dropped, 2)
-      }).pipe(Effect.provideService(SpanCounts, counts))
-    },
+        assert.match(aboutSpans(proxy.log).join(), /spans were not sent before the end.*unsent=3/)
+        assert.strictEqual((yield* countsOf(proxy)).dropped, 3)
+      }),
   )
 
-  it.scopedLive("is there gets at the end what still waited", () => {
-    const counts = fresh()
-    return Effect.gen(function* () {
+  it.scopedLive("is there gets at the end what still waited", () =>
+    Effect.gen(function* () {
       const collector = yield* Collector.start()
       const scope = yield* Scope.make()
       const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "60000" }
-      const { ask } = yield* Scope.extend(startLab({ settings: { traces: true }, hooks: tracerOf(variables) }), scope)
+      const { ask, proxy } = yield* Scope.extend(
+        startLab({ settings: { traces: true }, hooks: tracerOf(variables) }),
+        scope,
+      )
       yield* Effect.scoped(ask(request("GET /app/x")))
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(collector.spans.length, 2)
-      assert.deepStrictEqual(counts, { sent: 2, failed: 0, dropped: 0 })
-    }).pipe(Effect.provideService(SpanCounts, counts))
-  })
+      assert.strictEqual(collector.spans.length, 3)
+      assert.deepStrictEqual(yield* countsOf(proxy), { sent: 3, failed: 0, dropped: 0 })
+    }),
+  )
 
-  it.scopedLive("is not there at all", () => {
-    const counts = fresh()
-    return Effect.gen(function* () {
+  it.scopedLive("is not there at all", () =>
+    Effect.gen(function* () {
       const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_EXPORTER_OTLP_TIMEOUT: "200" }
       const { ask, proxy } = yield* startLab({ settings: { traces: true }, hooks: tracerOf(variables) })
       assert.strictEqual((yield* ask(request("GET /app/x"))).status, 200)
-      while (counts.failed < 2) yield* Effect.sleep(5)
+      yield* until(proxy, { failed: 3 })
       assert.match(aboutSpans(proxy.log).join(), /spans cannot be sent.*ECONNREFUSED|within 200 ms/)
-    }).pipe(Effect.provideService(SpanCounts, counts))
-  })
+    }),
+  )
 })
 
 describe("what is sent to a collector", () => {

@@ -24,10 +24,12 @@ describe("the spans of a request", () => {
     Effect.gen(function* () {
       const { ask, collector, origin } = yield* startTraceLab()
       assert.strictEqual((yield* ask(request("GET /app/x?a=1&token=s3cret", ["User-Agent: test"]))).status, 200)
-      yield* collector.has(2)
+      yield* collector.has(3)
       const [server] = collector.named("GET /{session_id}")
       const [client] = collector.named("GET")
-      assert.strictEqual(collector.spans.length, 2)
+      const [dial] = collector.named("dial")
+      assert.strictEqual(collector.spans.length, 3)
+      assert.deepStrictEqual([dial?.kind, dial?.parentId], ["internal", client?.spanId])
       assert.deepStrictEqual([server?.kind, client?.kind], ["server", "client"])
       assert.isUndefined(server?.parentId)
       assert.deepStrictEqual([client?.parentId, client?.traceId], [server?.spanId, server?.traceId])
@@ -56,6 +58,7 @@ describe("the spans of a request", () => {
         "http.response.status_code": 200,
       })
       assert.isFalse(server?.isError)
+      assert.deepStrictEqual(server?.events, ["first_byte"])
       assert.strictEqual(server?.resource["service.name"], "ss-proxy")
     }),
   )
@@ -65,7 +68,7 @@ describe("the spans of a request", () => {
       const { ask, collector } = yield* startTraceLab({ script: saying("", "reset") })
       assert.strictEqual((yield* ask(request("GET /app/x"))).status, 502)
       assert.strictEqual((yield* ask(request("GET /nobody/x"))).status, 404)
-      yield* collector.has(3)
+      yield* collector.has(4)
       const [broken, missing] = [...collector.named("GET /{session_id}")].sort((a, b) => a.start - b.start)
       const [client] = collector.named("GET")
       assert.deepStrictEqual([broken?.isError, broken?.attributes["error.type"]], [true, "downstream_reset"])
@@ -82,10 +85,10 @@ describe("the spans of a request", () => {
       yield* ask(request("BREW /app/x"))
       yield* ask(request("GET /health"))
       yield* ask(request("GET /"))
-      yield* collector.has(4)
+      yield* collector.has(5)
       assert.sameMembers(
         collector.spans.map(({ name }) => name),
-        ["HTTP /{session_id}", "HTTP", "GET /health", "GET"],
+        ["HTTP /{session_id}", "HTTP", "dial", "GET /health", "GET"],
       )
       assert.strictEqual(collector.named("HTTP")[0]?.attributes["http.request.method_original"], "BREW")
     }),
@@ -97,7 +100,7 @@ describe("a trace that came with a request", () => {
     Effect.gen(function* () {
       const { ask, collector, origin } = yield* startTraceLab({ settings: { trustedProxies: loopback } })
       yield* ask(request("GET /app/x", [...from("01"), "tracestate: a=1,b=2"]))
-      yield* collector.has(2)
+      yield* collector.has(3)
       const [server] = collector.named("GET /{session_id}")
       const [client] = collector.named("GET")
       assert.deepStrictEqual([server?.traceId, server?.parentId], [traceId, parentId])
@@ -128,7 +131,7 @@ describe("a trace that came with a request", () => {
       const { ask, collector, origin } = yield* startTraceLab()
       yield* ask(request("GET /app/x", ["traceparent: 00-zz-00-01", "tracestate: a=1"]))
       yield* ask(request("GET /app/x", [...from("01"), ...from("01"), "tracestate: a=1"]))
-      yield* collector.has(4)
+      yield* collector.has(5)
       for (const index of [0, 1]) {
         const seen = yield* origin.request(index)
         assert.match(seen.value("traceparent") ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
@@ -156,7 +159,7 @@ describe("a trace that came with a request", () => {
       yield* ask(request("GET /app/x", ["traceparent: nonsense", "tracestate: a=1"]))
       yield* ask(request("GET /app/x"))
       yield* ask(request("GET /app/x", from("00")))
-      yield* collector.has(6)
+      yield* collector.has(7)
       assert.strictEqual((yield* origin.request(0)).value("traceparent"), "nonsense")
       assert.strictEqual((yield* origin.request(0)).value("tracestate"), "a=1")
       assert.isUndefined((yield* origin.request(1)).value("traceparent"))
@@ -174,12 +177,12 @@ describe("a WebSocket", () => {
     Effect.gen(function* () {
       const lab = yield* startTraceLab({ script: agreeing() })
       const { client } = yield* openThrough(lab, "/ws/app/socket")
-      yield* lab.collector.has(2)
+      yield* lab.collector.has(3)
       const [handshake] = lab.collector.named("GET /ws/{session_id}")
       assert.strictEqual(handshake?.attributes["http.response.status_code"], 101)
       assert.strictEqual(lab.collector.named("websocket").length, 0)
       client.raw.socket.resetAndDestroy()
-      yield* lab.collector.has(3)
+      yield* lab.collector.has(4)
       const [socket] = lab.collector.named("websocket")
       assert.deepStrictEqual(
         [socket?.parentId, socket?.traceId, socket?.kind],
@@ -208,9 +211,9 @@ describe("the lookup of a session", () => {
       const proxy = yield* startProxy({ repo, settings: { traces: true }, hooks })
       const client = yield* proxy.connect
       yield* client.ask(request("GET /app/x"))
-      yield* collector.has(3)
+      yield* collector.has(4)
       yield* client.ask(request("GET /app/x"))
-      yield* collector.has(5)
+      yield* collector.has(6)
       const [lookup, ...more] = collector.named("lookup")
       assert.deepStrictEqual(more, [])
       const [first] = [...collector.named("GET /{session_id}")].sort((a, b) => a.start - b.start)
@@ -230,11 +233,11 @@ describe("the lookup of a session", () => {
       yield* Effect.orDie(proxy.repo.add({ id: "app", url: origin.url, status: "active" }))
       const client = yield* proxy.connect
       assert.strictEqual((yield* client.ask(request("GET /app/x"))).status, 200)
-      yield* collector.has(2)
+      yield* collector.has(3)
       yield* Effect.sleep(50)
       assert.sameMembers(
         collector.spans.map(({ name }) => name),
-        ["GET /{session_id}", "GET"],
+        ["GET /{session_id}", "GET", "dial"],
       )
     }),
   )

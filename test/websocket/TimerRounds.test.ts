@@ -17,7 +17,7 @@ class Slow extends BridgedSocket {
     const [client, server] = [new Socket(), new Socket()]
     const none = new Uint8Array(0)
     const texts = { requestId: "r", clientAddress: "a", target: "/" }
-    const calls = { begun: () => undefined, release: () => {} }
+    const calls = { traceId: undefined, begun: () => undefined, release: () => {} }
     const ends = {
       session,
       ...texts,
@@ -26,6 +26,7 @@ class Slow extends BridgedSocket {
       server,
       serverEarly: none,
       extensions: false,
+      handshake: undefined,
       ...calls,
     }
     const watches = { sendLimit: new SendLimit(0), probeRounds: new Deadlines(0) }

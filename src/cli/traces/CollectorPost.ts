@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
-import { version } from "../Version.js"
+import { version } from "../../domain/Version.js"
 import type { Collector } from "./TraceVariables.js"
 
 /** A batch was not taken. */

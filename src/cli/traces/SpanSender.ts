@@ -7,7 +7,7 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-base"
 import { Effect, Exit, FiberSet, Runtime, type Scope } from "effect"
-import { SpanCounts } from "../../telemetry/SpanCounts.js"
+import { Telemetry } from "../../telemetry/Telemetry.js"
 import { collectorPost, PostFailed } from "./CollectorPost.js"
 import { makeLossLog } from "./LossLog.js"
 import type { Batching, Collector } from "./TraceVariables.js"
@@ -33,7 +33,7 @@ export const makeSpanProcessor = (
   batching: Batching,
 ): Effect.Effect<SpanProcessor, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const counts = yield* SpanCounts
+    const counters = yield* Telemetry
     const log = yield* makeLossLog(collector.url)
     const { close, send } = collectorPost(collector)
     /** Spans that the batch processor holds: it does not tell, but holds so many and no more. */
@@ -42,7 +42,7 @@ export const makeSpanProcessor = (
     let interrupted = 0
     yield* Effect.addFinalizer(() => {
       const unsent = waiting + interrupted
-      counts.dropped += unsent
+      counters.traceSpans("dropped", unsent)
       return Effect.zipRight(close, log.ended(unsent))
     })
     const underWay = yield* FiberSet.make()
@@ -51,8 +51,8 @@ export const makeSpanProcessor = (
 
     const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<ExportResult> => {
       const refused = Exit.isSuccess(exit) ? Math.min(spans, refusedOf(exit.value)) : spans
-      counts.sent += spans - refused
-      counts.failed += refused
+      counters.traceSpans("sent", spans - refused)
+      counters.traceSpans("failed", refused)
       const told = Exit.isSuccess(exit) ? log.taken(refused) : log.failed(exit.cause, refused)
       const code = Exit.isSuccess(exit) ? ExportResultCode.SUCCESS : ExportResultCode.FAILED
       return Effect.as(told, { code })
@@ -83,7 +83,7 @@ export const makeSpanProcessor = (
       onStart: () => {},
       onEnd: (span) => {
         if (waiting >= batching.mostWaiting) {
-          counts.dropped++
+          counters.traceSpans("dropped", 1)
           log.dropped()
           return
         }

@@ -1,0 +1,15 @@
+import type { TrafficRecord } from "./TrafficRecord.js"
+
+/**
+ * Who wants to know of requests and WebSockets that are over: access log, list of errors, observers. Plain calls: a record is
+ * made once, and only if some sink wants it.
+ */
+export interface RecordSink {
+  /**
+   * Whether it wants the record of something that has just ended. `sessionId`: as in the record. `failed`: it was answered
+   * with an error of the proxy's, or broke off.
+   */
+  wants(sessionId: string | undefined, failed: boolean): boolean
+  /** Takes a record that it wanted. */
+  write(record: TrafficRecord): void
+}
