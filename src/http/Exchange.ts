@@ -410,7 +410,7 @@ export class Exchange
     if (this.liveSession !== undefined) this.context.close(this)
     this.context.counters.exchangeSwitched(this)
     this.owner.exchangeOver(this, false)
-    return this.trace?.isSampled === true ? this.traceSwitched(this.trace) : undefined
+    return this.trace?.isRecorded === true ? this.traceSwitched(this.trace) : undefined
   }
 
   /** Takes what the request holds off its hands: to be released by the caller. */
@@ -528,7 +528,7 @@ export class Exchange
     this.owner.exchangeOver(this, staysOpen)
   }
 
-  private traceSwitched(trace: RequestTrace): WebSocketTrace {
+  private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {
     const now = performance.now()
     return trace.switched({ ...this.recordAfter(now - this.begun), status: 101 }, now)
   }
@@ -539,7 +539,7 @@ export class Exchange
       const route = this.trace === undefined ? parseTarget(this.method, this.target) : undefined
       const template = route !== undefined && Either.isRight(route) ? routeTemplate(route.right) : undefined
       const trace = this.traceOf(template)
-      if (trace?.isSampled === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
+      if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
     } catch (cause) {
       this.context.defect(cause)
     }

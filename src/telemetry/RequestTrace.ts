@@ -1,9 +1,11 @@
-import { Exit, Option, type Tracer } from "effect"
+import { Exit, type Tracer } from "effect"
 import type { RawFields } from "../wire/HeaderFields.js"
+import { randomHex } from "../wire/RandomHex.js"
 import {
   type ReceivedTrace,
   receivedTrace,
   type TraceFields,
+  type TraceParent,
   traceParent,
   untouchedTrace,
 } from "../wire/TraceContext.js"
@@ -52,79 +54,36 @@ export class WebSocketTrace {
     private readonly span: Tracer.Span,
   ) {}
 
-  get traceId(): string {
-    return this.span.traceId
-  }
-
   end(record: TrafficRecord, now: number): void {
     describe(this.span, webSocketAttributes(record))
     this.spans.end(this.span, now, outcomeOf(record.error === undefined ? undefined : causeOf(record.error)))
   }
 }
 
-/**
- * The spans of one request. Two of them are begun before it is over, for their ids are needed on the wire: its own, and
- * where that is sampled that of what its session's server is asked. Times are those of `performance.now()`.
- */
-export class RequestTrace {
-  private readonly received: ReceivedTrace
-  private readonly spans: Spans
-  private readonly span: Tracer.Span
+/** The spans of a request that are recorded. Times are those of `performance.now()`. */
+class Recording {
   private asked: Asked | undefined
   private lookup: { readonly from: number; readonly to: number } | undefined
 
   constructor(
-    tracer: Tracer.Tracer,
-    request: TracedRequest,
+    private readonly spans: Spans,
+    readonly span: Tracer.Span,
     private readonly route: string | undefined,
     private readonly begun: number,
-  ) {
-    this.received = receivedTrace(request.fields)
-    this.spans = new Spans(tracer)
-    const parent = clientSpan(this.received, request.client.trusted)
-    this.span = this.spans.begin(spanName(request.method, route), parent, "server", begun)
-  }
+  ) {}
 
-  /** 32 hexadecimal digits, whether it is sampled or not. */
-  get traceId(): string {
-    return this.span.traceId
-  }
-
-  /** Whether anybody will see its spans. `end` and `switched` do nothing where not. */
-  get isSampled(): boolean {
-    return this.span.sampled
-  }
-
-  /** Whether the trace begins with this request. */
-  get isFirst(): boolean {
-    return this.received === undefined || this.received === "malformed"
-  }
-
-  /** It had to wait for its session to be looked up. */
   lookedUp(from: number, to: number): void {
     this.lookup = { from, to }
   }
 
-  /**
-   * Its session's server is asked, with this method and target. Gives the trace fields for that: what came goes on where
-   * nothing is recorded here, unless it is malformed, with which `tracestate` loses its meaning.
-   */
-  askServer(method: string, server: AskedServer, target: string, now: number): TraceFields {
-    const keepsState = this.received !== "malformed"
-    const { span } = this
-    if (span.sampled) {
-      const asked = this.spans.begin(spanName(method, undefined), Option.some(span), "client", now)
-      this.asked = { span: asked, from: now, server, target }
-      return { replaced: traceParent(asked.traceId, asked.spanId, true), added: true, keepsState }
-    }
-    if (!this.isFirst) return untouchedTrace
-    return { replaced: traceParent(span.traceId, span.spanId, false), added: true, keepsState }
+  askServer(method: string, server: AskedServer, target: string, now: number): Tracer.Span {
+    const span = this.spans.begin(spanName(method, undefined), this.span, "client", now)
+    this.asked = { span, from: now, server, target }
+    return span
   }
 
-  /** It is over. */
   end(record: TrafficRecord, now: number): void {
     const { span, spans } = this
-    if (!span.sampled) return
     if (this.lookup !== undefined) this.tell("lookup", span, this.lookup.from, this.lookup.to, undefined)
     if (this.asked !== undefined && record.server !== undefined) this.endAsked(this.asked, record, now)
     if (record.times.firstByte !== undefined) spans.event(span, "first_byte", this.begun + record.times.firstByte)
@@ -132,11 +91,8 @@ export class RequestTrace {
     spans.end(span, now, outcomeOf(failureOf(record)))
   }
 
-  /** Its connection has become a WebSocket: begins that. `record`: of the request, which is over now. */
-  switched(record: TrafficRecord, now: number): WebSocketTrace {
-    const webSocket = this.spans.begin("websocket", Option.some(this.span), "internal", now)
-    this.end(record, now)
-    return new WebSocketTrace(this.spans, webSocket)
+  beginWebSocket(now: number): WebSocketTrace {
+    return new WebSocketTrace(this.spans, this.spans.begin("websocket", this.span, "internal", now))
   }
 
   private endAsked({ from, server, span, target }: Asked, record: TrafficRecord, now: number): void {
@@ -154,8 +110,96 @@ export class RequestTrace {
 
   /** A part of it, which is over. */
   private tell(name: string, parent: Tracer.Span, from: number, to: number, cause: string | undefined): void {
-    const span = this.spans.begin(name, Option.some(parent), "internal", from)
-    describe(span, { "error.type": cause })
+    const span = this.spans.begin(name, parent, "internal", from)
+    if (cause !== undefined) span.attribute("error.type", cause)
     this.spans.end(span, to, outcomeOf(cause))
+  }
+}
+
+/** Who says whether a trace is recorded: nobody before, or a parent that may be trusted, and may have been sampled. */
+export type ParentSays = "nothing" | "untrusted" | "sampled" | "unsampled"
+
+/** What records requests. */
+export interface RequestRecorder {
+  readonly tracer: Tracer.Tracer
+  /** Whether a trace is recorded. Asked once for each request, before anything is made for it. */
+  readonly isSampled: (traceId: string, parent: ParentSays) => boolean
+}
+
+const parentSays = (parent: TraceParent | undefined, trusted: boolean): ParentSays => {
+  if (parent === undefined) return "nothing"
+  if (!trusted) return "untrusted"
+  return parent.sampled ? "sampled" : "unsampled"
+}
+
+/**
+ * The trace of one request. Two spans are begun before it is over, for their ids are needed on the wire: its own, and that of
+ * what its session's server is asked. Where nothing is recorded it is an id and hardly more.
+ */
+export class RequestTrace {
+  /** 32 hexadecimal digits, whether it is recorded or not. */
+  readonly traceId: string
+  private readonly received: ReceivedTrace
+  private readonly recording: Recording | undefined
+
+  /** `route`: the template of its path; `begun`: when it began, as `performance.now()` tells. */
+  constructor(
+    { isSampled, tracer }: RequestRecorder,
+    request: TracedRequest,
+    route: string | undefined,
+    begun: number,
+  ) {
+    this.received = receivedTrace(request.fields)
+    const parent = this.received === "malformed" ? undefined : this.received
+    const traceId = parent?.traceId ?? randomHex(16)
+    this.traceId = traceId
+    if (!isSampled(traceId, parentSays(parent, request.client.trusted))) return
+    const spans = new Spans(tracer)
+    const name = spanName(request.method, route)
+    const span =
+      parent === undefined
+        ? spans.beginTrace(name, traceId, "server", begun)
+        : spans.begin(name, clientSpan(parent, request.client.trusted), "server", begun)
+    this.traceId = span.traceId
+    if (span.sampled) this.recording = new Recording(spans, span, route, begun)
+  }
+
+  /** Whether it is recorded. Where not, there is no need to call `end` and `switched`. */
+  get isRecorded(): boolean {
+    return this.recording !== undefined
+  }
+
+  /** Whether the trace begins with this request. */
+  get isFirst(): boolean {
+    return this.received === undefined || this.received === "malformed"
+  }
+
+  /** It had to wait for its session to be looked up. Times are those of `performance.now()`. */
+  lookedUp(from: number, to: number): void {
+    this.recording?.lookedUp(from, to)
+  }
+
+  /**
+   * Its session's server is asked, with this method and target. Gives the trace fields for that: what came goes on where
+   * nothing is recorded here, unless it is malformed, with which `tracestate` loses its meaning.
+   */
+  askServer(method: string, server: AskedServer, target: string, now: number): TraceFields {
+    const { recording, traceId } = this
+    if (recording === undefined && !this.isFirst) return untouchedTrace
+    const spanId = recording === undefined ? randomHex(8) : recording.askServer(method, server, target, now).spanId
+    const replaced = traceParent(traceId, spanId, recording !== undefined)
+    return { replaced, added: true, keepsState: this.received !== "malformed" }
+  }
+
+  /** It is over. `now`: as `performance.now()` tells. */
+  end(record: TrafficRecord, now: number): void {
+    this.recording?.end(record, now)
+  }
+
+  /** Its connection has become a WebSocket: begins that. `record`: of the request, which is over now. */
+  switched(record: TrafficRecord, now: number): WebSocketTrace | undefined {
+    const webSocket = this.recording?.beginWebSocket(now)
+    this.recording?.end(record, now)
+    return webSocket
   }
 }

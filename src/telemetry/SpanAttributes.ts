@@ -36,17 +36,14 @@ const longestValue = 200
 /** A field's value, raw as latin1, for an attribute. */
 const shown = (value: string): string => Buffer.from(value.slice(0, longestValue), "latin1").toString("utf8")
 
-const methodAttributes = (method: string): Attributes =>
-  knownMethods.has(method)
-    ? { "http.request.method": method }
-    : { "http.request.method": "_OTHER", "http.request.method_original": shown(method) }
+/** The method, or the word that stands for all that are not registered. */
+const shownMethod = (method: string): string => (knownMethods.has(method) ? method : "_OTHER")
 
-/** Address and port of a `Host`. */
-const hostAttributes = (host: string | undefined): Attributes => {
-  const [, address, port] = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/.exec(host ?? "") ?? []
-  if (address === undefined) return {}
-  return { "server.address": shown(address), "server.port": port === undefined ? undefined : Number(port) }
-}
+/** A method that is not registered. */
+const originalMethod = (method: string): string | undefined => (knownMethods.has(method) ? undefined : shown(method))
+
+/** `Host`, without and with its port. */
+const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
 
 /** The cause of an error, as the answer's `code` names it. */
 export const causeOf = (error: TrafficError): string => {
@@ -66,8 +63,10 @@ export const causeOf = (error: TrafficError): string => {
 export const serverAttributes = (record: TrafficRecord, route: string | undefined): Attributes => {
   const target = redactedTarget(record.target, "redact")
   const mark = target.indexOf("?")
+  const [, host, port] = hostPattern.exec(record.host ?? "") ?? []
   return {
-    ...methodAttributes(record.method),
+    "http.request.method": shownMethod(record.method),
+    "http.request.method_original": originalMethod(record.method),
     "http.route": route,
     "url.scheme": "http",
     "url.path": mark < 0 ? target : target.slice(0, mark),
@@ -75,7 +74,8 @@ export const serverAttributes = (record: TrafficRecord, route: string | undefine
     "http.response.status_code": record.status === 0 ? undefined : record.status,
     "error.type": record.error === undefined ? undefined : causeOf(record.error),
     "client.address": record.client,
-    ...hostAttributes(record.host),
+    "server.address": host === undefined ? undefined : shown(host),
+    "server.port": port === undefined ? undefined : Number(port),
     "network.protocol.version": record.httpVersion,
     "user_agent.original": record.userAgent === undefined ? undefined : shown(record.userAgent),
     "http.request.body.size": record.bytesIn,
@@ -107,7 +107,8 @@ export const serverFault = (record: TrafficRecord): string | undefined => {
 
 /** What the span of a request to a session's server says. `target`: the request target there. */
 export const askedAttributes = (record: TrafficRecord, server: AskedServer, target: string): Attributes => ({
-  ...methodAttributes(record.method),
+  "http.request.method": shownMethod(record.method),
+  "http.request.method_original": originalMethod(record.method),
   "server.address": server.hostname,
   "server.port": server.port,
   "url.full": `${server.secure ? "https" : "http"}://${server.authority}${redactedTarget(target, "redact")}`,

@@ -1,5 +1,5 @@
 import { Context, type Exit, Option, type Tracer } from "effect"
-import type { ReceivedTrace } from "../wire/TraceContext.js"
+import type { TraceParent } from "../wire/TraceContext.js"
 
 /**
  * Whether the parent of a span was named by somebody whose word about sampling does not count, because it is none of
@@ -21,13 +21,19 @@ const unsampledParent = Context.make(otelFlags, 0)
 const untrustedParent = Context.add(unsampledParent, UntrustedParent, true)
 
 /** The span of the client's that a request is a part of. `trusted`: whether the client's word about sampling counts. */
-export const clientSpan = (received: ReceivedTrace, trusted: boolean): Option.Option<Tracer.AnySpan> => {
-  if (received === undefined || received === "malformed") return Option.none()
-  const sampled = trusted && received.sampled
+export const clientSpan = ({ parentId, sampled, traceId }: TraceParent, trusted: boolean): Tracer.ExternalSpan => {
   const trustedParent = sampled ? sampledParent : unsampledParent
   const context = trusted ? trustedParent : untrustedParent
-  return Option.some({ _tag: "ExternalSpan", traceId: received.traceId, spanId: received.parentId, sampled, context })
+  return { _tag: "ExternalSpan", traceId, spanId: parentId, sampled: trusted && sampled, context }
 }
+
+/**
+ * The id of a trace that begins with a span, chosen when it was decided that the trace is recorded. It stands in the context of
+ * that span. A `Tracer` that does not look chooses another.
+ */
+export class ChosenTraceId extends Context.Reference<ChosenTraceId>()("@ss-proxy/ChosenTraceId", {
+  defaultValue: (): string | undefined => undefined,
+}) {}
 
 const noContext = Context.empty()
 const noLinks: ReadonlyArray<Tracer.SpanLink> = []
@@ -43,9 +49,14 @@ export class Spans {
 
   constructor(private readonly tracer: Tracer.Tracer) {}
 
-  begin(name: string, parent: Option.Option<Tracer.AnySpan>, kind: Tracer.SpanKind, from: number): Tracer.Span {
-    const options = Option.isNone(parent) ? asRoot : undefined
-    return this.tracer.span(name, parent, noContext, noLinks, this.nanoseconds(from), kind, options)
+  /** A span that a trace begins with. */
+  beginTrace(name: string, traceId: string, kind: Tracer.SpanKind, from: number): Tracer.Span {
+    const context = Context.make(ChosenTraceId, traceId)
+    return this.tracer.span(name, Option.none(), context, noLinks, this.nanoseconds(from), kind, asRoot)
+  }
+
+  begin(name: string, parent: Tracer.AnySpan, kind: Tracer.SpanKind, from: number): Tracer.Span {
+    return this.tracer.span(name, Option.some(parent), noContext, noLinks, this.nanoseconds(from), kind)
   }
 
   event(span: Tracer.Span, name: string, at: number): void {

@@ -1,16 +1,16 @@
 import * as OtelResource from "@effect/opentelemetry/Resource"
 import * as OtelTracer from "@effect/opentelemetry/Tracer"
-import { ROOT_CONTEXT } from "@opentelemetry/api"
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources"
-import { AlwaysOnSampler, SamplingDecision, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace-base"
+import { AlwaysOnSampler } from "@opentelemetry/sdk-trace-base"
 import { layerTracerProvider } from "@effect/opentelemetry/NodeSdk"
-import { Effect, Layer, type Scope, type Tracer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
+import type { RequestRecorder } from "../../telemetry/RequestTrace.js"
 import { RequestTracer } from "../../telemetry/Tracing.js"
 import { version } from "../../domain/Version.js"
-import { SpanIds, sampledTracer } from "./SampledTracer.js"
+import { samplerOf, SpanIds, withChosenIds } from "./Sampling.js"
 import { makeSpanProcessor } from "./SpanSender.js"
 import { flushTime } from "./Traces.js"
-import type { Sampling, TraceChoice } from "./TraceVariables.js"
+import type { TraceChoice } from "./TraceVariables.js"
 
 /** What all spans say of their origin. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win. */
 const layerResource = Layer.sync(OtelResource.Resource, () =>
@@ -19,19 +19,13 @@ const layerResource = Layer.sync(OtelResource.Resource, () =>
     .merge(detectResources({ detectors: [envDetector] })),
 )
 
-const inShare = ({ share }: Sampling): ((traceId: string) => boolean) => {
-  if (share === 0 || share === 1) return () => share === 1
-  const sampler = new TraceIdRatioBasedSampler(share)
-  return (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
-}
-
-/** A tracer that records as the variables of OpenTelemetry say, and sends to a collector what it records. */
-const makeOtelTracer = ({
+/** Records as the variables of OpenTelemetry say, and sends to a collector what is recorded. */
+const makeOtelRecorder = ({
   batching,
   collector,
   sampling,
   warnings,
-}: TraceChoice): Effect.Effect<Tracer.Tracer, never, Scope.Scope> =>
+}: TraceChoice): Effect.Effect<RequestRecorder, never, Scope.Scope> =>
   Effect.gen(function* () {
     for (const warning of warnings) yield* Effect.logWarning(warning)
     const ids = new SpanIds()
@@ -44,9 +38,9 @@ const makeOtelTracer = ({
     })
     const otel = yield* Layer.build(OtelTracer.layerTracer.pipe(Layer.provide(provider), Layer.provide(layerResource)))
     const recording = yield* Effect.provide(OtelTracer.make, otel)
-    return sampledTracer(recording, ids, sampling, inShare(sampling))
+    return { tracer: withChosenIds(recording, ids), isSampled: samplerOf(sampling) }
   })
 
 /** Lets a proxy record requests in this way. */
 export const layerOtelTracer = (choice: TraceChoice): Layer.Layer<never> =>
-  Layer.succeed(RequestTracer, makeOtelTracer(choice))
+  Layer.succeed(RequestTracer, makeOtelRecorder(choice))
