@@ -1,15 +1,11 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core"
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer"
-import {
-  BatchSpanProcessor,
-  type ReadableSpan,
-  type SpanExporter,
-  type SpanProcessor,
-} from "@opentelemetry/sdk-trace-base"
-import { Effect, Exit, FiberSet, Runtime, type Scope } from "effect"
+import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base"
+import { Effect, Exit, FiberSet, type Scope } from "effect"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { collectorPost, PostFailed } from "./CollectorPost.js"
 import { makeLossLog } from "./LossLog.js"
+import { flushTime } from "./Traces.js"
 import type { Batching, Collector } from "./TraceVariables.js"
 
 /** How many spans a collector that took a batch did not want (OTLP, "partial success"); 0 where it does not say. */
@@ -28,10 +24,10 @@ const refusedOf = (answer: Buffer): number => {
  * Gathers spans in batches and sends them: nothing waits for it. What is more than may wait is dropped; every span is counted
  * once. Ends with the scope, and everything that is still under way.
  */
-export const makeSpanProcessor = (
+export const makeSpanSender = (
   collector: Collector,
   batching: Batching,
-): Effect.Effect<SpanProcessor, never, Scope.Scope> =>
+): Effect.Effect<(span: ReadableSpan) => void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const counters = yield* Telemetry
     const log = yield* makeLossLog(collector.url)
@@ -47,7 +43,6 @@ export const makeSpanProcessor = (
     })
     const underWay = yield* FiberSet.make()
     const fork = yield* FiberSet.runtime(underWay)<never>()
-    const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
 
     const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<ExportResult> => {
       const refused = Exit.isSuccess(exit) ? Math.min(spans, refusedOf(exit.value)) : spans
@@ -79,19 +74,22 @@ export const makeSpanProcessor = (
       // The sender has a timeout of its own, and this one would begin another batch beside it.
       exportTimeoutMillis: 2 * collector.timeout,
     })
-    return {
-      onStart: () => {},
-      onEnd: (span) => {
-        if (waiting >= batching.mostWaiting) {
-          counters.traceSpans("dropped", 1)
-          log.dropped()
-          return
-        }
+    // The batch processor waits for what it begins to send now, but not for what was on its way.
+    const flush = Effect.zipRight(
+      Effect.catchAllCause(
+        Effect.promise(() => processor.forceFlush()),
+        () => Effect.void,
+      ),
+      FiberSet.awaitEmpty(underWay),
+    )
+    yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(flush), flushTime))
+    return (span) => {
+      if (waiting >= batching.mostWaiting) {
+        counters.traceSpans("dropped", 1)
+        log.dropped()
+      } else {
         waiting++
         processor.onEnd(span)
-      },
-      // The batch processor waits for what it begins to send now, but not for what was on its way.
-      forceFlush: () => processor.forceFlush().finally(() => runPromise(FiberSet.awaitEmpty(underWay))),
-      shutdown: () => processor.shutdown(),
+      }
     }
   })

@@ -187,23 +187,6 @@ const fileOf = (read: Reader, what: string): Effect.Effect<Buffer | undefined, C
   })
 }
 
-/** Limits of the SDK's that are numbers. It takes what is none for not set, and does not say so. */
-const limits = [
-  "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-  "OTEL_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-  "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-  "OTEL_SPAN_EVENT_COUNT_LIMIT",
-]
-
-const checkLimits = (read: Reader): void => {
-  for (const name of limits) {
-    const value = read.text(name)
-    if (value !== undefined && !(Number(value) >= 0))
-      read.refuse(name, value, "a number from 0 on", "There is no such limit.")
-  }
-}
-
 /**
  * What the variables of OpenTelemetry ask for, where they ask for spans. A wrong endpoint or file is an error: spans would go
  * nowhere, or without what should protect them. Anything else that is wrong is a warning.
@@ -216,7 +199,6 @@ export const readTraceVariables = (variables: Variables): Effect.Effect<TraceCho
     const cert = yield* fileOf(read, "CLIENT_CERTIFICATE")
     const key = yield* fileOf(read, "CLIENT_KEY")
     checkProtocol(read)
-    checkLimits(read)
     const [timeoutName = "OTEL_EXPORTER_OTLP_TIMEOUT"] = read.ofExporter("TIMEOUT") ?? []
     const timeout = read.number(timeoutName, 1, 10_000)
     const mostWaiting = read.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, 2_048)

@@ -119,7 +119,6 @@ describe("a variable that is wrong", () => {
     [{ OTEL_EXPORTER_OTLP_COMPRESSION: "br" }, /none or gzip/],
     [{ OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "10s" }, /OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "10s".*10000 is used/],
     [{ OTEL_BSP_MAX_QUEUE_SIZE: "0" }, /OTEL_BSP_MAX_QUEUE_SIZE is "0".*2048 is used/],
-    [{ OTEL_ATTRIBUTE_COUNT_LIMIT: "many" }, /OTEL_ATTRIBUTE_COUNT_LIMIT/],
     [{ OTEL_EXPORTER_OTLP_HEADERS: "a=1,s3cret" }, /OTEL_EXPORTER_OTLP_HEADERS: number 2 of its fields is none/],
     [{ OTEL_EXPORTER_OTLP_HEADERS: "a=%0d%0aInjected: s3cret" }, /number 1/],
     [{ OTEL_EXPORTER_OTLP_HEADERS: "a=%zz s3cret" }, /number 1/],
