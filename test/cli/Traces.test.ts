@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { join } from "node:path"
 import { answering, RawOrigin } from "../support/RawOrigin.js"
 import { hello } from "../support/Lab.js"
-import { Collector } from "../telemetry/Collector.js"
+import { Collector } from "../traces/Collector.js"
 import { runProgram, start, temporaryFolder } from "./Program.js"
 
 /** The program with these variables, once it listens: its port, what it says, and how it ended. */
