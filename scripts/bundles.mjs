@@ -13,7 +13,6 @@ export const common = {
   platform: "node",
   format: "esm",
   target: "node20.19",
-  sourcemap: true,
   logLevel: "warning",
   define: { __SS_PROXY_VERSION__: JSON.stringify(manifest.version) },
 }

@@ -61,7 +61,8 @@ const runner = {
     }),
 }
 
-const builder = await context({ ...programBundle, outdir: folder, plugins: [runner] })
+// Maps are for debuggers here. What is built is read as it is, and four fifths of the package would be maps.
+const builder = await context({ ...programBundle, sourcemap: true, outdir: folder, plugins: [runner] })
 
 const end = () => {
   if (isStopping) return

@@ -3,6 +3,7 @@
 // - settings: the tables in docs/CONFIGURATION.md and docs/LIBRARY.md
 // - policies: the tables in docs/CONFIGURATION.md and docs/DATABASE.md
 // - errors: docs/ERRORS.md and the table in README.md
+// - metrics: docs/METRICS.md
 // - speed: the tables in README.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
 // - help: the expected help texts in test/cli/help
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -17,7 +18,7 @@ process.on("exit", () => rmSync(bundle, { force: true }))
 await build({
   absWorkingDir: root,
   stdin: {
-    contents: ["ErrorReference", "HelpTexts", "SettingTables", "SpeedTables"]
+    contents: ["ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
       .map((name) => `export * from "./${name}.js"`)
       .join("\n"),
     resolveDir: join(root, "test", "docs"),
@@ -31,8 +32,16 @@ await build({
 })
 
 const documents = await import(pathToFileURL(bundle).href)
-const { errorsDocument, helpTexts, withFigures, withFlagTables, withPolicyTable, withSettingTable, withShortTable } =
-  documents
+const {
+  errorsDocument,
+  helpTexts,
+  metricsDocument,
+  withFigures,
+  withFlagTables,
+  withPolicyTable,
+  withSettingTable,
+  withShortTable,
+} = documents
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 
 const rewrite = (document, ...changes) => {
@@ -44,6 +53,7 @@ const rewrite = (document, ...changes) => {
 }
 
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
+writeFileSync(join(root, "docs", "METRICS.md"), metricsDocument())
 rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
 rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))
 rewrite("docs/CONFIGURATION.md", withFlagTables)

@@ -1,6 +1,7 @@
 /**
  * ss-proxy as a library: the proxy's services and Layers, for one's own program and for tests. See docs/LIBRARY.md.
  */
+export { AdminServer, layerAdmin } from "./admin/AdminServer.js"
 export * from "./domain/ProxyConfig.js"
 export * from "./domain/ProxyError.js"
 export * from "./domain/Session.js"
@@ -9,7 +10,7 @@ export { layerConnections } from "./downstream/ConnectionDownstream.js"
 export * from "./downstream/Downstream.js"
 export { DownstreamCertificates, type DownstreamTlsSettings } from "./downstream/DownstreamTls.js"
 export { Admission, type SessionRoute } from "./http/Admission.js"
-export { BodyStages, type SessionStages } from "./http/BodyStages.js"
+export { BodyStages, type SessionStages, type StageChoice, type StagesWithFields } from "./http/BodyStages.js"
 export type { FieldChanges } from "./http/FieldChanges.js"
 export { type ForwardError, Forwarder } from "./http/Forwarder.js"
 export type { Client, ProxyRequest } from "./http/ProxyRequest.js"
@@ -23,7 +24,8 @@ export {
   RequestHooks,
 } from "./http/RequestHooks.js"
 export { type SwitchedUpgrade, Upgrader } from "./http/Upgrader.js"
-export { ListenError, ProxyServer } from "./server/ProxyServer.js"
+export { ListenError } from "./server/Listening.js"
+export { ProxyServer } from "./server/ProxyServer.js"
 export { layerProxy, layerProxyWith } from "./server/Proxy.js"
 export { LiveSession, type SessionEnd, type SessionListener, type SessionTarget } from "./sessions/LiveSession.js"
 export { layerMemory } from "./sessions/MemorySessionRepo.js"

@@ -27,7 +27,7 @@ export const builtInFlags: ReadonlyArray<Flag> = [
   {
     name: "completions",
     reading: oneOf("SHELL", shells),
-    about: "Prints a completion script for bash, zsh or fish.",
+    about: "Prints a completion script for bash, sh, zsh or fish.",
   },
 ]
 

@@ -4,7 +4,8 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
-import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
+import type { ListenError } from "../server/Listening.js"
+import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { type Database, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
@@ -61,6 +62,21 @@ const localUrl = (address: { readonly host: string; readonly port: number }): st
   return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
 }
 
+/** The admin listener, which is loaded only where the settings ask for it. */
+const layerAdminListener = ({ adminPort }: ProxySettings) => {
+  if (adminPort === "off") return Layer.empty
+  const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
+  return Layer.unwrapEffect(
+    Effect.map(loaded, ({ AdminServer, layerAdmin }) =>
+      Layer.effectDiscard(
+        Effect.flatMap(AdminServer, ({ address }) =>
+          address === undefined ? Effect.void : Effect.logInfo(`admin listener on ${localUrl(address)}`),
+        ),
+      ).pipe(Layer.provide(layerAdmin)),
+    ),
+  )
+}
+
 const announce = (database: Database): Effect.Effect<void, StoreUnavailable, ProxyServer | SessionRepo> =>
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
@@ -100,7 +116,8 @@ export const serve = ({
 > =>
   Effect.gen(function* () {
     const store = yield* openDatabase(database, "make")
-    const proxy = layerProxy.pipe(
+    const proxy = layerAdminListener(settings).pipe(
+      Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
       Layer.provide(layerTraces(traces)),

@@ -42,12 +42,18 @@ const faultOf = (values: object): SettingsError => {
 
 const fallbacks = Object.fromEntries(rows.map(([name, { fallback }]) => [name, fallback]))
 
+/** A value as the flag has it: what `ProxyConfig` holds for no limit may be given back to it. */
+const withZero = ([name, value]: readonly [string, unknown]): readonly [string, unknown] =>
+  value === Infinity && settingRows[name]?.zeroIsNoLimit === true ? [name, 0] : [name, value]
+
 /**
  * The whole settings: what is given, else the default. A value that the flag of the setting would not take is refused, and
- * so is a name that is none. What is `undefined` is not given.
+ * so is a name that is none. What is `undefined` is not given. Infinity is 0 where that is no limit.
  */
 export const readSettings = (given: Readonly<Record<string, unknown>>): Either.Either<ProxySettings, SettingsError> => {
-  const present = Object.entries(given).filter(([, value]) => value !== undefined)
+  const present = Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .map(withZero)
   return Either.filterOrLeft(Either.right({ ...fallbacks, ...Object.fromEntries(present) }), hasOnlySettings, faultOf)
 }
 

@@ -22,6 +22,7 @@ export type ClientError =
   | ClientLimit
   | LoopDetected
   | HookRefused
+  | StageRefused
 
 /** The session's server could not be reached, or did not answer as HTTP asks. */
 export type DownstreamError =
@@ -34,7 +35,7 @@ export type DownstreamError =
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
-export type ProxyFault = Draining | Overloaded | SystemShortage | StoreUnavailable
+export type ProxyFault = Draining | Overloaded | SystemShortage | StoreUnavailable | Defect
 
 /** Malformed target, ambiguous framing, bad Upgrade (RFC 9110 section 15.5.1). */
 export class BadRequest extends TaggedError("BadRequest")<{ readonly detail: string }> {
@@ -119,6 +120,11 @@ export interface OwnError {
 
 /** A hook of the program that embeds the proxy has refused the request. */
 export class HookRefused extends TaggedError("HookRefused")<{ readonly error: OwnError }> {
+  readonly fault = "client"
+}
+
+/** A stage of the program that embeds the proxy has refused the content of a request. */
+export class StageRefused extends TaggedError("StageRefused")<{ readonly error: OwnError }> {
   readonly fault = "client"
 }
 
@@ -229,9 +235,21 @@ export class StoreUnavailable extends TaggedError("StoreUnavailable")<{
   }
 }
 
+/** Whose code a defect is in: the proxy's, or a hook or stage of the program that embeds it. */
+export type DefectPlace = "proxy" | "hook" | "upload stage" | "download stage"
+
+/** Something threw that should not have (RFC 9110 section 15.6.1). `cause`: what it threw. */
+export class Defect extends TaggedError("Defect")<{ readonly place: DefectPlace; readonly cause: unknown }> {
+  readonly fault = "proxy"
+
+  /** What was thrown at a place as a defect. One that is already known as a defect stays what it is. */
+  static readonly at = (place: DefectPlace, thrown: unknown): Defect =>
+    thrown instanceof Defect ? thrown : new Defect({ place, cause: thrown })
+}
+
 /**
- * A response whose head was already passed on broke off: its downstream died, its session ended, or nothing came for
- * longer than the idle timeout. There is no answer for this any more; the client's connection is reset, so that the
+ * A response whose head was already passed on broke off: its downstream died, its session ended, nothing came for longer
+ * than the idle timeout, or a stage refused it or the content of its request (`refusal`). There is no answer for this any more; the client's connection is reset, so that the
  * truncated response cannot look complete.
  */
 export class ResponseBroken extends TaggedError("ResponseBroken")<{
@@ -239,8 +257,11 @@ export class ResponseBroken extends TaggedError("ResponseBroken")<{
   readonly address: string
   readonly problem: string
   readonly cause?: unknown
+  readonly refusal?: StageRefused | undefined
 }> {
-  readonly fault = "downstream"
+  get fault(): "downstream" | "proxy" {
+    return this.refusal === undefined ? "downstream" : "proxy"
+  }
 }
 
 /** A client took no byte of its answer for longer than it may. There is nobody to tell: its connection is reset. */
@@ -252,7 +273,10 @@ export class ClientStalled extends TaggedError("ClientStalled")<{ readonly milli
   }
 }
 
-/** The client's request body broke off: it left, or sent what is not HTTP. */
-export class RequestBroken extends TaggedError("RequestBroken")<{ readonly problem: string }> {
+/** The client's request body broke off: it left, sent what is not HTTP, or a stage refused it, which has an answer. */
+export class RequestBroken extends TaggedError("RequestBroken")<{
+  readonly problem: string
+  readonly refusal?: StageRefused | undefined
+}> {
   readonly fault = "client"
 }

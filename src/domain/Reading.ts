@@ -85,6 +85,15 @@ export const portNumber: Reading<number> = reading({
   parse: (text) => (text.length > 5 ? undefined : whole(text)),
 })
 
+/** A TCP port, or 0; or no port at all. */
+export const portOrOff: Reading<number | "off"> = reading({
+  placeholder: "PORT|off",
+  allowed: "a whole number from 0 to 65535, or off",
+  allowedValue: 'a whole number from 0 to 65535, or "off"',
+  value: Schema.Union(Schema.Int.pipe(Schema.between(0, 65_535)), Schema.Literal("off")),
+  parse: (text) => (text.toLowerCase() === "off" ? "off" : text.length > 5 ? undefined : whole(text)),
+})
+
 /** The longest delay of a Node timer (2^31 - 1 ms), in seconds. */
 const longestSeconds = 2_147_483
 
@@ -184,6 +193,24 @@ const isBlock = (block: string): boolean => {
   }
 }
 
+/** What stands between commas; spaces around it do not count. */
+const listed = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+/** Host names, between commas. */
+export const hostNames: Reading<ReadonlyArray<string>> = reading({
+  placeholder: "NAME,…",
+  note: "names between commas: admin.example,proxy.internal",
+  allowed: "host names between commas, such as admin.example,proxy.internal",
+  allowedValue: 'an array of host names, such as ["admin.example"]',
+  value: Schema.Array(Schema.String.pipe(Schema.filter(isHostName))),
+  parse: listed,
+  show: (value) => value.join(","),
+})
+
 /** IP addresses and CIDR blocks; a text has commas between them. */
 export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
   placeholder: "CIDR,…",
@@ -191,11 +218,7 @@ export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
   allowed: "IP addresses or CIDR blocks between commas, such as 10.0.0.0/8,::1",
   allowedValue: 'an array of IP addresses or CIDR blocks, such as ["10.0.0.0/8", "::1"]',
   value: Schema.Array(Schema.String.pipe(Schema.filter(isBlock))),
-  parse: (text) =>
-    text
-      .split(",")
-      .map((block) => block.trim())
-      .filter((block) => block !== ""),
+  parse: listed,
   show: (value) => value.join(","),
 })
 

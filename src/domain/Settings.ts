@@ -8,6 +8,7 @@ export const settingGroups = [
   "Limits for clients",
   "Servers of sessions",
   "WebSockets",
+  "Admin listener",
   "Running",
 ] as const
 
@@ -344,6 +345,32 @@ export const settings = {
     flag: { name: "max-websockets-per-session" },
     group: "WebSockets",
     help: "The same for each session.",
+  }),
+  adminPort: setting({
+    reading: Reading.portOrOff,
+    fallback: "off",
+    flag: { name: "admin-port" },
+    group: "Admin listener",
+    help: "Port for /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
+    guide:
+      "Port for `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
+  }),
+  adminHost: setting({
+    reading: Reading.hostName,
+    fallback: "127.0.0.1",
+    flag: { name: "admin-host" },
+    group: "Admin listener",
+    help: "Address for --admin-port.",
+    guide: "Address for `--admin-port`.",
+  }),
+  adminHosts: setting({
+    reading: Reading.hostNames,
+    fallback: [],
+    flag: { name: "admin-hosts" },
+    group: "Admin listener",
+    help: "Names that it may be asked under, beside addresses and localhost.",
+    guide:
+      "Names that it may be asked under, beside addresses and `localhost`: a request with any other `Host` gets `421`.",
   }),
   traces: settingOfPrograms({
     reading: Reading.onOrOff,

@@ -1,11 +1,13 @@
 import { Exit } from "effect"
 import {
+  Defect,
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
   type DialError,
   type RequestBroken,
   ResponseBroken,
+  type StageRefused,
 } from "../domain/ProxyError.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
@@ -36,6 +38,8 @@ export interface CallContext {
 }
 
 const noTrailers: ReadonlyArray<string> = []
+/** Never pushed to: an array that grows makes room for many, and most bodies are one piece. */
+const noChunks: Array<Buffer> = []
 
 /** A body that is longer is in motion from its first byte on: to put it together first would only cost copies. */
 const longestHeld = 16_384
@@ -63,7 +67,7 @@ export class HttpCall
   private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
   /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
-  private gathered: Array<Buffer> = []
+  private gathered: Array<Buffer> = noChunks
   private trailers = noTrailers
   private source: ChunkSource<ResponseBroken> | undefined
   private hasRetried = false
@@ -133,12 +137,14 @@ export class HttpCall
 
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
-    else this.breakResponse("the client's request broke off")
+    else if (error.refusal === undefined) this.breakResponse("the client's request broke off")
+    else this.breakResponse(`the request's content broke off: ${error.problem}`, undefined, error.refusal)
   }
 
   requestDefect(cause: unknown): void {
-    if (this.response === undefined) this.settle(Exit.die(cause))
-    else this.breakResponse("a stage of the request's content threw", cause)
+    const defect = Defect.at("upload stage", cause)
+    if (this.response === undefined) this.settle(Exit.die(defect))
+    else this.breakResponse("a stage of the request's content threw", defect)
   }
 
   writeFailed(): void {
@@ -168,8 +174,9 @@ export class HttpCall
   }
 
   body(chunk: Buffer): void {
-    if (this.source === undefined) this.gathered.push(chunk)
-    else this.pass(this.source, chunk)
+    if (this.source !== undefined) this.pass(this.source, chunk)
+    else if (this.gathered.length === 0) this.gathered = [chunk]
+    else this.gathered.push(chunk)
   }
 
   end(trailers: ReadonlyArray<string>): void {
@@ -267,7 +274,7 @@ export class HttpCall
     })
     this.source = source
     const { gathered } = this
-    this.gathered = []
+    this.gathered = noChunks
     this.answer(moving(source, this.isChunked))
     for (const chunk of gathered) this.pass(source, chunk)
   }
@@ -291,10 +298,11 @@ export class HttpCall
   }
 
   /** The response failed after its head: its body must not be taken for complete. */
-  private breakResponse(problem: string, cause?: unknown): void {
+  private breakResponse(problem: string, cause?: unknown, refusal?: StageRefused): void {
     if (this.source === undefined && this.connection !== undefined) this.startSource(this.connection)
     this.close()
-    this.source?.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause }))
+    const { id: sessionId } = this.session
+    this.source?.fail(new ResponseBroken({ sessionId, address: this.address, problem, cause, refusal }))
   }
 
   /** The server has answered 101. A plain request has not asked for that. */

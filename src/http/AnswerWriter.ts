@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { ResponseBroken } from "../domain/ProxyError.js"
+import { Defect, type ResponseBroken } from "../domain/ProxyError.js"
 import type { ResponseHead } from "../downstream/Downstream.js"
 import type { Fork } from "../step/Call.js"
 import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
@@ -9,7 +9,9 @@ import { httpDate } from "../wire/HttpDate.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import { type Reply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
+import type { Stage } from "../wire/Stage.js"
 import { trailerFields } from "../wire/Trailers.js"
+import { OwnStage } from "./OwnStage.js"
 
 /** Who follows an answer on its way to the client. */
 export interface AnswerProgress {
@@ -19,7 +21,7 @@ export interface AnswerProgress {
   readonly answerBroken: (error: ResponseBroken) => void
   /** The same, for its length is not what its head says. `problem`: which it is. */
   readonly answerMisframed: (problem: string) => void
-  /** A stage of the body threw. */
+  /** A stage of the body threw, or has changed its length without saying so. */
   readonly answerDefect: (cause: unknown) => void
   /** Everything was written, and has left. */
   readonly answerSent: () => void
@@ -40,6 +42,7 @@ type AnswerFraming = "none" | number | "chunked" | "close"
 const closing = "Connection: close\r\n"
 const chunkedLine = "Transfer-Encoding: chunked\r\n"
 const nothing = Buffer.alloc(0)
+const changedLength = "a stage has changed the length of an answer's content, and does not say so (resizes)"
 
 /** Writes the answer to one request on its connection (RFC 9112 sections 4, 6 and 7). */
 export class AnswerWriter {
@@ -50,6 +53,8 @@ export class AnswerWriter {
   private written = 0
   private message: MessageWriter | undefined
   private flow: Flow<ResponseBroken> | undefined
+  /** What a body in motion passes through. */
+  private stages: ReadonlyArray<Stage<ResponseBroken>> | undefined
 
   constructor(
     private readonly outlet: AnswerOutlet,
@@ -115,11 +120,12 @@ export class AnswerWriter {
     this.status = head.status
     const flow = flowOf(body, fork)
     this.flow = flow
+    this.stages = body.stages
     flow.consume({
       chunk: (chunk) => this.pass(message, chunk),
       end: (trailers) => this.end(trailers, head.fields),
       fail: (error) => this.progress.answerBroken(error),
-      defect: (cause) => this.progress.answerDefect(cause),
+      defect: (cause) => this.defect(cause),
     })
     // What has arrived with the head is on its way here, and leaves with it.
     queueMicrotask(message.flush)
@@ -179,7 +185,7 @@ export class AnswerWriter {
     this.written += chunk.byteLength
     this.progress.answerWritten(chunk.byteLength)
     if (typeof this.framing === "number" && this.written > this.framing) {
-      this.progress.answerMisframed("its body is longer than it says")
+      this.misframed("its body is longer than it says")
       return "consumed"
     }
     const consumption = message.chunk(chunk)
@@ -190,9 +196,19 @@ export class AnswerWriter {
   private end(trailers: RawFields, fields: RawFields): void {
     this.flow = undefined
     if (typeof this.framing === "number" && this.written < this.framing)
-      return this.progress.answerMisframed("its body is shorter than it says")
+      return this.misframed("its body is shorter than it says")
     this.message?.end(trailerFields(trailers, fields))
     this.sent()
+  }
+
+  private defect(cause: unknown): void {
+    this.progress.answerDefect(Defect.at("download stage", cause))
+  }
+
+  /** A server that is heard gives as many bytes as it has said: it is stages that have made more of them, or fewer. */
+  private misframed(problem: string): void {
+    if (this.stages?.some((stage) => stage instanceof OwnStage) === true) this.defect(new Error(changedLength))
+    else this.progress.answerMisframed(problem)
   }
 
   /** Waits for what the kernel has not taken yet. */

@@ -1,20 +1,35 @@
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Exit, Layer, type Scope } from "effect"
 import { Deadlines } from "../clock/Deadlines.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import type { RequestBroken, ResponseBroken } from "../domain/ProxyError.js"
-import type { Answer, RequestBody, RequestHead } from "../downstream/Downstream.js"
+import { type OwnError, RequestBroken, ResponseBroken, type StageRefused } from "../domain/ProxyError.js"
+import { addressOf } from "../downstream/Dial.js"
+import type { Answer, RequestBody, RequestHead, ResponseHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { resizes, through } from "../wire/Body.js"
-import { without } from "../wire/HeaderFields.js"
+import { type RawFields, without } from "../wire/HeaderFields.js"
 import type { Stage } from "../wire/Stage.js"
+import { changedFields, type FieldChanges } from "./FieldChanges.js"
 import { idleLimit } from "./IdleLimit.js"
+import { checkOwnAnswer, tryOwn } from "./OwnCode.js"
+import { type BrokenBy, OwnStage } from "./OwnStage.js"
 
-/** What the contents of a session's requests and responses pass through. Each is asked once for each content. */
+/** The stages of one content, and what changes in the fields of its message. */
+export interface StagesWithFields<E> extends FieldChanges {
+  readonly stages: ReadonlyArray<Stage<E>>
+}
+
+/** What one content passes through: stages, or stages together with changes to the fields of its message. */
+export type StageChoice<E> = ReadonlyArray<Stage<E>> | StagesWithFields<E>
+
+/**
+ * What the contents of a session's requests and responses pass through. Each is asked once for each message, with its head:
+ * behind the hooks, and behind what was chosen before it. A stage may fail with an error of the program's own.
+ */
 export interface SessionStages {
   /** On the way to the session's server. */
-  readonly upload?: (session: LiveSession) => ReadonlyArray<Stage<RequestBroken>>
+  readonly upload?: (session: LiveSession, head: RequestHead) => StageChoice<RequestBroken | OwnError>
   /** On the way to the client, from refused WebSocket handshakes too; no answer of the proxy's own has any. */
-  readonly download?: (session: LiveSession) => ReadonlyArray<Stage<ResponseBroken>>
+  readonly download?: (session: LiveSession, head: ResponseHead) => StageChoice<ResponseBroken | OwnError>
 }
 
 /** The stages of all sessions, in the order in which content passes them. None by default. */
@@ -29,12 +44,10 @@ export class BodyStages extends Context.Reference<BodyStages>()("@ss-proxy/BodyS
     )
 }
 
-type StagesOf<E> = (session: LiveSession) => ReadonlyArray<Stage<E>>
-
 /** What content passes on its way through this proxy. `undefined` where nothing ever does: that costs nothing. */
 export interface Passage {
-  readonly upload: ((session: LiveSession, head: RequestHead, body: RequestBody) => Upload) | undefined
-  readonly download: ((session: LiveSession, answer: Answer) => Answer) | undefined
+  readonly upload: ((session: LiveSession, head: RequestHead, body: RequestBody) => Exit.Exit<Upload>) | undefined
+  readonly download: ((session: LiveSession, answer: Answer) => Exit.Exit<Answer>) | undefined
 }
 
 /** A request behind its stages. */
@@ -43,32 +56,89 @@ export interface Upload {
   readonly body: RequestBody
 }
 
-const all =
-  <E>(parts: ReadonlyArray<StagesOf<E>>): StagesOf<E> =>
-  (session) =>
-    parts.flatMap((part) => part(session))
+type Choose<Head, E> = (session: LiveSession, head: Head) => StageChoice<E>
 
-const uploadThrough =
-  (stagesOf: StagesOf<RequestBroken>): NonNullable<Passage["upload"]> =>
-  (session, head, body) => {
-    const stages = stagesOf(session)
-    const resized = body._tag !== "Empty" && resizes(stages)
-    return {
-      head: resized ? { ...head, fields: without(head.fields, "content-length") } : head,
-      body: through(body, stages),
-    }
-  }
+interface Chosen<Head, E> {
+  readonly head: Head
+  readonly stages: ReadonlyArray<Stage<E>>
+}
 
-/** What holds for the bytes as their server sent them, and would be wrong of others (RFC 9110 section 8.6, RFC 9530). */
+/** What holds for the bytes as their sender sent them, and would be wrong of others (RFC 9110 section 8.6, RFC 9530). */
 const ofTheseBytes = ["content-length", "content-digest", "content-md5"]
 
+/** Asks all who choose, each for the head as those before it have left it. */
+const chooseAll = <Head extends { readonly fields: RawFields }, E>(
+  parts: ReadonlyArray<Choose<Head, E>>,
+  session: LiveSession,
+  head: Head,
+  gone: ReadonlyArray<string>,
+): Chosen<Head, E> =>
+  parts.reduce<Chosen<Head, E>>(
+    (before, part) => {
+      const choice = part(session, before.head)
+      const stages = "stages" in choice ? choice.stages : choice
+      const kept = resizes(stages) ? gone.reduce(without, before.head.fields) : before.head.fields
+      const fields = "stages" in choice ? changedFields(kept, choice) : kept
+      return { head: { ...before.head, fields }, stages: [...before.stages, ...stages] }
+    },
+    { head, stages: [] },
+  )
+
+type Uploads = ReadonlyArray<NonNullable<SessionStages["upload"]>>
+type Downloads = ReadonlyArray<NonNullable<SessionStages["download"]>>
+
+/** What a stage said, as the log has it. */
+const problemOf = ({ error: { _tag, answer } }: StageRefused): string => `a stage refused it: ${_tag}: ${answer.detail}`
+
+const uploadRefused = (refusal: StageRefused): RequestBroken => {
+  checkOwnAnswer(refusal.error)
+  return new RequestBroken({ problem: problemOf(refusal), refusal })
+}
+
+const downloadRefused =
+  ({ id, target }: LiveSession): BrokenBy<ResponseBroken> =>
+  (refusal) =>
+    new ResponseBroken({ sessionId: id, address: addressOf(target), problem: problemOf(refusal), refusal })
+
+const uploadThrough =
+  (parts: Uploads): NonNullable<Passage["upload"]> =>
+  (session, head, body) =>
+    tryOwn("upload stage", () => {
+      // Without content there is nothing whose length could change.
+      const chosen = chooseAll(parts, session, head, body._tag === "Empty" ? [] : ["content-length"])
+      const stages = chosen.stages.map((stage) => new OwnStage(stage, "upload stage", uploadRefused))
+      return { head: chosen.head, body: through(body, stages) }
+    })
+
 const downloadThrough =
-  (stagesOf: StagesOf<ResponseBroken>): NonNullable<Passage["download"]> =>
+  (parts: Downloads): NonNullable<Passage["download"]> =>
   (session, answer) => {
-    const stages = stagesOf(session)
-    const fields = resizes(stages) ? ofTheseBytes.reduce(without, answer.fields) : answer.fields
-    return { ...answer, fields, body: through(answer.body, stages) }
+    const staged = tryOwn("download stage", () => {
+      const { _tag, body, ...head } = answer
+      const chosen = chooseAll<ResponseHead, ResponseBroken | OwnError>(parts, session, head, ofTheseBytes)
+      const refused = downloadRefused(session)
+      const stages = chosen.stages.map((stage) => new OwnStage(stage, "download stage", refused))
+      return { _tag, ...chosen.head, body: through(body, stages) }
+    })
+    // Nobody else has it any more.
+    if (Exit.isFailure(staged) && answer.body._tag === "Moving") answer.body.source.cancel()
+    return staged
   }
+
+/** Watches the server of every answer, before any stage: it is the server that is idle. */
+const idleThrough = (
+  idleTimeout: number,
+  deadlines: Deadlines,
+  next: Passage["download"],
+): NonNullable<Passage["download"]> => {
+  const watched = (session: LiveSession, answer: Answer): Answer => ({
+    ...answer,
+    body: through(answer.body, [idleLimit(session, idleTimeout, deadlines)]),
+  })
+  return next === undefined
+    ? (session, answer) => Exit.succeed(watched(session, answer))
+    : (session, answer) => next(session, watched(session, answer))
+}
 
 /** The passage of a proxy with these settings and stages. */
 export const makePassage: Effect.Effect<Passage, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
@@ -76,13 +146,11 @@ export const makePassage: Effect.Effect<Passage, never, ProxyConfig | Scope.Scop
   const known = yield* BodyStages
   const deadlines = new Deadlines(idleTimeout)
   yield* Effect.addFinalizer(() => Effect.sync(() => deadlines.clear()))
-  const idle: StagesOf<ResponseBroken> = (session) => [idleLimit(session, idleTimeout, deadlines)]
   const uploads = known.flatMap(({ upload }) => (upload === undefined ? [] : [upload]))
   const downloads = known.flatMap(({ download }) => (download === undefined ? [] : [download]))
-  // What is idle is the server, so that is watched before any stage.
-  const timed = idleTimeout === 0 ? downloads : [idle, ...downloads]
+  const download = downloads.length === 0 ? undefined : downloadThrough(downloads)
   return {
-    upload: uploads.length === 0 ? undefined : uploadThrough(all(uploads)),
-    download: timed.length === 0 ? undefined : downloadThrough(all(timed)),
+    upload: uploads.length === 0 ? undefined : uploadThrough(uploads),
+    download: idleTimeout === 0 ? download : idleThrough(idleTimeout, deadlines, download),
   }
 })

@@ -4,10 +4,11 @@ import {
   BodyTooLarge,
   type ClientError,
   ClientStalled,
+  Defect,
   DownstreamProtocol,
   Draining,
   type ProxyError,
-  type RequestBroken,
+  RequestBroken,
   RequestTimeout,
   ResponseBroken,
   SessionNotFound,
@@ -65,8 +66,6 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
-  /** Something of ours threw, or of the program that embeds the proxy. */
-  readonly defect: (cause: unknown) => void
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -92,6 +91,10 @@ const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError
 
 /** Where an error happened. */
 const serverOf = ({ id, target }: LiveSession) => ({ sessionId: id, address: addressOf(target) })
+
+/** Whether something broke off, and was not held to a rule. */
+const isBreak = (error: ClientStalled | ClientError | ResponseBroken | RequestBroken) =>
+  error instanceof ResponseBroken || error instanceof RequestBroken
 
 const noContent: Exit.Exit<RequestBody> = Exit.succeed(empty)
 const noTrailers: RawFields = []
@@ -119,8 +122,6 @@ export class Exchange
   sessionIndex = -1
   bytesIn = 0
   bytesOut = 0
-  readonly messagesIn = 0
-  readonly messagesOut = 0
   /** How often the request was sent to its server again. */
   retries = 0
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
@@ -134,21 +135,17 @@ export class Exchange
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private cutFrom: TrafficEnd | undefined
-  private failure: ProxyError | undefined
-  private blamed: ClientStalled | ClientError | undefined
+  private failure: ProxyError | "reply" | undefined
   /** What broke its content off, of the request or of the answer. */
-  private broken: ResponseBroken | RequestBroken | undefined
-  /** What is answered is the proxy's own, and no error. */
-  isOwnAnswer = false
+  private broken: ClientStalled | ClientError | ResponseBroken | RequestBroken | undefined
   /** When the head of the answer was written, by `performance.now()`; 0 while it is not. */
   firstByteAt = 0
-  /** An answer is being written just now, so that what ends with that ends at `firstByteAt`. */
-  private isWriting = false
   private downstream: DownstreamCall | undefined
   /** The content of the server's answer, where it came in pieces. */
   private source: ChunkSource<ResponseBroken> | undefined
   private isContentSkipped = false
-  private phase: "asking" | "answering" | "over" = "asking"
+  /** While its head is being written, what ends with that ends at `firstByteAt`: to look at the clock again tells nothing. */
+  private phase: "asking" | "writing" | "answering" | "over" = "asking"
   private readonly writer: AnswerWriter
 
   constructor(
@@ -226,17 +223,30 @@ export class Exchange
 
   /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
   get error(): ProxyError | undefined {
-    return this.failure
+    return this.failure === "reply" ? undefined : this.failure
   }
 
   /** What its client did, or did not do, where it was broken off for that. */
   get blame(): ClientStalled | ClientError | undefined {
-    return this.blamed
+    return this.broken === undefined || isBreak(this.broken) ? undefined : this.broken
   }
 
-  /** What went wrong, whoever was told. */
+  /** What went wrong, whoever was told: what broke it off, be it the answer to an error, else the error. */
   get trouble(): TrafficError | undefined {
-    return this.failure ?? this.blamed ?? this.broken
+    return this.broken ?? this.error
+  }
+
+  /** Whether what is answered is the proxy's own, and no error. */
+  get isOwnAnswer(): boolean {
+    return this.failure === "reply"
+  }
+
+  get messagesIn(): number {
+    return 0
+  }
+
+  get messagesOut(): number {
+    return 0
   }
 
   get isHandshake(): boolean {
@@ -460,9 +470,10 @@ export class Exchange
 
   answerBroken(error: ResponseBroken): void {
     if (this.phase === "over") return
+    if (error.cause instanceof Defect) return this.answerDefect(error.cause)
     this.broken = error
     this.context.logError(this, error)
-    this.cutBy("server")
+    this.cutBy(error.fault === "downstream" ? "server" : "proxy")
   }
 
   answerMisframed(problem: string): void {
@@ -472,7 +483,7 @@ export class Exchange
 
   answerDefect(cause: unknown): void {
     if (this.phase === "over") return
-    this.context.defect(cause)
+    this.context.logError(this, Defect.at("proxy", cause))
     this.cutBy("proxy")
   }
 
@@ -519,12 +530,12 @@ export class Exchange
   /** Callbacks may re-enter. */
   private finish(staysOpen: boolean): void {
     if (this.phase === "over") return
+    const endedAt = this.phase === "writing" ? this.firstByteAt : performance.now()
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.releaseHeld()
-    const milliseconds = (this.isWriting ? this.firstByteAt : performance.now()) - this.begun
-    if (this.context.tracing !== undefined) this.endTrace(milliseconds)
-    this.context.finished(this, milliseconds)
+    if (this.context.tracing !== undefined) this.endTrace(endedAt - this.begun)
+    this.context.finished(this, endedAt - this.begun)
     this.owner.exchangeOver(this, staysOpen)
   }
 
@@ -541,7 +552,7 @@ export class Exchange
       const trace = this.traceOf(template)
       if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
     } catch (cause) {
-      this.context.defect(cause)
+      this.context.logError(this, Defect.at("proxy", cause))
     }
   }
 
@@ -551,11 +562,10 @@ export class Exchange
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
-    this.isWriting = true
     if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
     else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
     else this.whole(answer, body.bytes, body.trailers)
-    this.isWriting = false
+    this.headWritten()
     if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }
 
@@ -569,20 +579,21 @@ export class Exchange
 
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
-    if (error === undefined) this.answerDefect(Cause.squash(cause))
-    else if (error._tag === "RequestBroken") this.requestBroken(error)
+    if (error === undefined) this.fail(Defect.at("proxy", Cause.squash(cause)))
+    else if (error._tag === "RequestBroken") this.contentBroken(error)
     else if (error._tag === "Reply") this.ownAnswer(error)
     else this.fail(error)
   }
 
-  /** Its content broke off, so that nobody is left to be answered. */
-  private requestBroken(error: RequestBroken): void {
+  /** A client that has left gets no answer. */
+  private contentBroken(error: RequestBroken): void {
+    if (error.refusal !== undefined) return this.fail(error.refusal)
     this.broken = error
     this.cancel()
   }
 
   private ownAnswer(reply: Reply): void {
-    this.isOwnAnswer = true
+    this.failure = "reply"
     this.reply(reply, false)
   }
 
@@ -592,13 +603,16 @@ export class Exchange
     this.call?.cancel()
     this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
-    this.isWriting = true
     this.writer.reply(reply)
-    this.isWriting = false
+    this.headWritten()
+  }
+
+  private headWritten(): void {
+    if (this.phase === "writing") this.phase = "answering"
   }
 
   private beginAnswer(): void {
-    this.phase = "answering"
+    this.phase = "writing"
     this.firstByteAt = performance.now()
     this.stopContinueTimer()
     this.releaseHeld()
@@ -628,7 +642,7 @@ export class Exchange
 
   private cutForClient(error: ClientStalled | ClientError): void {
     if (this.phase === "over") return
-    this.blamed = error
+    this.broken = error
     this.context.logError(this, error)
     this.cutBy("client")
   }

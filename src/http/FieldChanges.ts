@@ -1,7 +1,7 @@
 import type { RawFields } from "../wire/HeaderFields.js"
 import { isToken } from "../wire/OwnFields.js"
 
-/** Changes to the fields of a request. Names are compared without case (RFC 9110 section 5.1). */
+/** Changes to the fields of a message. Names are compared without case (RFC 9110 section 5.1). */
 export interface FieldChanges {
   /** Names of fields that go. */
   readonly drop?: ReadonlyArray<string>
@@ -29,7 +29,8 @@ const valuePattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 const checkName = (name: string): string => {
   if (!isToken(name)) throw new Error(`${JSON.stringify(name)} is not the name of a field`)
-  if (unchangeable.has(name.toLowerCase())) throw new Error(`${name} is for the proxy to write, not for a hook`)
+  if (unchangeable.has(name.toLowerCase()))
+    throw new Error(`${name} is for the proxy to write, not for a hook or a stage`)
   return name.toLowerCase()
 }
 

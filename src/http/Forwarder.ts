@@ -75,8 +75,9 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         body: RequestBody,
       ): Effect.Effect<Answer, ForwardError> => {
         if (upload === undefined) return downstream.request(session, head, body, request)
-        const staged = upload(session, head, body)
-        return downstream.request(session, staged.head, staged.body, request)
+        return Step.andThen(upload(session, head, body), (staged) =>
+          downstream.request(session, staged.head, staged.body, request),
+        )
       }
 
       const ask = (
@@ -85,7 +86,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> => {
         const answer = Step.andThen(request.content, (body) => send(request, session, head, body))
-        return download === undefined ? answer : Step.map(answer, (plain) => download(session, plain))
+        return download === undefined ? answer : Step.andThen(answer, (plain) => download(session, plain))
       }
 
       const decideAndAsk = (

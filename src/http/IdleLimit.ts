@@ -10,12 +10,12 @@ const brokenBy = ({ id, target }: LiveSession, milliseconds: number): ResponseBr
   new ResponseBroken({ sessionId: id, address: addressOf(target), problem: `idle for ${milliseconds} ms` })
 
 /** Watches one body on callbacks. The server is not to blame while the client takes nothing. */
-class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
+class IdleWatch<E> implements FusedConsumer<E>, Expirable {
   private readonly deadline = new Deadline(this)
   private isOver = false
 
   constructor(
-    private readonly next: ChunkConsumer<ResponseBroken>,
+    private readonly next: ChunkConsumer<ResponseBroken | E>,
     private readonly deadlines: Deadlines,
     private readonly error: () => ResponseBroken,
   ) {
@@ -34,7 +34,7 @@ class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
     this.next.end(trailers)
   }
 
-  fail(error: ResponseBroken): void {
+  fail(error: E): void {
     this.next.fail(error)
   }
 

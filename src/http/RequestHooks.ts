@@ -1,12 +1,12 @@
-import { Context, Effect, Exit, Layer } from "effect"
+import { Cause, Context, Effect, Exit, Layer } from "effect"
 import { HookRefused, type OwnError } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import * as Step from "../step/Step.js"
 import type { RawFields } from "../wire/HeaderFields.js"
-import { checkOwnFields, isToken } from "../wire/OwnFields.js"
 import type { Reply } from "../wire/Reply.js"
 import { changedFields, type FieldChanges } from "./FieldChanges.js"
+import { checkOwnAnswer, dieAt, runOwn, tryOwn } from "./OwnCode.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 
 /** What a hook sees of a request. */
@@ -67,14 +67,13 @@ const seen = (request: ProxyRequest, session: LiveSession): HookRequest => ({
   requestId: request.requestId,
 })
 
-/** What a hook has failed with. Throws where its answer could not be sent: that is a bug of the hook. */
-const refusalFor = (error: OwnError): HookRefused => {
-  const { fields = [], proxyStatus = "http_request_denied", status } = error.answer
-  if (!Number.isInteger(status) || status < 400 || status > 599)
-    throw new Error(`${status} is no status of an error: that is a number from 400 to 599`)
-  checkOwnFields(fields)
-  if (!isToken(proxyStatus)) throw new Error(`${JSON.stringify(proxyStatus)} is no type of an error in Proxy-Status`)
-  return new HookRefused({ error })
+/** Why a hook has failed, as the proxy knows it: with an error that has an answer, or by a defect of its own. */
+const refusal = (cause: Cause.Cause<OwnError>): Cause.Cause<HookRefused> => {
+  const failure = Cause.failureOrCause(cause)
+  if (failure._tag === "Right") return dieAt("hook", failure.right)
+  const error = failure.left
+  const checked = tryOwn("hook", () => checkOwnAnswer(error))
+  return Exit.isSuccess(checked) ? Cause.fail(new HookRefused({ error })) : checked.cause
 }
 
 /** A request's head behind all hooks; fails with the first error or answer of one. */
@@ -86,10 +85,15 @@ export const passHooks = (
 ): Effect.Effect<RequestHead, HookRefused | Reply> => {
   const view = seen(request, session)
   const behind = (before: RequestHead, hook: RequestHook): Effect.Effect<RequestHead, HookRefused | Reply> =>
-    Step.andThen(Step.mapError(hook(view), refusalFor), (verdict): Exit.Exit<RequestHead, Reply> =>
-      verdict._tag === "Reply"
-        ? Exit.fail(verdict)
-        : Exit.succeed({ ...before, fields: changedFields(before.fields, verdict) }),
+    Step.andThen(
+      Step.mapCause(
+        runOwn("hook", () => hook(view)),
+        refusal,
+      ),
+      (verdict): Exit.Exit<RequestHead, Reply> =>
+        verdict._tag === "Reply"
+          ? Exit.fail(verdict)
+          : tryOwn("hook", () => ({ ...before, fields: changedFields(before.fields, verdict) })),
     )
   const start: Effect.Effect<RequestHead, HookRefused | Reply> = Exit.succeed(head)
   return hooks.reduce((before, hook) => Step.andThen(before, (known) => behind(known, hook)), start)

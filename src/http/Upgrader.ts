@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { Context, Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Exit, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { BadRequest, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
 import { type Answer, Downstream, type RequestHead, type Switched } from "../downstream/Downstream.js"
@@ -138,9 +138,9 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           session: LiveSession,
           head: RequestHead,
         ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
-          Step.map(downstream.upgrade(session, head, request), (result) => {
-            if (result._tag === "Switched") return switchedFor(request, session, result)
-            return download === undefined ? result : download(session, result)
+          Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
+            if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
+            return download === undefined ? Exit.succeed(result) : download(session, result)
           })
 
         return {

@@ -231,9 +231,11 @@ export class ClientConnection
     let child: Fiber.Fiber<unknown, unknown> | undefined
     let isCancelled = false
     const begin = Effect.withFiberRuntime<void>((parent) =>
-      Effect.map(Effect.fork(effect), (fiber) => {
+      // As an exit: its listener hears of its failure, and Effect would log that of a fiber that nobody awaits.
+      Effect.map(Effect.fork(Effect.exit(effect)), (fiber) => {
         child = fiber
-        fiber.addObserver((exit) => {
+        fiber.addObserver((settled) => {
+          const exit = Exit.flatten(settled)
           if (!isCancelled && !isInterruptedBy(parent, exit)) this.guard(() => listener.settled(exit))
         })
       }),

@@ -1,4 +1,5 @@
 import { Cause, Effect, LogLevel, Runtime } from "effect"
+import { Defect, type DefectPlace } from "../domain/ProxyError.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { ClientRefusal } from "../telemetry/Causes.js"
@@ -44,10 +45,21 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   return { cause: blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail }
 }
 
+const placeNames: { readonly [Place in DefectPlace]: string } = {
+  proxy: "ss-proxy; please report it",
+  hook: "a hook of this program",
+  "upload stage": "a stage of this program (upload)",
+  "download stage": "a stage of this program (download)",
+}
+
+const causeOf = (thrown: unknown): Cause.Cause<unknown> => (Cause.isCause(thrown) ? thrown : Cause.die(thrown))
+
 /** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
 const errorsTo =
   (log: LineLog) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
+    if (error._tag === "Defect")
+      return log.write(LogLevel.Error, `a defect in ${placeNames[error.place]}`, lineOf(exchange), causeOf(error.cause))
     const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
     const isOfClient = isBrokenOff || error.fault === "client"
     const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
@@ -84,8 +96,8 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter> = Effect.gen(func
     logError: errorsTo(log),
     refused: refusalsTo(log),
     defect: (thrown) => {
-      const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
-      fork(Effect.logError("a defect in ss-proxy; please report it", cause))
+      const { cause, place } = Defect.at("proxy", thrown)
+      fork(Effect.logError(`a defect in ${placeNames[place]}`, causeOf(cause)))
     },
   }
 })

@@ -23,14 +23,19 @@ export class LineLog {
     return LogLevel.greaterThanEqual(level, this.minimum)
   }
 
-  /** Writes a line, with `fields` as its annotations. */
-  write(level: LogLevel.LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
+  /** Writes a line, with `fields` as its annotations, and what it has come from. */
+  write(
+    level: LogLevel.LogLevel,
+    message: string,
+    fields: Readonly<Record<string, unknown>>,
+    cause: Cause.Cause<unknown> = Cause.empty,
+  ): void {
     if (!this.has(level)) return
     const line = {
       fiberId: FiberId.none,
       logLevel: level,
       message: [message],
-      cause: Cause.empty,
+      cause,
       context: this.runtime.fiberRefs,
       spans: List.empty<never>(),
       annotations: HashMap.union(this.annotations, HashMap.fromIterable(Object.entries(fields))),

@@ -13,7 +13,8 @@ import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { layerAccessLog } from "./AccessLog.js"
 import { layerProxyNumbers } from "./ProxyNumbers.js"
-import { type ListenError, ProxyServer } from "./ProxyServer.js"
+import type { ListenError } from "./Listening.js"
+import { ProxyServer } from "./ProxyServer.js"
 
 /** What a proxy is made of that others may look at: what is under way, what it knows and counts, and where it listens. */
 export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | OwnListeners

@@ -1,6 +1,6 @@
-import { type AddressInfo, BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
-import { Context, Data, Effect, FiberSet, Layer } from "effect"
-import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
+import { BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
+import { Context, Effect, FiberSet, Layer } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
@@ -19,48 +19,13 @@ import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
 import { ExchangeObserver } from "./ExchangeObserver.js"
+import { listen, type ListenError } from "./Listening.js"
 
-/** The proxy cannot listen where it was told to. */
-export class ListenError extends Data.TaggedError("ListenError")<{
-  readonly host: string
-  readonly port: number
-  /** What is wrong, as a phrase. */
-  readonly reason: string
-  /** What to do about it. */
-  readonly hint: string
-}> {
-  override get message(): string {
-    return `cannot listen on ${this.host}:${this.port}: ${this.reason}; ${this.hint}`
-  }
-}
+/** So many connections may wait to be accepted. */
+const maxWaiting = 4_096
 
 /** Part of the grace period in which WebSockets are sent a close frame; the rest is for them to close. */
 const closeShare = 0.8
-
-const listenProblems: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
-  EADDRINUSE: ["the port is in use", "stop the program that listens there, or choose another with --port"],
-  EADDRNOTAVAIL: ["this machine has no such address", "choose another with --host, for example 127.0.0.1"],
-  EACCES: ["not allowed to listen there", "choose a port above 1023 with --port"],
-  ENOTFOUND: ["the host name cannot be resolved", "choose another with --host, for example 127.0.0.1"],
-  EAI_AGAIN: ["the host name cannot be resolved", "choose another with --host, for example 127.0.0.1"],
-}
-
-const listenError = (host: string, port: number, cause: Error): ListenError => {
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
-  const [reason, hint] = listenProblems[code] ?? [cause.message, "check --host and --port"]
-  return new ListenError({ host, port, reason, hint })
-}
-
-const listen = (server: Server, { host, port }: ProxySettings): Effect.Effect<AddressInfo, ListenError> =>
-  Effect.async((resume) => {
-    const failed = (cause: Error) => resume(Effect.fail(listenError(host, port, cause)))
-    server.once("error", failed)
-    server.listen({ host, port, backlog: 4_096 }, () => {
-      server.removeListener("error", failed)
-      const address = server.address()
-      if (address !== null && typeof address === "object") resume(Effect.succeed(address))
-    })
-  })
 
 /** Whether an address is in one of the blocks. The blocks have been checked by whoever made the settings. */
 const trustOf = (blocks: ReadonlyArray<string>): ((address: string) => boolean) => {
@@ -149,7 +114,6 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
-        defect: reporter.defect,
         tracing,
         counters,
         finished: observer.finished,
@@ -223,11 +187,12 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         }),
       )
       const ownListeners = yield* OwnListeners
-      const address = yield* listen(server, settings)
+      const { host, port } = settings
+      const address = yield* listen(server, { host, port, flags: { host: "--host", port: "--port" } }, maxWaiting)
       ownListeners.add(address)
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
-      return { address: { host: settings.host, port: address.port }, drain, cut }
+      return { address: { host, port: address.port }, drain, cut }
     }),
   )
 }

@@ -14,9 +14,10 @@ export const forkInto =
   (runtime: Runtime.Runtime<never>): Fork =>
   (effect, listener) => {
     let isCancelled = false
-    const interrupt = Runtime.runCallback(runtime, effect, {
+    // As an exit: somebody hears of its failure, and Effect would log that of a fiber that nobody awaits.
+    const interrupt = Runtime.runCallback(runtime, Effect.exit(effect), {
       onExit: (exit) => {
-        if (!isCancelled) listener.settled(exit)
+        if (!isCancelled) listener.settled(Exit.flatten(exit))
       },
     })
     return () => {

@@ -1,4 +1,4 @@
-import { Effect, Either, Exit } from "effect"
+import { type Cause, Effect, Either, Exit } from "effect"
 import { Call, type CallListener, type Fork } from "./Call.js"
 
 /*
@@ -131,9 +131,12 @@ export const andThen = <A, E, B, E2>(
 export const map = <A, E, B>(self: Effect.Effect<A, E>, change: (value: A) => B): Effect.Effect<B, E> =>
   andThen(self, (value) => Exit.succeed(change(value)))
 
-/** The same effect with another error. */
-export const mapError = <A, E, E2>(self: Effect.Effect<A, E>, change: (error: E) => E2): Effect.Effect<A, E2> => {
+/** The same effect with another reason to fail. `change` must not throw. */
+export const mapCause = <A, E, E2>(
+  self: Effect.Effect<A, E>,
+  change: (cause: Cause.Cause<E>) => Cause.Cause<E2>,
+): Effect.Effect<A, E2> => {
   if (isSuccess(self)) return Exit.succeed(self.value)
-  if (isFailure(self)) return Exit.mapError(self, change)
-  return Effect.mapError(self, change)
+  if (isFailure(self)) return Exit.failCause(change(self.cause))
+  return Effect.mapErrorCause(self, change)
 }

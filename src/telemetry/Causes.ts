@@ -27,15 +27,16 @@ interface AnswerCause {
 const withCause = (cause: string, ...classes: ReadonlyArray<StatusClass>): ReadonlyArray<AnswerCause> =>
   classes.map((status) => ({ status, cause }))
 
-/** Answers of servers; of the proxy's own that are no errors, be it `/health` or a hook's; and errors of hooks. */
-const [ofServers, ofProxy, ofHooks] = [
+/** Answers of servers; of the proxy itself that are no errors, such as `/health`; and errors of hooks and of stages. */
+const [ofServers, ofProxy, ofHooks, ofStages] = [
   withCause("", ...statusClasses),
   withCause("reply", "2xx", "3xx", "4xx", "5xx"),
-  // Their codes are whatever the program around the proxy likes.
+  // The program that embeds the proxy may choose any code for its own errors, so they count as one.
   withCause("hook_refused", "4xx", "5xx"),
+  withCause("stage_refused", "4xx", "5xx"),
 ]
 
-const known = [...ofServers, ...ofProxy, ...ofHooks]
+const known = [...ofServers, ...ofProxy, ...ofHooks, ...ofStages]
 
 /** Gives a code its place. Two errors may have one code. */
 const placed = (cause: string, status: StatusClass): number => {
@@ -44,7 +45,7 @@ const placed = (cause: string, status: StatusClass): number => {
 }
 
 /** Codes and classes are those of `wire/Reply.ts`. An error that is not in this table does not compile. */
-const places: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: number } = {
+const places: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "StageRefused">]: number } = {
   BadRequest: placed("bad_request", "4xx"),
   MethodNotAllowed: placed("method_not_allowed", "4xx"),
   SessionNotFound: placed("session_not_found", "4xx"),
@@ -67,16 +68,22 @@ const places: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: nu
   Overloaded: placed("overloaded", "5xx"),
   SystemShortage: placed("overloaded", "5xx"),
   StoreUnavailable: placed("store_unavailable", "5xx"),
+  Defect: placed("internal_error", "5xx"),
 }
 
 /** Every answer that requests are counted by, in the order of their places. */
 export const answerCauses: ReadonlyArray<AnswerCause> = known
 
 /** The place among `answerCauses` of an error that was answered. */
-export const causeIndex = (error: ProxyError): number =>
-  error._tag === "HookRefused" ? hookIndex(error.error.answer.status) : places[error._tag]
+export const causeIndex = (error: ProxyError): number => {
+  if (error._tag === "HookRefused") return firstOfHooks + halfOf(error.error.answer.status)
+  if (error._tag === "StageRefused") return firstOfStages + halfOf(error.error.answer.status)
+  return places[error._tag]
+}
 
-const hookIndex = (status: number): number => ofServers.length + ofProxy.length + (status < 500 ? 0 : 1)
+const firstOfHooks = ofServers.length + ofProxy.length
+const firstOfStages = firstOfHooks + ofHooks.length
+const halfOf = (status: number): number => (status < 500 ? 0 : 1)
 
 /** The same for an answer of the session's server, or none; and for one of the proxy's own that is no error. */
 export const serverIndex = statusClassIndex

@@ -37,6 +37,17 @@ const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
 
 const invalid = (problem: string) => Either.left(new InvalidDownstreamUrl({ problem }))
 
+/** An `@` behind what ends the authority (RFC 3986 section 3.2): a password may have been cut in two there. */
+const cutUserInfo = /^[^/]*\/\/[^/?#@]*[/?#][^]*@/
+
+/** The same of a URL that perhaps would be one if its password were encoded. */
+const invalidUnlessEncoded = (url: string, problem: string) =>
+  invalid(
+    cutUserInfo.test(url)
+      ? `${problem}; in a user name or password, write / as %2F, ? as %3F and # as %23 (percent-encoding)`
+      : problem,
+  )
+
 /** Detects a misspelt scheme, which `URL` would take for a host name. */
 const schemeProblem = (text: string): string | undefined => {
   const scheme = schemePattern.exec(text)?.[0]
@@ -94,11 +105,13 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   const withScheme = schemePattern.test(text) ? text : `http://${text}`
   if (emptyAuthority.test(withScheme)) return invalid("it names no host")
   const url = parseUrl(withScheme)
-  if (url === undefined) return invalid("it is not a URL such as http://host:port/path")
+  if (url === undefined) return invalidUnlessEncoded(withScheme, "it is not a URL such as http://host:port/path")
   const secure = secureness[url.protocol]
   if (secure === undefined) return invalid(`its scheme is "${url.protocol.slice(0, -1)}"; use http, https, ws or wss`)
-  if (withScheme.includes("?")) return invalid("it has a query; a downstream URL may only have a path")
-  if (withScheme.includes("#")) return invalid("it has a fragment; a downstream URL may only have a path")
+  if (withScheme.includes("?"))
+    return invalidUnlessEncoded(withScheme, "it has a query; a downstream URL may only have a path")
+  if (withScheme.includes("#"))
+    return invalidUnlessEncoded(withScheme, "it has a fragment; a downstream URL may only have a path")
   if (url.hostname === "") return invalid("it names no host")
   if (!hostPattern.test(url.hostname)) return invalid("its host has a character that no name of a host has")
   if (url.port === "0") return invalid("its port is 0")

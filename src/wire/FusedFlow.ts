@@ -27,7 +27,7 @@ export class FusedFlow<E> implements Flow<E> {
     const last = this.guarded(sink)
     this.last = last
     this.attempt(() => {
-      const first = this.forms.reduceRight((next, form) => this.built(form(next)), last)
+      const first = this.forms.reduceRight((next, form) => this.built(form<E>(next)), last)
       this.source.consume(this.attempting(first))
     })
   }

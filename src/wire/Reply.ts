@@ -99,6 +99,7 @@ const descriptions: ErrorTable = {
     fields: shortly,
   }),
   HookRefused: ({ error: { answer } }) => ({ proxyStatus: "http_request_denied", ...answer }),
+  StageRefused: ({ error: { answer } }) => ({ proxyStatus: "http_request_denied", ...answer }),
   LoopDetected: () => ({
     status: 508,
     code: "loop_detected",
@@ -170,6 +171,12 @@ const descriptions: ErrorTable = {
     proxyStatus: "proxy_internal_error",
     detail: "The session store cannot be read now.",
     fields: shortly,
+  }),
+  Defect: () => ({
+    status: 500,
+    code: "internal_error",
+    proxyStatus: "proxy_internal_error",
+    detail: "A fault in the program kept the proxy from answering this request.",
   }),
 }
 

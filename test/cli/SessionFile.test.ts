@@ -2,10 +2,15 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { parseSessionFile as parseWith } from "../../src/cli/sessions/SessionFile.js"
+import { backupOf, renderJson } from "../../src/cli/sessions/SessionView.js"
+import { Session } from "../../src/domain/Session.js"
 
 const policy = { insecure: false, wsPath: null }
 const a = { id: "a", url: "http://h:1", status: "active", policy }
 const b = { id: "b", url: "wss://h:2/base", status: "paused", policy }
+
+/** An entry of a file. */
+const entry = ({ id, url, status }: typeof a) => ({ id, url, status })
 
 const guard = new AddressGuard({ denyDownstream: ["10.0.0.0/8"], allowDownstream: [] })
 const parseSessionFile = (text: string) => Effect.runPromise(Effect.either(parseWith(text, guard)))
@@ -14,21 +19,42 @@ const problemsOf = async (text: string) => Either.getOrThrow(Either.flip(await p
 
 describe("a file of sessions", () => {
   it("may be a JSON array", async () => {
-    expect(await parseSessionFile(JSON.stringify([a, b], null, 2))).toEqual(Either.right([a, b]))
+    expect(await parseSessionFile(JSON.stringify([a, b].map(entry), null, 2))).toEqual(Either.right([a, b]))
     expect(await parseSessionFile("[]")).toEqual(Either.right([]))
   })
 
   it("may be JSON lines, with empty ones between them and a byte order mark before them", async () => {
-    expect(await parseSessionFile(`\uFEFF${JSON.stringify(a)}\r\n\n${JSON.stringify(b)}\n`)).toEqual(
+    expect(await parseSessionFile(`\uFEFF${JSON.stringify(entry(a))}\r\n\n${JSON.stringify(entry(b))}\n`)).toEqual(
       Either.right([a, b]),
     )
     expect(await parseSessionFile("")).toEqual(Either.right([]))
   })
 
-  it("is active where it names no status, and passes over other fields", async () => {
-    expect(await parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x"}')).toEqual(
-      Either.right([a]),
-    )
+  it("is active where it names no status, and passes over what else export writes", async () => {
+    expect(
+      await parseSessionFile('{"id":"a","url":"http://h:1","forwards":false,"created_at":"x","updated_at":null}'),
+    ).toEqual(Either.right([a]))
+  })
+
+  it("names fields that no session has, and where they stand", async () => {
+    const lines = [
+      '{"id":"a","url":"http://h:1"}',
+      '{"id":"b","url":"http://h:1","ws-path":"strip"}',
+      '{"colour":"red"}',
+    ]
+    expect(await problemsOf(lines.join("\n"))).toEqual([
+      'line 2: "ws-path" is no field of a session; did you mean "ws_path"?',
+      'line 3: "colour" is no field of a session',
+    ])
+    expect(await problemsOf(`[${lines[0]},${lines[1]}]`)).toEqual([
+      'entry 2: "ws-path" is no field of a session; did you mean "ws_path"?',
+    ])
+  })
+
+  it("reads whatever export writes", async () => {
+    const stored = new Session({ id: "a", url: "http://u:p@h:1", status: "x", createdAt: "1", updatedAt: null })
+    const read = await parseSessionFile(renderJson([backupOf(stored)]))
+    expect(Either.getOrThrow(read)).toMatchObject([{ id: "a", url: "http://u:p@h:1", status: "x" }])
   })
 
   it("may hold policies, as export prints them", async () => {
@@ -60,7 +86,7 @@ describe("a file of sessions", () => {
   })
 
   it("names an id that stands in it twice", async () => {
-    expect(await problemsOf(JSON.stringify([a, b, a]))).toEqual(['entry 3: the id "a" stands twice'])
+    expect(await problemsOf(JSON.stringify([a, b, a].map(entry)))).toEqual(['entry 3: the id "a" stands twice'])
   })
 
   it("names an entry whose URL holds an address that is denied, and the flag that denies it", async () => {

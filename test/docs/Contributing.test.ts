@@ -38,14 +38,15 @@ describe("the guide for contributors", () => {
 })
 
 describe("the worked metric", () => {
-  it("is made as the one that there is", () => {
-    const counterIn = (text: string | undefined): string | undefined =>
-      /= Effect\.map\(\s*Effect\.metricLabels,[^]*?=> \(\) => (\w+)(\.unsafeUpdate\(1, labels\)),\n\)/.exec(
-        text ?? "",
-      )?.[2]
-    const example = workedExamples.find(({ file }) => file === "src/http/LongQueries.ts")?.after
-    expect(counterIn(example)).toBeDefined()
-    expect(counterIn(example)).toBe(counterIn(textOf("src/downstream/Retries.ts")))
+  it("is counted as those that there are", () => {
+    const shapeOf = (text: string | undefined, call: string): string | undefined =>
+      new RegExp(`  ${call}\\(\\): void {\\n(    this[^\\n]*offset, 1\\)\\n  }\\n)`).exec(text ?? "")?.[1]
+    const example = workedExamples.find(({ file }) => file === "src/telemetry/Telemetry.ts")?.after
+    const shape = shapeOf(example, "longQueryRefused")
+    expect(shape).toBeDefined()
+    expect(shape?.replace("longQueries", "retries")).toBe(
+      shapeOf(textOf("src/telemetry/Telemetry.ts"), "requestRetried"),
+    )
   })
 })
 
@@ -115,6 +116,7 @@ describe("the worked examples for contributors", () => {
     const expected = [
       ["docs/ERRORS.md", "## 414 `query_too_long`"],
       ["README.md", "| 414 | `query_too_long` |"],
+      ["docs/METRICS.md", "| `ss_proxy_long_queries_total` | counter |"],
       ["docs/CONFIGURATION.md", "| `--max-query` | `SS_PROXY_MAX_QUERY` | `32k` |"],
       ["docs/LIBRARY.md", "| `maxQueryBytes` | `32768` | bytes |"],
       ["docs/DATABASE.md", "| `max_query` |"],
@@ -124,14 +126,14 @@ describe("the worked examples for contributors", () => {
     expect(expected.filter(([file, text]) => !copy.read(file).includes(text))).toEqual([])
   }, 60_000)
 
-  it("are needed: an error without an answer, or without an entry in the documents, does not compile", async () => {
-    const without = ["src/wire/Reply.ts", "test/docs/ErrorReference.ts"]
+  it("are needed: an error without an answer, a cause or an entry in the documents, does not compile", async () => {
+    const without = ["src/telemetry/Causes.ts", "src/wire/Reply.ts", "test/docs/ErrorReference.ts"]
     for (const file of without) copy.write(file, readFileSync(join(root, file), "utf8"))
     copy.write("tsconfig.examples.json", JSON.stringify({ extends: "./tsconfig.json", include: without }))
     const complaints = await complaintsOf(bin("tsc"), "--noEmit", "--pretty", "false", "-p", "tsconfig.examples.json")
     const faulty = [...complaints.matchAll(/^(\S+\.ts)\(.*Property 'QueryTooLong' is missing/gm)].map(
       ([, file]) => file,
     )
-    expect(faulty).toEqual(without)
+    expect(faulty.toSorted()).toEqual(without)
   }, 120_000)
 })

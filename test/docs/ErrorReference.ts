@@ -17,8 +17,8 @@ const sessionId = "my-session"
 const shortages = ["files", "ports", "memory"] as const
 const reasons = ["refused", "dns", "tls", "certificate", "timeout", "unroutable", "denied", "failed"] as const
 
-/** An error without an entry does not compile. What a hook refuses with is for the program that brings it to document. */
-const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: Entry<Tag> } = {
+/** An error without an entry does not compile. What hooks and stages refuse with is for the program that brings them to document. */
+const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "StageRefused">]: Entry<Tag> } = {
   BadRequest: {
     samples: [new Errors.BadRequest({ detail: "" })],
     meaning:
@@ -131,6 +131,13 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: E
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
     meaning: "The database cannot be read now. The session may still exist.",
     remedy: "The log says what is wrong with the file and what to do ([DATABASE.md](DATABASE.md)).",
+  },
+  Defect: {
+    samples: [new Errors.Defect({ place: "hook", cause: undefined })],
+    meaning:
+      "Something threw that should not have: a hook or a stage of the program that embeds the proxy, or the proxy.",
+    remedy:
+      'The log has it: "a defect in …" says in what, with the calls that led there. Mend the hook or the stage; report what is the proxy\'s.',
   },
   DownstreamTimeout: {
     samples: [new Errors.DownstreamTimeout({ address, milliseconds: 0 })],

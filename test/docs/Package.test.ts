@@ -62,6 +62,13 @@ describe("the package, as npm installs it", () => {
     for (const name of packagesOf(files)) expect(Object.keys(dependencies)).toContain(name)
   })
 
+  it("has no source maps, nor says that it has: nothing in it is minified", () => {
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" })
+    expect(files.filter((file) => file.endsWith(".map"))).toEqual([])
+    const code = files.filter((file) => file.endsWith(".js")).map((file) => readFileSync(join(dist, file), "utf8"))
+    expect(code.filter((text) => /^\/\/# sourceMappingURL=/m.test(text))).toEqual([])
+  })
+
   it("takes the versions of its peers that it is tested with, and newer ones that fit", () => {
     for (const [name, range] of Object.entries(peerDependencies)) expect(range).toBe(`^${devDependencies[name]}`)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, FastCheck as fc, Layer } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import { settingRows } from "../../src/domain/Settings.js"
 import { Authority } from "../support/Certificates.js"
@@ -7,6 +7,19 @@ import { isInstalled } from "../support/Tool.js"
 
 const inForce = (settings: Partial<ProxySettings>) =>
   Effect.map(Effect.scoped(Layer.build(ProxyConfig.layer(settings))), Context.get(ProxyConfig))
+
+/** Values that a program may give for each setting. PEM texts are tried out, and so are left alone. */
+const valuesOf = Object.fromEntries(
+  Object.entries(settingRows).map(([name, { fallback, reading }]): [string, fc.Arbitrary<unknown>] => {
+    if (name.startsWith("downstreamC") || name === "downstreamKey") return [name, fc.constant(fallback)]
+    if (reading.choices !== undefined) return [name, fc.constantFrom(...reading.choices)]
+    if (typeof fallback === "boolean") return [name, fc.boolean()]
+    if (typeof fallback === "number")
+      return [name, fc.oneof(fc.constant(0), fc.nat(), fc.nat(65_535)).filter(reading.is)]
+    if (Array.isArray(fallback)) return [name, fc.array(fc.oneof(fc.ipV4(), fc.constant("fd00::/8")))]
+    return [name, fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()).filter(reading.is)]
+  }),
+)
 
 const refusalOf = (settings: Partial<ProxySettings>) => Effect.flip(inForce(settings))
 
@@ -54,6 +67,24 @@ describe("settings that a program gives", () => {
       expect((yield* refusalOf(misspelt)).message).toBe("prot is not a setting")
       const absent: object = { port: undefined }
       expect((yield* inForce(absent)).port).toBe(8080)
+    }),
+  )
+
+  it.effect.prop("can be given back as they are held", { settings: fc.record(valuesOf) }, ({ settings }) =>
+    Effect.gen(function* () {
+      const held = yield* inForce(settings)
+      expect(yield* inForce(held)).toEqual(held)
+    }),
+  )
+
+  it.effect("may be no limit as they are held, where the setting knows such a thing, and only there", () =>
+    Effect.gen(function* () {
+      for (const [name, { fallback, zeroIsNoLimit }] of Object.entries(settingRows)) {
+        if (typeof fallback !== "number") continue
+        const given = inForce({ [name]: Infinity })
+        if (zeroIsNoLimit === true) expect(Reflect.get(yield* given, name)).toBe(Infinity)
+        else expect((yield* Effect.flip(given)).setting).toBe(name)
+      }
     }),
   )
 

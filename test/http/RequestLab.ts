@@ -16,6 +16,7 @@ import { Upgrader } from "../../src/http/Upgrader.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
+import { type Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { bytes, empty, streamOf } from "../../src/wire/Body.js"
 import { firstValue } from "../../src/wire/HeaderFields.js"
@@ -118,6 +119,7 @@ export interface RequestLab {
   readonly forwarder: typeof Forwarder.Service
   readonly upgrader: typeof Upgrader.Service
   readonly traffic: typeof Traffic.Service
+  readonly counters: Counters
   /** What servers were asked, in order. */
   readonly asked: ReadonlyArray<Asked>
 }
@@ -157,6 +159,7 @@ export const startRequestLab = (
       Layer.mergeAll(Forwarder.layer, Upgrader.layer).pipe(
         Layer.provide([Admission.layer, SessionDirectory.layer, layerServer]),
         Layer.provideMerge(Traffic.layer),
+        Layer.provideMerge(Telemetry.layer),
         Layer.provide(options.hooks ?? Layer.empty),
         Layer.provide([ProxyConfig.layer(options.settings), layerMemory(sessionsWith(options.policy ?? {}))]),
       ),
@@ -165,6 +168,7 @@ export const startRequestLab = (
       forwarder: Context.get(services, Forwarder),
       upgrader: Context.get(services, Upgrader),
       traffic: Context.get(services, Traffic),
+      counters: Context.get(services, Telemetry),
       asked,
     }
   })

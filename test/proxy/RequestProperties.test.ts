@@ -8,7 +8,7 @@ import { type Lab, startLab } from "../support/Lab.js"
 // These let the same properties run for longer, or from elsewhere.
 const seed = Number(process.env["PROPERTY_SEED"] ?? 20_260_101)
 const factor = Number(process.env["PROPERTY_FACTOR"] ?? 1)
-const timeout = 10_000 * factor
+const timeout = 60_000 * factor
 
 /** Tries a property, each time in a laboratory of its own, which has to come to rest behind it. */
 const forAll = <A>(

@@ -1,37 +1,44 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Stream } from "effect"
 import { type RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { BodyStages, type SessionStages } from "../../src/http/BodyStages.js"
 import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
 import { TrafficObservers } from "../../src/traffic/TrafficObservers.js"
+import { firstValue } from "../../src/wire/HeaderFields.js"
 import { perChunk, type Stage } from "../../src/wire/Stage.js"
-import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
+import type { HttpMessage } from "../support/HttpMessage.js"
+import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
-import { answering, saying } from "../support/RawOrigin.js"
+import { answering, saying, type Script, silent } from "../support/RawOrigin.js"
 
+const key = "dGhlIHNhbXBsZSBub25jZQ=="
 const chunked = "Transfer-Encoding: chunked"
 const get = "GET /app/x HTTP/1.1\r\nHost: h\r\n\r\n"
 const post = (body: string) =>
   `POST /app/x HTTP/1.1\r\nHost: h\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
 /** Says everything twice. */
-const twice = <E>(): Stage<E> =>
-  perChunk(() => ({ chunk: (bytes) => Buffer.concat([bytes, bytes]), end: () => new Uint8Array(0) }), { resizes: true })
+const twice: Stage = perChunk(
+  () => ({ chunk: (bytes) => Buffer.concat([bytes, bytes]), end: () => new Uint8Array(0) }),
+  { resizes: true },
+)
 
 const large = "x".repeat(70_000)
 
 const asStream = <E>({ resizes, stream }: Stage<E>): Stage<E> => ({ resizes, stream })
 
-const ways: ReadonlyArray<readonly [way: string, stage: <E>() => Stage<E>]> = [
+const ways: ReadonlyArray<readonly [way: string, stage: Stage]> = [
   ["on callbacks", twice],
-  ["as a Stream", <E>() => asStream(twice<E>())],
+  ["as a Stream", asStream(twice)],
 ]
+
+const ignoring = { end: () => {}, fail: () => {}, defect: () => {} }
 
 for (const [way, stage] of ways) {
   describe(`a stage, ${way}`, () => {
-    const download = BodyStages.layer({ download: () => [stage()] })
-    const upload = BodyStages.layer({ upload: () => [stage()] })
+    const download = BodyStages.layer({ download: () => [stage] })
+    const upload = BodyStages.layer({ upload: () => [stage] })
 
     for (const [what, script, text] of [
       ["that is whole, with a length", answering(answer("200 OK", "hello")), "hellohello"],
@@ -141,6 +148,10 @@ describe("a stage that fails", () => {
   }
 })
 
+/** What a client is told where a hook or a stage has thrown before there was an answer. */
+const internalError = [500, "internal_error", "ss-proxy; error=proxy_internal_error"]
+const saidOf = (got: HttpMessage) => [got.status, JSON.parse(got.text).code, got.value("proxy-status")]
+
 const bug = (): never => {
   throw new Error("a bug of a stage")
 }
@@ -153,8 +164,6 @@ describe("a stage of an answer that throws where it is not given a chunk", () =>
   })
   const inMotion = answering(response("200 OK", [chunked], chunk(large) + lastChunk()))
   for (const [what, download, script] of [
-    ["when it is chosen", bug, answering(answer("200 OK", "hello"))],
-    ["when it is chosen, for an answer in motion", bug, inMotion],
     ["when it is made", () => [fused(bug)], inMotion],
     ["when it is made, as a Stream", () => [{ stream: bug, resizes: false }], inMotion],
     [
@@ -169,7 +178,24 @@ describe("a stage of an answer that throws where it is not given a chunk", () =>
         const client = yield* proxy.connect
         yield* client.send(get)
         assert.strictEqual(yield* client.gone, "reset")
-        assert.include(proxy.log.join("\n"), "a bug of a stage")
+        const log = proxy.log.join("\n")
+        assert.include(log, "a bug of a stage")
+        assert.include(log, "a defect in a stage of this program (download)")
+        yield* proxy.quiet
+      }),
+    )
+  }
+
+  for (const [what, script] of [
+    ["", answering(answer("200 OK", "hello"))],
+    [", for an answer in motion", inMotion],
+  ] as const) {
+    it.scopedLive(`when it is chosen${what}: the client is answered 500, and the server's connection is given up`, () =>
+      Effect.gen(function* () {
+        const { ask, origin, proxy } = yield* startLab({ hooks: BodyStages.layer({ download: bug }), script })
+        assert.deepStrictEqual(saidOf(yield* ask(get)), internalError)
+        assert.include(proxy.log.join("\n"), "a defect in a stage of this program (download)")
+        if (script === inMotion) yield* (yield* origin.connection()).gone
         yield* proxy.quiet
       }),
     )
@@ -189,36 +215,15 @@ describe("a stage of a request's content that throws where it is not given a chu
     ["when it is made, for content in motion", () => [fused(bug)], [post("abcdef").slice(0, -3)]],
     ["when it is to let go", () => [fused((next) => ({ ...next, released: bug }))], [post("abc")]],
   ] as const) {
-    it.scopedLive(`${what}: the client's connection is reset, the log says so, and others go on`, () =>
+    it.scopedLive(`${what}: the client is answered 500, the log says so, and others go on`, () =>
       Effect.gen(function* () {
         const { proxy } = yield* startLab({ hooks: BodyStages.layer({ upload }) })
         const client = yield* proxy.connect
         for (const piece of pieces) yield* client.send(piece)
-        assert.strictEqual(yield* client.gone, "reset")
-        assert.include(proxy.log.join("\n"), "a bug of a stage")
-        yield* proxy.quiet
-      }),
-    )
-  }
-})
-
-describe("what interrupts itself", () => {
-  const interrupting: Stage<ResponseBroken> = { stream: () => Stream.fromEffect(Effect.interrupt), resizes: false }
-  for (const [what, hooks] of [
-    ["a hook", RequestHooks.layer(() => Effect.interrupt)],
-    [
-      "a hook that waits for a fiber that was interrupted",
-      RequestHooks.layer(() => Effect.flatMap(Effect.fork(Effect.interrupt), Fiber.join)),
-    ],
-    ["a stage", BodyStages.layer({ download: () => [interrupting] })],
-  ] as const) {
-    it.scopedLive(`${what}: its client does not wait for ever, and the log says so`, () =>
-      Effect.gen(function* () {
-        const { proxy } = yield* startLab({ hooks })
-        const client = yield* proxy.connect
-        yield* client.send(get)
-        assert.strictEqual(yield* client.gone, "reset")
-        assert.include(proxy.log.join("\n"), "a defect in ss-proxy")
+        assert.deepStrictEqual(saidOf(yield* client.response()), internalError)
+        const log = proxy.log.join("\n")
+        assert.include(log, "a bug of a stage")
+        assert.include(log, "a defect in a stage of this program (upload)")
         yield* proxy.quiet
       }),
     )
@@ -295,19 +300,229 @@ describe("a hook before forwarding", () => {
     }),
   )
 
-  it.scopedLive("that throws resets its connection, and the log says so", () =>
+  for (const [what, hook] of [
+    ["throws", bug],
+    ["dies, later", () => Effect.zipRight(Effect.yieldNow(), Effect.die(new Error("a bug of a stage")))],
+    ["changes what it may not", () => forwardWith({ set: ["Content-Length", "1"] })],
+  ] as const) {
+    it.scopedLive(`that ${what} is named in the log, its client is answered 500, and others go on`, () =>
+      Effect.gen(function* () {
+        const ended = yield* Deferred.make<TrafficRecord>()
+        const observer = TrafficObservers.layer((record) => Deferred.succeed(ended, record))
+        const { proxy } = yield* startLab({ hooks: Layer.merge(RequestHooks.layer(hook), observer) })
+        const client = yield* proxy.connect
+        assert.deepStrictEqual(saidOf(yield* client.ask(get)), internalError)
+        const log = proxy.log.join("\n")
+        assert.include(log, "a defect in a hook of this program")
+        assert.include(log, "session=app")
+        assert.notInclude(log, "please report")
+        assert.deepStrictEqual(
+          [(yield* Deferred.await(ended)).status, (yield* Deferred.await(ended)).end],
+          [500, "complete"],
+        )
+        assert.strictEqual((yield* client.ask("GET /health HTTP/1.1\r\nHost: h\r\n\r\n")).status, 200)
+      }),
+    )
+  }
+
+  it.scopedLive("that throws at a WebSocket handshake has its client answered 500, too", () =>
     Effect.gen(function* () {
-      const hooks = RequestHooks.layer(() => {
-        throw new Error("a bug of a hook")
+      const { ask, origin } = yield* startLab({ hooks: RequestHooks.layer(bug) })
+      const fields = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        `Sec-WebSocket-Key: ${key}`,
+      ]
+      assert.deepStrictEqual(saidOf(yield* ask(request("GET /ws/app", fields))), internalError)
+      assert.lengthOf(origin.connections, 0)
+    }),
+  )
+
+  it.scopedLive("that waits, and refuses, leaves no word of a fiber in the log", () =>
+    Effect.gen(function* () {
+      const hooks = Layer.merge(
+        RequestHooks.layer(() => Effect.zipRight(Effect.sleep(1), new Forbidden())),
+        Logger.minimumLogLevel(LogLevel.Debug),
+      )
+      const { ask, proxy } = yield* startLab({ hooks })
+      assert.strictEqual((yield* ask(get)).status, 403)
+      const log = proxy.log.join("\n")
+      assert.include(log, "refused")
+      assert.notInclude(log, "Fiber terminated")
+    }),
+  )
+})
+
+class Infected extends Data.TaggedError("Infected")<{}> {
+  readonly answer = { status: 422, code: "infected", detail: "There is a virus in it.", fields: ["X-Why", "rule 8"] }
+}
+
+/** Lets no `!` through. */
+const strict: Stage<Infected> = {
+  stream: (body) => Stream.mapEffect(body, (bytes) => (bytes.includes(33) ? new Infected() : Effect.succeed(bytes))),
+  fused: (next) => ({
+    chunk: (bytes) => {
+      if (!bytes.includes(33)) return next.chunk(bytes)
+      next.fail(new Infected())
+      return "consumed"
+    },
+    end: (trailers) => next.end(trailers),
+    fail: (error) => next.fail(error),
+    defect: (cause) => next.defect(cause),
+  }),
+  resizes: false,
+}
+
+for (const [way, stage] of [
+  ["on callbacks", strict],
+  ["as a Stream", asStream(strict)],
+] as const) {
+  describe(`a stage that refuses, ${way}`, () => {
+    const upload = BodyStages.layer({ upload: () => [stage] })
+
+    for (const [what, pieces] of [
+      ["that is held", [post("abc!")]],
+      ["that is large", [post(`${large}!`)]],
+      ["that still comes", [`POST /app/x HTTP/1.1\r\nHost: h\r\n${chunked}\r\n\r\n`, chunk("abc"), chunk("!")]],
+    ] as const) {
+      it.scopedLive(`content ${what}, has its answer sent, and the server's connection is given up`, () =>
+        Effect.gen(function* () {
+          const { origin, proxy } = yield* startLab({ hooks: upload, script: silent })
+          const client = yield* proxy.connect
+          for (const piece of pieces) yield* client.send(piece)
+          const got = yield* client.response()
+          assert.deepStrictEqual(
+            [...saidOf(got), got.value("x-why"), got.value("content-type")],
+            [422, "infected", "ss-proxy; error=http_request_denied", "rule 8", "application/problem+json"],
+          )
+          yield* origin.deserted
+          assert.notInclude(proxy.log.join("\n"), "defect")
+        }),
+      )
+    }
+
+    it.scopedLive("a request whose answer is on its way cuts it, and the log says why", () =>
+      Effect.gen(function* () {
+        const begun: Script = (connection) =>
+          Effect.zipRight(
+            Effect.orDie(connection.seen("abc")),
+            connection.send(response("200 OK", [chunked], chunk("event"))),
+          )
+        const { origin, proxy } = yield* startLab({ hooks: upload, script: begun })
+        const client = yield* proxy.connect
+        yield* client.send(`POST /app/x HTTP/1.1\r\nHost: h\r\n${chunked}\r\n\r\n${chunk("abc")}`)
+        yield* client.seen("event")
+        yield* client.send(chunk("!"))
+        assert.strictEqual(yield* client.gone, "reset")
+        assert.include(proxy.log.join("\n"), "Infected: There is a virus in it.")
+        yield* origin.deserted
+      }),
+    )
+
+    it.scopedLive("content of an answer cuts it; the log names the error, and does not blame the server", () =>
+      Effect.gen(function* () {
+        const ended = yield* Deferred.make<TrafficRecord>()
+        const hooks = Layer.merge(
+          BodyStages.layer({ download: () => [stage] }),
+          TrafficObservers.layer((record) => Deferred.succeed(ended, record)),
+        )
+        const { origin, proxy } = yield* startLab({ hooks, script: answering(answer("200 OK", "abc!")) })
+        const client = yield* proxy.connect
+        yield* client.send(get)
+        assert.strictEqual(yield* client.gone, "reset")
+        const log = proxy.log.join("\n")
+        assert.include(log, "Infected: There is a virus in it.")
+        assert.include(log, "fault=proxy")
+        assert.notInclude(log, "defect")
+        assert.strictEqual((yield* Deferred.await(ended)).end, "proxy")
+        assert.strictEqual(origin.connections.length, 1)
+      }),
+    )
+
+    it.scopedLive("with an answer that cannot be sent is a defect of its own", () =>
+      Effect.gen(function* () {
+        const error = { _tag: "Odd", answer: { status: 200, code: "odd", detail: "Odd." } }
+        const odd: Stage<typeof error> = {
+          stream: () => Stream.fail(error),
+          ...(stage.fused === undefined
+            ? {}
+            : { fused: (next) => ({ ...ignoring, chunk: () => (next.fail(error), "consumed") }) }),
+          resizes: false,
+        }
+        const { ask, proxy } = yield* startLab({ hooks: BodyStages.layer({ upload: () => [odd] }) })
+        assert.deepStrictEqual(saidOf(yield* ask(post("abc"))), internalError)
+        assert.include(proxy.log.join("\n"), "a defect in a stage of this program (upload)")
+      }),
+    )
+  })
+}
+
+describe("stages that are chosen by a head", () => {
+  it.scopedLive("see the status and the fields of an answer, and change fields of it", () =>
+    Effect.gen(function* () {
+      const seen: Array<readonly [session: string, status: number, type: string | undefined]> = []
+      const first = BodyStages.layer({
+        download: ({ id }, { status, fields }) => {
+          seen.push([id, status, firstValue(fields, "content-type")])
+          if (firstValue(fields, "content-type") !== "text/event-stream") return []
+          return { stages: [twice], drop: ["Content-Encoding"], set: ["content-type", "text/plain"] }
+        },
       })
-      const ended = yield* Deferred.make<TrafficRecord>()
-      const observer = TrafficObservers.layer((record) => Deferred.succeed(ended, record))
-      const { proxy } = yield* startLab({ hooks: Layer.merge(hooks, observer) })
-      const client = yield* proxy.connect
-      yield* client.send(get)
-      assert.strictEqual(yield* client.gone, "reset")
-      assert.include(proxy.log.join("\n"), "a bug of a hook")
-      assert.strictEqual((yield* Deferred.await(ended)).end, "proxy")
+      const second = BodyStages.layer({
+        download: ({ id }, { status, fields }) => {
+          seen.push([id, status, firstValue(fields, "content-type")])
+          return { stages: [], add: ["X-Second", String(firstValue(fields, "content-length"))] }
+        },
+      })
+      const { ask } = yield* startLab({
+        hooks: second.pipe(Layer.provide(first)),
+        script: answering(
+          answer("201 Created", "hello", ["Content-Type: text/event-stream", "Content-Encoding: x"]),
+          answer("200 OK", "plain", ["Content-Type: text/html"]),
+        ),
+      })
+      const changed = yield* ask(get)
+      assert.deepStrictEqual(
+        [changed.text, ...["content-type", "content-encoding", "x-second"].map((name) => changed.value(name))],
+        ["hellohello", "text/plain", undefined, "undefined"],
+      )
+      const plain = yield* ask(get)
+      assert.deepStrictEqual(
+        [plain.text, ...["content-type", "content-length", "x-second"].map((name) => plain.value(name))],
+        ["plain", "text/html", "5", "5"],
+      )
+      assert.deepStrictEqual(seen, [
+        ["app", 201, "text/event-stream"],
+        ["app", 201, "text/plain"],
+        ["app", 200, "text/html"],
+        ["app", 200, "text/html"],
+      ])
+    }),
+  )
+
+  it.scopedLive("see the head of a request as its server gets it, and change fields of it", () =>
+    Effect.gen(function* () {
+      const seen: Array<readonly [method: string, target: string, user: string | undefined]> = []
+      const stages = BodyStages.layer({
+        upload: (_session, { fields, method, target }) => {
+          seen.push([method, target, firstValue(fields, "x-user")])
+          return method === "POST" ? { stages: [twice], set: ["X-Twice", "yes"] } : []
+        },
+      })
+      const hooks = Layer.merge(
+        stages,
+        RequestHooks.layer(() => forwardWith({ set: ["X-User", "alice"] })),
+      )
+      const { ask, origin } = yield* startLab({ hooks, base: "/base" })
+      yield* ask(post("abc"))
+      const request = yield* origin.request()
+      assert.deepStrictEqual([request.text, request.value("x-twice")], ["abcabc", "yes"])
+      yield* ask(get)
+      assert.deepStrictEqual(seen, [
+        ["POST", "/base/x", "alice"],
+        ["GET", "/base/x", "alice"],
+      ])
     }),
   )
 })
@@ -359,24 +574,57 @@ describe("stages with bugs", () => {
   const failing = (): never => {
     throw new Error("a bug where stages are chosen")
   }
-  const buggy: ReadonlyArray<readonly [what: string, stages: SessionStages, request: string]> = [
-    ["a stage for answers where it is made", { download: () => [throwing("made")] }, get],
-    ["a stage for requests where it is made", { upload: () => [throwing("made")] }, post("abc")],
-    ["a stage for answers where it is released", { download: () => [throwing("released")] }, get],
-    ["a stage for requests where it is released", { upload: () => [throwing("released")] }, post("abc")],
-    ["the choice of stages for answers", { download: failing }, get],
-    ["the choice of stages for requests", { upload: failing }, post("abc")],
+  const buggy: ReadonlyArray<
+    readonly [what: string, stages: SessionStages, request: string, end: "reset" | "answered"]
+  > = [
+    ["a stage for answers where it is made", { download: () => [throwing("made")] }, get, "reset"],
+    ["a stage for requests where it is made", { upload: () => [throwing("made")] }, post("abc"), "answered"],
+    ["a stage for answers where it is released", { download: () => [throwing("released")] }, get, "reset"],
+    ["a stage for requests where it is released", { upload: () => [throwing("released")] }, post("abc"), "answered"],
+    ["the choice of stages for answers", { download: failing }, get, "answered"],
+    ["the choice of stages for requests", { upload: failing }, post("abc"), "answered"],
+    ["the fields for answers", { download: () => ({ stages: [], set: ["a bug where", "1"] }) }, get, "answered"],
+    ["the fields for requests", { upload: () => ({ stages: [], set: ["a bug where", "1"] }) }, get, "answered"],
   ]
-  for (const [what, stages, request] of buggy) {
+  for (const [what, stages, request, end] of buggy) {
     it.scopedLive(`end their own exchange and nothing else: ${what}`, () =>
       Effect.gen(function* () {
         const { proxy } = yield* startLab({ hooks: BodyStages.layer(stages) })
         const client = yield* proxy.connect
         yield* client.send(request)
-        assert.strictEqual(yield* client.gone, "reset")
+        if (end === "reset") assert.strictEqual(yield* client.gone, "reset")
+        else assert.deepStrictEqual(saidOf(yield* client.response()), internalError)
         assert.include(proxy.log.join("\n"), "a bug where")
+        assert.include(proxy.log.join("\n"), "a defect in a stage of this program")
       }),
     )
+  }
+
+  for (const [way, form] of [
+    ["on callbacks", (stage: Stage) => stage],
+    ["as a Stream", (stage: Stage) => asStream(stage)],
+  ] as const) {
+    for (const [what, change] of [
+      ["longer", (bytes: Uint8Array) => Buffer.concat([bytes, bytes])],
+      ["shorter", (bytes: Uint8Array) => bytes.subarray(1)],
+    ] as const) {
+      it.scopedLive(`are to blame, and not the server, where an answer is ${what} than it says, ${way}`, () =>
+        Effect.gen(function* () {
+          const stage = form(perChunk(() => ({ chunk: change, end: () => new Uint8Array(0) }), { resizes: false }))
+          const { proxy } = yield* startLab({
+            hooks: BodyStages.layer({ download: () => [stage] }),
+            settings: { idleTimeout: 60_000 },
+          })
+          const client = yield* proxy.connect
+          yield* client.send(get)
+          assert.strictEqual(yield* client.gone, "reset")
+          const log = proxy.log.join("\n")
+          assert.include(log, "a defect in a stage of this program (download)")
+          assert.include(log, "resizes")
+          assert.notInclude(log, "response broke off")
+        }),
+      )
+    }
   }
 
   for (const [what, change] of [
@@ -389,13 +637,11 @@ describe("stages with bugs", () => {
     ] as const) {
       it.scopedLive(`do not make a request, ${size}, ${what} than it says`, () =>
         Effect.gen(function* () {
-          const stage = perChunk<RequestBroken>(() => ({ chunk: change, end: () => new Uint8Array(0) }), {
-            resizes: false,
-          })
+          const stage = perChunk(() => ({ chunk: change, end: () => new Uint8Array(0) }), { resizes: false })
           const { proxy } = yield* startLab({ hooks: BodyStages.layer({ upload: () => [stage] }) })
           const client = yield* proxy.connect
           yield* client.send(post(body))
-          assert.strictEqual(yield* client.gone, "reset")
+          assert.deepStrictEqual(saidOf(yield* client.response()), internalError)
           assert.include(proxy.log.join("\n"), "resizes")
         }),
       )
@@ -404,19 +650,26 @@ describe("stages with bugs", () => {
 })
 
 describe("what interrupts itself", () => {
-  const interrupting = <E>(): Stage<E> => ({ resizes: true, stream: () => Stream.fromEffect(Effect.interrupt) })
-  const interrupted: ReadonlyArray<readonly [what: string, hooks: Layer.Layer<never>]> = [
-    ["a hook", RequestHooks.layer(() => Effect.interrupt)],
-    ["a stage for answers", BodyStages.layer({ download: () => [interrupting()] })],
-    ["a stage for requests", BodyStages.layer({ upload: () => [interrupting()] })],
+  const interrupting: Stage = { resizes: true, stream: () => Stream.fromEffect(Effect.interrupt) }
+  const joining = Effect.flatMap(Effect.fork(Effect.interrupt), Fiber.join)
+  const interrupted: ReadonlyArray<
+    readonly [what: string, hooks: Layer.Layer<never>, end: "reset" | "answered", said: string]
+  > = [
+    ["a hook", RequestHooks.layer(() => Effect.interrupt), "answered", "a hook"],
+    ["a hook that waits for a fiber that was interrupted", RequestHooks.layer(() => joining), "answered", "a hook"],
+    ["a stage for answers", BodyStages.layer({ download: () => [interrupting] }), "reset", "a stage"],
+    ["a stage for requests", BodyStages.layer({ upload: () => [interrupting] }), "answered", "a stage"],
   ]
-  for (const [what, hooks] of interrupted) {
-    it.scopedLive(`does not keep its client waiting: ${what}`, () =>
+  for (const [what, hooks, end, said] of interrupted) {
+    it.scopedLive(`does not keep its client waiting, and the log says so: ${what}`, () =>
       Effect.gen(function* () {
         const { proxy } = yield* startLab({ hooks })
         const client = yield* proxy.connect
         yield* client.send(post("abc"))
-        assert.strictEqual(yield* client.gone, "reset")
+        if (end === "reset") assert.strictEqual(yield* client.gone, "reset")
+        else assert.deepStrictEqual(saidOf(yield* client.response()), internalError)
+        assert.include(proxy.log.join("\n"), `a defect in ${said} of this program`)
+        yield* proxy.quiet
       }),
     )
   }

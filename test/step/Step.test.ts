@@ -149,12 +149,17 @@ describe("steps in a row", () => {
     }),
   )
 
-  it("change an error and leave everything else", () => {
-    const loud = <A>(effect: Effect.Effect<A, string>) => Step.mapError(effect, (error) => error.toUpperCase())
-    assert.deepStrictEqual(loud(Exit.fail("odd")), Exit.fail("ODD"))
-    assert.deepStrictEqual(loud(Exit.die("odd")), Exit.die("odd"))
-    assert.deepStrictEqual(loud(Exit.succeed(1)), Exit.succeed(1))
-  })
+  it.effect("change the reason of a failure, known or in a fiber, and leave a value", () =>
+    Effect.gen(function* () {
+      const loud = <A>(effect: Effect.Effect<A, string>) =>
+        Step.mapCause(effect, (cause) => Cause.map(cause, (error) => error.toUpperCase()))
+      assert.deepStrictEqual(loud(Exit.fail("odd")), Exit.fail("ODD"))
+      assert.deepStrictEqual(loud(Exit.die("odd")), Exit.die("odd"))
+      assert.deepStrictEqual(loud(Exit.succeed(1)), Exit.succeed(1))
+      const later = Effect.zipRight(Effect.yieldNow(), Effect.fail("odd"))
+      assert.deepStrictEqual(yield* Effect.exit(loud(later)), Exit.fail("ODD"))
+    }),
+  )
 })
 
 describe("the error of a cause", () => {

@@ -45,7 +45,10 @@ export class Changes {
 }
 
 /** Asks again and again until `condition` holds, for what tells nobody that it changes; fails with `NotSeen` in the end. */
-export const eventually = (condition: Effect.Effect<boolean>, what: string): Effect.Effect<void, NotSeen> =>
+export const eventually = <E, R>(
+  condition: Effect.Effect<boolean, E, R>,
+  what: string,
+): Effect.Effect<void, E | NotSeen, R> =>
   Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced(5) }).pipe(
     Effect.asVoid,
     Effect.timeoutFail({

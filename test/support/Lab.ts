@@ -1,7 +1,7 @@
 import { Effect, type Layer, type Scope } from "effect"
 import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import type { ListenError } from "../../src/server/ProxyServer.js"
+import type { ListenError } from "../../src/server/Listening.js"
 import type { NotSeen } from "./Changes.js"
 import type { HttpMessage } from "./HttpMessage.js"
 import { answer } from "./HttpText.js"

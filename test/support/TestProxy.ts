@@ -1,7 +1,8 @@
 import { Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
+import { AdminServer, layerAdmin } from "../../src/admin/AdminServer.js"
 import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import type { ListenError } from "../../src/server/ProxyServer.js"
+import type { ListenError } from "../../src/server/Listening.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import type { Downstream } from "../../src/downstream/Downstream.js"
 import { layerUndici } from "../undici/UndiciDownstream.js"
@@ -47,6 +48,8 @@ export interface TestProxy {
   readonly trafficCount: Effect.Effect<number>
   /** Waits until nothing is under way any more. */
   readonly quiet: Effect.Effect<void, NotSeen>
+  /** The port of its admin listener, if it has one. */
+  readonly adminPort: number | undefined
   /** What it has counted, as Prometheus is told. */
   readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
@@ -85,13 +88,15 @@ export const startProxy = (
     const repo = options.repo ?? memory(options.sessions ?? {})
     const settings = ProxyConfig.layer({ host: "127.0.0.1", port: 0, ...options.settings })
     const services = yield* Layer.build(
-      layerProxyWith(options.downstream ?? testDownstream).pipe(
+      layerAdmin.pipe(
+        Layer.provideMerge(layerProxyWith(options.downstream ?? testDownstream)),
         Layer.provideMerge(Layer.merge(settings, repo)),
         Layer.provide(options.hooks ?? Layer.empty),
         Layer.provide(logInto(log)),
       ),
     )
     const server = Context.get(services, ProxyServer)
+    const admin = Context.get(services, AdminServer)
     const traffic = Context.get(services, Traffic)
     const { host, port } = server.address
     const quiet = traffic.idle.pipe(
@@ -109,6 +114,7 @@ export const startProxy = (
       server,
       trafficCount: traffic.count,
       quiet,
+      adminPort: admin.address?.port,
       metrics: textOf(Context.get(services, Telemetry)),
       log,
       connect: RawClient.connect(port, host),

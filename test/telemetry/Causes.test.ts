@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BadRequest, HookRefused } from "../../src/domain/ProxyError.js"
+import { BadRequest, HookRefused, StageRefused } from "../../src/domain/ProxyError.js"
 import { answerCauses, causeIndex, refusalCode, refusalCodes } from "../../src/telemetry/Causes.js"
 import { describeError } from "../../src/wire/Reply.js"
 import { errorSamples } from "../docs/ErrorReference.js"
@@ -12,13 +12,15 @@ describe("the causes that requests are counted by", () => {
     }
   })
 
-  it("are one for all errors of hooks, whose codes are anybody's", () => {
-    const causeOf = (status: number) => {
+  it("are one for all errors of hooks and one for those of stages, whose codes anybody may choose", () => {
+    const causeOf = (status: number, Refused: typeof HookRefused | typeof StageRefused) => {
       const answer = { status, code: `invented-${status}`, detail: "" }
-      return answerCauses[causeIndex(new HookRefused({ error: { _tag: "Own", answer } }))]
+      return answerCauses[causeIndex(new Refused({ error: { _tag: "Own", answer } }))]
     }
-    assert.deepStrictEqual(causeOf(403), { status: "4xx", cause: "hook_refused" })
-    assert.deepStrictEqual(causeOf(599), { status: "5xx", cause: "hook_refused" })
+    assert.deepStrictEqual(causeOf(403, HookRefused), { status: "4xx", cause: "hook_refused" })
+    assert.deepStrictEqual(causeOf(599, HookRefused), { status: "5xx", cause: "hook_refused" })
+    assert.deepStrictEqual(causeOf(403, StageRefused), { status: "4xx", cause: "stage_refused" })
+    assert.deepStrictEqual(causeOf(599, StageRefused), { status: "5xx", cause: "stage_refused" })
   })
 
   it("are those of what never became a request, too", () => {

@@ -2,11 +2,13 @@ import type { Readable } from "node:stream"
 import { Exit } from "effect"
 import { type Dispatcher, errors } from "undici"
 import {
+  Defect,
   DownstreamProtocol,
   DownstreamReset,
   DownstreamTimeout,
   RequestBroken,
   ResponseBroken,
+  type StageRefused,
 } from "../../src/domain/ProxyError.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../../src/step/Call.js"
@@ -162,12 +164,14 @@ export class UndiciCall
 
   requestBroken(error: RequestBroken): void {
     if (this.response === undefined) this.fail(error)
-    else this.breakResponse("the client's request broke off")
+    else if (error.refusal === undefined) this.breakResponse("the client's request broke off")
+    else this.breakResponse(error.problem, undefined, error.refusal)
   }
 
   requestDefect(cause: unknown): void {
-    if (this.response === undefined) this.end(Exit.die(cause))
-    else this.breakResponse("a stage of the request's content threw", cause)
+    const defect = Defect.at("upload stage", cause)
+    if (this.response === undefined) this.end(Exit.die(defect))
+    else this.breakResponse("a stage of the request's content threw", defect)
   }
 
   /** The deadline for the head has passed. */
@@ -218,11 +222,17 @@ export class UndiciCall
     if (this.isOver) return
     if (isDialError(error) || error instanceof RequestBroken) return this.fail(error)
     if (error instanceof errors.RequestContentLengthMismatchError)
-      return this.requestBroken(new RequestBroken({ problem: "its length is not what its Content-Length says" }))
+      return this.misframed("its length is not what its Content-Length says")
     const problem = protocolProblem(error, this.response !== undefined)
     if (this.source !== undefined) this.breakResponse(problem ?? "the connection closed too early", error)
     else if (problem !== undefined) this.fault(problem)
     else this.lost(error)
+  }
+
+  private misframed(problem: string): void {
+    const { content } = this
+    if (content._tag === "Empty" || content.stages.length === 0) this.requestBroken(new RequestBroken({ problem }))
+    else this.requestDefect(new Error(`a stage does not say that it resizes: ${problem}`))
   }
 
   private lost(cause: Error): void {
@@ -336,10 +346,10 @@ export class UndiciCall
   }
 
   /** The response failed after its head: its body must not be taken for complete. */
-  private breakResponse(problem: string, cause?: unknown): void {
+  private breakResponse(problem: string, cause?: unknown, refusal?: StageRefused): void {
     const source = this.source ?? this.startSource()
     this.settle(false)
-    source.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause }))
+    source.fail(new ResponseBroken({ sessionId: this.session.id, address: this.address, problem, cause, refusal }))
   }
 
   private fault(problem: string): void {

@@ -80,7 +80,10 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
   private ask(): void {
     if (this.started) return this.flow.demand()
     this.started = true
-    this.flow.consume(this)
+    // Not at once: where it ends within that, undici's client would be destroyed from within.
+    queueMicrotask(() => {
+      if (this.broken === undefined) this.flow.consume(this)
+    })
   }
 
   private sent(): Promise<Result> {

@@ -119,6 +119,22 @@ describe("parseDownstreamUrl", () => {
     })
   }
 
+  for (const [text, is] of [
+    ["http://user:pa/ss@h:80", true],
+    ["http://user:pa?ss@h:80", true],
+    ["http://user:pa#ss@h:80", true],
+    ["user:1#2@h", true],
+    ["http://user:1?2@h", true],
+    ["http://h:x/", false],
+    ["http://h/?q", false],
+    ["http://user:pw@h/?to=a@b", false],
+    ["http://user:pw@h/#a@b", false],
+  ] as const) {
+    it(`says ${is ? "how" : "nothing of how"} to write a password where ${JSON.stringify(text)} is refused`, () => {
+      assert.strictEqual(problemOf(text).includes("(percent-encoding)"), is)
+    })
+  }
+
   it("makes Basic authorization of user info, decoded", () => {
     assert.strictEqual(parsed("http://us%40er:p%3Aw@h").authorization, `Basic ${btoa("us@er:p:w")}`)
     assert.strictEqual(parsed("http://user@h").authorization, `Basic ${btoa("user:")}`)

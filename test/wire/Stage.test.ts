@@ -276,6 +276,31 @@ describe("a body that passes stages", () => {
     }),
   )
 
+  for (const [what, made] of [
+    ["nothing", undefined],
+    ["null", null],
+    ["a text", "abc"],
+    ["an array of numbers", [1, 2]],
+    ["an empty array", []],
+    ["an ArrayBuffer", new ArrayBuffer(2)],
+  ] as const) {
+    for (const where of ["chunk", "end"] as const) {
+      it.live(`tells of a machine that makes ${what} of a chunk where bytes were asked for: ${where}`, () =>
+        Effect.gen(function* () {
+          const fork = forkInto(yield* Effect.runtime<never>())
+          const odd = () => ({ chunk: (chunk: Uint8Array) => chunk, end: () => nothing, [where]: () => made })
+          const stage = perChunk(odd, { resizes: true })
+          for (const form of [stage, asStream(stage)]) {
+            const { end } = yield* take(behind(bytes<Failing>(Uint8Array.of(1)), [form]), fork)
+            const defect: unknown = typeof end === "object" && "defect" in end ? end.defect : undefined
+            assert.instanceOf(defect, TypeError)
+            assert.include(String(defect), "no Uint8Array")
+          }
+        }),
+      )
+    }
+  }
+
   it.effect("is a Stream for whoever wants one", () =>
     Effect.gen(function* () {
       const body = through(bytes<Failing>(Uint8Array.of(1, 2, 3)), [everyOther, summed])

@@ -5,7 +5,9 @@ import { defaultPolicy, readPolicy, type SessionPolicy } from "../../domain/Sess
 import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { NewSession } from "../../sessions/SessionRepo.js"
 import { idProblem } from "../../sessions/SessionRules.js"
+import { mostSimilar } from "../Similar.js"
 import { urlProblem } from "./SessionCheck.js"
+import { viewFields } from "./SessionView.js"
 
 /** An entry of a file, and its place there, such as `line 3`. */
 interface Entry {
@@ -65,8 +67,19 @@ const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolic
     return yield* readPolicy(values)
   })
 
+/** What nobody would read of an entry would be lost without a word. */
+const strangerIn = (entry: Readonly<Record<string, unknown>>): string | undefined => {
+  const stranger = Object.keys(entry).find((name) => !viewFields.has(name))
+  if (stranger === undefined) return undefined
+  const guess = mostSimilar(stranger, [...viewFields])
+  const hint = guess === undefined ? "" : `; did you mean "${guess}"?`
+  return `${JSON.stringify(stranger)} is no field of a session${hint}`
+}
+
 const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
+  const stranger = strangerIn(value)
+  if (stranger !== undefined) return Either.left(stranger)
   const { id, url, status = "active" } = value
   if (typeof id !== "string") return Either.left('"id" must be a text')
   if (typeof url !== "string") return Either.left('"url" must be a text')
@@ -88,8 +101,8 @@ const checkedAtOnce = 500
 
 /**
  * The sessions of a file: a JSON array or JSON lines. Entries are objects with `id`, `url` and optionally `status` and
- * policies; other members are ignored. Fails with the problems of all invalid entries. `checked` is called from time to
- * time with the number of entries checked and the number of all.
+ * policies. Other fields that `export` writes are ignored; any other field is refused. Fails with the problems of all
+ * invalid entries. `checked` is called from time to time with the number of entries checked and the number of all.
  */
 export const parseSessionFile = (
   text: string,

@@ -21,6 +21,17 @@ export interface SessionView {
 
 const policyNames = Object.entries(policyRows)
 
+/** Every field that a session has in JSON. */
+export const viewFields: ReadonlySet<string> = new Set([
+  "id",
+  "url",
+  "status",
+  "forwards",
+  ...policyNames.map(([, { column }]) => column),
+  "created_at",
+  "updated_at",
+])
+
 /** The columns of the policies, for the help. */
 export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
 
