@@ -52,7 +52,7 @@ export const parseTraceParent = (value: string): TraceParent | undefined => {
 
 /** A `traceparent` of version 00. */
 export const traceParent = (traceId: string, spanId: string, sampled: boolean): string =>
-  `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
+  sampled ? `00-${traceId}-${spanId}-01` : `00-${traceId}-${spanId}-00`
 
 /** Reads the trace that a request belongs to, from its raw field pairs. Two of a field that there may be one of are as good as a malformed one. */
 export const receivedTrace = (fields: ReadonlyArray<string>): ReceivedTrace => {
