@@ -32,6 +32,14 @@ const differences = [
     "a client that is gone while nobody reads from it is noticed by its reset while its upload waits",
     "undici sends the head of a request with the first byte of its content",
   ],
+  [
+    "a proxy counts (a request, and where|a request that waited)",
+    "undici has connections of its own, which nobody counts",
+  ],
+  [
+    "the record of a (request says what it was|request has an id|WebSocket says how)",
+    "the calls of undici tell no numbers of their own",
+  ],
   ["who does not read stops the client from sending", "undici holds the head until content is there"],
   [
     "a response (ends with its head whatever its framing fields say, and says nothing false: (HEAD|304|204, both)|loses blanks|may have blanks)",

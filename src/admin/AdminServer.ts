@@ -5,7 +5,7 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
-import { exposition, expositionType } from "../telemetry/Exposition.js"
+import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { Traffic } from "../traffic/Traffic.js"
 import { type AdminAnswer, problemAnswer, rawAnswer, writeAnswer } from "./AdminAnswer.js"
@@ -154,6 +154,7 @@ export const layerAdmin: Layer.Layer<AdminServer, ListenError, ProxyConfig | Tra
     const { adminHost: host, adminPort: port } = settings
     if (port === "off") return { address: undefined }
     const counters = yield* Telemetry
+    prepareExposition()
     const ownListeners = yield* OwnListeners
     const fork = yield* FiberSet.makeRuntime<never>()
     const log = Runtime.runFork(yield* Effect.runtime<never>())

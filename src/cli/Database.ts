@@ -2,6 +2,7 @@ import { Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import type { ActivityStore } from "../sessions/ActivityStore.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
@@ -99,6 +100,16 @@ export const openDatabase = (
         Layer.orElse(layerSqlite({ filename, readonly: true }), () => Layer.fail(error)),
       )
     },
+  )
+
+/** When its sessions were last active: a file beside it, which is opened when it is needed. */
+export const openActivity = (
+  { filename: sessions }: Database,
+  access: Exclude<Access, "change">,
+): Effect.Effect<Layer.Layer<ActivityStore>> =>
+  Effect.map(
+    Effect.promise(() => import("../sessions/SqliteActivityStore.js")),
+    ({ layerSqlite }) => layerSqlite({ sessions, readonly: access === "read" }),
   )
 
 const withDatabase =

@@ -7,7 +7,7 @@ import { layerProxy } from "../server/Proxy.js"
 import type { ListenError } from "../server/Listening.js"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
-import { type Database, openDatabase } from "./Database.js"
+import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
@@ -116,10 +116,11 @@ export const serve = ({
 > =>
   Effect.gen(function* () {
     const store = yield* openDatabase(database, "make")
+    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
     const proxy = layerAdminListener(settings).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
+      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls), activity]),
       Layer.provide(layerTraces(traces)),
     )
     const context = yield* Layer.build(proxy)

@@ -7,6 +7,7 @@ import { list, listDoc } from "./sessions/List.js"
 import { remove, removeDoc } from "./sessions/Remove.js"
 import { set, setDoc } from "./sessions/Set.js"
 import { show, showDoc } from "./sessions/Show.js"
+import { touch, touchDoc } from "./sessions/Touch.js"
 
 const sessionsDoc: CommandDoc = {
   path: ["sessions"],
@@ -30,6 +31,7 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
   listDoc,
   showDoc,
   setDoc,
+  touchDoc,
   removeDoc,
   importDoc,
   exportDoc,
@@ -37,5 +39,5 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
 
 export const sessions = Command.make("sessions").pipe(
   Command.withDescription(sessionsDoc.summary),
-  Command.withSubcommands([add, list, show, set, remove, importAll, exportAll]),
+  Command.withSubcommands([add, list, show, set, touch, remove, importAll, exportAll]),
 )

@@ -117,6 +117,21 @@ export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
 /** Seconds above 0, in milliseconds. */
 export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
 
+const timeUnits: Readonly<Record<string, number>> = { "": 1_000, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time with a unit, for people; seconds without one. In milliseconds. */
+export const duration: Reading<number> = reading({
+  placeholder: "TIME",
+  note: "seconds, or with a unit: 90s, 30m, 12h, 7d",
+  allowed: "a time such as 90s, 30m, 12h or 7d",
+  value: Schema.Number.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER)),
+  parse: (text) => {
+    const [, digits, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd]?)$/i.exec(text) ?? []
+    return digits === undefined ? undefined : Number(digits) * (timeUnits[unit.toLowerCase()] ?? 1)
+  },
+  show: (value) => `${value / 1_000}s`,
+})
+
 /** A whole number; 0 is allowed. */
 export const count: Reading<number> = reading({
   placeholder: "COUNT",
@@ -218,6 +233,19 @@ export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
   allowed: "IP addresses or CIDR blocks between commas, such as 10.0.0.0/8,::1",
   allowedValue: 'an array of IP addresses or CIDR blocks, such as ["10.0.0.0/8", "::1"]',
   value: Schema.Array(Schema.String.pipe(Schema.filter(isBlock))),
+  parse: listed,
+  show: (value) => value.join(","),
+})
+
+const isGlob = (glob: string): boolean => /^\/[^\s,?#]*$/.test(glob)
+
+/** Globs of paths, between commas: each begins with a slash, and has no query. */
+export const pathGlobs: Reading<ReadonlyArray<string>> = reading({
+  placeholder: "GLOB,…",
+  note: "paths between commas: /api/status,/kernels/*/ping",
+  allowed: "paths between commas that begin with / and have no query, such as /api/status,/kernels/*/ping",
+  allowedValue: 'an array of paths that begin with / and have no query, such as ["/api/status", "/kernels/*/ping"]',
+  value: Schema.Array(Schema.String.pipe(Schema.filter(isGlob))),
   parse: listed,
   show: (value) => value.join(","),
 })

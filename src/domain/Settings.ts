@@ -85,6 +85,24 @@ export const settings = {
     guide:
       "Addresses of proxies in front of this one. Their `X-Forwarded-*` fields are kept ([why](ROUTING.md#proxies-in-front)).",
   }),
+  activityInterval: setting({
+    reading: Reading.seconds,
+    fallback: 30_000,
+    flag: { name: "activity-interval" },
+    group: "Sessions",
+    help: "How often it is written down when sessions were last active, beside the database; 0 never does.",
+    guide:
+      "How often it is written down when sessions were last active, beside the database ([how](DATABASE.md#activity)). `0` never does.",
+  }),
+  activityIgnore: setting({
+    reading: Reading.pathGlobs,
+    fallback: [],
+    flag: { name: "activity-ignore" },
+    group: "Sessions",
+    help: "Paths behind a session's id whose requests are no activity: clients that poll. * is any part of a segment, ** any number of segments.",
+    guide:
+      "Paths behind a session's id whose requests are no activity ([what is](DATABASE.md#activity)), for clients that poll: `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
+  }),
   timeout: setting({
     reading: Reading.positiveSeconds,
     fallback: 30_000,

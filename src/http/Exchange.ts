@@ -116,10 +116,16 @@ export class Exchange
     CountedExchange
 {
   readonly kind = "http"
-  private readonly begun = performance.now()
+  readonly begun = performance.now()
   serial = 0
   registryIndex = -1
   sessionIndex = -1
+  clientSignsSeen = 0
+  serverSignsSeen = -1
+  activeAt = 0
+  isIgnored = false
+  /** Its session's server has answered, and the client is told so. */
+  isServed = false
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */
@@ -229,6 +235,26 @@ export class Exchange
   /** What its client did, or did not do, where it was broken off for that. */
   get blame(): ClientStalled | ClientError | undefined {
     return this.broken === undefined || isBreak(this.broken) ? undefined : this.broken
+  }
+
+  get clientAddress(): string {
+    return this.owner.client.address
+  }
+
+  get clientSigns(): number {
+    return this.bytesIn
+  }
+
+  get serverSigns(): number {
+    return this.bytesOut
+  }
+
+  get pings(): number {
+    return 0
+  }
+
+  get hasFailed(): boolean {
+    return this.failure !== undefined || this.cutFrom === "server" || this.cutFrom === "proxy"
   }
 
   /** What went wrong, whoever was told: what broke it off, be it the answer to an error, else the error. */
@@ -389,6 +415,7 @@ export class Exchange
 
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
     if (this.phase !== "asking") return this.cutOutcome(exit)
+    this.isServed = Exit.isSuccess(exit)
     if (Exit.isFailure(exit)) this.failed(exit.cause)
     else if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
@@ -599,6 +626,7 @@ export class Exchange
 
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
   private reply(reply: Reply, close: boolean): void {
+    this.isServed = false
     this.beginAnswer()
     this.call?.cancel()
     this.cancelContent()

@@ -8,6 +8,8 @@ import { Admission } from "../http/Admission.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { Activity } from "../traffic/Activity.js"
+import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
@@ -17,18 +19,21 @@ import type { ListenError } from "./Listening.js"
 import { ProxyServer } from "./ProxyServer.js"
 
 /** What a proxy is made of that others may look at: what is under way, what it knows and counts, and where it listens. */
-export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | OwnListeners
+export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | OwnListeners | Activity
 
-/** The proxy on a `Downstream` of the caller's choice. `Traffic` and `Telemetry` are there for whoever wants to look. */
+/**
+ * The proxy on a `Downstream` of the caller's choice. `Traffic`, `Telemetry` and `Activity` are there for whoever wants to look.
+ * Where an `ActivityStore` is provided, too, when sessions were last active is kept in it.
+ */
 export const layerProxyWith = <E>(
   downstream: Layer.Layer<Downstream, E, ProxyConfig>,
 ): Layer.Layer<ProxyParts, ListenError | E, ProxyConfig | SessionRepo> =>
-  ProxyServer.layer.pipe(
+  Layer.merge(ProxyServer.layer, Activity.layer).pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
     Layer.provide([Admission.layer, downstream, layerAccessLog]),
     Layer.merge(layerProxyNumbers),
     Layer.provideMerge(SessionDirectory.layer),
-    Layer.provideMerge(Traffic.layer),
+    Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
     Layer.provideMerge(Layer.merge(OwnListeners.layer, Telemetry.layer)),
   )
 

@@ -1,5 +1,6 @@
 import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+import { SessionActivity } from "./SessionActivity.js"
 
 /**
  * Why a session's lifetime is over: its row is gone, it has another server or another way to know that one, or the proxy
@@ -47,6 +48,8 @@ export class LiveSession {
     url: DownstreamUrl,
     private readonly watcher?: SessionWatcher,
     private policyInForce: SessionPolicy = defaultPolicy,
+    /** The numbers of its id, which the lifetime before has had, too. */
+    readonly activity: SessionActivity = new SessionActivity(id),
   ) {
     this.target = { ...url, sessionId: id, insecure: policyInForce.insecure }
   }

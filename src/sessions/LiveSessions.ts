@@ -8,6 +8,7 @@ import {
 import { isForwarding, type Session } from "../domain/Session.js"
 import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
+import { SessionActivity } from "./SessionActivity.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
 import type { SessionRow } from "./SessionRepo.js"
 
@@ -42,11 +43,13 @@ class Entry implements SessionWatcher {
     /** The epoch in which the row was read. */
     public epoch: number,
     private readonly owner: LiveSessions,
+    /** The numbers of its id: those that the lifetime before has had. */
+    readonly activity: SessionActivity = new SessionActivity(id),
   ) {
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
       onLeft: ({ problem }) => kept(() => new DownstreamUrlInvalid({ sessionId: id, problem })),
       onRight: (url): LiveSession =>
-        new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }),
+        new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }, activity),
     })
     this.answer = this.answerFor(row.session)
   }
@@ -140,6 +143,11 @@ export class LiveSessions {
     return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
   }
 
+  /** The numbers of a session, where it is known. */
+  activityOf(id: string): SessionActivity | undefined {
+    return this.entries.get(id)?.activity
+  }
+
   /** The ids of watched lifetimes whose rows were last read before this epoch. */
   outdated(epoch: number): Array<string> {
     const ids: Array<string> = []
@@ -179,7 +187,7 @@ export class LiveSessions {
   private begin(row: SessionRow, epoch: number): RowAnswer {
     const { id } = row.session
     const before = this.entries.get(id)
-    const entry = new Entry(id, row, epoch, this)
+    const entry = new Entry(id, row, epoch, this, before?.activity)
     // The new one takes its place first: who listens to the end of the old one may look it up again.
     this.entries.set(id, entry)
     before?.end("retargeted")

@@ -4,6 +4,7 @@ import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import { LiveSessions, type RowAnswer, type RowError } from "./LiveSessions.js"
+import type { SessionActivity } from "./SessionActivity.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /** What a directory has done since it was made, and what it knows. */
@@ -39,6 +40,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
      * ask again for another answer, do not run the same effect twice.
      */
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
+    /** What this process knows of the activity of a session that it has looked up; asks nobody. */
+    readonly activityOf: (id: string) => SessionActivity | undefined
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -79,7 +82,8 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   const directory = new Directory(yield* SessionRepo, yield* Effect.scope)
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
-  return { lookup: directory.lookup, numbers: directory.numbers }
+  const { lookup, numbers, sessions } = directory
+  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id) }
 })
 
 /**

@@ -5,7 +5,8 @@ import { StoreUnavailable } from "../domain/ProxyError.js"
 
 const refuse = (problem: string, hint: string) => Effect.fail(new StoreUnavailable({ problem, hint }))
 
-const isWritable = (path: string): boolean => {
+/** Whether this process may write a file, or into a folder. */
+export const isWritable = (path: string): boolean => {
   try {
     accessSync(path, constants.W_OK)
     return true

@@ -68,9 +68,12 @@ const textsOf = (metric: Metric, labels: string): MetricTexts => ({
 
 let known: ReadonlyArray<MetricTexts> | undefined
 
-/** Made at the first scrape. */
+/** Made when it is needed first, which takes a few milliseconds. */
 const shared = (): ReadonlyArray<MetricTexts> =>
   (known ??= metrics.filter(({ merge }) => merge !== "each").map((metric) => textsOf(metric, "")))
+
+/** Makes what is the same at every scrape, so that not even the first one takes long. */
+export const prepareExposition = (): void => void shared()
 
 const isUnknown = (value: number | undefined): value is undefined => value === undefined || Number.isNaN(value)
 

@@ -1,26 +1,22 @@
 import { Context, Effect, Layer } from "effect"
 import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
 import { catalogue } from "../telemetry/Catalogue.js"
 import type { Cells } from "../telemetry/Cells.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import { targetMatcher } from "../wire/PathGlob.js"
+import { ActivityRound, type ActiveTraffic } from "./ActivityRound.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
-export interface LiveTraffic extends SessionListener {
-  readonly kind: "http" | "websocket"
-  /** Known while it is registered. */
-  readonly session: LiveSession | undefined
+export interface LiveTraffic extends SessionListener, ActiveTraffic {
   /** Number that nothing else of this process has or had; 0 until it is registered. */
   serial: number
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   registryIndex: number
   sessionIndex: number
-  readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
-  /** Bytes of body or frames so far, from the client and to it. */
-  readonly bytesIn: number
-  readonly bytesOut: number
   /** Complete data messages of a WebSocket so far. */
   readonly messagesIn: number
   readonly messagesOut: number
@@ -228,6 +224,8 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     /** Registers traffic, for as long as it lives. Plain calls: they stand on the path of every request. */
     readonly open: (traffic: LiveTraffic) => void
     readonly close: (traffic: LiveTraffic) => void
+    /** Says when sessions were last active, for what stores and shows it. */
+    readonly activity: ActivityRound
     /** How many requests of a session are under way, handshakes of WebSockets included. */
     readonly requestsOf: (session: LiveSession) => number
     /** Whether the proxy is going away and takes nothing new. */
@@ -246,23 +244,28 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly cutAll: Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<Traffic> = Layer.scoped(
+  static readonly layer: Layer.Layer<Traffic, never, ProxyConfig> = Layer.scoped(
     Traffic,
     Effect.gen(function* () {
       let draining = false
       const counters = yield* Telemetry
       const registry = new Registry()
+      const { activityIgnore } = yield* ProxyConfig
+      const activity = new ActivityRound(registry.all, (serial) => counters.idOf(serial), targetMatcher(activityIgnore))
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
         traffic.serial = counters.nextSerial()
+        activity.began(traffic)
         registry.add(traffic)
         // It may be over already, where its session is.
         if (registry.all.length > 0) idle.unsafeClose()
       }
       const close = (traffic: LiveTraffic): void => {
-        if (registry.remove(traffic) && registry.all.length === 0) idle.unsafeOpen()
+        if (!registry.remove(traffic)) return
+        activity.ended(traffic)
+        if (registry.all.length === 0) idle.unsafeOpen()
       }
 
       const closeWebSockets = (milliseconds: number) =>
@@ -281,7 +284,12 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         for (const traffic of Array.from(registry.all)) traffic.cut()
       })
 
-      yield* Effect.addFinalizer(() => cutAll)
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(
+          cutAll,
+          Effect.sync(() => activity.stop()),
+        ),
+      )
       const forget = counters.readAlso({
         fill: (cells) => {
           cells.set(catalogue.draining.offset, draining ? 1 : 0)
@@ -293,6 +301,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       return {
         open,
         close,
+        activity,
         requestsOf: (session) => registry.requestsOf(session),
         isDraining: () => draining,
         startDraining: Effect.sync(() => {

@@ -88,10 +88,16 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
 export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   readonly isStreaming = false
-  private readonly begun = performance.now()
+  readonly begun = performance.now()
   serial = 0
   registryIndex = -1
   sessionIndex = -1
+  clientSignsSeen = 0
+  serverSignsSeen = 0
+  activeAt = 0
+  isIgnored = false
+  /** Its server has agreed to it. */
+  readonly isServed = true
   readonly session: LiveSession
   readonly requestId: string
   readonly clientAddress: string
@@ -144,6 +150,23 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** How long it has been there, in milliseconds. */
   get age(): number {
     return performance.now() - this.begun
+  }
+
+  get clientSigns(): number {
+    return this.up.dataSigns
+  }
+
+  get serverSigns(): number {
+    return this.down.dataSigns
+  }
+
+  get pings(): number {
+    return this.up.pings + this.down.pings
+  }
+
+  /** A side was lost, or something of ours threw (RFC 6455 section 7.4.1). */
+  get hasFailed(): boolean {
+    return this.end?.code === 1011
   }
 
   get bytesIn(): number {

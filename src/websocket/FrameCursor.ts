@@ -196,6 +196,11 @@ export class FrameCursor {
     return this.message !== 0
   }
 
+  /** Complete frames that carry data. */
+  get dataFrames(): number {
+    return this.frames - this.pings - this.pongs - this.closes
+  }
+
   /** Follows the next bytes of the stream. Never throws (unless its listener does); a fault is returned every time. */
   advance(chunk: Uint8Array): CursorFault | undefined {
     const size = chunk.length

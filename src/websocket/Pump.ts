@@ -120,6 +120,16 @@ export class Pump implements ByteReceiver, ControlListener {
     return this.cursor.texts + this.cursor.binaries
   }
 
+  /** Grows with every data frame that comes from the sender, and with all of its payload. */
+  get dataSigns(): number {
+    return this.cursor.dataFrames + this.cursor.payloadBytes
+  }
+
+  /** Pings and pongs that have come from the sender. */
+  get pings(): number {
+    return this.cursor.pings + this.cursor.pongs
+  }
+
   /** Whether the sender is not read at the moment, because the receiver does not keep up. */
   get isStalled(): boolean {
     return this.from.isPaused()

@@ -11,6 +11,8 @@ export interface DownstreamUrl {
   readonly authority: string
   /** Raw path that precedes the path of requests, without a slash at its end; `""` for none. */
   readonly basePath: string
+  /** The whole path as stored, for a request that has no path of its own; `/` if none is stored. */
+  readonly storedPath: string
   /** `Basic …` from the URL's user info, for requests without `Authorization`. */
   readonly authorization: string | undefined
 }
@@ -87,7 +89,7 @@ const basicAuthorization = (url: URL): string | undefined => {
  */
 const rawPath = (text: string): string => {
   const path = afterAuthority.exec(text)?.[1] ?? ""
-  return path.replace(/[^\u0021-\u007e]+/g, encodeURIComponent).replace(/\/$/, "")
+  return path.replace(/[^\u0021-\u007e]+/g, encodeURIComponent)
 }
 
 /**
@@ -120,12 +122,14 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   const authorization = basicAuthorization(url)
   if (authorization === undefined && (url.username !== "" || url.password !== ""))
     return invalid("its user name or password has a broken percent-encoding")
+  const path = rawPath(withScheme)
   return Either.right({
     secure,
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port,
     authority: port === defaultPort ? url.hostname : `${url.hostname}:${port}`,
-    basePath: rawPath(withScheme),
+    basePath: path.replace(/\/$/, ""),
+    storedPath: path === "" ? "/" : path,
     authorization,
   })
 }

@@ -99,11 +99,12 @@ export const routeTemplate = (route: Route): string | undefined => {
   return route.webSocketOnly ? "/ws/{session_id}" : "/{session_id}"
 }
 
-const joined = (basePath: string, rest: string): string =>
-  rest.charCodeAt(0) === 0x2f ? basePath + rest : `${basePath}/${rest}`
+/** A request that has no path of its own asks for the stored path exactly: no slash is added to it. */
+const joined = ({ basePath, storedPath }: DownstreamUrl, rest: string): string =>
+  (rest.charCodeAt(0) === 0x2f ? basePath : storedPath) + rest
 
 /** Request target for the session's server: of a plain request, or of a WebSocket outside of `/ws`. */
-export const downstreamTarget = (url: DownstreamUrl, rest: string): string => joined(url.basePath, rest)
+export const downstreamTarget = (url: DownstreamUrl, rest: string): string => joined(url, rest)
 
 /** Request target for the session's server: of a WebSocket to `/ws{segment}{rest}`. */
 export const webSocketTarget = (url: DownstreamUrl, segment: string, rest: string, wsPath: WsPath): string => {
@@ -113,7 +114,7 @@ export const webSocketTarget = (url: DownstreamUrl, segment: string, rest: strin
     case "full":
       return `${url.basePath}/ws${segment}${rest}`
     case "strip":
-      return joined(url.basePath, rest)
+      return joined(url, rest)
   }
 }
 

@@ -1,5 +1,6 @@
 // A program that is told to stop and cannot: what of it never ends is its first argument, and its grace the second.
 import { Effect, Layer } from "effect"
+import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { layerLog } from "../../src/cli/Log.js"
@@ -27,7 +28,9 @@ const server = Layer.scoped(
 
 const program = Effect.scoped(
   Effect.gen(function* () {
-    const services = yield* Layer.build(Layer.merge(server, Traffic.layer))
+    const services = yield* Layer.build(
+      Layer.merge(server, Layer.provide(Traffic.layer, ProxyConfig.layerOf(defaultSettings))),
+    )
     const signals = yield* stopSignals
     yield* Effect.logInfo("ready")
     yield* Effect.provide(stopAtSignal(signals, Number(grace), endTime), services)

@@ -16,8 +16,10 @@ const valuesOf = Object.fromEntries(
     if (typeof fallback === "boolean") return [name, fc.boolean()]
     if (typeof fallback === "number")
       return [name, fc.oneof(fc.constant(0), fc.nat(), fc.nat(65_535)).filter(reading.is)]
-    if (Array.isArray(fallback)) return [name, fc.array(fc.oneof(fc.ipV4(), fc.constant("fd00::/8")))]
-    return [name, fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()).filter(reading.is)]
+    // The default is one of them, so that the filter always finds a value.
+    const texts = fc.oneof(fc.constant("fd00::/8"), fc.ipV4(), fc.domain())
+    if (Array.isArray(fallback)) return [name, fc.oneof(fc.constant(fallback), fc.array(texts)).filter(reading.is)]
+    return [name, fc.oneof(fc.constant(fallback), fc.nat(65_535), fc.ipV6(), texts).filter(reading.is)]
   }),
 )
 

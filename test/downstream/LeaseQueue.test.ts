@@ -3,7 +3,15 @@ import { FastCheck as fc } from "effect"
 import { LeaseQueue, type LeaseSource } from "../../src/downstream/LeaseQueue.js"
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
 const session = (id: string): LiveSession => new LiveSession(id, target)
 
 const limits = (perSession: number, inAll: number) => ({

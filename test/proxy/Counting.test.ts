@@ -203,7 +203,10 @@ describe("a proxy counts", () => {
       const { ask, proxy } = yield* startLab()
       yield* ask(request("GET /app/"))
       yield* proxy.repo.remove("app")
-      assert.strictEqual((yield* ask(request("GET /app/"))).status, 404)
+      yield* eventually(
+        Effect.map(ask(request("GET /app/")), ({ status }) => status === 404),
+        "the session to be gone",
+      )
       yield* counts(proxy, 'sessions_ended_total{reason="removed"}', 1)
       yield* counts(proxy, 'directory_lookups_total{result="missing"}', 1)
       yield* counts(proxy, "directory_refreshes_total", 1)

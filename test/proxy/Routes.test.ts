@@ -89,17 +89,22 @@ describe("a request target", () => {
   }
 
   for (const [base, target, seen] of [
-    ["/base", "/app", "/base/"],
+    ["", "/app", "/"],
+    ["", "/app?q", "/?q"],
+    ["/base", "/app", "/base"],
+    ["/base", "/app/", "/base/"],
+    ["/base/", "/app", "/base/"],
+    ["/base/", "/app?q", "/base/?q"],
     ["/base/", "/app/", "/base/"],
     ["/base/", "/app/x", "/base/x"],
     ["/base", "/app/x", "/base/x"],
-    ["/base", "/app?q", "/base/?q"],
+    ["/base", "/app?q", "/base?q"],
     ["/a/b//", "/app/x", "/a/b//x"],
     ["/a%2Fb/../c", "/app//x", "/a%2Fb/../c//x"],
     ["/base", "/app/../../x", "/base/../../x"],
     ["/", "/app/x", "/x"],
   ] as const) {
-    it.scopedLive(`${target} is joined to the base path ${base} as ${seen}`, () =>
+    it.scopedLive(`${target} is joined to the stored path ${base} as ${seen}`, () =>
       Effect.gen(function* () {
         const { origin, ask } = yield* startLab({ base })
         assert.strictEqual((yield* ask(request(`GET ${target}`))).status, 200)

@@ -70,6 +70,22 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
   )
 
   scenario(
+    "tells sessions that take requests from others, also where there are thousands",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      expect(yield* repo.tally).toEqual({ forwarding: 0, others: 0 })
+      const statuses = ["active", "online", "ready", "paused", "ACTIVE"]
+      const many = Array.from({ length: 5_000 }, (_, index) => ({
+        ...alpha,
+        id: `session-${index}`,
+        status: statuses[index % statuses.length] ?? "",
+      }))
+      yield* repo.addAll(many, { replace: false })
+      expect(yield* repo.tally).toEqual({ forwarding: 3_000, others: 2_000 })
+    }),
+  )
+
+  scenario(
     "changes only what is asked for",
     Effect.gen(function* () {
       const repo = yield* SessionRepo

@@ -1,6 +1,7 @@
 import { Effect, type Layer, type Scope } from "effect"
 import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
 import type { ListenError } from "../../src/server/Listening.js"
 import type { NotSeen } from "./Changes.js"
 import type { HttpMessage } from "./HttpMessage.js"
@@ -17,6 +18,8 @@ export interface LabOptions {
   readonly settings?: Partial<ProxySettings>
   /** Hooks, stages and observers. */
   readonly hooks?: Layer.Layer<never>
+  /** Where activity is kept; nowhere by default. */
+  readonly activityStore?: Layer.Layer<ActivityStore>
 }
 
 /** A proxy with one session, `app`, and its origin. */
@@ -40,6 +43,7 @@ export const startLab = (
       sessions: { app: origin.url + (options.base ?? "") },
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.activityStore === undefined ? {} : { activityStore: options.activityStore }),
     })
     return {
       origin,

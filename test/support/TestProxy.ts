@@ -10,7 +10,9 @@ import { layerProxyWith } from "../../src/server/Proxy.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
 import { Telemetry } from "../../src/telemetry/Telemetry.js"
+import { Activity } from "../../src/traffic/Activity.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { NotSeen, patience } from "./Changes.js"
 import { textOf } from "./Numbers.js"
@@ -30,6 +32,8 @@ export interface TestProxyOptions {
   readonly downstream?: Layer.Layer<Downstream, never, ProxyConfig>
   /** Hooks, stages and observers. */
   readonly hooks?: Layer.Layer<never>
+  /** Where activity is kept; nowhere by default. */
+  readonly activityStore?: Layer.Layer<ActivityStore>
 }
 
 /** Which `Downstream` proxies are built on: undici where `TEST_DOWNSTREAM=undici` is in the environment, else our own. */
@@ -44,6 +48,7 @@ export interface TestProxy {
   readonly url: string
   readonly repo: Context.Tag.Service<SessionRepo>
   readonly server: Context.Tag.Service<ProxyServer>
+  readonly activity: Context.Tag.Service<Activity>
   /** Live exchanges and upgrades. */
   readonly trafficCount: Effect.Effect<number>
   /** Waits until nothing is under way any more. */
@@ -91,7 +96,7 @@ export const startProxy = (
       layerAdmin.pipe(
         Layer.provideMerge(layerProxyWith(options.downstream ?? testDownstream)),
         Layer.provideMerge(Layer.merge(settings, repo)),
-        Layer.provide(options.hooks ?? Layer.empty),
+        Layer.provide([options.hooks ?? Layer.empty, options.activityStore ?? Layer.empty]),
         Layer.provide(logInto(log)),
       ),
     )
@@ -112,6 +117,7 @@ export const startProxy = (
       url: `http://${host}:${port}`,
       repo: Context.get(services, SessionRepo),
       server,
+      activity: Context.get(services, Activity),
       trafficCount: traffic.count,
       quiet,
       adminPort: admin.address?.port,

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, FastCheck as fc, Layer } from "effect"
 import { catalogue, firstOfEach, metrics } from "../../src/telemetry/Catalogue.js"
 import { exposition } from "../../src/telemetry/Exposition.js"
-import { isMergeable, merge, type Snapshot } from "../../src/telemetry/Snapshot.js"
+import { isMergeable, layout, merge, type Snapshot } from "../../src/telemetry/Snapshot.js"
 import { Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
 import { seriesIn, textOf, valueIn } from "../support/Numbers.js"
 import { describeUnless } from "../support/LeftOut.js"
@@ -166,6 +166,21 @@ describe("snapshots of several processes", () => {
       assert.strictEqual(text.match(/^# TYPE process_resident_memory_bytes gauge$/gm)?.length, 1)
     }),
   )
+
+  it("come to the same in whatever order they are merged", () => {
+    const number = fc.oneof(fc.integer({ min: 0, max: 1_000 }), fc.constant(Number.NaN))
+    const values = fc
+      .array(number, { minLength: firstOfEach, maxLength: firstOfEach })
+      .map((all) => Float64Array.from(all))
+    const snapshot = values.map((all): Snapshot => ({ layout, takenAt: 0, values: all, processes: [] }))
+    fc.assert(
+      fc.property(snapshot, snapshot, snapshot, (one, other, third) => {
+        assert.deepStrictEqual(merge(one, other), merge(other, one))
+        assert.deepStrictEqual(merge(merge(one, other), third), merge(one, merge(other, third)))
+      }),
+      { numRuns: 20 },
+    )
+  })
 
   it.effect("are not changed by being merged", () =>
     Effect.gen(function* () {

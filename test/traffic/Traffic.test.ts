@@ -1,9 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
+import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { LiveSession, type SessionEnd } from "../../src/sessions/LiveSession.js"
 import { type LiveTraffic, Traffic } from "../../src/traffic/Traffic.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
+
+const layerTraffic = Layer.provide(Traffic.layer, ProxyConfig.layerOf(defaultSettings))
 
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
@@ -15,9 +26,21 @@ class Piece implements LiveTraffic {
   registryIndex = -1
   sessionIndex = -1
   readonly requestId = "r"
+  readonly target = "/one/"
+  readonly clientAddress = "127.0.0.1"
+  readonly begun = 0
   readonly since = 0
   readonly bytesIn = 0
   readonly bytesOut = 0
+  readonly isServed = true
+  readonly hasFailed = false
+  readonly clientSigns = 0
+  readonly serverSigns = 0
+  readonly pings = 0
+  clientSignsSeen = 0
+  serverSignsSeen = 0
+  activeAt = 0
+  isIgnored = false
   readonly told: Array<SessionEnd | "again"> = []
 
   constructor(
@@ -70,7 +93,7 @@ describe("the traffic of a session that ends", () => {
         Array.from({ length: 100 }, () => ["removed"]),
       )
       assert.strictEqual(toldOf(other?.pieces ?? []), 0)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is told a few at a time, so that others have their turns of the event loop", () =>
@@ -88,7 +111,7 @@ describe("the traffic of a session that ends", () => {
       }
       const largest = Math.max(...turns.map((told, index) => told - (turns[index - 1] ?? 0)))
       assert.isAtMost(largest, 10)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is not looked for among that of others", () =>
@@ -111,7 +134,7 @@ describe("the traffic of a session that ends", () => {
       session.end("removed")
       assert.strictEqual(toldOf(pieces), 1)
       assert.strictEqual(looks, 0)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is not told where it has come to its end before its turn", () =>
@@ -126,7 +149,7 @@ describe("the traffic of a session that ends", () => {
       while ((yield* traffic.count) > 0) yield* nextTurn
       yield* nextTurn
       assert.strictEqual(toldOf(pieces), 1)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is told at once where it comes after the end", () =>
@@ -137,7 +160,7 @@ describe("the traffic of a session that ends", () => {
       const late = new Piece(session, traffic.close)
       traffic.open(late)
       assert.deepStrictEqual(late.told, ["retargeted"])
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 })
 
@@ -155,7 +178,7 @@ describe("what follows from the end of sessions", () => {
       while (all.some(({ told }) => told.length < 2)) yield* nextTurn
       assert.isTrue(all.every(({ told }) => told.join() === "removed,again"))
       for (const piece of all) traffic.close(piece)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is let go a few at a time", () =>
@@ -171,7 +194,7 @@ describe("what follows from the end of sessions", () => {
       }
       assert.isAtMost(largest, 16)
       for (const piece of pieces) traffic.close(piece)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("follows at once where there is one", () =>
@@ -181,7 +204,7 @@ describe("what follows from the end of sessions", () => {
       session.end("removed")
       assert.deepStrictEqual(pieces[0]?.told, ["removed", "again"])
       for (const piece of pieces) traffic.close(piece)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 })
 
@@ -194,7 +217,7 @@ describe("closing all WebSockets", () => {
       // So many timers would take five times as long.
       yield* Effect.timeoutOption(traffic.closeWebSockets(1_000), 3_000)
       assert.strictEqual(gone.size, 5_000)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is said to all at once where there is no time", () =>
@@ -204,7 +227,7 @@ describe("closing all WebSockets", () => {
       busySession(traffic, "one", 10, (piece) => void gone.add(piece))
       yield* traffic.closeWebSockets(0)
       assert.strictEqual(gone.size, 10)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 })
 
@@ -224,7 +247,7 @@ describe("the wait until nothing is under way", () => {
       assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
       if (last !== undefined) traffic.close(last)
       yield* Fiber.join(waiting)
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("begins anew with the next piece, and is none before the first", () =>
@@ -237,7 +260,7 @@ describe("the wait until nothing is under way", () => {
         for (const piece of pieces) traffic.close(piece)
         assert.isTrue(yield* isIdle(traffic))
       }
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 
   it.live("is none where the session of what came has ended, which ends it at once", () =>
@@ -247,6 +270,6 @@ describe("the wait until nothing is under way", () => {
       session.end("removed")
       traffic.open(new Piece(session, traffic.close))
       assert.isTrue(yield* isIdle(traffic))
-    }).pipe(Effect.provide(Traffic.layer)),
+    }).pipe(Effect.provide(layerTraffic)),
   )
 })

@@ -2,7 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 import { WebSocketSlots } from "../../src/traffic/WebSocketSlots.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
 const sessionOf = (id: string) => new LiveSession(id, target)
 
 describe("the slots for WebSockets", () => {

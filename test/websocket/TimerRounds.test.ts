@@ -8,7 +8,15 @@ import { SendLimit } from "../../src/traffic/SendClock.js"
 import { BridgedSocket } from "../../src/websocket/BridgedSocket.js"
 import { WebSocketTimers } from "../../src/websocket/WebSocketTimers.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
 const session = new LiveSession("one", target)
 
 /** A WebSocket that takes a millisecond to be told that its time is over. */

@@ -162,6 +162,7 @@ describe("parseDownstreamUrl", () => {
     fc.assert(
       fc.property(path, (text) => {
         assert.strictEqual(parsed(`http://h/${text}`).basePath, `/${text}`.replace(/\/$/, ""))
+        assert.strictEqual(parsed(`http://h/${text}`).storedPath, `/${text}`)
       }),
     )
   })

@@ -102,21 +102,25 @@ describe("parseTarget", () => {
 
   it("loses, adds and changes no byte of a target on its way to the session's server", () => {
     fc.assert(
-      fc.property(targetText, fc.constantFrom("http://h", "http://h/base/", "http://h/a//b"), (text, url) => {
-        const target = `/${text}`
-        const result = parseTarget("GET", target)
-        if (Either.isLeft(result) || result.right._tag !== "Session") return
-        const { segment, rest, webSocketOnly } = result.right
-        const { basePath } = at(url)
-        if (webSocketOnly) {
-          assert.strictEqual(target.slice(target.indexOf("/", 1)), segment + rest)
-          assert.strictEqual(webSocketTarget(at(url), segment, rest, "append"), basePath + segment + rest)
-        } else {
-          assert.strictEqual(segment + rest, target)
-          const between = rest.startsWith("/") ? "" : "/"
-          assert.strictEqual(downstreamTarget(at(url), rest), basePath + between + rest)
-        }
-      }),
+      fc.property(
+        targetText,
+        fc.constantFrom("http://h", "http://h/base", "http://h/base/", "http://h/a//b"),
+        (text, url) => {
+          const target = `/${text}`
+          const result = parseTarget("GET", target)
+          if (Either.isLeft(result) || result.right._tag !== "Session") return
+          const { segment, rest, webSocketOnly } = result.right
+          const { basePath, storedPath } = at(url)
+          if (webSocketOnly) {
+            assert.strictEqual(target.slice(target.indexOf("/", 1)), segment + rest)
+            assert.strictEqual(webSocketTarget(at(url), segment, rest, "append"), basePath + segment + rest)
+          } else {
+            assert.strictEqual(segment + rest, target)
+            const before = rest.startsWith("/") ? basePath : storedPath
+            assert.strictEqual(downstreamTarget(at(url), rest), before + rest)
+          }
+        },
+      ),
       { numRuns: 2_000 },
     )
   })
@@ -148,4 +152,10 @@ describe("a WebSocket's target", () => {
       assert.strictEqual(webSocketPrefix("/app", wsPath), prefix)
     })
   }
+
+  it("is the stored path exactly with --ws-path strip, where the request has no path of its own", () => {
+    assert.strictEqual(webSocketTarget(at("http://h/base"), "/app", "", "strip"), "/base")
+    assert.strictEqual(webSocketTarget(at("http://h/base/"), "/app", "?y", "strip"), "/base/?y")
+    assert.strictEqual(webSocketTarget(at("http://h"), "/app", "", "strip"), "/")
+  })
 })

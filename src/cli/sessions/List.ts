@@ -1,27 +1,39 @@
 import * as Command from "@effect/cli/Command"
-import { Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
+import { duration } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, databaseOptions, isAbsent, readingDatabase } from "../Database.js"
+import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
+import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { printable, type Style, styleOf } from "../Style.js"
 import { type Column, renderTable } from "../Table.js"
+import { neverActive } from "../../sessions/SessionActivity.js"
+import { activityFields, activityViewOf, allActivity, idleTimeOf, inWords } from "./ActivityView.js"
 import { warnOfInsecure } from "./SessionCheck.js"
 import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 
+const idleFor: Flag.Flag<number> = {
+  name: "idle-for",
+  reading: duration,
+  about: "Lists only those that were not active for this long: 30m, 12h, 7d.",
+}
+
 export const listDoc: CommandDoc = {
   path: ["sessions", "list"],
   summary: "List the sessions.",
-  about: "Lists the sessions, ordered by id. User names and passwords in URLs are not shown.",
+  about:
+    "Lists the sessions, ordered by id. User names and passwords in URLs are not shown. With --idle-for: those that are " +
+    "in nobody's use, as far as proxies have written it down (docs/DATABASE.md); a new session counts from when it was added.",
   args: [],
   groups: [
-    { title: "Options", flags: [status, Flag.json] },
+    { title: "Options", flags: [status, idleFor, Flag.json] },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [
@@ -30,6 +42,7 @@ export const listDoc: CommandDoc = {
       "ss-proxy sessions list --status active --json",
       `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
     ],
+    ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
   ],
 }
 
@@ -46,8 +59,24 @@ const unusable = " (cannot be used)"
 
 const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
 
-/** The sessions as a table; cut to the width of a terminal. */
-export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
+/** A session, and for how long it has been idle where that was asked. */
+interface Idle {
+  readonly session: Session
+  /** Milliseconds. */
+  readonly time: number
+}
+
+/** For how long each has been idle; no column where that was not asked. */
+const idleColumn = (idle: ReadonlyArray<Idle> | undefined): ReadonlyArray<Column> =>
+  idle === undefined ? [] : [{ title: "IDLE", cells: idle.map(({ time }) => inWords(time)) }]
+
+/** The sessions as a table; cut to the width of a terminal. `idle`: the same ones, where that was asked. */
+export const sessionTable = (
+  sessions: ReadonlyArray<Session>,
+  style: Style,
+  lineWidth: number | undefined,
+  idle?: ReadonlyArray<Idle>,
+): string =>
   renderTable(
     [
       { title: "ID", cells: sessions.map((session) => session.id) },
@@ -56,6 +85,7 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
         cells: sessions.map((session) => session.status),
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
+      ...idleColumn(idle),
       ...policyColumn(sessions, style),
       {
         title: "URL",
@@ -72,25 +102,65 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
 const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
   stream.isTTY && stream.columns > 0 ? stream.columns : undefined
 
-const whatToDoAboutNone = (filename: string, status: Option.Option<string>): string =>
-  Option.match(status, {
-    onNone: () =>
-      `no sessions in ${filename}${isAbsent(filename) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
-    onSome: (status) => `no sessions with the status ${JSON.stringify(status)} in ${filename}`,
+const whatToDoAboutNone = (filename: string, conditions: ReadonlyArray<string>): string =>
+  conditions.length === 0
+    ? `no sessions in ${filename}${isAbsent(filename) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`
+    : `no sessions ${conditions.join(" and ")} in ${filename}`
+
+/** What is known of their activity. Without it none may be taken for idle. */
+const knownActivity = (database: Database) =>
+  Effect.flatMap(openActivity(database, "read"), (store) => Effect.provide(allActivity, store)).pipe(
+    Effect.mapError(
+      ({ problem }) =>
+        new CommandFailed({
+          problem: `nobody knows which sessions are idle: ${problem}`,
+          hint: "a proxy writes it down while it runs, unless its --activity-interval is 0",
+        }),
+    ),
+  )
+
+/** Those of them that have been idle for this long, and what is printed of each as JSON. */
+const idleOf = (database: Database, sessions: ReadonlyArray<Session>, milliseconds: number) =>
+  Effect.gen(function* () {
+    const known = yield* knownActivity(database)
+    const now = yield* Clock.currentTimeMillis
+    return sessions.flatMap((session) => {
+      const times = known.get(session.id) ?? neverActive
+      const time = idleTimeOf(session, times, now)
+      if (time === undefined || time < milliseconds) return []
+      return [{ session, time, view: { ...viewOf(session), ...activityViewOf(session, times, now) } }]
+    })
   })
+
+/** The sessions that were asked for, and what is printed of them as JSON. */
+const chosen = (database: Database, sessions: ReadonlyArray<Session>, idleFor: Option.Option<number>) =>
+  Effect.gen(function* () {
+    if (Option.isNone(idleFor) || sessions.length === 0)
+      return { sessions, idle: undefined, views: sessions.map(viewOf) }
+    const idle = yield* idleOf(database, sessions, idleFor.value)
+    return { sessions: idle.map(({ session }) => session), idle, views: idle.map(({ view }) => view) }
+  })
+
+/** What sessions were asked for by, as phrases behind "sessions". */
+const conditionsOf = (status: Option.Option<string>, idleFor: Option.Option<number>): ReadonlyArray<string> => [
+  ...Option.toArray(Option.map(status, (status) => `with the status ${JSON.stringify(status)}`)),
+  ...Option.toArray(Option.map(idleFor, (time) => `idle for ${inWords(time)}`)),
+]
 
 export const list = Command.make(
   "list",
-  { status: Flag.words(status), json: Flag.isOn(Flag.json), database: databaseOptions },
-  ({ status, json, database }) =>
-    readingDatabase(database, ({ filename }) =>
+  { status: Flag.words(status), idleFor: Flag.option(idleFor), json: Flag.isOn(Flag.json), database: databaseOptions },
+  ({ status, idleFor, json, ...choice }) =>
+    readingDatabase(choice.database, (database) =>
       Effect.gen(function* () {
         const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
-        const sessions = all.filter((session) => Option.isNone(status) || session.status === status.value)
-        if (json) yield* printResult(renderJson(sessions.map(viewOf)))
-        if (sessions.length === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(filename, status)))
+        const ofStatus = all.filter((session) => Option.isNone(status) || session.status === status.value)
+        const { sessions, idle, views } = yield* chosen(database, ofStatus, idleFor)
+        if (json) yield* printResult(renderJson(views))
+        if (sessions.length === 0)
+          return yield* printDiagnostic(printable(whatToDoAboutNone(database.filename, conditionsOf(status, idleFor))))
         const { stdout } = process
-        if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout)))
+        if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout), idle))
         yield* warnOfInsecure(sessions)
       }),
     ),

@@ -1,22 +1,27 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Either, Option } from "effect"
+import { Clock, Effect, Either, Option } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
+import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
-import { printResult } from "../Output.js"
+import { printDiagnostic, printResult } from "../Output.js"
 import { printable } from "../Style.js"
+import { activityFileOf } from "../../sessions/ActivityStore.js"
+import type { ActivityTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
+import { activityInWords, activityOf, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, shownPolicies, urlFault, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
   summary: "Show one session.",
-  about: "Shows one session. A user name and password in its URL are not shown.",
+  about:
+    "Shows one session, and when it was last active, as far as proxies have written it down. A user name and password in " +
+    "its URL are not shown.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },
@@ -38,7 +43,17 @@ const policyDetails = (session: Session): ReadonlyArray<Detail> =>
 const withFault = (value: string, fault: string | undefined): string =>
   fault === undefined ? value : `${value} (${fault})`.trimStart()
 
-const details = (session: Session): string => {
+/** When it was last active; nothing where nobody writes that down. */
+const activityDetails = (session: Session, times: ActivityTimes | undefined, now: number): ReadonlyArray<Detail> => {
+  if (times === undefined) return []
+  const idle = idleTimeOf(session, times, now)
+  return [
+    ["active", activityInWords(times, now)],
+    ["idle", idle === undefined ? "unknown" : inWords(idle)],
+  ]
+}
+
+const details = (session: Session, times: ActivityTimes | undefined, now: number): string => {
   const { id, url, status, created_at, updated_at } = viewOf(session)
   const problem = urlFault(session)
   const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
@@ -49,6 +64,7 @@ const details = (session: Session): string => {
     ["url", withFault(url, badUrl)],
     ["status", withFault(status, badStatus)],
     ...policyDetails(session),
+    ...activityDetails(session, times, now),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],
     ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],
   ]
@@ -56,19 +72,32 @@ const details = (session: Session): string => {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n")
 }
 
+/** What is known of its activity; `undefined` where nobody writes it down, or it cannot be read, which is said. */
+const knownActivity = (database: Database, id: string) =>
+  Effect.gen(function* () {
+    if (isAbsent(activityFileOf(database.filename))) return undefined
+    const found = yield* Effect.either(Effect.provide(activityOf(id), yield* openActivity(database, "read")))
+    if (Either.isRight(found)) return found.right
+    yield* printDiagnostic(printable(`note: when it was last active cannot be told: ${found.left.problem}`))
+    return undefined
+  })
+
 export const show = Command.make(
   "show",
   { id: Args.text({ name: "ID" }), json: Flag.isOn(Flag.json), database: databaseOptions },
   ({ id, json, database }) =>
     Effect.gen(function* () {
-      const session = yield* readingDatabase(database, () =>
+      const { session, times } = yield* readingDatabase(database, (database) =>
         Effect.gen(function* () {
           const repo = yield* SessionRepo
           const found = yield* repo.find(id)
-          return Option.isSome(found) ? found.value.session : yield* unknownSession(id)
+          if (Option.isNone(found)) return yield* unknownSession(id)
+          return { session: found.value.session, times: yield* knownActivity(database, id) }
         }),
       )
-      yield* printResult(json ? renderJson(viewOf(session)) : details(session))
+      const now = yield* Clock.currentTimeMillis
+      const view = { ...viewOf(session), ...activityViewOf(session, times, now) }
+      yield* printResult(json ? renderJson(view) : details(session, times, now))
       yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))

@@ -1,0 +1,109 @@
+/** What was the last sign of activity: a request, something on a WebSocket, or `sessions touch`. */
+export type ActivityKind = "request" | "websocket" | "touch"
+
+/** When a session was last active. Whole milliseconds since the epoch; 0 is never. */
+export interface ActivityTimes {
+  /** When the last request began that the session's server answered, handshakes of WebSockets included. */
+  readonly lastRequestAt: number
+  /** When its clients last sent something: such a request, bytes of a body, data frames; or when it was touched. */
+  readonly lastClientAt: number
+  /** When its server last sent something: an answer, bytes of a body, data frames. */
+  readonly lastServerAt: number
+  readonly lastKind: ActivityKind | undefined
+}
+
+/** The same of a session that it names. */
+export interface StoredActivity extends ActivityTimes {
+  readonly sessionId: string
+}
+
+/** The last of the three times; 0 is never. */
+export const latestOf = ({ lastRequestAt, lastClientAt, lastServerAt }: ActivityTimes): number =>
+  Math.max(lastRequestAt, lastClientAt, lastServerAt)
+
+/** Of each time the later one, so that it does not matter who tells what first. */
+export const mergedTimes = (one: ActivityTimes, other: ActivityTimes): ActivityTimes => ({
+  lastRequestAt: Math.max(one.lastRequestAt, other.lastRequestAt),
+  lastClientAt: Math.max(one.lastClientAt, other.lastClientAt),
+  lastServerAt: Math.max(one.lastServerAt, other.lastServerAt),
+  lastKind: latestOf(one) >= latestOf(other) ? one.lastKind : other.lastKind,
+})
+
+/** The times of a session that was never active. */
+export const neverActive: ActivityTimes = { lastRequestAt: 0, lastClientAt: 0, lastServerAt: 0, lastKind: undefined }
+
+/** Milliseconds since the epoch of a time as SQLite's CURRENT_TIMESTAMP writes it; `undefined` for anything else. */
+const millisecondsOf = (timestamp: string | null): number | undefined => {
+  if (timestamp === null || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(timestamp)) return undefined
+  const found = Date.parse(`${timestamp.replace(" ", "T")}Z`)
+  return Number.isNaN(found) ? undefined : found
+}
+
+/**
+ * Since when a session has been idle, in milliseconds since the epoch: since it was last active, or since its row was made
+ * where that is later, for what is older may be of an earlier session of this id. `undefined` where it was never active and
+ * its row does not say when it was made.
+ */
+export const idleSince = (createdAt: string | null, times: ActivityTimes): number | undefined => {
+  const latest = Math.max(latestOf(times), millisecondsOf(createdAt) ?? 0)
+  return latest === 0 ? undefined : latest
+}
+
+/** For how long that is, in milliseconds; never negative, also where the clock was set back. */
+export const idleTime = (since: number, now: number): number => Math.max(0, now - since)
+
+/**
+ * The numbers of one session id, as far as this process has seen it: plain additions on the path of every request. One
+ * lifetime hands it to the next of its id, so a session that moves to another server keeps it; one that was seen
+ * removed begins anew.
+ */
+export class SessionActivity implements StoredActivity {
+  /** Requests that named it while it was there, handshakes included; those that the proxy answered with an error. */
+  requests = 0
+  errors = 0
+  /** Bytes of bodies and frames of what is over, from clients and to them. */
+  bytesIn = 0
+  bytesOut = 0
+  lastRequestAt = 0
+  lastClientAt = 0
+  lastServerAt = 0
+  lastKind: ActivityKind | undefined
+  /** IP address of the client of the last sign of activity. */
+  lastClient: string | undefined
+  /** What was no activity, of what is over: pings and pongs; requests for paths of `--activity-ignore`. */
+  pings = 0
+  ignoredRequests = 0
+
+  // What has happened since `ActivityRound` looked last, which alone uses these: nobody looks at a clock before.
+  /** When the last request began that counts, by `performance.now()`; 0 for none. */
+  requestedAt = 0
+  clientSpoke = false
+  serverSpoke = false
+  /** It is in the list of what is to be looked at; in that of what is to be stored. */
+  isNoted = false
+  isChanged = false
+
+  constructor(readonly sessionId: string) {}
+
+  /** A request began at this time that its server has answered. */
+  requested(at: number): void {
+    this.lastRequestAt = Math.max(this.lastRequestAt, at)
+    this.clientHeard(at)
+  }
+
+  /** A client sent something. The later time stays, so that a clock that is set back makes nobody idle. */
+  clientHeard(at: number): void {
+    this.lastClientAt = Math.max(this.lastClientAt, at)
+  }
+
+  /** The server sent something. */
+  serverHeard(at: number): void {
+    this.lastServerAt = Math.max(this.lastServerAt, at)
+  }
+
+  /** Somebody said so. */
+  touched(at: number): void {
+    this.clientHeard(at)
+    this.lastKind = "touch"
+  }
+}
