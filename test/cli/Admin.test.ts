@@ -5,7 +5,12 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { runProgram, start, temporaryFolder } from "./Program.js"
 
 const wordsOf = (...args: ReadonlyArray<string>): ReadonlyArray<string> => [
-  ...["--port", "0", "--host", "127.0.0.1", "-d", join(temporaryFolder(), "sessions.db")],
+  "--port",
+  "0",
+  "--host",
+  "127.0.0.1",
+  "-d",
+  join(temporaryFolder(), "sessions.db"),
   ...args,
 ]
 

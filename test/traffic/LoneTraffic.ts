@@ -1,7 +1,15 @@
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 import type { ActiveTraffic } from "../../src/traffic/ActivityRound.js"
 
-const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
+const target = {
+  secure: false,
+  hostname: "h",
+  port: 1,
+  authority: "h:1",
+  basePath: "",
+  storedPath: "/",
+  authorization: undefined,
+}
 
 /** A lifetime of a session that leads nowhere. */
 export const loneSession = (id: string): LiveSession => new LiveSession(id, target)
