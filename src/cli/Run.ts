@@ -11,6 +11,7 @@ import { demo, logLevel, type LogThreshold, runGroups } from "./ProgramFlags.js"
 import { settingOptions } from "./SettingOptions.js"
 import { logIgnoredSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
+import { resolveTraces } from "./traces/Traces.js"
 
 /** Every flag of `run`. */
 const runOptions = {
@@ -50,9 +51,10 @@ export const runDoc: CommandDoc = {
 const startProxy = ({ settings, demo, ...given }: RunChoice) =>
   Effect.gen(function* () {
     const tls = yield* resolveTls(given.tls)
+    const traces = yield* resolveTraces
     const database = yield* resolveDatabase(given.database)
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    return yield* serve({ settings, tls, database, demo })
+    return yield* serve({ settings, tls, traces, database, demo })
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */

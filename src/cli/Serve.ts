@@ -11,14 +11,19 @@ import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
+import { endTime } from "./LastResort.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
 import { stopAtSignal } from "./Stop.js"
+import { flushTime } from "./traces/Traces.js"
+import type { TraceChoice } from "./traces/TraceVariables.js"
 
 export interface ServeOptions {
   readonly settings: ProxySettings
   /** The files of TLS to servers of sessions; `undefined` for none. */
   readonly tls: FollowedTls | undefined
+  /** What the variables of OpenTelemetry ask for; `undefined` for nothing. */
+  readonly traces: TraceChoice | undefined
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
@@ -33,6 +38,17 @@ const layerTls = (tls: FollowedTls | undefined): Layer.Layer<never> => {
       const log = Runtime.runFork(runtime)
       return () => tls.current(log)
     }),
+  )
+}
+
+/** Sends spans where they are asked for. What does so is large, and loaded only there. */
+const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
+  if (traces === undefined) return Layer.empty
+  return Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("./traces/OtelTracer.js")),
+      ({ layerOtelTracer }) => layerOtelTracer(traces),
+    ),
   )
 }
 
@@ -90,6 +106,7 @@ type Serving = ProxyServer | SessionRepo | Scope.Scope
 export const serve = ({
   settings,
   tls,
+  traces,
   database,
   demo,
 }: ServeOptions): Effect.Effect<
@@ -103,9 +120,12 @@ export const serve = ({
     const proxy = layerAdminListener(settings).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls), activity]),
+      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls), activity]),
+      Layer.provide(layerTraces(traces)),
     )
     const context = yield* Layer.build(proxy)
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
-    return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(stopAtSignal(signals, settings.grace), context)
+    const longestEnd = traces === undefined ? endTime : endTime + flushTime
+    return (signals: Queue.Dequeue<NodeJS.Signals>) =>
+      Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)
   }).pipe(Effect.catchTag("ListenError", cannotListen))

@@ -1,15 +1,17 @@
 import { Effect, Queue } from "effect"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { endProcessWithin, endTime } from "./LastResort.js"
+import { endProcessWithin } from "./LastResort.js"
 
 /**
  * Waits for a signal, and stops the proxy. The first signal starts the drain, which takes at most `grace` milliseconds;
- * a second one cuts what is left. From the first signal on, the end of the process has a time limit.
+ * a second one cuts what is left. From the first signal on, the end of the process has a time limit: `endTime` milliseconds
+ * behind the drain.
  */
 export const stopAtSignal = (
   signals: Queue.Dequeue<NodeJS.Signals>,
   grace: number,
+  endTime: number,
 ): Effect.Effect<void, never, ProxyServer | Traffic> =>
   Effect.gen(function* () {
     const server = yield* ProxyServer

@@ -128,6 +128,15 @@ export const settings = {
     help: "Cuts a response that sends nothing for this long. 0: no limit.",
     guide: "Cuts a response whose body sends nothing for this long. `0`: no limit.",
   }),
+  traceContext: setting({
+    reading: Reading.oneOf("WHETHER", ["on", "off"]),
+    fallback: "on",
+    flag: { name: "trace-context" },
+    group: "Forwarding",
+    help: "on: servers get a traceparent of the proxy if the client sent none, or if the proxy records spans.",
+    guide:
+      "`on`: servers get a `traceparent` of the proxy if the client sent none, or if the proxy [records spans](TRACES.md). `off`: `traceparent` and `tracestate` are passed on as they came.",
+  }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,
     fallback: 75_000,
@@ -380,6 +389,14 @@ export const settings = {
     help: "Names that it may be asked under, beside addresses and localhost.",
     guide:
       "Names that it may be asked under, beside addresses and `localhost`: a request with any other `Host` gets `421`.",
+  }),
+  traces: settingOfPrograms({
+    reading: Reading.onOrOff,
+    fallback: false,
+    group: "Running",
+    help: "Records spans of requests and WebSockets with the Tracer that the proxy's Layer is given.",
+    guide:
+      "Records spans of requests and WebSockets with the `Tracer` that the proxy's Layer is given ([how](TRACES.md)).",
   }),
   accessLog: setting({
     reading: Reading.onOrOff,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { Context, Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Exit, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import {
   BadRequest,
@@ -17,7 +17,8 @@ import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
 import { forwardedOnce, isLastHop } from "../wire/MaxForwards.js"
 import { healthReply, optionsReply, type Reply, usualMethods } from "../wire/Reply.js"
-import { parseTarget, type Route } from "../wire/Target.js"
+import { parseTarget, type Route, routeTemplate } from "../wire/Target.js"
+import { identifiedTrace, type TraceFields, untouchedTrace } from "../wire/TraceContext.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 import { passHooks, RequestHooks } from "./RequestHooks.js"
 
@@ -50,6 +51,22 @@ const headError = ({ framing, method, target }: ProxyRequest, limits: HeadLimits
   if (target.length > limits.target) return new TargetTooLong({ limit: limits.target })
   const tooLarge = typeof framing.content === "number" && framing.content > limits.content
   return tooLarge ? new BodyTooLarge({ limit: limits.content }) : undefined
+}
+
+/** A lookup, which the spans of a request are told of where it has to be waited for. */
+export const timedLookup = <E>(
+  request: ProxyRequest,
+  route: SessionRoute,
+  lookup: Effect.Effect<LiveSession, E>,
+): Effect.Effect<LiveSession, E> => {
+  if (Exit.isExit(lookup)) return lookup
+  const trace = request.traceOf(routeTemplate(route))
+  if (trace === undefined) return lookup
+  const from = performance.now()
+  return Effect.ensuring(
+    lookup,
+    Effect.sync(() => trace.lookedUp(from, performance.now())),
+  )
 }
 
 /** What plain requests and WebSocket handshakes have in common on their way to a session's server. */
@@ -87,7 +104,9 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const hooks = yield* RequestHooks
-      const { maxTargetBytes, maxBodyBytes } = yield* ProxyConfig
+      const { maxTargetBytes, maxBodyBytes, traceContext } = yield* ProxyConfig
+      /** Of a request whose spans nobody records. */
+      const untraced = traceContext === "on" ? identifiedTrace : untouchedTrace
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
@@ -104,6 +123,19 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)
       }
 
+      /** What becomes of the trace fields of a request that goes to `target` of its session's server. */
+      const traceFieldsFor = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+        target: string,
+      ): TraceFields => {
+        const trace = request.traceOf(routeTemplate(route))
+        if (trace === undefined) return untraced
+        const fields = trace.askServer(request.method, session.target, target, performance.now())
+        return traceContext === "on" ? fields : untouchedTrace
+      }
+
       const headFor = (
         request: ProxyRequest,
         session: LiveSession,
@@ -111,6 +143,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         target: string,
         prefix: string,
       ): Either.Either<RequestHead, LoopDetected> => {
+        const trace = traceFieldsFor(request, session, route, target)
         const received = request.method === "OPTIONS" ? forwardedOnce(request.fields) : request.fields
         const fields = requestFields(received, {
           authority: session.target.authority,
@@ -123,6 +156,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
           httpVersion: request.httpVersion,
           pseudonym,
           requestId: request.requestId,
+          trace,
         })
         return fields === undefined
           ? Either.left(new LoopDetected({ sessionId: session.id }))

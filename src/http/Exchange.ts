@@ -1,4 +1,4 @@
-import { Cause, type Effect, Exit } from "effect"
+import { Cause, type Effect, Either, Exit } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
@@ -19,17 +19,21 @@ import type { Answer, DownstreamCall, RequestBody, ResponseHead } from "../downs
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
+import type { RequestTrace, WebSocketTrace } from "../telemetry/RequestTrace.js"
 import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
+import type { Tracing } from "../telemetry/Tracing.js"
 import type { TrafficEnd, TrafficError, TrafficRecord, TrafficTimes } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
-import { firstValue, type RawFields, requestIdOf } from "../wire/HeaderFields.js"
+import { firstValue, type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
+import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
+import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
@@ -62,6 +66,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** Begins the spans of requests; `undefined`: there are none. */
+  readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
   readonly counters: Counters
@@ -131,6 +137,7 @@ export class Exchange
   private call: Call<Outcome, ForwardError> | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
+  private trace: RequestTrace | undefined
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private cutFrom: TrafficEnd | undefined
@@ -192,8 +199,18 @@ export class Exchange
   }
 
   get requestId(): string {
-    this.id ??= requestIdOf(this.request.fields)
+    this.id ??= receivedRequestId(this.request.fields) ?? this.ownTraceId ?? randomHex(16)
     return this.id
+  }
+
+  /** The id of a trace that begins with this request. */
+  private get ownTraceId(): string | undefined {
+    return this.trace?.isFirst === true ? this.trace.traceId : undefined
+  }
+
+  /** The trace that it belongs to; known once something of it was recorded, or would have been. */
+  get traceId(): string | undefined {
+    return this.trace?.traceId
   }
 
   /** The session that the request goes to; known once it was looked up. */
@@ -322,7 +339,7 @@ export class Exchange
       times: this.times,
       server: this.server,
       reused: this.downstream?.reused,
-      traceId: undefined,
+      traceId: this.traceId,
       webSocket: undefined,
     }
   }
@@ -364,6 +381,12 @@ export class Exchange
   hold(release: () => void): void {
     if (this.isAnswered) return release()
     this.release = release
+  }
+
+  traceOf(route: string | undefined): RequestTrace | undefined {
+    const { tracing } = this.context
+    if (tracing !== undefined) this.trace ??= tracing.begin(this, route, this.begun)
+    return this.trace
   }
 
   informational(head: ResponseHead): void {
@@ -417,13 +440,14 @@ export class Exchange
     this.writer.announceClose()
   }
 
-  /** The connection has become a WebSocket. What the request held is handed to that. */
-  becomeWebSocket(): void {
-    if (this.phase === "over") return
+  /** The connection has become a WebSocket. What the request held is handed to that. Gives the WebSocket's span. */
+  becomeWebSocket(): WebSocketTrace | undefined {
+    if (this.phase === "over") return undefined
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.context.counters.exchangeSwitched(this)
     this.owner.exchangeOver(this, false)
+    return this.trace?.isRecorded === true ? this.traceSwitched(this.trace) : undefined
   }
 
   /** Takes what the request holds off its hands: to be released by the caller. */
@@ -537,8 +561,26 @@ export class Exchange
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.releaseHeld()
+    if (this.context.tracing !== undefined) this.endTrace(endedAt - this.begun)
     this.context.finished(this, endedAt - this.begun)
     this.owner.exchangeOver(this, staysOpen)
+  }
+
+  private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {
+    const now = performance.now()
+    return trace.switched({ ...this.recordAfter(now - this.begun), status: 101 }, now)
+  }
+
+  /** A request that was refused at once has no spans yet. What a tracer throws is nothing to the connection. */
+  private endTrace(milliseconds: number): void {
+    try {
+      const route = this.trace === undefined ? parseTarget(this.method, this.target) : undefined
+      const template = route !== undefined && Either.isRight(route) ? routeTemplate(route.right) : undefined
+      const trace = this.traceOf(template)
+      if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
+    } catch (cause) {
+      this.context.logError(this, Defect.at("proxy", cause))
+    }
   }
 
   private relay(answer: Answer): void {

@@ -8,7 +8,7 @@ import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { Reply } from "../wire/Reply.js"
 import { downstreamTarget } from "../wire/Target.js"
-import { Admission, type SessionRoute } from "./Admission.js"
+import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 
@@ -49,8 +49,10 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
 
-      const lookUp = (route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
-        route.webSocketOnly ? Exit.fail(new UpgradeRequired({ detail: notPlain })) : directory.lookup(route.id)
+      const lookUp = (request: ProxyRequest, route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
+        route.webSocketOnly
+          ? Exit.fail(new UpgradeRequired({ detail: notPlain }))
+          : timedLookup(request, route, directory.lookup(route.id))
 
       /** Lets a request in to its session. It has its head for the session's server then. */
       const enter = (
@@ -99,7 +101,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       return {
         forward: (request) =>
           Step.andThen(admission.admit(request), (route) =>
-            Step.andThen(lookUp(route), (session) =>
+            Step.andThen(lookUp(request, route), (session) =>
               Step.andThen(enter(request, session, route), (head) => askAsDecided(request, session, head)),
             ),
           ),

@@ -2,6 +2,7 @@ import type { Effect } from "effect"
 import type { ProxyError, RequestBroken } from "../domain/ProxyError.js"
 import type { RequestBody, RequestObserver } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import type { RequestTrace } from "../telemetry/RequestTrace.js"
 import type { RawFields } from "../wire/HeaderFields.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 
@@ -27,6 +28,11 @@ export interface ProxyRequest extends RequestObserver {
   readonly requestId: string
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
+  /**
+   * Its spans; `undefined` where there are none. `route`: the template of its path, which counts when it is asked first. To
+   * be asked before `requestId`: where a trace begins with a request, one id serves as both.
+   */
+  readonly traceOf: (route: string | undefined) => RequestTrace | undefined
   /**
    * Its content, once: whole where it is here by the end of the turn of the event loop, else moving. Fails as a client's
    * request fails that does not come as it should.

@@ -11,7 +11,7 @@ import { countOf, firstValue, interimFields, type RawFields } from "../wire/Head
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
-import { Admission, type SessionRoute } from "./Admission.js"
+import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makePassage } from "./BodyStages.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
@@ -147,7 +147,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           upgrade: (request) =>
             Step.andThen(admission.admit(request), (route) =>
               Step.andThen(checkHandshake(request), () =>
-                Step.andThen(directory.lookup(route.id), (session) =>
+                Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
                   Step.andThen(enter(request, session, route), (head) =>
                     Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
                   ),

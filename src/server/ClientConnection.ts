@@ -13,6 +13,7 @@ import type { Forwarder } from "../http/Forwarder.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import type { Fork } from "../step/Call.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
 import { errorReply, type Reply, replyHead } from "../wire/Reply.js"
@@ -421,9 +422,9 @@ export class ClientConnection
     const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
     const handshake = this.context.exchanges.keepsHandshakes ? exchange.handshake : undefined
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
-    const begun = (): void => {
+    const begun = (): WebSocketTrace | undefined => {
       this.unbridged = undefined
-      exchange.becomeWebSocket()
+      return exchange.becomeWebSocket()
     }
     this.unbridged = {
       session,
@@ -436,6 +437,7 @@ export class ClientConnection
       serverEarly,
       extensions,
       handshake,
+      traceId: exchange.traceId,
       begun,
       release: exchange.takeRelease(),
     }

@@ -8,6 +8,7 @@ import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
+import { makeTracing } from "../telemetry/Tracing.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -88,6 +89,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const counters = yield* Telemetry
       const sinks = yield* recordSinks
       const observer = new ExchangeObserver(counters, sinks, reporter.defect)
+      const tracing = yield* makeTracing
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
@@ -112,6 +114,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
+        tracing,
         counters,
         finished: observer.finished,
         keepsHandshakes: sinks.length > 0,

@@ -5,6 +5,7 @@ import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
@@ -25,8 +26,13 @@ export interface BridgeEnds {
   readonly extensions: boolean
   /** What its record has of its handshake; `undefined` where nobody wants to know. */
   readonly handshake: Pick<TrafficRecord, "host" | "userAgent" | "times" | "server"> | undefined
-  /** Called once it counts as live traffic, so that a drain never finds nothing under way in between. */
-  readonly begun: () => void
+  /** The trace of its handshake, where it has one. */
+  readonly traceId: string | undefined
+  /**
+   * Called once it counts as live traffic, so that a drain never finds nothing under way in between. Gives its span, if it is
+   * recorded.
+   */
+  readonly begun: () => WebSocketTrace | undefined
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
@@ -99,9 +105,12 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** From the client to the server, and back. */
   readonly up: Pump
   readonly down: Pump
+  /** Its span; `undefined` where nobody records any. */
+  trace: WebSocketTrace | undefined
   /** Why it ends; `undefined` while it does not. */
   end: BridgeEnd | undefined
   private readonly handshake: BridgeEnds["handshake"]
+  private readonly traceId: string | undefined
   private readonly client: Socket
   private readonly server: Socket
   /** Made when something has to wait: whether the client takes what is sent to it, and whether who sends is still there. */
@@ -123,6 +132,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.clientAddress = ends.clientAddress
     this.target = ends.target
     this.handshake = ends.handshake
+    this.traceId = ends.traceId
     this.client = ends.client
     this.server = ends.server
     const { wsMaxMessage: maxMessageBytes, wsPing } = settings
@@ -210,7 +220,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
       times,
       server,
       reused: false,
-      traceId: undefined,
+      traceId: this.traceId,
       webSocket: { code, reason: this.end?.reason ?? "", closedBy, messagesIn, messagesOut },
     }
   }

@@ -2,6 +2,7 @@ import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel, Runtime } fro
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { tellSinks } from "../telemetry/RecordSinks.js"
+import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
@@ -64,7 +65,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
         counters.webSocketOpened()
-        ends.begun()
+        socket.trace = ends.begun()
         timers.add(socket)
         // All others were told to close before this one came.
         if (traffic.isDraining()) socket.close()
@@ -93,6 +94,15 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         tellSinks(sinks, ended, () => socket.recordAs(counters.idOf(socket.serial)), defect)
       }
 
+      /** What a tracer throws is nothing to the WebSocket. */
+      const endTrace = (socket: BridgedSocket, trace: WebSocketTrace): void => {
+        try {
+          trace.end(socket.recordAs(counters.idOf(socket.serial)), performance.now())
+        } catch (cause) {
+          defect(cause)
+        }
+      }
+
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
           socket.cut()
@@ -100,6 +110,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           traffic.close(socket)
           counters.webSocketClosed(socket, socket.age)
           release()
+          if (socket.trace !== undefined) endTrace(socket, socket.trace)
           if (sinks.length > 0) tell(socket)
           return report(socket)
         })

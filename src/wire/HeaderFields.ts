@@ -2,6 +2,7 @@ import { foldedName } from "./FieldName.js"
 import { detachedCopy } from "./DetachedCopy.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 import { randomHex } from "./RandomHex.js"
+import { type TraceFields, traceParent } from "./TraceContext.js"
 
 /** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
 export type RawFields = ReadonlyArray<string>
@@ -24,6 +25,7 @@ const enum Treatment {
   ForwardedOther,
   RequestId,
   TraceParent,
+  TraceState,
   Authorization,
   ContentLength,
   Trailer,
@@ -48,6 +50,7 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["x-forwarded-prefix", Treatment.ForwardedPrefix],
   ["x-request-id", Treatment.RequestId],
   ["traceparent", Treatment.TraceParent],
+  ["tracestate", Treatment.TraceState],
   ["authorization", Treatment.Authorization],
   ["content-length", Treatment.ContentLength],
   ["trailer", Treatment.Trailer],
@@ -199,19 +202,23 @@ export interface ForwardContext {
   readonly pseudonym: string
   /** Id of the request: the client's own, or a new one. */
   readonly requestId: string
+  readonly trace: TraceFields
 }
 
 const acceptableRequestId = /^[\u0021-\u007e]{1,200}$/
 
-/** The id that a request came with, where it is one that can be logged and passed on, or a new one: 32 hex digits. */
-export const requestIdOf = (fields: RawFields): string => {
+/** The id that a request came with, where it is one that can be logged and passed on. */
+export const receivedRequestId = (fields: RawFields): string | undefined => {
   for (let index = 0; index + 1 < fields.length; index += 2) {
     if (treatment(fields[index] ?? "") !== Treatment.RequestId) continue
     const value = fields[index + 1] ?? ""
     if (acceptableRequestId.test(value)) return value
   }
-  return randomHex(16)
+  return undefined
 }
+
+/** The id that a request came with, or a new one: 32 hex digits. */
+export const requestIdOf = (fields: RawFields): string => receivedRequestId(fields) ?? randomHex(16)
 
 const appended = (earlier: string, value: string): string => (earlier === "" ? value : `${earlier}, ${value}`)
 
@@ -219,11 +226,10 @@ const traceIdPattern = /^(?!0{32})[0-9a-f]{32}$/
 
 /**
  * A `traceparent` (W3C Trace Context) for a request that came without one. A request id of ours serves as trace id too,
- * so that log and trace can be brought together. It says "sampled", for that is what a server with the usual settings
- * would have decided for a request that starts a trace.
+ * so that log and trace can be brought together. It does not say "sampled": nobody here has recorded the span it names.
  */
 const newTraceParent = (requestId: string): string =>
-  `00-${traceIdPattern.test(requestId) ? requestId : randomHex(16)}-${randomHex(8)}-01`
+  traceParent(traceIdPattern.test(requestId) ? requestId : randomHex(16), randomHex(8), false)
 
 /**
  * The fields of a request as its session's server gets them, or `undefined` where `Via` says that the request has been
@@ -256,8 +262,12 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
         out.push(name, value)
         break
       case Treatment.TraceParent:
+        if (context.trace.replaced !== undefined) break
         hasTraceParent = true
         out.push(name, value)
+        break
+      case Treatment.TraceState:
+        if (context.trace.keepsState) out.push(name, value)
         break
       case Treatment.Te:
         wantsTrailers ||= listMembers(value).some((coding) => coding === "trailers" || coding.startsWith("trailers;"))
@@ -299,7 +309,9 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
   if (prefix !== "") out.push("X-Forwarded-Prefix", prefix)
   out.push("Via", appended(via, `${context.httpVersion} ${context.pseudonym}`))
   out.push("X-Request-Id", context.requestId)
-  if (!hasTraceParent) out.push("traceparent", newTraceParent(context.requestId))
+  const { added, replaced } = context.trace
+  if (replaced !== undefined) out.push("traceparent", replaced)
+  else if (added && !hasTraceParent) out.push("traceparent", newTraceParent(context.requestId))
   return out
 }
 

@@ -92,6 +92,13 @@ export const parseTarget = (method: string, target: string): Either.Either<Route
   return parsePath(path.startsWith("/") ? path : `/${path}`, authority)
 }
 
+/** The template of a route's path, such as `/{session_id}`, for whoever groups requests by it; `undefined` where it has none. */
+export const routeTemplate = (route: Route): string | undefined => {
+  if (route._tag === "Health") return "/health"
+  if (route._tag === "Proxy") return undefined
+  return route.webSocketOnly ? "/ws/{session_id}" : "/{session_id}"
+}
+
 /** A request that has no path of its own asks for the stored path exactly: no slash is added to it. */
 const joined = ({ basePath, storedPath }: DownstreamUrl, rest: string): string =>
   (rest.charCodeAt(0) === 0x2f ? basePath : storedPath) + rest

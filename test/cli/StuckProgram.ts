@@ -4,6 +4,7 @@ import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { layerLog } from "../../src/cli/Log.js"
+import { endTime } from "../../src/cli/LastResort.js"
 import { stopAtSignal } from "../../src/cli/Stop.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
 
@@ -32,7 +33,7 @@ const program = Effect.scoped(
     )
     const signals = yield* stopSignals
     yield* Effect.logInfo("ready")
-    yield* Effect.provide(stopAtSignal(signals, Number(grace)), services)
+    yield* Effect.provide(stopAtSignal(signals, Number(grace), endTime), services)
   }),
 )
 

@@ -57,6 +57,9 @@ export class TestRequest implements ProxyRequest {
     return this.refusal
   }
 
+  /** Nobody records anything. */
+  readonly traceOf = (): undefined => undefined
+
   readonly hold = (release: () => void): void => {
     this.held++
     this.release = () => {

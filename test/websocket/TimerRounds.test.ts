@@ -25,7 +25,7 @@ class Slow extends BridgedSocket {
     const [client, server] = [new Socket(), new Socket()]
     const none = new Uint8Array(0)
     const texts = { requestId: "r", clientAddress: "a", target: "/" }
-    const calls = { begun: () => {}, release: () => {} }
+    const calls = { traceId: undefined, begun: () => undefined, release: () => {} }
     const ends = {
       session,
       ...texts,

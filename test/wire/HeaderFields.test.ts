@@ -9,6 +9,7 @@ import {
   interimFields,
   requestIdOf,
 } from "../../src/wire/HeaderFields.js"
+import { identifiedTrace, untouchedTrace } from "../../src/wire/TraceContext.js"
 import { trailerFields } from "../../src/wire/Trailers.js"
 
 const context: ForwardContext = {
@@ -22,6 +23,7 @@ const context: ForwardContext = {
   httpVersion: "1.1",
   pseudonym: "ss-proxy-0123",
   requestId: "id-1",
+  trace: identifiedTrace,
 }
 
 const forwarded = (fields: RawFields, change: Partial<ForwardContext> = {}) =>
@@ -129,10 +131,25 @@ describe("requestFields", () => {
     assert.isUndefined(requestFields(["Via", "1.1 a, 1.1 ss-proxy-0123"], context))
   })
 
-  it("keeps a trace, or begins one that is valid", () => {
+  it("keeps a trace as it came, or begins one that is valid and of which nobody has recorded anything", () => {
     assert.deepStrictEqual(valuesOf(forwarded(["TraceParent", "x"]), "traceparent"), ["x"])
     const [begun] = valuesOf(forwarded([]), "traceparent")
-    assert.match(begun ?? "", /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/)
+    assert.match(begun ?? "", /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/)
+  })
+
+  it("leaves the trace fields alone where they are none of its business", () => {
+    const fields = forwarded(["TraceParent", "x", "tracestate", "a=1"], { trace: untouchedTrace })
+    assert.deepStrictEqual(valuesOf(fields, "traceparent"), ["x"])
+    assert.deepStrictEqual(valuesOf(fields, "tracestate"), ["a=1"])
+    assert.deepStrictEqual(valuesOf(forwarded([], { trace: untouchedTrace }), "traceparent"), [])
+  })
+
+  it("puts a traceparent in place of any that came, with or without tracestate", () => {
+    const came = ["traceparent", "x", "TRACEPARENT", "y", "tracestate", "a=1", "TraceState", "b=2"]
+    const replaced = (keepsState: boolean) => forwarded(came, { trace: { replaced: "new", added: true, keepsState } })
+    assert.deepStrictEqual(valuesOf(replaced(true), "traceparent"), ["new"])
+    assert.deepStrictEqual(valuesOf(replaced(true), "tracestate"), ["a=1", "b=2"])
+    assert.deepStrictEqual(valuesOf(replaced(false), "tracestate"), [])
   })
 })
 

@@ -36,14 +36,16 @@ const conclude = (compared) => {
  * @param {string} folder
  */
 const buildBoth = (options, folder) =>
-  ["before", "after"].map((name) => {
+  /** @type {const} */ (["before", "after"]).map((name) => {
     say(`building what is ${name}`)
     const word = name === "before" ? options.before : options.after
     const build = buildOf(word, join(folder, `build-${name}`))
     if (build === undefined) throw new UsageError(`--${name} is ${word}, which is no commit and holds no dist/bin.js`)
     say("")
-    process.stdout.write(`${name}: ${build.about}\n${build.notes.map((note) => `  (${note})\n`).join("")}`)
-    return { name, ...build }
+    const variables = options.variables[name]
+    const about = [build.about, ...variables].join(" ")
+    process.stdout.write(`${name}: ${about}\n${build.notes.map((note) => `  (${note})\n`).join("")}`)
+    return { name, ...build, about, variables }
   })
 
 /** @param {ReturnType<typeof parseOptions>} options */
@@ -66,7 +68,7 @@ const run = async (options, folder) => {
   const started = Date.now()
   const stolen = watchStolen()
   introduce(options)
-  const peers = builds.map(({ name, program, about }) => ({ name, ...built(program, about) }))
+  const peers = builds.map(({ name, program, about, variables }) => ({ name, ...built(program, about, variables) }))
   const compared = await compareTimes(options, peers, folder, say)
   if (options.isSteady) await compareCounts(builds, folder, say)
   conclude(compared)

@@ -8,6 +8,8 @@ usage: npm run bench:compare -- --before REF|DIR [options]
 
   --before REF|DIR  the earlier build: a commit, which is built in a folder of its own, or a checkout that is built already
   --after REF|DIR   the later one; without it, this checkout as it is
+  --before-env X=Y,…  variables of the earlier build, beside those that both have; no value may hold a comma
+  --after-env X=Y,…   those of the later one: what a build costs with something that a variable switches on
   --pairs N         so many pairs of runs of each kind of work; 10. An interval takes 6 at least
   --seconds S       how long each run is, of four in a pair; 1
   --only X,Y        these kinds of work; of: ${judgedWorkloads.join(", ")};
@@ -51,6 +53,18 @@ const chosen = (text) => {
   return names
 }
 
+/**
+ * @param {string} flag
+ * @param {string | undefined} text
+ * @returns {string[]} each as `env` takes it
+ */
+const variables = (flag, text) => {
+  const given = (text ?? "").split(",").filter((one) => one !== "")
+  const wrong = given.find((one) => !/^[A-Za-z_][A-Za-z0-9_]*=/.test(one))
+  if (wrong !== undefined) throw new UsageError(`--${flag} holds ${wrong}; it must be NAME=VALUE, with commas between`)
+  return given
+}
+
 /** @param {string[]} words */
 const parse = (words) => {
   try {
@@ -59,6 +73,8 @@ const parse = (words) => {
       options: {
         before: { type: "string" },
         after: { type: "string" },
+        "before-env": { type: "string" },
+        "after-env": { type: "string" },
         pairs: { type: "string", default: "10" },
         seconds: { type: "string", default: "1" },
         only: { type: "string" },
@@ -79,12 +95,16 @@ const parse = (words) => {
  * @param {string[]} words
  */
 export const parseOptions = (words) => {
-  const { before, after, pairs, seconds, only, first, json, help, "no-steady": noSteady } = parse(words)
+  const { before, after, pairs, seconds, only, first, json, help, "no-steady": noSteady, ...more } = parse(words)
   if (before === undefined && !help) throw new UsageError("--before is missing: a commit, or a checkout that is built")
   return {
     help,
     before,
     after,
+    variables: {
+      before: variables("before-env", more["before-env"]),
+      after: variables("after-env", more["after-env"]),
+    },
     pairs: whole("pairs", pairs, 1000),
     seconds: whole("seconds", seconds, 60),
     workloads: chosen(only),

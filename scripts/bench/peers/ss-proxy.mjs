@@ -25,13 +25,20 @@ export const flags = ({ port, database = "" }) => [
  *
  * @param {string} binary
  * @param {string} about
+ * @param {readonly string[]} [variables] of its environment, as `env` takes them
  * @returns {import("./Peer.mjs").Peer}
  */
-export const built = (binary, about) => ({
+export const built = (binary, about, variables = []) => ({
   about,
   webSockets: true,
   sessions: true,
-  command: (place) => [process.execPath, binary, "run", ...flags(place)],
+  command: (place) => [
+    ...(variables.length === 0 ? [] : ["env", ...variables]),
+    process.execPath,
+    binary,
+    "run",
+    ...flags(place),
+  ],
   version: [process.execPath, binary, "--version"],
 })
 

@@ -1,0 +1,132 @@
+import type { Tracer } from "effect"
+import { detachedCopy } from "../wire/DetachedCopy.js"
+import { describeError } from "../wire/Reply.js"
+import { redactedTarget } from "./Redaction.js"
+import type { TrafficError, TrafficRecord } from "./TrafficRecord.js"
+
+/** What a span says. What is `undefined` is left out. */
+export type Attributes = Readonly<Record<string, string | number | undefined>>
+
+export const describe = (span: Tracer.Span, attributes: Attributes): void => {
+  for (const name in attributes) if (attributes[name] !== undefined) span.attribute(name, attributes[name])
+}
+
+/** Methods that may be part of a name; others are whatever somebody sends (OpenTelemetry's conventions for HTTP spans). */
+const knownMethods: ReadonlySet<string> = new Set([
+  "CONNECT",
+  "DELETE",
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "PATCH",
+  "POST",
+  "PUT",
+  "TRACE",
+])
+
+/** The name of a request's span. `route`: the template of its path, where it has one. */
+export const spanName = (method: string, route: string | undefined): string => {
+  const verb = knownMethods.has(method) ? method : "HTTP"
+  return route === undefined ? verb : `${verb} ${route}`
+}
+
+/** The longest value that is told of those that clients choose, in characters. */
+const longestValue = 200
+
+/** A field's value, raw as latin1, for an attribute. */
+const shown = (value: string): string => Buffer.from(value.slice(0, longestValue), "latin1").toString("utf8")
+
+/** The method, or the word that stands for all that are not registered. */
+const shownMethod = (method: string): string => (knownMethods.has(method) ? method : "_OTHER")
+
+/** A method that is not registered. */
+const originalMethod = (method: string): string | undefined => (knownMethods.has(method) ? undefined : shown(method))
+
+/** `Host`, without and with its port. */
+const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
+
+/** The cause of an error, as the answer's `code` names it. */
+export const causeOf = (error: TrafficError): string => {
+  switch (error._tag) {
+    case "ResponseBroken":
+      return "response_broken"
+    case "ClientStalled":
+      return "client_stalled"
+    case "RequestBroken":
+      return "request_broken"
+    default:
+      return describeError(error).code
+  }
+}
+
+/** What a request's own span says. */
+export const serverAttributes = (record: TrafficRecord, route: string | undefined): Attributes => {
+  const target = redactedTarget(record.target, "redact")
+  const mark = target.indexOf("?")
+  const [, host, port] = hostPattern.exec(record.host ?? "") ?? []
+  return {
+    "http.request.method": shownMethod(record.method),
+    "http.request.method_original": originalMethod(record.method),
+    "http.route": route,
+    "url.scheme": "http",
+    "url.path": mark < 0 ? target : target.slice(0, mark),
+    "url.query": mark < 0 ? undefined : target.slice(mark + 1),
+    "http.response.status_code": record.status === 0 ? undefined : record.status,
+    "error.type": record.error === undefined ? undefined : causeOf(record.error),
+    "client.address": record.client,
+    "server.address": host === undefined ? undefined : shown(host),
+    "server.port": port === undefined ? undefined : Number(port),
+    "network.protocol.version": record.httpVersion,
+    "user_agent.original": record.userAgent === undefined ? undefined : shown(record.userAgent),
+    "http.request.body.size": record.bytesIn,
+    "http.response.body.size": record.bytesOut,
+    // A WebSocket holds the span of its handshake, which must not hold the whole head.
+    "ss_proxy.session": record.sessionId === undefined ? undefined : Buffer.from(record.sessionId).toString(),
+    "ss_proxy.request_id": detachedCopy(record.requestId),
+    "ss_proxy.end": record.end,
+  }
+}
+
+/** What a session's server was asked. */
+export interface AskedServer {
+  readonly secure: boolean
+  readonly hostname: string
+  readonly port: number
+  readonly authority: string
+}
+
+/** Whether the status that the client got is the server's, and no answer of the proxy's own. */
+const isOfServer = ({ error, status }: TrafficRecord): boolean =>
+  status !== 0 && (error === undefined || error._tag === "ResponseBroken" || error._tag === "ClientStalled")
+
+/** What was wrong with what a session's server answered; `undefined` for nothing. */
+export const serverFault = (record: TrafficRecord): string | undefined => {
+  if (record.error?.fault === "downstream") return causeOf(record.error)
+  return isOfServer(record) && record.status >= 400 ? String(record.status) : undefined
+}
+
+/** What the span of a request to a session's server says. `target`: the request target there. */
+export const askedAttributes = (record: TrafficRecord, server: AskedServer, target: string): Attributes => ({
+  "http.request.method": shownMethod(record.method),
+  "http.request.method_original": originalMethod(record.method),
+  "server.address": server.hostname,
+  "server.port": server.port,
+  "url.full": `${server.secure ? "https" : "http"}://${server.authority}${redactedTarget(target, "redact")}`,
+  "http.request.resend_count": record.retries === 0 ? undefined : record.retries,
+  "http.response.status_code": isOfServer(record) ? record.status : undefined,
+  "error.type": serverFault(record),
+})
+
+/** What the span of a WebSocket says. */
+export const webSocketAttributes = (record: TrafficRecord): Attributes => ({
+  "error.type": record.error === undefined ? undefined : causeOf(record.error),
+  "ss_proxy.session": record.sessionId,
+  "ss_proxy.request_id": record.requestId,
+  "ss_proxy.end": record.end,
+  "ss_proxy.websocket.code": record.webSocket?.code,
+  "ss_proxy.websocket.closed_by": record.webSocket?.closedBy,
+  "ss_proxy.websocket.messages_in": record.webSocket?.messagesIn,
+  "ss_proxy.websocket.messages_out": record.webSocket?.messagesOut,
+  "ss_proxy.websocket.bytes_in": record.bytesIn,
+  "ss_proxy.websocket.bytes_out": record.bytesOut,
+})

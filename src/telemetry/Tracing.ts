@@ -1,0 +1,34 @@
+import { Context, Effect, type Scope } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import { type RequestRecorder, RequestTrace, type TracedRequest } from "./RequestTrace.js"
+
+/** Begins the traces of requests: plain calls on their path. */
+export class Tracing {
+  constructor(private readonly recorder: RequestRecorder) {}
+
+  /**
+   * The trace of a request that began at `begun`, as `performance.now()` tells. `route`: the template of its path, such as
+   * `/{session_id}`, where it has one.
+   */
+  begin(request: TracedRequest, route: string | undefined, begun: number): RequestTrace {
+    return new RequestTrace(this.recorder, request, route, begun)
+  }
+}
+
+/**
+ * Makes what records requests and WebSockets, and nothing else; it ends with the proxy. Where it makes nothing, they are recorded
+ * by the `Tracer` of whoever builds the proxy, by which other parts of a program may record as well.
+ */
+export class RequestTracer extends Context.Reference<RequestTracer>()("@ss-proxy/RequestTracer", {
+  defaultValue: (): Effect.Effect<RequestRecorder | undefined, never, Scope.Scope> => Effect.succeed(undefined),
+}) {}
+
+/** What begins traces; `undefined` where the settings say that there are none. */
+export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig | Scope.Scope> = Effect.gen(
+  function* () {
+    const { traces } = yield* ProxyConfig
+    if (!traces) return undefined
+    const own = yield* Effect.flatten(RequestTracer)
+    return new Tracing(own ?? { tracer: yield* Effect.tracer, isSampled: () => true })
+  },
+)
