@@ -1,7 +1,8 @@
 import { Cause, HashMap, Layer, Logger, LogLevel } from "effect"
 import { LogOutput } from "./LogOutput.js"
 import type { LogThreshold } from "./ProgramFlags.js"
-import { printable, type Style, styleOf } from "./Style.js"
+import { printable, shortened } from "../wire/PrintableText.js"
+import { type Style, styleOf } from "./Style.js"
 
 const thresholds: Readonly<Record<LogThreshold, LogLevel.LogLevel>> = {
   trace: LogLevel.Trace,
@@ -23,10 +24,6 @@ const longest = 2_000
 
 /** The same for a cause with its stacks, which the log holds only where it is asked for them. */
 const longestDetail = 20_000
-
-/** A text that is too long is cut, and how long it was is said. */
-const shortened = (text: string, most: number): string =>
-  text.length <= most ? text : `${text.slice(0, most)}…[${text.length} characters]`
 
 /** A value of a `key=value` pair, in quotes where it would not stand as one word. */
 const field = (value: unknown, most = longest): string => {

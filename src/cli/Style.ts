@@ -27,31 +27,3 @@ export const styleOf = (stream: NodeJS.WriteStream): Style => {
   const wantsNone = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb"
   return stream.isTTY && !wantsNone ? colourStyle : plainStyle
 }
-
-const isPlain = (text: string): boolean => /^[\u0020-\u007e]*$/.test(text)
-
-/**
- * What is not seen, or changes what else is seen: control and format characters, among them those that turn the direction
- * of text; separators of lines; whatever is drawn as nothing; halves of surrogate pairs.
- */
-const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
-
-const spelledOut = (character: string): string => {
-  const code = character.codePointAt(0) ?? 0
-  if (code > 0xffff) return `\\u{${code.toString(16)}}`
-  return code > 0xff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\x${code.toString(16).padStart(2, "0")}`
-}
-
-/** Text that cannot change the terminal it is shown on, nor look like another: what is not seen is spelled out. */
-export const printable = (text: string): string => (isPlain(text) ? text : text.replace(unseen, spelledOut))
-
-/** The same for JSON, whose value stays the same: the characters are spelled as JSON does it. Line breaks stay. */
-export const printableJson = (json: string): string =>
-  json.replace(unseen, (character) =>
-    character === "\n"
-      ? character
-      : character
-          .split("")
-          .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-          .join(""),
-  )

@@ -1,5 +1,5 @@
 import type { Style } from "./Style.js"
-import { printable } from "./Style.js"
+import { printable } from "../wire/PrintableText.js"
 
 /** A column: its title, its cells, and how a cell is coloured. */
 export interface Column {

@@ -334,13 +334,21 @@ export const settings = {
     group: "WebSockets",
     help: "The same for each session.",
   }),
-  accessLog: setting({
+  accessLog: settingOfPrograms({
     reading: Reading.onOrOff,
     fallback: false,
-    flag: { name: "access-log" },
     group: "Running",
-    help: "Logs a line for every request.",
-    guide: "Logs a line for every request and WebSocket, when it is over.",
+    help: "Writes a line for every request and WebSocket to Effect's log.",
+    guide: "Writes a line for every request and WebSocket to Effect's log, when it is over.",
+  }),
+  logQuery: setting({
+    reading: Reading.oneOf<"redact" | "keep" | "drop">("RULE", ["redact", "keep", "drop"]),
+    fallback: "redact",
+    flag: { name: "log-query" },
+    group: "Running",
+    help: "What logs show of the query of a request: redact hides what looks like a secret, keep all, drop none.",
+    guide:
+      "What logs show of the query of a request: `redact` hides [what looks like a secret](CONFIGURATION.md#secrets), `keep` shows all, `drop` nothing.",
   }),
   grace: setting({
     reading: Reading.seconds,
