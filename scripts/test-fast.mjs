@@ -31,7 +31,7 @@ export const fastTests = [
   "test/socket/SocketInput",
   "test/websocket/ControlFrame",
   "test/websocket/FrameCursor",
-  "test/websocket/PatrolRounds",
+  "test/websocket/TimerRounds",
 ]
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

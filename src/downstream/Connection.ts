@@ -3,7 +3,7 @@ import type { Writable } from "node:stream"
 import { TLSSocket } from "node:tls"
 import type { ParserFault } from "../wire/MessageParser.js"
 import { type ResponseHandler, ResponseParser } from "../wire/ResponseParser.js"
-import { giveUp } from "./Dial.js"
+import { cutUnheard } from "./Dial.js"
 import { Deadline, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import { wasBrokenOff } from "../socket/TlsEnd.js"
@@ -126,7 +126,7 @@ export class Connection implements ByteReceiver, Expirable {
     if (this.closed) return
     this.closed = true
     this.user = undefined
-    giveUp(this.socket)
+    cutUnheard(this.socket)
   }
 
   /** Closes an idle connection, and its keeper is told. */

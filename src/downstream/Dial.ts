@@ -171,7 +171,7 @@ export class Dialer {
     }
     const fail = (error: DialError): void => {
       settle()
-      giveUp(socket)
+      cutUnheard(socket)
       listener.failed(error)
     }
     const onConnect = (): void => {
@@ -191,7 +191,7 @@ export class Dialer {
     socket.on(target.secure ? "secureConnect" : "connect", onReady)
     return () => {
       settle()
-      giveUp(socket)
+      cutUnheard(socket)
     }
   }
 
@@ -257,7 +257,7 @@ export const makeDialer: Effect.Effect<Dialer, never, ProxyConfig> = Effect.gen(
 })
 
 /** Destroys a socket for good; an error that it still reports concerns nobody. */
-export const giveUp = (socket: Socket): void => {
+export const cutUnheard = (socket: Socket): void => {
   socket.on("error", () => {})
   socket.destroy()
 }

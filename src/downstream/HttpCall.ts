@@ -18,7 +18,7 @@ import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
 import type { Answer, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { Lease, LeaseSeeker } from "./LeaseQueue.js"
+import type { Lease, LeaseWaiter } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
 import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 
@@ -46,12 +46,12 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends Call<Answer, RequestError>
-  implements ConnectionUser, Expirable, LeaseSeeker, WriteProgress, TurnListener
+  implements ConnectionUser, Expirable, LeaseWaiter, WriteProgress, TurnListener
 {
   private listener: CallListener<Answer, RequestError> | undefined
   private fork: Fork | undefined
   protected connection: Connection | undefined
-  protected abandonDial: (() => void) | undefined
+  protected cancelDial: (() => void) | undefined
   private writer: RequestWriter | undefined
   private reused = false
   private isSent = false
@@ -93,7 +93,7 @@ export class HttpCall
   }
 
   leased({ connection, reused }: Lease): void {
-    this.abandonDial = undefined
+    this.cancelDial = undefined
     this.connection = connection
     this.reused = reused
     connection.begin(this.request.method, this)
@@ -102,7 +102,7 @@ export class HttpCall
   }
 
   refused(error: DialError): void {
-    this.abandonDial = undefined
+    this.cancelDial = undefined
     this.fail(error)
   }
 
@@ -214,7 +214,7 @@ export class HttpCall
   }
 
   private openConnection(): void {
-    this.abandonDial = this.context.pools.open(this.session, this)
+    this.cancelDial = this.context.pools.open(this.session, this)
   }
 
   /** A pooled connection that its server had closed already: nothing came back, and everything can be said again. */
@@ -229,7 +229,7 @@ export class HttpCall
     this.observer?.retried()
     this.context.countRetry()
     this.context.headDeadlines.stop(this.headDeadline)
-    if (connection !== undefined) this.context.pools.discard(this.session, connection)
+    if (connection !== undefined) this.context.pools.cut(this.session, connection)
     this.connection = undefined
     this.isSent = false
     this.openConnection()
@@ -294,7 +294,7 @@ export class HttpCall
   }
 
   private close(): void {
-    this.abandonDial?.()
+    this.cancelDial?.()
     this.settleConnection(false)
   }
 
@@ -306,8 +306,8 @@ export class HttpCall
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return
-    if (!reusable) return this.context.pools.discard(this.session, connection)
+    if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
-    this.context.pools.give(this.session, connection)
+    this.context.pools.release(this.session, connection)
   }
 }

@@ -4,7 +4,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import type { Connection } from "./Connection.js"
 import { Deadline, Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { Earliest } from "./Earliest.js"
-import { type Place, WaitingLine } from "./WaitingLine.js"
+import { type Linked, WaitQueue } from "./WaitQueue.js"
 
 /** A connection, and whether it has carried a request before. */
 export interface Lease {
@@ -19,7 +19,7 @@ export interface LeaseListener {
 }
 
 /** Who wants a connection, and waits for it. */
-export interface LeaseSeeker extends LeaseListener {
+export interface LeaseWaiter extends LeaseListener {
   /** Whether one that has carried a request before will do. */
   readonly mayReuse: boolean
 }
@@ -39,10 +39,10 @@ export interface LeaseSource {
 }
 
 /** Somebody who waits, or has waited. */
-class Waiter implements Expirable, Place<Waiter> {
+class Waiter implements Expirable, Linked<Waiter> {
   readonly deadline = new Deadline(this)
   /** Gives the attempt up that was made for it. */
-  abandonDial: (() => void) | undefined
+  cancelDial: (() => void) | undefined
   before: Waiter | undefined
   after: Waiter | undefined
   isWaiting = false
@@ -50,9 +50,9 @@ class Waiter implements Expirable, Place<Waiter> {
   isCandidate = false
 
   constructor(
-    readonly line: WaitingLine<Waiter>,
+    readonly line: WaitQueue<Waiter>,
     readonly arrival: number,
-    readonly listener: LeaseSeeker,
+    readonly listener: LeaseWaiter,
     private readonly queue: LeaseQueue,
   ) {}
 
@@ -79,7 +79,7 @@ export class LeaseQueue {
   private arrivals = 0
   private waiting = 0
   private isClosed = false
-  private readonly lines = new WeakMap<LiveSession, WaitingLine<Waiter>>()
+  private readonly lines = new WeakMap<LiveSession, WaitQueue<Waiter>>()
   private readonly candidates = new Earliest<Waiter>()
 
   constructor(
@@ -102,12 +102,12 @@ export class LeaseQueue {
   }
 
   /** A new connection, as soon as there may be one more. Returns a function that gives up. */
-  open(session: LiveSession, listener: LeaseSeeker): () => void {
+  open(session: LiveSession, listener: LeaseWaiter): () => void {
     const line = this.lineOf(session)
     const waiter = new Waiter(line, ++this.arrivals, listener, this)
     if (this.total < this.inAll && !this.isFull(line)) this.dial(waiter)
     else this.wait(waiter)
-    return () => this.giveUp(waiter)
+    return () => this.cancel(waiter)
   }
 
   /** A connection that nobody uses: whether the next who has waited for its place can use it, and has it now. */
@@ -115,7 +115,7 @@ export class LeaseQueue {
     const line = this.lineOf(session)
     const waiter = this.nextFor(line)
     if (waiter === undefined || waiter.line !== line || !waiter.listener.mayReuse) return false
-    this.leave(waiter)
+    this.remove(waiter)
     waiter.listener.leased({ connection, reused: true })
     return true
   }
@@ -130,7 +130,7 @@ export class LeaseQueue {
   refuse(waiter: Waiter): void {
     const { line, listener } = waiter
     const isOfSession = this.isFull(line)
-    this.leave(waiter)
+    this.remove(waiter)
     listener.refused(
       isOfSession
         ? new SessionLimit({ detail: "The session has as many connections to its server as it may have." })
@@ -144,21 +144,21 @@ export class LeaseQueue {
     this.deadlines.clear()
   }
 
-  private lineOf(session: LiveSession): WaitingLine<Waiter> {
+  private lineOf(session: LiveSession): WaitQueue<Waiter> {
     const known = this.lines.get(session)
     if (known !== undefined) return known
-    const line = new WaitingLine<Waiter>(session)
+    const line = new WaitQueue<Waiter>(session)
     this.lines.set(session, line)
     return line
   }
 
   /** Whether a session has as many connections as it may have. */
-  private isFull(line: WaitingLine<Waiter>): boolean {
+  private isFull(line: WaitQueue<Waiter>): boolean {
     return line.connections >= this.perSession
   }
 
   /** Who gets the place of a connection of this session when it is closed. */
-  private nextFor(line: WaitingLine<Waiter>): Waiter | undefined {
+  private nextFor(line: WaitQueue<Waiter>): Waiter | undefined {
     if (this.isClosed) return undefined
     const own = line.first
     const other = this.total >= this.inAll ? this.firstCandidate : undefined
@@ -169,7 +169,7 @@ export class LeaseQueue {
   private wait(waiter: Waiter): void {
     waiter.isWaiting = true
     this.waiting++
-    waiter.line.join(waiter)
+    waiter.line.append(waiter)
     this.propose(waiter.line)
     this.deadlines.start(waiter.deadline)
     this.source.makeRoom(this.isFull(waiter.line) ? waiter.line.session : undefined)
@@ -178,32 +178,32 @@ export class LeaseQueue {
   private dial(waiter: Waiter): void {
     const { line, listener } = waiter
     this.count(line, 1)
-    waiter.abandonDial = this.source.dial(line.session, {
+    waiter.cancelDial = this.source.dial(line.session, {
       leased: (lease) => {
-        waiter.abandonDial = undefined
+        waiter.cancelDial = undefined
         listener.leased(lease)
       },
       refused: (error) => {
-        waiter.abandonDial = undefined
+        waiter.cancelDial = undefined
         this.closed(line.session)
         listener.refused(error)
       },
     })
   }
 
-  private giveUp(waiter: Waiter): void {
-    const { abandonDial } = waiter
-    waiter.abandonDial = undefined
-    if (abandonDial === undefined) return this.leave(waiter)
-    abandonDial()
+  private cancel(waiter: Waiter): void {
+    const { cancelDial } = waiter
+    waiter.cancelDial = undefined
+    if (cancelDial === undefined) return this.remove(waiter)
+    cancelDial()
     this.closed(waiter.line.session)
   }
 
-  private leave(waiter: Waiter): void {
+  private remove(waiter: Waiter): void {
     if (!waiter.isWaiting) return
     waiter.isWaiting = false
     this.waiting--
-    waiter.line.leave(waiter)
+    waiter.line.remove(waiter)
     this.propose(waiter.line)
     this.deadlines.stop(waiter.deadline)
   }
@@ -213,19 +213,19 @@ export class LeaseQueue {
     while (!this.isClosed && this.total < this.inAll) {
       const waiter = this.firstCandidate
       if (waiter === undefined) return
-      this.leave(waiter)
+      this.remove(waiter)
       this.dial(waiter)
     }
   }
 
-  private count(line: WaitingLine<Waiter>, by: 1 | -1): void {
+  private count(line: WaitQueue<Waiter>, by: 1 | -1): void {
     this.total += by
     line.connections += by
     if (by < 0) this.propose(line)
   }
 
   /** Makes the first in a line a candidate, where it is one. */
-  private propose(line: WaitingLine<Waiter>): void {
+  private propose(line: WaitQueue<Waiter>): void {
     const { candidates } = this
     const { first } = line
     if (first === undefined || first.isCandidate || this.isFull(line)) return

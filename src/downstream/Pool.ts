@@ -4,7 +4,7 @@ import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
-import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseSeeker, type LeaseSource } from "./LeaseQueue.js"
+import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseWaiter, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "../socket/SocketInput.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
@@ -32,7 +32,7 @@ class SessionPool implements ConnectionKeeper, SessionListener {
   }
 
   /** Closes the connection that was idle for the longest. `false`: there is none. */
-  shed(): boolean {
+  closeOldest(): boolean {
     const [oldest] = this.idle
     oldest?.expire()
     return oldest !== undefined
@@ -48,11 +48,11 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     this.pools.expiryOf(connection)?.stop(connection.idleDeadline)
     const index = this.idle.indexOf(connection)
     if (index >= 0) this.idle.splice(index, 1)
-    if (this.idle.length === 0) this.pools.retire(this.session)
+    if (this.idle.length === 0) this.pools.forget(this.session)
   }
 
   readonly sessionEnded = (): void => {
-    this.pools.retire(this.session)
+    this.pools.forget(this.session)
     for (const connection of this.idle.splice(0)) {
       this.pools.expiryOf(connection)?.stop(connection.idleDeadline)
       connection.destroy()
@@ -85,7 +85,7 @@ export class Pools implements LeaseSource {
   }
 
   /** A new connection, as soon as there may be one more. Returns a function that gives the attempt up. */
-  open(session: LiveSession, listener: LeaseSeeker): () => void {
+  open(session: LiveSession, listener: LeaseWaiter): () => void {
     return this.queue.isLimited ? this.queue.open(session, listener) : this.dial(session, listener)
   }
 
@@ -101,18 +101,18 @@ export class Pools implements LeaseSource {
   }
 
   /** Takes back a connection on which a response is complete and nothing odd was seen. */
-  give(session: LiveSession, connection: Connection): void {
+  release(session: LiveSession, connection: Connection): void {
     const expiry = this.expiryOf(connection)
     const isWanted = !this.isClosed && session.ended === undefined && connection.isOpen
     if (isWanted && this.queue.isLimited && this.queue.offer(session, connection)) return
-    if (!isWanted || expiry === undefined || this.isFull(session)) this.discard(session, connection)
+    if (!isWanted || expiry === undefined || this.isFull(session)) this.cut(session, connection)
     else this.poolOf(session).put(connection, expiry)
   }
 
   /** Closes a connection that is not to be used again. */
-  discard(session: LiveSession, connection: Connection): void {
+  cut(session: LiveSession, connection: Connection): void {
     connection.destroy()
-    if (this.pools.get(session)?.size === 0) this.retire(session)
+    if (this.pools.get(session)?.size === 0) this.forget(session)
   }
 
   /** The deadline for an idle connection; `undefined` where its server does not keep it long enough to be of use. */
@@ -129,7 +129,7 @@ export class Pools implements LeaseSource {
   }
 
   /** Forgets the pool of a lifetime: it is empty, or the lifetime is over. */
-  retire(session: LiveSession): void {
+  forget(session: LiveSession): void {
     const pool = this.pools.get(session)
     if (pool === undefined) return
     this.pools.delete(session)
@@ -137,8 +137,8 @@ export class Pools implements LeaseSource {
   }
 
   makeRoom(session: LiveSession | undefined): void {
-    if (session !== undefined) return void this.pools.get(session)?.shed()
-    for (const pool of this.pools.values()) if (pool.shed()) return
+    if (session !== undefined) return void this.pools.get(session)?.closeOldest()
+    for (const pool of this.pools.values()) if (pool.closeOldest()) return
   }
 
   /** Closes every idle connection. */

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream"
 import type { RequestBroken } from "../domain/ProxyError.js"
 import type { Fork } from "../step/Call.js"
 import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
-import type { Flow, Reception } from "../wire/ChunkSource.js"
+import type { Flow, Consumption } from "../wire/ChunkSource.js"
 import { firstValue } from "../wire/HeaderFields.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import type { RequestBody, RequestHead } from "./Downstream.js"
@@ -87,9 +87,9 @@ export class RequestWriter {
       chunk: (chunk) => {
         left -= chunk.byteLength
         if (left < 0) return this.misframed()
-        const reception = writer.chunk(chunk)
-        if (reception === "full") this.progress.serverIsBusy(true)
-        return reception
+        const consumption = writer.chunk(chunk)
+        if (consumption === "full") this.progress.serverIsBusy(true)
+        return consumption
       },
       end: (trailers) => {
         if (left > 0 && left < Infinity) return void this.misframed()
@@ -109,9 +109,9 @@ export class RequestWriter {
     writer.flush()
   }
 
-  private misframed(): Reception {
+  private misframed(): Consumption {
     this.stop()
     this.progress.requestDefect(new Error(resized))
-    return "used"
+    return "consumed"
   }
 }

@@ -3,7 +3,7 @@ import type { ResponseBroken } from "../domain/ProxyError.js"
 import type { ResponseHead } from "../downstream/Downstream.js"
 import type { Fork } from "../step/Call.js"
 import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
-import type { Flow, Reception } from "../wire/ChunkSource.js"
+import type { Flow, Consumption } from "../wire/ChunkSource.js"
 import { firstValue, interimFields, type RawFields, responseLines } from "../wire/HeaderFields.js"
 import { httpDate } from "../wire/HttpDate.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
@@ -174,17 +174,17 @@ export class AnswerWriter {
     return this.request.httpVersion === "1.1" ? "chunked" : (size ?? "close")
   }
 
-  private pass(message: MessageWriter, chunk: Uint8Array): Reception {
-    if (this.framing === "none") return "used"
+  private pass(message: MessageWriter, chunk: Uint8Array): Consumption {
+    if (this.framing === "none") return "consumed"
     this.written += chunk.byteLength
     this.progress.answerWritten(chunk.byteLength)
     if (typeof this.framing === "number" && this.written > this.framing) {
       this.progress.answerMisframed("its body is longer than it says")
-      return "used"
+      return "consumed"
     }
-    const reception = message.chunk(chunk)
+    const consumption = message.chunk(chunk)
     this.noteBacklog()
-    return reception
+    return consumption
   }
 
   private end(trailers: RawFields, fields: RawFields): void {

@@ -54,7 +54,7 @@ export interface ExchangeContext extends ContentContext {
   readonly open: (traffic: LiveTraffic) => void
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
-  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
+  readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
   /** Something of ours threw, or of the program that embeds the proxy. */
   readonly defect: (cause: unknown) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -99,13 +99,13 @@ export class Exchange
 {
   readonly kind = "http"
   private readonly begun = performance.now()
-  rosterIndex = -1
+  registryIndex = -1
   sessionIndex = -1
   bytesIn = 0
   bytesOut = 0
   /** How often the request was sent to its server again. */
   retries = 0
-  /** Id of the session that the request names, be it there or not; known once its target was read. */
+  /** Id of the session that the request names, whether it exists or not; known once its target was read. */
   sessionId: string | undefined
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
@@ -114,7 +114,7 @@ export class Exchange
   private id: string | undefined
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
-  private brokenBy: ExchangeEnd | undefined
+  private cutFrom: ExchangeEnd | undefined
   private failure: ProxyError | undefined
   private blamed: ClientStalled | ClientError | undefined
   /** The content of the server's answer, where it came in pieces. */
@@ -182,7 +182,7 @@ export class Exchange
   }
 
   get end(): ExchangeEnd {
-    return this.brokenBy ?? "complete"
+    return this.cutFrom ?? "complete"
   }
 
   /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
@@ -262,21 +262,21 @@ export class Exchange
   }
 
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
-    if (this.phase !== "asking") return this.dropOutcome(exit)
+    if (this.phase !== "asking") return this.cutOutcome(exit)
     if (Exit.isFailure(exit)) this.failed(exit.cause)
     else if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
   }
 
   /** It is answered already: nobody else would close what has come of it. */
-  private dropOutcome(exit: Exit.Exit<Outcome, ForwardError>): void {
+  private cutOutcome(exit: Exit.Exit<Outcome, ForwardError>): void {
     if (Exit.isSuccess(exit) && exit.value._tag === "SwitchedUpgrade") exit.value.socket.destroy()
   }
 
   /** Answers with an error of the proxy's own account. */
   fail(error: ProxyError): void {
     if (this.phase !== "asking") return
-    this.context.report(this, error)
+    this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
     this.reply(reply, error._tag === "BadRequest" || error._tag === "Draining")
@@ -288,7 +288,7 @@ export class Exchange
   }
 
   /** The connection has become a WebSocket. What the request held is handed to that. */
-  leave(): void {
+  becomeWebSocket(): void {
     if (this.phase === "over") return
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
@@ -296,7 +296,7 @@ export class Exchange
   }
 
   /** Takes what the request holds off its hands: to be released by the caller. */
-  handOver(): () => void {
+  takeRelease(): () => void {
     const { release } = this
     this.release = undefined
     return release ?? (() => {})
@@ -333,7 +333,7 @@ export class Exchange
 
   /** The client has taken nothing of its answer for too long. */
   stalled(milliseconds: number): void {
-    this.breakFor(new ClientStalled({ milliseconds }))
+    this.cutForClient(new ClientStalled({ milliseconds }))
   }
 
   answerWritten(bytes: number): void {
@@ -342,8 +342,8 @@ export class Exchange
 
   answerBroken(error: ResponseBroken): void {
     if (this.phase === "over") return
-    this.context.report(this, error)
-    this.break("server")
+    this.context.logError(this, error)
+    this.cutBy("server")
   }
 
   answerMisframed(problem: string): void {
@@ -354,7 +354,7 @@ export class Exchange
   answerDefect(cause: unknown): void {
     if (this.phase === "over") return
     this.context.defect(cause)
-    this.break("proxy")
+    this.cutBy("proxy")
   }
 
   answerSent(): void {
@@ -367,7 +367,7 @@ export class Exchange
 
   sessionEnded(end: SessionEnd): void {
     const session = this.liveSession
-    if (this.phase !== "asking" || session === undefined) this.break(end === "shutdown" ? "proxy" : "session")
+    if (this.phase !== "asking" || session === undefined) this.cutBy(end === "shutdown" ? "proxy" : "session")
     else this.fail(endedBy[end](session.id))
   }
 
@@ -375,10 +375,10 @@ export class Exchange
   othersTold(): void {}
 
   /** An exchange ends by itself: there is nothing to ask of it. */
-  goAway(): void {}
+  close(): void {}
 
   cut(): void {
-    this.break("proxy")
+    this.cutBy("proxy")
   }
 
   /** The request's content turned out to be no HTTP. */
@@ -387,9 +387,9 @@ export class Exchange
   }
 
   /** The client is gone: the downstream is told at once, and nobody is answered. */
-  abandon(): void {
+  cancel(): void {
     if (this.phase === "over") return
-    this.brokenBy ??= "client"
+    this.cutFrom ??= "client"
     this.stopContinueTimer()
     this.incoming?.fail("the client closed the connection")
     this.call?.cancel()
@@ -429,7 +429,7 @@ export class Exchange
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
     if (error === undefined) this.answerDefect(Cause.squash(cause))
-    else if (error._tag === "RequestBroken") this.abandon()
+    else if (error._tag === "RequestBroken") this.cancel()
     else if (error._tag === "Reply") this.reply(error, false)
     else this.fail(error)
   }
@@ -438,7 +438,7 @@ export class Exchange
   private reply(reply: Reply, close: boolean): void {
     this.beginAnswer()
     this.call?.cancel()
-    this.dropContent()
+    this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
     this.writer.reply(reply)
   }
@@ -468,25 +468,25 @@ export class Exchange
    */
   private contentRefused(error: ClientError): void {
     if (this.phase === "asking") this.fail(error)
-    else if (this.source?.isFinished === false) this.breakFor(error)
+    else if (this.source?.isFinished === false) this.cutForClient(error)
   }
 
-  private breakFor(error: ClientStalled | ClientError): void {
+  private cutForClient(error: ClientStalled | ClientError): void {
     if (this.phase === "over") return
     this.blamed = error
-    this.context.report(this, error)
-    this.break("client")
+    this.context.logError(this, error)
+    this.cutBy("client")
   }
 
-  private dropContent(): void {
+  private cancelContent(): void {
     if (this.incoming !== undefined) this.incoming.cancel()
     else if (this.hasContent) this.isContentSkipped = this.owner.skipContent()
   }
 
   /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */
-  private break(by: ExchangeEnd): void {
-    this.brokenBy ??= by
+  private cutBy(by: ExchangeEnd): void {
+    this.cutFrom ??= by
     this.owner.reset()
-    this.abandon()
+    this.cancel()
   }
 }

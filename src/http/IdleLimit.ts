@@ -3,7 +3,7 @@ import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { ResponseBroken } from "../domain/ProxyError.js"
 import { addressOf } from "../downstream/Dial.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
-import type { ChunkConsumer, Reception } from "../wire/ChunkSource.js"
+import type { ChunkConsumer, Consumption } from "../wire/ChunkSource.js"
 import type { FusedConsumer, Stage } from "../wire/Stage.js"
 
 const brokenBy = ({ id, target }: LiveSession, milliseconds: number): ResponseBroken =>
@@ -22,12 +22,12 @@ class IdleWatch implements FusedConsumer<ResponseBroken>, Expirable {
     deadlines.start(this.deadline)
   }
 
-  chunk(chunk: Uint8Array): Reception {
-    const reception = this.next.chunk(chunk)
+  chunk(chunk: Uint8Array): Consumption {
+    const consumption = this.next.chunk(chunk)
     // The body may have ended within that call.
-    if (reception === "full" || this.isOver) this.deadlines.stop(this.deadline)
+    if (consumption === "full" || this.isOver) this.deadlines.stop(this.deadline)
     else this.deadlines.start(this.deadline)
-    return reception
+    return consumption
   }
 
   end(trailers: ReadonlyArray<string>): void {

@@ -25,7 +25,7 @@ export interface ProxyRequest extends RequestObserver {
   readonly framing: RequestFraming
   readonly client: Client
   readonly requestId: string
-  /** Id of the session that it names, be it there or not; told by whoever reads the target. */
+  /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
   /**
    * Its content, once: whole where it is here by the end of the turn of the event loop, else moving. Fails as a client's

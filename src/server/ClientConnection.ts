@@ -53,7 +53,7 @@ export interface ConnectionContext {
 const maxPipelinedBytes = 262_144
 
 /** After so many requests of a connection everybody else has a turn: all of a pipeline may be the proxy's to answer. */
-const mostInARow = 32
+const maxInARow = 32
 
 /** What a connection waits for: a deadline means something else each time. */
 type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
@@ -84,7 +84,7 @@ export class ClientConnection
   private requests = 0
   private isUpgrading = false
   /** The next request waits for a turn of its own. */
-  private isResting = false
+  private isYielding = false
   /** The client is half-closed (it sent FIN) and waits for its answers. */
   private isHalfClosed = false
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
@@ -129,7 +129,7 @@ export class ClientConnection
   }
 
   /** What the fiber does from here on, as soon as it comes to it. */
-  private goOn(task: Effect.Effect<void>): void {
+  private runTask(task: Effect.Effect<void>): void {
     const { wake } = this
     this.wake = undefined
     if (wake === undefined) this.tasks.push(task)
@@ -138,7 +138,7 @@ export class ClientConnection
 
   /** Told at once: the fiber ends only behind what runs in its children, which may be slow to be interrupted. */
   private readonly closed = (): void => {
-    this.guard(() => this.current?.abandon())
+    this.guard(() => this.current?.cancel())
     this.wake?.(Effect.void)
   }
 
@@ -234,10 +234,10 @@ export class ClientConnection
       }),
     )
     const interrupt = Effect.suspend(() => (child === undefined ? Effect.void : Fiber.interruptFork(child)))
-    this.goOn(Effect.zipRight(begin, this.serve))
+    this.runTask(Effect.zipRight(begin, this.serve))
     return () => {
       isCancelled = true
-      this.goOn(Effect.zipRight(interrupt, this.serve))
+      this.runTask(Effect.zipRight(interrupt, this.serve))
     }
   }
 
@@ -246,7 +246,7 @@ export class ClientConnection
     this.current = undefined
     if (this.socket.destroyed || this.phase === "tunnel") return
     if (!staysOpen) this.linger()
-    else if (this.requests % mostInARow === 0 && this.reader?.heldBytes !== 0) this.rest()
+    else if (this.requests % maxInARow === 0 && this.reader?.heldBytes !== 0) this.yieldTurn()
     else this.nextRequest()
   }
 
@@ -282,7 +282,7 @@ export class ClientConnection
   }
 
   turnEnded(): void {
-    if (this.isResting || --this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
+    if (this.isYielding || --this.turnsToHalfClose > 0) this.context.exchanges.endOfTurn.add(this)
   }
 
   received(bytes: Buffer): void {
@@ -300,7 +300,7 @@ export class ClientConnection
    */
   private holdBack(): void {
     const { current } = this
-    if (this.isResting || current?.requestIsComplete === false || current?.isAnswered === true) this.stopReading()
+    if (this.isYielding || current?.requestIsComplete === false || current?.isAnswered === true) this.stopReading()
     else this.reset()
   }
 
@@ -319,7 +319,7 @@ export class ClientConnection
    * section 9.6); a later FIN means that it has left.
    */
   private readonly ended = (): void => {
-    const isAwaited = (this.current !== undefined || this.isResting) && !this.isUpgrading && this.turnsToHalfClose > 0
+    const isAwaited = (this.current !== undefined || this.isYielding) && !this.isUpgrading && this.turnsToHalfClose > 0
     const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
     if (!canBeAnswered) return void this.socket.destroy()
     this.isHalfClosed = true
@@ -332,10 +332,10 @@ export class ClientConnection
     if (isCutShort && this.reader?.heldBytes === 0) this.socket.destroy()
   }
 
-  private rest(): void {
-    this.isResting = true
+  private yieldTurn(): void {
+    this.isYielding = true
     setImmediate(() => {
-      this.isResting = false
+      this.isYielding = false
       if (!this.socket.destroyed) this.nextRequest()
     })
   }
@@ -400,7 +400,7 @@ export class ClientConnection
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): void => {
       this.unbridged = undefined
-      exchange.leave()
+      exchange.becomeWebSocket()
     }
     this.unbridged = {
       session,
@@ -413,17 +413,17 @@ export class ClientConnection
       serverEarly,
       extensions,
       begun,
-      release: exchange.handOver(),
+      release: exchange.takeRelease(),
     }
-    this.goOn(this.context.bridge.bridge(this.unbridged))
+    this.runTask(this.context.bridge.bridge(this.unbridged))
   }
 
   /** The fiber has ended: with the socket, or with the proxy. */
-  over(exit: Exit.Exit<void>): void {
+  fiberEnded(exit: Exit.Exit<void>): void {
     if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) this.context.defect(exit.cause)
     this.context.headDeadlines.stop(this.deadline)
     this.cut()
-    this.current?.abandon()
+    this.current?.cancel()
     this.unbridged?.server.destroy()
     this.unbridged?.release()
   }

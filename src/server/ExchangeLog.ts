@@ -1,13 +1,13 @@
 import { Cause, Effect, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
-import { errorAnswer } from "../wire/Reply.js"
+import { describeError } from "../wire/Reply.js"
 import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
   /** An exchange failed. */
-  readonly report: (exchange: Exchange, error: ExchangeTrouble) => void
+  readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
   /** An exchange is over; where the access log is on, this is its line. */
   readonly finished: ((exchange: Exchange) => void) | undefined
   /** Something of ours threw. */
@@ -40,11 +40,11 @@ const lineOf = (exchange: Exchange): Record<string, unknown> => ({
 
 const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   if (blame === undefined) return {}
-  return { cause: blame._tag === "ClientStalled" ? blame.message : errorAnswer(blame).detail }
+  return { cause: blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail }
 }
 
 /** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
-const reportTo =
+const errorsTo =
   (log: LineLog) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
     const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
@@ -56,7 +56,7 @@ const reportTo =
       return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
     if (error._tag === "ResponseBroken")
       return log.write(level, "response broke off", { ...fields, status: exchange.status })
-    const { status, code } = errorAnswer(error)
+    const { status, code } = describeError(error)
     log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
@@ -66,7 +66,7 @@ const accessTo =
     log.write(LogLevel.Info, "request", {
       ...lineOf(exchange),
       status: exchange.status,
-      ...(exchange.error === undefined ? {} : { code: errorAnswer(exchange.error).code }),
+      ...(exchange.error === undefined ? {} : { code: describeError(exchange.error).code }),
       end: exchange.end,
       ...blameOf(exchange),
       bytes_in: exchange.bytesIn,
@@ -81,7 +81,7 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfi
   const log = yield* LineLog.make
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   return {
-    report: reportTo(log),
+    logError: errorsTo(log),
     finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
     defect: (thrown) => {
       const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)

@@ -31,8 +31,8 @@ export class ListenError extends Data.TaggedError("ListenError")<{
   }
 }
 
-/** Part of the grace period in which WebSockets are told to go; the rest is for them to do so. */
-const farewellShare = 0.8
+/** Part of the grace period in which WebSockets are sent a close frame; the rest is for them to close. */
+const closeShare = 0.8
 
 const listenProblems: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
   EADDRINUSE: ["the port is in use", "stop the program that listens there, or choose another with --port"],
@@ -115,7 +115,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
     /** Where it listens; the port is the real one, also where the kernel chose it. */
     readonly address: { readonly host: string; readonly port: number }
     /**
-     * Stops politely: health turns 503, accepting stops, what is in flight may finish, WebSockets are told to go, all
+     * Stops politely: health turns 503, accepting stops, what is in flight may finish, WebSockets are closed, all
      * within the grace period; then the rest is cut, and named in the log.
      */
     readonly drain: Effect.Effect<void>
@@ -157,7 +157,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         open: traffic.open,
         close: traffic.close,
         isDraining: traffic.isDraining,
-        report: reporter.report,
+        logError: reporter.logError,
         defect: reporter.defect,
         finished: toldOfEnds(reporter.finished, observers, fork),
       }
@@ -194,7 +194,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const drain = Effect.gen(function* () {
         yield* traffic.startDraining
         yield* stopAccepting
-        const polite = Effect.zipRight(traffic.farewell(settings.grace * farewellShare), traffic.idle)
+        const polite = Effect.zipRight(traffic.closeWebSockets(settings.grace * closeShare), traffic.idle)
         yield* Effect.timeoutOption(polite, settings.grace)
         yield* cut
       })
@@ -210,7 +210,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         slots?.admit(socket, connection)
         fork(connection.serve).addObserver((exit) => {
           connections.delete(connection)
-          connection.over(exit)
+          connection.fiberEnded(exit)
         })
       })
       yield* Effect.addFinalizer(() =>

@@ -22,7 +22,7 @@ interface Opened<A> {
  * Where an open file is: at its path, whole; not there any more; or there, while SQLite's companions, of which the
  * write-ahead log is as much the database as the file, are not.
  */
-type Standing = "whole" | "displaced" | "bereft"
+type Standing = "whole" | "moved" | "log lost"
 
 /** What following a database takes. */
 export interface Following<A> {
@@ -33,11 +33,11 @@ export interface Following<A> {
   /** Opens what stands at the path now. `first` at the start only: the file may then be made, later never. */
   readonly open: (first: boolean) => Effect.Effect<A, StoreUnavailable, Scope.Scope>
   /** Makes the file whole without its companions. Fails where another program is in the way. */
-  readonly finish: (value: A) => Effect.Effect<void, StoreUnavailable>
+  readonly checkpoint: (value: A) => Effect.Effect<void, StoreUnavailable>
   /** Whether a write-ahead log is in use, so that nobody else may have removed the companions. */
   readonly usesLog: (value: A) => boolean
   /** Sees to it that nothing of the log gets into the file when this is closed. */
-  readonly abandonLog: (value: A) => Effect.Effect<void>
+  readonly discardLog: (value: A) => Effect.Effect<void>
 }
 
 /**
@@ -63,7 +63,7 @@ export class FollowedFile<A> {
   static open<A>(following: Following<A>): Effect.Effect<FollowedFile<A>, StoreUnavailable, Scope.Scope> {
     return Effect.gen(function* () {
       const file = new FollowedFile(following, yield* Effect.scope)
-      yield* Effect.addFinalizer(() => file.leave)
+      yield* Effect.addFinalizer(() => file.release)
       yield* file.openPlaced(true)
       yield* Effect.forkScoped(file.watch)
       return file
@@ -112,8 +112,8 @@ export class FollowedFile<A> {
   }
 
   private standingOf(opened: Opened<A>, place: FilePlace): Standing {
-    if (place !== "unknown" && !isSameFile(place, opened.file)) return "displaced"
-    return this.hasLostLog(opened) ? "bereft" : "whole"
+    if (place !== "unknown" && !isSameFile(place, opened.file)) return "moved"
+    return this.hasLostLog(opened) ? "log lost" : "whole"
   }
 
   private hasLostLog({ value, realPath, companions }: Opened<A>): boolean {
@@ -129,13 +129,14 @@ export class FollowedFile<A> {
     return Effect.gen(this, function* () {
       const { opened } = this
       const place = placeOf(this.following.path)
-      const standing = opened === undefined ? "displaced" : this.standingOf(opened, place)
+      const standing = opened === undefined ? "moved" : this.standingOf(opened, place)
       if (opened !== undefined && standing === "whole") {
         // It was away between two looks only.
         this.standing = standing
         return opened.value
       }
-      if (opened !== undefined) yield* standing === "bereft" ? this.forsake(opened) : this.retire(opened, place)
+      if (opened !== undefined)
+        yield* standing === "log lost" ? this.closeWithoutLog(opened) : this.closeMoved(opened, place)
       return yield* place === "nothing" ? gone(this.following.filename) : this.openPlaced(false)
     }).pipe(
       Effect.tapError((error) => {
@@ -163,13 +164,13 @@ export class FollowedFile<A> {
   }
 
   /** Closes for good. What stands here may have changed since the last look. */
-  private get leave(): Effect.Effect<void> {
+  private get release(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.look()
       const { opened, standing } = this
       if (opened === undefined) return Effect.void
-      if (standing !== "displaced") return this.close(opened)
-      return Effect.catchAll(this.retire(opened, placeOf(this.following.path)), () => this.close(opened))
+      if (standing !== "moved") return this.close(opened)
+      return Effect.catchAll(this.closeMoved(opened, placeOf(this.following.path)), () => this.close(opened))
     })
   }
 
@@ -182,14 +183,14 @@ export class FollowedFile<A> {
   private close(opened: Opened<A>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const [log] = companionsOf(opened.realPath)
-      if (this.hasLostLog(opened) && log !== "nothing") yield* this.following.abandonLog(opened.value)
+      if (this.hasLostLog(opened) && log !== "nothing") yield* this.following.discardLog(opened.value)
       yield* Scope.close(opened.scope, Exit.void)
       this.opened = undefined
     })
   }
 
   /** Closes a file whose companions are lost. */
-  private forsake(opened: Opened<A>): Effect.Effect<void> {
+  private closeWithoutLog(opened: Opened<A>): Effect.Effect<void> {
     const { filename } = this.following
     const line =
       `${filename}-wal or ${filename}-shm was removed or replaced under the running proxy. The database is opened anew, ` +
@@ -203,9 +204,9 @@ export class FollowedFile<A> {
    * file's own, and mix the two. So it is emptied into the old file, wherever that is now, and removed. Where nothing
    * stands here, there is no hurry: it is tried again.
    */
-  private retire(opened: Opened<A>, place: FilePlace): Effect.Effect<void, StoreUnavailable> {
+  private closeMoved(opened: Opened<A>, place: FilePlace): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
-      yield* this.following.finish(opened.value)
+      yield* this.following.checkpoint(opened.value)
       yield* this.close(opened)
       const [log, index] = companionsOf(opened.realPath)
       const [knownLog, knownIndex] = opened.companions

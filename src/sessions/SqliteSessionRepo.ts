@@ -125,10 +125,10 @@ const make = (
       path,
       filename,
       open,
-      finish: finishLog(filename),
+      checkpoint: checkpoint(filename),
       usesLog: ({ reader }) => reader.usesLog(),
       // The reader is left, which may not write: as long as it is there, SQLite leaves the log to it.
-      abandonLog: ({ sqlScope }) => Scope.close(sqlScope, Exit.void),
+      discardLog: ({ sqlScope }) => Scope.close(sqlScope, Exit.void),
     })
     return { ...reads(file, filename), ...writes(file, filename) }
   })
@@ -152,7 +152,7 @@ const keepsLog = (sql: SqlClient, filename: string): Effect.Effect<boolean, Stor
     .pipe(Effect.mapBoth({ onFailure: storeFault(filename), onSuccess: ([mode]) => mode?.journal_mode === "wal" }))
 
 /** Brings all that is in a file's write-ahead log into the file. */
-const finishLog =
+const checkpoint =
   (filename: string) =>
   ({ sql }: Connections): Effect.Effect<void, StoreUnavailable> =>
     sql.unsafe<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)").pipe(

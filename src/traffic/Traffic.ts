@@ -8,7 +8,7 @@ export interface LiveTraffic extends SessionListener {
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
-  rosterIndex: number
+  registryIndex: number
   sessionIndex: number
   readonly requestId: string
   /** When it began, in milliseconds since the epoch. */
@@ -19,7 +19,7 @@ export interface LiveTraffic extends SessionListener {
   /** All traffic whose session has ended with its own is told, too: called behind `sessionEnded`, mostly at once. */
   othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
-  goAway(): void
+  close(): void
   /** Ends it at once. */
   cut(): void
 }
@@ -49,7 +49,7 @@ class Notice implements Steps {
 
   constructor(
     private readonly traffic: ReadonlyArray<LiveTraffic>,
-    private readonly roster: Roster,
+    private readonly registry: Registry,
     private readonly tell: (traffic: LiveTraffic) => void,
     /** All are told. */
     private readonly done: () => void,
@@ -57,7 +57,7 @@ class Notice implements Steps {
 
   readonly step = (): boolean => {
     const traffic = this.traffic[this.next++]
-    if (traffic !== undefined && this.roster.has(traffic)) this.tell(traffic)
+    if (traffic !== undefined && this.registry.has(traffic)) this.tell(traffic)
     if (this.next < this.traffic.length) return true
     this.done()
     return false
@@ -65,7 +65,7 @@ class Notice implements Steps {
 }
 
 /** What follows from `othersTold` takes ten times as long: sockets are read, and close. */
-const mostReleases = 8
+const maxReleases = 8
 
 /**
  * Tells traffic that its session has ended; and, when all is told that ended with it, so much. What follows from the first
@@ -73,35 +73,35 @@ const mostReleases = 8
  */
 class EndNotices {
   private readonly notices = new Slices()
-  private readonly releases = new Slices(mostReleases)
+  private readonly releases = new Slices(maxReleases)
 
-  constructor(private readonly roster: Roster) {}
+  constructor(private readonly registry: Registry) {}
 
   tell(traffic: ReadonlyArray<LiveTraffic>, end: SessionEnd): void {
     const release = (): void =>
       this.releases.add(
         new Notice(
           traffic,
-          this.roster,
+          this.registry,
           (one) => one.othersTold(),
           () => {},
         ),
       )
     // Behind all that waits already.
-    const releaseLater = (): void => this.notices.add(new Notice([], this.roster, () => {}, release))
-    this.notices.add(new Notice(traffic, this.roster, (one) => one.sessionEnded(end), releaseLater))
+    const releaseLater = (): void => this.notices.add(new Notice([], this.registry, () => {}, release))
+    this.notices.add(new Notice(traffic, this.registry, (one) => one.sessionEnded(end), releaseLater))
   }
 }
 
 /** The live traffic of one lifetime of a session; hangs on that lifetime while there is any. */
-class SessionShare implements SessionListener {
+class SessionTraffic implements SessionListener {
   private readonly live: Array<LiveTraffic> = []
   /** How many of them are requests. */
   requests = 0
 
   constructor(
     private readonly session: LiveSession,
-    private readonly roster: Roster,
+    private readonly registry: Registry,
   ) {}
 
   add(traffic: LiveTraffic): void {
@@ -122,7 +122,7 @@ class SessionShare implements SessionListener {
 
   /** There may be thousands, and other sessions are not to wait for them. */
   readonly sessionEnded = (end: SessionEnd): void => {
-    this.roster.notices.tell(Array.from(this.live), end)
+    this.registry.notices.tell(Array.from(this.live), end)
   }
 }
 
@@ -130,9 +130,9 @@ class SessionShare implements SessionListener {
  * All live traffic. Each piece remembers its places in the arrays, so that coming and going are a few instructions; a Set
  * would leave work behind for the garbage collector (see `Deadlines`).
  */
-class Roster {
+class Registry {
   private readonly live: Array<LiveTraffic> = []
-  private readonly shares = new WeakMap<LiveSession, SessionShare>()
+  private readonly shares = new WeakMap<LiveSession, SessionTraffic>()
   readonly notices = new EndNotices(this)
 
   get all(): ReadonlyArray<LiveTraffic> {
@@ -140,13 +140,13 @@ class Roster {
   }
 
   has(traffic: LiveTraffic): boolean {
-    return this.live[traffic.rosterIndex] === traffic
+    return this.live[traffic.registryIndex] === traffic
   }
 
   add(traffic: LiveTraffic): void {
     const { session } = traffic
     if (session === undefined) return
-    traffic.rosterIndex = this.live.push(traffic) - 1
+    traffic.registryIndex = this.live.push(traffic) - 1
     this.shareOf(session).add(traffic)
     if (session.ended === undefined) return
     traffic.sessionEnded(session.ended)
@@ -158,8 +158,8 @@ class Roster {
     if (traffic.session === undefined || !this.has(traffic)) return false
     const last = this.live.pop()
     if (last !== undefined && last !== traffic) {
-      this.live[traffic.rosterIndex] = last
-      last.rosterIndex = traffic.rosterIndex
+      this.live[traffic.registryIndex] = last
+      last.registryIndex = traffic.registryIndex
     }
     this.shareOf(traffic.session).remove(traffic)
     return true
@@ -170,20 +170,20 @@ class Roster {
     return this.shares.get(session)?.requests ?? 0
   }
 
-  private shareOf(session: LiveSession): SessionShare {
+  private shareOf(session: LiveSession): SessionTraffic {
     const known = this.shares.get(session)
     if (known !== undefined) return known
-    const share = new SessionShare(session, this)
+    const share = new SessionTraffic(session, this)
     this.shares.set(session, share)
     return share
   }
 }
 
-/** WebSockets told to go are at least so far apart, in milliseconds, where the time allowed permits it. */
-const farewellSpacing = 50
+/** WebSockets are closed at least so many milliseconds apart, where the time allowed permits it. */
+const closeSpacing = 50
 
-/** How many WebSockets are to have been told to go by now. A clock says so: timers are late by a millisecond and more. */
-class FarewellPace {
+/** How many WebSockets should have been closed by now. A clock says so: timers are late by a millisecond and more. */
+class ClosePace {
   private readonly begun = performance.now()
   readonly spacing: number
 
@@ -191,7 +191,7 @@ class FarewellPace {
     private readonly count: number,
     milliseconds: number,
   ) {
-    this.spacing = Math.min(farewellSpacing, milliseconds / Math.max(1, count))
+    this.spacing = Math.min(closeSpacing, milliseconds / Math.max(1, count))
   }
 
   due(): number {
@@ -220,7 +220,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     /** Completes once nothing is under way. */
     readonly idle: Effect.Effect<void>
     /** Tells every WebSocket to go, one after another, within `milliseconds`. */
-    readonly farewell: (milliseconds: number) => Effect.Effect<void>
+    readonly closeWebSockets: (milliseconds: number) => Effect.Effect<void>
     /** Ends everything at once. */
     readonly cutAll: Effect.Effect<void>
   }
@@ -229,33 +229,33 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Traffic,
     Effect.gen(function* () {
       let draining = false
-      const roster = new Roster()
+      const registry = new Registry()
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
-        roster.add(traffic)
+        registry.add(traffic)
         // It may be over already, where its session is.
-        if (roster.all.length > 0) idle.unsafeClose()
+        if (registry.all.length > 0) idle.unsafeClose()
       }
       const close = (traffic: LiveTraffic): void => {
-        if (roster.remove(traffic) && roster.all.length === 0) idle.unsafeOpen()
+        if (registry.remove(traffic) && registry.all.length === 0) idle.unsafeOpen()
       }
 
-      const farewell = (milliseconds: number) =>
+      const closeWebSockets = (milliseconds: number) =>
         Effect.gen(function* () {
-          const sockets = roster.all.filter((traffic) => traffic.kind === "websocket")
-          const pace = new FarewellPace(sockets.length, milliseconds)
+          const sockets = registry.all.filter((traffic) => traffic.kind === "websocket")
+          const pace = new ClosePace(sockets.length, milliseconds)
           for (let told = 0; told < sockets.length;) {
             const sliceEnd = performance.now() + sliceTime
             const due = pace.due()
-            while (told < due && performance.now() < sliceEnd) sockets[told++]?.goAway()
+            while (told < due && performance.now() < sliceEnd) sockets[told++]?.close()
             yield* Effect.sleep(told < due ? 0 : pace.spacing)
           }
         })
 
       const cutAll = Effect.sync(() => {
-        for (const traffic of Array.from(roster.all)) traffic.cut()
+        for (const traffic of Array.from(registry.all)) traffic.cut()
       })
 
       yield* Effect.addFinalizer(() => cutAll)
@@ -263,15 +263,15 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       return {
         open,
         close,
-        requestsOf: (session) => roster.requestsOf(session),
+        requestsOf: (session) => registry.requestsOf(session),
         isDraining: () => draining,
         startDraining: Effect.sync(() => {
           draining = true
         }),
-        count: Effect.sync(() => roster.all.length),
-        live: Effect.sync(() => roster.all.map(viewOf)),
+        count: Effect.sync(() => registry.all.length),
+        live: Effect.sync(() => registry.all.map(viewOf)),
         idle: idle.await,
-        farewell,
+        closeWebSockets,
         cutAll,
       }
     }),

@@ -5,7 +5,7 @@ import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
-import { type Farewell, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
+import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
 import { unreadOf } from "../socket/Unread.js"
 
@@ -28,7 +28,7 @@ export interface BridgeEnds {
   readonly release: () => void
 }
 
-/** The settings that a bridged WebSocket is held to by itself; `Patrol` holds it to others. */
+/** The settings that a bridged WebSocket is held to by itself; `WebSocketTimers` holds it to others. */
 export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
 
 /** What watches the ends of all bridged WebSockets, as far as something waits between them. */
@@ -40,7 +40,7 @@ export interface BridgeWatches {
 }
 
 /** An end that is not read while the other one does not keep up. */
-class HeldEnd implements ProbeSubject {
+class PausedEnd implements ProbeSubject {
   constructor(readonly socket: Socket) {}
 
   get isUnread(): boolean {
@@ -58,13 +58,13 @@ export interface BridgeEnd {
   readonly defect?: unknown
 }
 
-/** How long both sides have to hang up after a close frame of ours before they are cut, in milliseconds. */
-const farewellTime = 800
+/** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
+const closeTime = 800
 
 /** The same after a close frame of one of theirs: the other side may have a message to finish first. */
 const closingTime = 30_000
 
-const farewells: { readonly [End in SessionEnd]: Farewell } = {
+const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   removed: { code: 1001, reason: "the session was removed" },
   retargeted: { code: 1012, reason: "the session moved to another server" },
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
@@ -77,7 +77,7 @@ const farewells: { readonly [End in SessionEnd]: Farewell } = {
 export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
   private readonly begun = performance.now()
-  rosterIndex = -1
+  registryIndex = -1
   sessionIndex = -1
   readonly session: LiveSession
   readonly requestId: string
@@ -94,8 +94,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   private sendClock: SendClock | undefined
   private readonly probes: { [Which in Side]?: PeerProbe } = {}
   private openEnds = 2
-  /** Both sides were told to go, and nothing of them is read for a while. */
-  private isDeaf = false
+  /** both sides were sent a close frame, and nothing of them is read for a while. */
+  private isHeld = false
   private timer: NodeJS.Timeout | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
@@ -135,50 +135,50 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     return this.down.bytes
   }
 
-  /** Says goodbye to both sides, at the next frame boundary of each. */
-  dismiss(farewell: Farewell): void {
-    this.ends({ closedBy: "proxy", ...farewell }, farewellTime)
-    this.say(farewell)
+  /** Sends a close frame to both sides, at the next frame boundary of each. */
+  closeWith(reason: CloseReason): void {
+    this.endWithin({ closedBy: "proxy", ...reason }, closeTime)
+    this.sendClose(reason)
   }
 
   /** `false`: a side that is in the middle of a frame will hear it later. */
-  private say(farewell: Farewell): boolean {
-    const isSaidUp = this.up.say(farewell)
-    return this.down.say(farewell) && isSaidUp
+  private sendClose(reason: CloseReason): boolean {
+    const isSaidUp = this.up.sendClose(reason)
+    return this.down.sendClose(reason) && isSaidUp
   }
 
   /** One side is not there any more: the other is told, and waited for. */
-  lose(side: Side, cause: string): void {
+  closeAfterLoss(side: Side, cause: string): void {
     const { own, peer, sending, receiving } = this.seenFrom(side)
     const reason = `the ${side} was lost`
-    this.ends({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, farewellTime)
-    receiving.mute()
-    sending.sayOrReset({ code: 1011, reason })
+    this.endWithin({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, closeTime)
+    receiving.discardRest()
+    sending.sendCloseOrCut({ code: 1011, reason })
     reset(own)
     if (peer.destroyed) this.cut()
   }
 
   /** What both sides answer, and their going, is not read before `othersTold`: it costs more than to tell another. */
   sessionEnded(end: SessionEnd): void {
-    const farewell = farewells[end]
-    this.ends({ closedBy: "proxy", ...farewell }, closingTime)
-    this.isDeaf = this.say(farewell)
-    if (!this.isDeaf) return
+    const reason = closeReasons[end]
+    this.endWithin({ closedBy: "proxy", ...reason }, closingTime)
+    this.isHeld = this.sendClose(reason)
+    if (!this.isHeld) return
     this.client.pause()
     this.server.pause()
   }
 
   othersTold(): void {
     const { end } = this
-    if (end !== undefined) this.ends(end, farewellTime)
-    if (!this.isDeaf) return
-    this.isDeaf = false
+    if (end !== undefined) this.endWithin(end, closeTime)
+    if (!this.isHeld) return
+    this.isHeld = false
     this.client.resume()
     this.server.resume()
   }
 
-  goAway(): void {
-    this.dismiss(farewells.shutdown)
+  close(): void {
+    this.closeWith(closeReasons.shutdown)
   }
 
   cut(): void {
@@ -191,18 +191,18 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     switch (event._tag) {
       case "Closing": {
         const said = sending.cursor.close
-        return this.ends({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
+        return this.endWithin({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
       }
       case "Lost":
-        return this.lose(side, event.cause)
+        return this.closeAfterLoss(side, event.cause)
       case "Violated": {
-        const farewell = { code: event.fault.code, reason: event.fault.problem }
-        this.ends({ closedBy: "proxy", code: farewell.code, reason: `the ${side}: ${farewell.reason}` }, farewellTime)
-        receiving.say(farewell)
+        const reason = { code: event.fault.code, reason: event.fault.problem }
+        this.endWithin({ closedBy: "proxy", code: reason.code, reason: `the ${side}: ${reason.reason}` }, closeTime)
+        receiving.sendClose(reason)
         return
       }
       case "Crashed":
-        this.ends({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, farewellTime)
+        this.endWithin({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, closeTime)
         return this.cut()
     }
   }
@@ -211,9 +211,9 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.seenFrom(side).receiving.receiverAsked(payload)
   }
 
-  heldUp(side: Side): void {
+  backedUp(side: Side): void {
     const { sendLimit, probeRounds } = this.watches
-    this.probes[side] ??= new PeerProbe(new HeldEnd(this.seenFrom(side).own), probeRounds)
+    this.probes[side] ??= new PeerProbe(new PausedEnd(this.seenFrom(side).own), probeRounds)
     this.probes[side].start()
     if (side === "client" || sendLimit.milliseconds === 0) return
     this.sendClock ??= new SendClock(this, sendLimit)
@@ -226,10 +226,13 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   stalled(): void {
-    this.lose("client", `it took nothing of what waited for it for ${this.watches.sendLimit.milliseconds / 1_000} s`)
+    this.closeAfterLoss(
+      "client",
+      `it took nothing of what waited for it for ${this.watches.sendLimit.milliseconds / 1_000} s`,
+    )
   }
 
-  notTaken(side: Side): void {
+  writeFailed(side: Side): void {
     const { peer, receiving } = this.seenFrom(side)
     for (const bytes of unreadOf(peer)) receiving.received(bytes)
   }
@@ -242,7 +245,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   /** The first reason counts; the shortest time left does. */
-  private ends(end: BridgeEnd, milliseconds: number): void {
+  private endWithin(end: BridgeEnd, milliseconds: number): void {
     this.end ??= end
     const cutAt = performance.now() + milliseconds
     if (cutAt >= this.cutAt || this.openEnds === 0) return
@@ -254,7 +257,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   private watch(socket: Socket, sending: Pump, receiving: Pump): void {
     const closed = (): void => {
       sending.senderClosed()
-      receiving.mute()
+      receiving.discardRest()
       if (--this.openEnds === 0) clearTimeout(this.timer)
     }
     if (socket.closed) closed()

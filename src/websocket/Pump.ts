@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import { closeFrame, pingFrame, pongFrame } from "./ControlFrame.js"
 import { type ControlListener, type ControlOpcode, type CursorFault, FrameCursor } from "./FrameCursor.js"
-import { OwedPongs } from "./OwedPongs.js"
+import { ExpectedPongs } from "./ExpectedPongs.js"
 import { reset } from "../socket/SocketEnd.js"
 
 /** The two ends of a bridged WebSocket. */
@@ -20,8 +20,8 @@ export type PumpEvent =
   /** The pump itself threw. */
   | { readonly _tag: "Crashed"; readonly cause: unknown }
 
-/** How a direction came to its end: by its sender's doing, or because the proxy dismissed both sides. */
-export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Dismissed"
+/** How a direction came to its end: by its sender's doing, or because the proxy closed both sides. */
+export type PumpEnd = Exclude<PumpEvent["_tag"], "Crashed"> | "Closed"
 
 /** Told what happens to the frames that `side` sends. */
 export interface PumpListener {
@@ -29,9 +29,9 @@ export interface PumpListener {
   /** A ping that `side` sent goes on, with this payload; told only where pings are followed. */
   pinged(side: Side, payload: Uint8Array): void
   /** What `side` sends has to wait until the other one reads on. */
-  heldUp(side: Side): void
-  /** What `side` sends cannot be written, for the other one has hung up: what that said before is read now, or never. */
-  notTaken(side: Side): void
+  backedUp(side: Side): void
+  /** What `side` sends cannot be written, for the other one has closed: what it sent before is read now, or never. */
+  writeFailed(side: Side): void
 }
 
 /** What the frames of a direction are held to. */
@@ -45,7 +45,7 @@ export interface FrameRules {
 }
 
 /** A close frame that the proxy puts into a direction on its own account. */
-export interface Farewell {
+export interface CloseReason {
   readonly code: number
   readonly reason: string
 }
@@ -62,28 +62,28 @@ interface OwnPong {
 /** An end by FIN says no more than that; one by an error says why. */
 const causeOf = (socket: Socket): string => {
   const { errored } = socket
-  if (errored === null) return "it hung up without a close frame"
+  if (errored === null) return "it closed without a close frame"
   return "code" in errored && typeof errored.code === "string" ? errored.code : errored.message
 }
 
 /**
  * One direction of a bridged WebSocket, as a state machine that the sockets' callbacks drive: no fiber is woken and
- * nothing allocated for a chunk. Frames pass byte for byte until the direction is *mute*: its sender has said goodbye,
+ * nothing allocated for a chunk. Frames pass byte for byte until the direction is *discarding*: its sender has sent a close frame,
  * or we have in its place. From then on what still comes is read and dropped.
  */
 export class Pump implements ByteReceiver, ControlListener {
   readonly cursor: FrameCursor
   private readonly input: SocketInput
   /** What ended this direction: the first thing that did. */
-  private outcome: Effect.Effect<PumpEnd> = Effect.succeed("Dismissed")
+  private outcome: Effect.Effect<PumpEnd> = Effect.succeed("Closed")
   private isTold = false
   private isOver = false
   private whenOver: (() => void) | undefined
-  private isMute = false
-  /** A farewell that waits for the end of a frame. */
-  private farewell: Farewell | undefined
+  private isDiscarding = false
+  /** A close frame that waits for the end of a frame. */
+  private pendingClose: CloseReason | undefined
   /** What the sender has to answer; `undefined` where the proxy sends no pings. */
-  private readonly owed: OwedPongs | undefined
+  private readonly expectedPongs: ExpectedPongs | undefined
   /** The beginning of a pong that may be the answer to a ping of ours; the receiver has not got it. */
   private held: Buffer | undefined
   /** Where the close frame ends, in the chunk at hand. */
@@ -100,7 +100,7 @@ export class Pump implements ByteReceiver, ControlListener {
     private readonly listener: PumpListener,
   ) {
     this.input = inputOf(from)
-    this.owed = followsPings ? new OwedPongs() : undefined
+    this.expectedPongs = followsPings ? new ExpectedPongs() : undefined
     this.cursor = new FrameCursor({
       masked: side === "client",
       extensions,
@@ -131,7 +131,7 @@ export class Pump implements ByteReceiver, ControlListener {
   }
 
   /** Whether bytes have to wait because the receiver does not read on. */
-  get isHeldUp(): boolean {
+  get isBackedUp(): boolean {
     return this.to.writableLength > 0
   }
 
@@ -173,19 +173,19 @@ export class Pump implements ByteReceiver, ControlListener {
   }
 
   /**
-   * Says goodbye to the receiver at the next frame boundary, and hangs up on it. `false`: a frame is half sent, so that
-   * the farewell waits for its end, and may wait in vain.
+   * Sends the receiver a close frame at the next frame boundary, and half-closes. `false`: a frame is half sent, so that
+   * the close frame waits for its end, which may never come.
    */
-  say(farewell: Farewell): boolean {
-    if (this.isMute) this.hangUp()
-    else if (this.mayInject) this.sayNow(farewell)
-    else this.farewell ??= farewell
-    return this.isMute
+  sendClose(reason: CloseReason): boolean {
+    if (this.isDiscarding) this.halfClose()
+    else if (this.mayInject) this.sendCloseNow(reason)
+    else this.pendingClose ??= reason
+    return this.isDiscarding
   }
 
-  /** Says goodbye, or resets the receiver where that cannot be done: the rest of a half-sent frame will not come. */
-  sayOrReset(farewell: Farewell): void {
-    if (!this.say(farewell)) this.breakOff()
+  /** Sends a close frame, or resets the receiver where that cannot be done: the rest of a half-sent frame will not come. */
+  sendCloseOrCut(reason: CloseReason): void {
+    if (!this.sendClose(reason)) this.cutReceiver()
   }
 
   /**
@@ -193,27 +193,27 @@ export class Pump implements ByteReceiver, ControlListener {
    * whether it did.
    */
   ping(answers: Pump): boolean {
-    if (answers.owed === undefined || this.isMute || !this.mayInject) return false
-    this.to.write(pingFrame(answers.owed.nextPing, this.side === "client"))
-    answers.owed.expect()
+    if (answers.expectedPongs === undefined || this.isDiscarding || !this.mayInject) return false
+    this.to.write(pingFrame(answers.expectedPongs.nextPing, this.side === "client"))
+    answers.expectedPongs.expect()
     return true
   }
 
   /** A ping of the receiver's own, with this payload, is on its way to the sender. */
   receiverAsked(payload: Uint8Array): void {
-    this.owed?.peerAsked(payload)
+    this.expectedPongs?.peerAsked(payload)
   }
 
   /** Lets nothing more pass: the receiver is gone. */
-  mute(): void {
-    this.isMute = true
+  discardRest(): void {
+    this.isDiscarding = true
     this.held = undefined
     this.from.resume()
   }
 
   /** The sender is gone, or has nothing more to send. */
   private readonly ended = (): void => {
-    if (this.isMute) this.hangUp()
+    if (this.isDiscarding) this.halfClose()
     else this.tell({ _tag: "Lost", cause: causeOf(this.from) })
   }
 
@@ -228,14 +228,14 @@ export class Pump implements ByteReceiver, ControlListener {
   }
 
   received(bytes: Buffer): void {
-    if (this.isMute) return
+    if (this.isDiscarding) return
     try {
       const chunk = this.input.stable(bytes)
       const fault = this.cursor.advance(chunk)
       if (fault !== undefined || this.needsCare) this.passWithCare(chunk, fault)
       else this.write(chunk)
     } catch (cause) {
-      this.breakOff()
+      this.cutReceiver()
       this.tell({ _tag: "Crashed", cause })
     }
   }
@@ -243,20 +243,23 @@ export class Pump implements ByteReceiver, ControlListener {
   /** Whether more is to be done with a chunk than to pass it on. */
   private get needsCare(): boolean {
     return (
-      this.owed?.isOwed === true || this.ownPongs !== undefined || this.closeEnd >= 0 || this.farewell !== undefined
+      this.expectedPongs?.areExpected === true ||
+      this.ownPongs !== undefined ||
+      this.closeEnd >= 0 ||
+      this.pendingClose !== undefined
     )
   }
 
   controlPassed(opcode: ControlOpcode, start: number, end: number): void {
     if (opcode === 8) {
       if (this.closeEnd < 0) this.closeEnd = end
-    } else if (this.owed !== undefined) {
+    } else if (this.expectedPongs !== undefined) {
       if (opcode === 9) this.listener.pinged(this.side, this.cursor.controlPayload)
-      else this.pongPassed(this.owed.answer(this.cursor.controlPayload), start, end)
+      else this.pongSeen(this.expectedPongs.answer(this.cursor.controlPayload), start, end)
     }
   }
 
-  private pongPassed(answer: ReturnType<OwedPongs["answer"]>, start: number, end: number): void {
+  private pongSeen(answer: ReturnType<ExpectedPongs["answer"]>, start: number, end: number): void {
     if (answer === "passed") return
     this.ownPongs ??= []
     this.ownPongs.push({ start, end, inPlace: answer === "kept" ? undefined : answer })
@@ -264,7 +267,7 @@ export class Pump implements ByteReceiver, ControlListener {
 
   /** Passes on what may pass of a chunk that holds, or may hold, something special. */
   private passWithCare(chunk: Buffer, fault: CursorFault | undefined): void {
-    const { held, farewell, closeEnd } = this
+    const { held, pendingClose, closeEnd } = this
     const shift = held?.byteLength ?? 0
     const bytes = held === undefined ? chunk : Buffer.concat([held, chunk])
     const { lastBoundary } = this.cursor
@@ -276,9 +279,9 @@ export class Pump implements ByteReceiver, ControlListener {
     } else if (fault !== undefined) {
       this.forward(bytes, Math.max(0, boundary), shift)
       this.violated(fault, boundary)
-    } else if (farewell !== undefined && boundary >= 0) {
+    } else if (pendingClose !== undefined && boundary >= 0) {
       this.forward(bytes, boundary, shift)
-      this.sayNow(farewell)
+      this.sendCloseNow(pendingClose)
     } else {
       this.forward(bytes, this.holdBack(bytes, boundary), shift)
     }
@@ -301,7 +304,12 @@ export class Pump implements ByteReceiver, ControlListener {
 
   /** Keeps back a pong that is not complete, while one of them is for us. Returns where what may pass now ends. */
   private holdBack(bytes: Buffer, boundary: number): number {
-    if (this.owed?.isOwed !== true || this.cursor.atBoundary || boundary < 0 || bytes[boundary] !== pongByte)
+    if (
+      this.expectedPongs?.areExpected !== true ||
+      this.cursor.atBoundary ||
+      boundary < 0 ||
+      bytes[boundary] !== pongByte
+    )
       return bytes.length
     this.held = Buffer.from(bytes.subarray(boundary))
     return boundary
@@ -313,39 +321,39 @@ export class Pump implements ByteReceiver, ControlListener {
     // The kernel takes most of what there is at once, and then neither memory nor patience is needed.
     if (this.to.writableLength === 0) return
     this.input.keep(bytes)
-    this.listener.heldUp(this.side)
+    this.listener.backedUp(this.side)
     if (this.to.writableNeedDrain) this.from.pause()
   }
 
   private readonly written = (error: Error | null | undefined): void => {
-    if (error instanceof Error) this.listener.notTaken(this.side)
+    if (error instanceof Error) this.listener.writeFailed(this.side)
   }
 
   private closed(): void {
-    this.mute()
-    if (this.farewell !== undefined) this.hangUp()
+    this.discardRest()
+    if (this.pendingClose !== undefined) this.halfClose()
     this.tell({ _tag: "Closing" })
   }
 
   private violated(fault: CursorFault, boundary: number): void {
-    if (boundary >= 0) this.sayNow({ code: fault.code, reason: fault.problem })
-    else this.breakOff()
+    if (boundary >= 0) this.sendCloseNow({ code: fault.code, reason: fault.problem })
+    else this.cutReceiver()
     this.tell({ _tag: "Violated", fault })
   }
 
-  private sayNow({ code, reason }: Farewell): void {
-    this.mute()
+  private sendCloseNow({ code, reason }: CloseReason): void {
+    this.discardRest()
     if (this.to.writable) this.to.write(closeFrame(code, reason, this.side === "client"))
-    this.hangUp()
+    this.halfClose()
   }
 
-  /** Hangs up on the receiver, once it has everything. */
-  private hangUp(): void {
+  /** Half-closes: sends the receiver FIN, once it has everything. */
+  private halfClose(): void {
     if (this.to.writable) this.to.end()
   }
 
-  private breakOff(): void {
-    this.mute()
+  private cutReceiver(): void {
+    this.discardRest()
     reset(this.to)
   }
 

@@ -6,7 +6,7 @@ import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
-import { Patrol } from "./Patrol.js"
+import { WebSocketTimers } from "./WebSocketTimers.js"
 
 /** The line of the log about a WebSocket that is over. */
 const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
@@ -45,7 +45,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
   {
     /**
      * Moves frames between both ends until one of them, or the proxy, ends it. Both sockets are closed when this ends, in
-     * every case; an interruption says goodbye to both first.
+     * every case; an interruption sends both a close frame first.
      */
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
@@ -57,7 +57,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const settings = yield* ProxyConfig
       const observers = yield* TrafficObservers
       const forkObservers = yield* FiberSet.makeRuntime<never>()
-      const patrol = new Patrol(settings)
+      const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
         probeRounds: new Deadlines(probeInterval),
@@ -73,9 +73,9 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
         ends.begun()
-        patrol.add(socket)
-        // Whoever was told to go was told before this one came.
-        if (traffic.isDraining()) socket.goAway()
+        timers.add(socket)
+        // All others were told to close before this one came.
+        if (traffic.isDraining()) socket.close()
         return socket
       }
 
@@ -96,7 +96,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
           socket.cut()
-          patrol.remove(socket)
+          timers.remove(socket)
           traffic.close(socket)
           release()
           // However long an observer takes, the connection is over.
@@ -104,9 +104,9 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           return report(socket)
         })
 
-      /** Says goodbye where that was not done yet, and waits until nothing can come any more. */
+      /** Sends close frames where that was not done yet, and waits until nothing can come any more. */
       const endPolitely = (socket: BridgedSocket): Effect.Effect<void> => {
-        socket.goAway()
+        socket.close()
         return Effect.zipRight(socket.up.over, socket.down.over)
       }
 

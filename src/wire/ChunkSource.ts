@@ -11,15 +11,15 @@ export interface ChunkProducer {
 }
 
 /**
- * What a consumer says of a chunk that it was given. `used`: it needs the bytes no more, and they may be overwritten.
- * `kept`: it still needs them. `full`: it still needs them, and wants no other before `ChunkSource.demand`.
+ * What a consumer says of a chunk that it was given. `consumed`: it needs the bytes no more, and they may be overwritten.
+ * `buffered`: it still needs them. `full`: the same, and it wants no other chunk before `ChunkSource.demand`.
  */
-export type Reception = "used" | "kept" | "full"
+export type Consumption = "consumed" | "buffered" | "full"
 
 /** Who takes the chunks, when they are handed over as they come and not pulled. Exactly one of the last three is called. */
 export interface ChunkConsumer<E> {
   /** Takes a chunk, which has a byte at least. */
-  readonly chunk: (chunk: Uint8Array) => Reception
+  readonly chunk: (chunk: Uint8Array) => Consumption
   /** The body is complete. `trailers` are raw pairs, flat: name, value, name, value. */
   readonly end: (trailers: ReadonlyArray<string>) => void
   /** The body broke off. */
@@ -88,10 +88,10 @@ export class ChunkSource<E> implements Flow<E> {
       return true
     }
     if (this.consumer !== undefined && !this.held) {
-      const reception = this.consumer.chunk(chunk)
-      this.held = reception === "full"
+      const consumption = this.consumer.chunk(chunk)
+      this.held = consumption === "full"
       if (this.held) this.pause()
-      return reception !== "used"
+      return consumption !== "consumed"
     }
     this.queued += chunk.byteLength
     if (this.queued >= this.highWater) this.pause()

@@ -1,4 +1,4 @@
-import type { ChunkConsumer, ChunkSource, Flow, Reception } from "./ChunkSource.js"
+import type { ChunkConsumer, ChunkSource, Flow, Consumption } from "./ChunkSource.js"
 import type { FusedConsumer, Stage } from "./Stage.js"
 
 type FusedForm<E> = NonNullable<Stage<E>["fused"]>
@@ -53,11 +53,11 @@ export class FusedFlow<E> implements Flow<E> {
   private attempting(first: ChunkConsumer<E>): ChunkConsumer<E> {
     return {
       chunk: (chunk) => {
-        let reception: Reception = "used"
+        let consumption: Consumption = "consumed"
         this.attempt(() => {
-          reception = first.chunk(chunk)
+          consumption = first.chunk(chunk)
         })
-        return reception
+        return consumption
       },
       end: (trailers) => this.attempt(() => first.end(trailers)),
       fail: (error) => this.attempt(() => first.fail(error)),
@@ -84,7 +84,7 @@ export class FusedFlow<E> implements Flow<E> {
         else sink.defect(bugs[0])
       }
     return {
-      chunk: (chunk) => (this.isOver ? "used" : sink.chunk(chunk)),
+      chunk: (chunk) => (this.isOver ? "consumed" : sink.chunk(chunk)),
       end: ending((trailers) => sink.end(trailers)),
       fail: ending((error) => sink.fail(error)),
       defect: ending((cause) => sink.defect(cause)),

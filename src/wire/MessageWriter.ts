@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream"
-import type { Reception } from "./ChunkSource.js"
+import type { Consumption } from "./ChunkSource.js"
 import type { RawFields } from "./HeaderFields.js"
 
 /** Up to so many bytes, content is written as text: one piece with its head and framing saves the kernel a list of them. */
@@ -39,7 +39,7 @@ export class MessageWriter {
   }
 
   /** Writes a piece of content, and the end behind it where there are `trailers` (which may be none). */
-  chunk(bytes: Uint8Array, trailers?: RawFields): Reception {
+  chunk(bytes: Uint8Array, trailers?: RawFields): Consumption {
     const before = this.chunked ? `${this.takeHead()}${bytes.byteLength.toString(16)}\r\n` : this.takeHead()
     const last = trailers === undefined ? "" : `0\r\n${fieldLines(trailers)}\r\n`
     const behind = this.chunked ? `\r\n${last}` : ""
@@ -47,9 +47,9 @@ export class MessageWriter {
     if (isText) this.sink.write(before + textOf(bytes) + behind, "latin1", this.written)
     else this.writeAll(before, bytes, behind)
     // What the kernel took at once needs no drain, although node will tell of one.
-    if (this.sink.writableLength === 0) return "used"
+    if (this.sink.writableLength === 0) return "consumed"
     if (this.sink.writableNeedDrain) return "full"
-    return isText ? "used" : "kept"
+    return isText ? "consumed" : "buffered"
   }
 
   /** Ends the message. */

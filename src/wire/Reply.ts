@@ -7,7 +7,7 @@ import { checkOwnFields } from "./OwnFields.js"
 import { proxyStatusName } from "./ProxyStatus.js"
 
 /** What a client is told about an error. */
-export interface ErrorAnswer {
+export interface ErrorDescription {
   readonly status: number
   /** Stable code for machines, in the body's `code`. */
   readonly code: string
@@ -19,8 +19,8 @@ export interface ErrorAnswer {
   readonly fields?: ReadonlyArray<string>
 }
 
-type AnswerTable = {
-  readonly [Tag in ProxyError["_tag"]]: (error: Extract<ProxyError, { readonly _tag: Tag }>) => ErrorAnswer
+type ErrorTable = {
+  readonly [Tag in ProxyError["_tag"]]: (error: Extract<ProxyError, { readonly _tag: Tag }>) => ErrorDescription
 }
 
 const unreachable = {
@@ -43,7 +43,7 @@ const unreachable = {
 const shortly = ["Retry-After", "1"] as const
 
 /** Every error and its one answer. An error that is not in this table does not compile. */
-const answers: AnswerTable = {
+const descriptions: ErrorTable = {
   BadRequest: ({ detail }) => ({ status: 400, code: "bad_request", proxyStatus: "http_request_error", detail }),
   MethodNotAllowed: ({ allow, detail }) => ({
     status: 405,
@@ -176,10 +176,10 @@ const answers: AnswerTable = {
 const answerOf = <Tag extends ProxyError["_tag"]>(
   tag: Tag,
   error: Extract<ProxyError, { readonly _tag: Tag }>,
-): ErrorAnswer => answers[tag](error)
+): ErrorDescription => descriptions[tag](error)
 
 /** The one place where an error becomes an answer. */
-export const errorAnswer = (error: ProxyError): ErrorAnswer => answerOf(error._tag, error)
+export const describeError = (error: ProxyError): ErrorDescription => answerOf(error._tag, error)
 
 /** An answer of the proxy's own, ready to be written. */
 export interface Reply {
@@ -196,7 +196,7 @@ export interface Reply {
  * 9209) and the request's id.
  */
 export const errorReply = (error: ProxyError, requestId: string, html = false): Reply => {
-  const answer = errorAnswer(error)
+  const answer = describeError(error)
   const title = STATUS_CODES[answer.status] ?? "Error"
   const problem = {
     type: `urn:ss-proxy:error:${answer.code}`,

@@ -1,5 +1,5 @@
 import { Effect, Stream } from "effect"
-import type { ChunkConsumer, Reception } from "./ChunkSource.js"
+import type { ChunkConsumer, Consumption } from "./ChunkSource.js"
 
 /** A stage in its fused form, which may also follow what its sink does. */
 export interface FusedConsumer<E> extends ChunkConsumer<E> {
@@ -18,7 +18,7 @@ export interface Stage<E> {
   readonly stream: (body: Stream.Stream<Uint8Array, E>) => Stream.Stream<Uint8Array, E>
   /**
    * The same without a fiber, for a stage that never waits: takes chunks and gives what it makes of them to `next`. It
-   * returns what `next` returned last, or `kept` where it keeps the chunk's bytes itself.
+   * returns what `next` returned last, or `buffered` where it keeps the chunk's bytes itself.
    */
   readonly fused?: (next: ChunkConsumer<E>) => FusedConsumer<E>
   /** Whether a body may leave with another length: then its message has no `Content-Length` (RFC 9112 section 6.3). */
@@ -47,7 +47,7 @@ const machineStream = <E>(body: Stream.Stream<Uint8Array, E>, make: () => ChunkM
   })
 
 const machineConsumer = <E>(next: ChunkConsumer<E>, machine: ChunkMachine): ChunkConsumer<E> => {
-  const pass = (made: Uint8Array): Reception => (hasBytes(made) ? next.chunk(made) : "used")
+  const pass = (made: Uint8Array): Consumption => (hasBytes(made) ? next.chunk(made) : "consumed")
   return {
     chunk: (chunk) => pass(machine.chunk(chunk)),
     end: (trailers) => {

@@ -1,5 +1,5 @@
 import * as Errors from "../../src/domain/ProxyError.js"
-import { errorAnswer } from "../../src/wire/Reply.js"
+import { describeError } from "../../src/wire/Reply.js"
 import { table } from "./MarkdownTable.js"
 
 type ProxyError = Errors.ProxyError
@@ -164,7 +164,7 @@ interface AnyEntry extends Pick<Entry<ProxyError["_tag"]>, "meaning" | "remedy">
 /** Errors of one code are one line: what a client is told of them is the same. */
 const lineOf = (together: ReadonlyArray<AnyEntry>): Line => {
   const samples = together.flatMap((entry) => entry.samples)
-  const answers = samples.map((sample) => errorAnswer(sample))
+  const answers = samples.map((sample) => describeError(sample))
   const [error] = samples
   const [first] = answers
   if (error === undefined || first === undefined) throw new Error("an entry without a sample")
@@ -179,7 +179,7 @@ const lineOf = (together: ReadonlyArray<AnyEntry>): Line => {
   }
 }
 
-const codeOf = ({ samples: [sample] }: AnyEntry): string => (sample === undefined ? "" : errorAnswer(sample).code)
+const codeOf = ({ samples: [sample] }: AnyEntry): string => (sample === undefined ? "" : describeError(sample).code)
 
 const all: ReadonlyArray<AnyEntry> = Object.values(entries)
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Data, Effect, Exit, Layer } from "effect"
 import type { OwnError } from "../../src/domain/ProxyError.js"
 import { forwardUnchanged, forwardWith, type HookRequest, RequestHooks } from "../../src/http/RequestHooks.js"
-import { errorAnswer, reply } from "../../src/wire/Reply.js"
+import { describeError, reply } from "../../src/wire/Reply.js"
 import { handshake, sent, startRequestLab, TestRequest } from "./RequestLab.js"
 
 class Unpaid extends Data.TaggedError("Unpaid")<{}> {
@@ -113,7 +113,7 @@ describe("a hook before forwarding", () => {
       const error = yield* Effect.flip(forwarder.forward(new TestRequest("/alice/")))
       if (error._tag !== "HookRefused") return assert.fail(error._tag)
       assert.instanceOf(error.error, Unpaid)
-      const { status, code, detail, fields } = errorAnswer(error)
+      const { status, code, detail, fields } = describeError(error)
       assert.deepStrictEqual([status, code, detail, fields], [402, "unpaid", "The account is empty.", ["X-Pay", "now"]])
       assert.deepStrictEqual(asked, [])
     }),

@@ -8,7 +8,7 @@ const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePa
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
   readonly kind = "websocket"
-  rosterIndex = -1
+  registryIndex = -1
   sessionIndex = -1
   readonly requestId = "r"
   readonly since = 0
@@ -30,7 +30,7 @@ class Piece implements LiveTraffic {
     this.told.push("again")
   }
 
-  goAway(): void {
+  close(): void {
     this.whenTold(this)
   }
 
@@ -181,14 +181,14 @@ describe("what follows from the end of sessions", () => {
   )
 })
 
-describe("the farewell to WebSockets", () => {
+describe("closing all WebSockets", () => {
   it.live("is said to every one within its time, however many there are and however short it is", () =>
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const gone = new Set<Piece>()
       busySession(traffic, "one", 5_000, (piece) => void gone.add(piece))
       // So many timers would take five times as long.
-      yield* Effect.timeoutOption(traffic.farewell(1_000), 3_000)
+      yield* Effect.timeoutOption(traffic.closeWebSockets(1_000), 3_000)
       assert.strictEqual(gone.size, 5_000)
     }).pipe(Effect.provide(Traffic.layer)),
   )
@@ -198,7 +198,7 @@ describe("the farewell to WebSockets", () => {
       const traffic = yield* Traffic
       const gone = new Set<Piece>()
       busySession(traffic, "one", 10, (piece) => void gone.add(piece))
-      yield* traffic.farewell(0)
+      yield* traffic.closeWebSockets(0)
       assert.strictEqual(gone.size, 10)
     }).pipe(Effect.provide(Traffic.layer)),
   )

@@ -18,7 +18,7 @@ const keepAliveMargin = 1_000
 export class UndiciLane {
   private readonly client: Client
   private socket: Socket | undefined
-  private abandonDial: (() => void) | undefined
+  private cancelDial: (() => void) | undefined
   private carried = 0
 
   /** `disconnected`: told whenever its connection is gone. */
@@ -78,21 +78,21 @@ export class UndiciLane {
 
   /** Closes the connection at once; a request that is on it fails. */
   destroy(): void {
-    this.abandonDial?.()
-    this.abandonDial = undefined
+    this.cancelDial?.()
+    this.cancelDial = undefined
     this.client.destroy(() => {})
   }
 
   private connect(connected: (socket: Socket) => void, failed: (error: Error) => void): void {
-    this.abandonDial = this.dialer.dial(this.target, {
+    this.cancelDial = this.dialer.dial(this.target, {
       connected: (socket) => {
-        this.abandonDial = undefined
+        this.cancelDial = undefined
         this.socket = socket
         this.carried = 0
         connected(socket)
       },
       failed: (error) => {
-        this.abandonDial = undefined
+        this.cancelDial = undefined
         failed(error)
       },
     })

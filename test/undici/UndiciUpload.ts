@@ -1,5 +1,5 @@
 import { RequestBroken } from "../../src/domain/ProxyError.js"
-import type { ChunkConsumer, Flow, Reception } from "../../src/wire/ChunkSource.js"
+import type { ChunkConsumer, Flow, Consumption } from "../../src/wire/ChunkSource.js"
 import type { RequestProgress } from "../../src/downstream/RequestWriter.js"
 
 type Result = IteratorResult<Uint8Array, undefined>
@@ -53,7 +53,7 @@ export class UndiciUpload implements AsyncIterableIterator<Uint8Array, undefined
     this.break(new RequestBroken({ problem: "the rest of it is not wanted" }))
   }
 
-  readonly chunk = (chunk: Uint8Array): Reception => {
+  readonly chunk = (chunk: Uint8Array): Consumption => {
     this.progress.serverIsBusy(true)
     this.settle()?.resolve({ done: false, value: chunk })
     return "full"

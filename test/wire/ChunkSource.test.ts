@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Either, FastCheck as fc, Fiber, Option, Stream } from "effect"
-import { type ChunkProducer, ChunkSource, type Reception } from "../../src/wire/ChunkSource.js"
+import { type ChunkProducer, ChunkSource, type Consumption } from "../../src/wire/ChunkSource.js"
 
 /** A producer that counts, and checks that it is asked to pause and to resume in turn. */
 class Recorder implements ChunkProducer {
@@ -38,10 +38,10 @@ class Taker {
   wants = true
 
   readonly consumer = {
-    chunk: (chunk: Uint8Array): Reception => {
+    chunk: (chunk: Uint8Array): Consumption => {
       assert.deepStrictEqual(this.ends, [], "a chunk behind the end")
       this.taken.push(...chunk)
-      return this.wants ? "used" : "full"
+      return this.wants ? "consumed" : "full"
     },
     end: (trailers: ReadonlyArray<string>): void => void this.ends.push(trailers),
     fail: (error: string): void => void this.ends.push(error),
@@ -150,7 +150,7 @@ describe("a ChunkSource that is consumed", () => {
       chunk: (chunk) => {
         for (const byte of chunk) if (byte !== (next++ & 0xff)) throw new Error(`byte ${next - 1} is ${byte}`)
         sizes.push(chunk.byteLength)
-        return "used"
+        return "consumed"
       },
       end: () => {},
       fail: () => {},
@@ -200,7 +200,7 @@ describe("a ChunkSource that is consumed", () => {
       chunk: (chunk) => {
         taken.push(chunk)
         source.cancel()
-        return "used"
+        return "consumed"
       },
       end: () => assert.fail("ended"),
       fail: () => assert.fail("failed"),

@@ -168,13 +168,13 @@ const fill = (socket: Socket): number => {
 }
 
 describe("what MessageWriter says of a piece", () => {
-  it.scopedLive("`used`: the kernel has taken it, whatever its size", () =>
+  it.scopedLive("`consumed`: the kernel has taken it, whatever its size", () =>
     Effect.gen(function* () {
       const { reader, socket } = yield* slowReader
       const writer = new MessageWriter(socket, head, true)
-      assert.strictEqual(writer.chunk(latin1("small")), "used")
+      assert.strictEqual(writer.chunk(latin1("small")), "consumed")
       const bytes = Buffer.alloc(large, "x")
-      assert.strictEqual(writer.chunk(bytes), "used")
+      assert.strictEqual(writer.chunk(bytes), "consumed")
       bytes.fill("!")
       yield* reader.readOn
       yield* reader.seenBytes(head.length + large)
@@ -182,13 +182,13 @@ describe("what MessageWriter says of a piece", () => {
     }),
   )
 
-  it.scopedLive("`used`: it waits for the reader, but was copied, being small", () =>
+  it.scopedLive("`consumed`: it waits for the reader, but was copied, being small", () =>
     Effect.gen(function* () {
       const { reader, socket } = yield* slowReader
       const before = fill(socket)
       const writer = new MessageWriter(socket, head, false)
       const bytes = Buffer.alloc(16_384, "x")
-      assert.strictEqual(writer.chunk(bytes), "used")
+      assert.strictEqual(writer.chunk(bytes), "consumed")
       bytes.fill("!")
       yield* reader.readOn
       yield* reader.seenBytes(before + head.length + bytes.length)
@@ -196,13 +196,13 @@ describe("what MessageWriter says of a piece", () => {
     }),
   )
 
-  it.scopedLive("`kept`: it waits for the reader in its own memory", () =>
+  it.scopedLive("`buffered`: it waits for the reader in its own memory", () =>
     Effect.gen(function* () {
       const { reader, socket } = yield* slowReader
       const before = fill(socket)
       const writer = new MessageWriter(socket, head, false)
       const bytes = Buffer.alloc(16_385, "x")
-      assert.strictEqual(writer.chunk(bytes), "kept")
+      assert.strictEqual(writer.chunk(bytes), "buffered")
       bytes.fill("y")
       yield* reader.readOn
       yield* reader.seenBytes(before + head.length + bytes.length)
@@ -215,16 +215,16 @@ describe("what MessageWriter says of a piece", () => {
       const { reader, socket } = yield* slowReader
       let total = fill(socket)
       const writer = new MessageWriter(socket, "", false)
-      const receptions: Array<string> = []
+      const consumptions: Array<string> = []
       for (const size of [large, large, large, 1]) {
-        receptions.push(writer.chunk(Buffer.alloc(size, "x")))
+        consumptions.push(writer.chunk(Buffer.alloc(size, "x")))
         total += size
       }
-      assert.deepStrictEqual(receptions, ["kept", "kept", "full", "full"])
+      assert.deepStrictEqual(consumptions, ["buffered", "buffered", "full", "full"])
       const drained = Effect.async<void>((resume) => void socket.once("drain", () => resume(Effect.void)))
       yield* Effect.zip(drained, reader.readOn, { concurrent: true })
       yield* reader.seenBytes(total)
-      assert.strictEqual(writer.chunk(Buffer.alloc(large)), "used")
+      assert.strictEqual(writer.chunk(Buffer.alloc(large)), "consumed")
     }),
   )
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, FastCheck as fc, Stream } from "effect"
 import { type Fork, forkInto } from "../../src/step/Call.js"
 import { type Body, bytes, empty, flowOf, moving, streamOf, through } from "../../src/wire/Body.js"
-import { type ChunkProducer, ChunkSource, type Reception } from "../../src/wire/ChunkSource.js"
+import { type ChunkProducer, ChunkSource, type Consumption } from "../../src/wire/ChunkSource.js"
 import { perChunk, type Stage } from "../../src/wire/Stage.js"
 
 type Failing = "source broke" | "stage broke"
@@ -52,7 +52,7 @@ const breakingBehind = (limit: number): Stage<Failing> => ({
         seen += chunk.byteLength
         if (seen <= limit) return next.chunk(chunk)
         next.fail("stage broke")
-        return "used"
+        return "consumed"
       },
       end: (trailers) => next.end(trailers),
       fail: (error) => next.fail(error),
@@ -103,11 +103,11 @@ const take = (body: Content, fork: Fork, holds: (count: number) => boolean = () 
     const flow = flowOf(body, fork)
     const ended = (end: Outcome["end"]): void => resume(Effect.succeed({ content, end }))
     flow.consume({
-      chunk: (chunk): Reception => {
+      chunk: (chunk): Consumption => {
         assert.isFalse(isHeld, "a chunk while the sink holds")
         content.push(...chunk)
         isHeld = holds(count++)
-        if (!isHeld) return "kept"
+        if (!isHeld) return "buffered"
         setImmediate(() => {
           isHeld = false
           flow.demand()
@@ -208,7 +208,7 @@ describe("a body that passes stages", () => {
         flow.consume({
           chunk: () => {
             Deferred.unsafeDone(taken, Exit.void)
-            return ++chunks === 1 ? "full" : "kept"
+            return ++chunks === 1 ? "full" : "buffered"
           },
           end: () => Deferred.unsafeDone(ended, Exit.void),
           fail: () => assert.fail("failed"),

@@ -20,7 +20,7 @@ const numberIn = (payload: Uint8Array): number => {
  * What one side of a WebSocket has to answer: pings of ours, and the latest of its peer. A pong answers every ping before
  * it (RFC 6455 section 5.5.3), so that a side which answers ours has answered those of its peer that came to it before.
  */
-export class OwedPongs {
+export class ExpectedPongs {
   private asked = 0
   private answered = 0
   private peerPing: Uint8Array | undefined
@@ -28,7 +28,7 @@ export class OwedPongs {
   private askedBefore = 0
 
   /** Whether a ping of ours is not answered. */
-  get isOwed(): boolean {
+  get areExpected(): boolean {
     return this.answered < this.asked
   }
 

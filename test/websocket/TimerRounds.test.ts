@@ -6,7 +6,7 @@ import { nextTurn } from "../../src/clock/NextTurn.js"
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 import { SendLimit } from "../../src/traffic/SendClock.js"
 import { BridgedSocket } from "../../src/websocket/BridgedSocket.js"
-import { Patrol } from "../../src/websocket/Patrol.js"
+import { WebSocketTimers } from "../../src/websocket/WebSocketTimers.js"
 
 const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePath: "", authorization: undefined }
 const session = new LiveSession("one", target)
@@ -32,7 +32,7 @@ class Slow extends BridgedSocket {
     super(ends, { wsMaxMessage: Infinity, wsPing: 0 }, watches)
   }
 
-  override dismiss(): void {
+  override closeWith(): void {
     const end = performance.now() + 1
     while (performance.now() < end);
     this.end = { closedBy: "proxy", code: 1001, reason: "" }
@@ -45,15 +45,15 @@ describe("a round of all WebSockets", () => {
     Effect.gen(function* () {
       const count = 60
       const told: Array<number> = []
-      const patrol = new Patrol({ wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 20 })
+      const timers = new WebSocketTimers({ wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 20 })
       const sockets = Array.from({ length: count }, () => new Slow(() => told.push(1)))
-      for (const socket of sockets) patrol.add(socket)
+      for (const socket of sockets) timers.add(socket)
       let largest = 0
       for (let before = 0; told.length < count; before = told.length) {
         yield* nextTurn
         largest = Math.max(largest, told.length - before)
       }
-      for (const socket of sockets) patrol.remove(socket)
+      for (const socket of sockets) timers.remove(socket)
       assert.isAtMost(largest, 12)
     }),
   )

@@ -167,7 +167,7 @@ describe("a WebSocket whose session ends", () => {
   it.scopedLive.each([
     ["1001 on removal", "1001 the session was removed", "removed"],
     ["1012 on a new target", "1012 the session moved to another server", "moved"],
-  ] as const)("is told %s, on both sides, and only it", ([, farewell, what]) =>
+  ] as const)("is told %s, on both sides, and only it", ([, reason, what]) =>
     Effect.gen(function* () {
       const tunnel = yield* openTunnel()
       const { client, server, proxy, origin } = tunnel
@@ -177,8 +177,8 @@ describe("a WebSocket whose session ends", () => {
       else yield* proxy.repo.set("app", { url: "http://127.0.0.1:9" })
       assert.strictEqual(yield* within(1_000)(client.raw.gone), "finished")
       assert.strictEqual(yield* within(1_000)(server.raw.gone), "finished")
-      assert.deepStrictEqual(client.story, [`8 ${farewell}`])
-      assert.deepStrictEqual(server.story, [`8 ${farewell}`])
+      assert.deepStrictEqual(client.story, [`8 ${reason}`])
+      assert.deepStrictEqual(server.story, [`8 ${reason}`])
       const [message, echo] = [clientText("still here"), serverText("and so am I")]
       yield* other.client.raw.send(message)
       yield* other.server.seen(message.length)

@@ -1,10 +1,10 @@
 import { Slices } from "../clock/Slices.js"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { BridgedSocket } from "./BridgedSocket.js"
-import type { Farewell, Pump, Side } from "./Pump.js"
+import type { CloseReason, Pump, Side } from "./Pump.js"
 
 /** The settings of time that bridged WebSockets are held to. */
-export type PatrolSettings = Pick<ProxySettings, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
+export type WebSocketTimes = Pick<ProxySettings, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
 
 /**
  * A round is made at least so many times in the shortest of the times, but no more often than `shortestRound`
@@ -14,14 +14,14 @@ const roundsInTime = 8
 const shortestRound = 10
 const longestRound = 1_000
 
-const idleFarewell: Farewell = { code: 1001, reason: "no message for too long" }
-const lifetimeFarewell: Farewell = { code: 1001, reason: "the connection reached its longest lifetime" }
+const idleClose: CloseReason = { code: 1001, reason: "no message for too long" }
+const lifetimeClose: CloseReason = { code: 1001, reason: "the connection reached its longest lifetime" }
 
 /** How long one side has given no sign of life. */
 class SideWatch {
   private heardBytes = -1
   private takenBytes = 0
-  private wasHeldUp = false
+  private wasBackedUp = false
   private silence = 0
   private isAsked = false
 
@@ -55,12 +55,12 @@ class SideWatch {
   /** Whether it sent something since the last round, or read on where bytes had to wait for it. */
   private showsLife(): boolean {
     const { bytes, isStalled } = this.sending
-    const { taken, isHeldUp } = this.receiving
+    const { taken, isBackedUp } = this.receiving
     // A side that is not read cannot be heard; its peer, which does not keep up, is asked in its place.
-    const alive = isStalled || bytes !== this.heardBytes || (this.wasHeldUp && taken !== this.takenBytes)
+    const alive = isStalled || bytes !== this.heardBytes || (this.wasBackedUp && taken !== this.takenBytes)
     this.heardBytes = bytes
     this.takenBytes = taken
-    this.wasHeldUp = isHeldUp
+    this.wasBackedUp = isBackedUp
     return alive
   }
 
@@ -69,7 +69,7 @@ class SideWatch {
    * that up: it would read on if it were there.
    */
   private ask(): boolean {
-    return this.receiving.ping(this.sending) || this.receiving.isHeldUp
+    return this.receiving.ping(this.sending) || this.receiving.isBackedUp
   }
 }
 
@@ -86,14 +86,14 @@ class SocketWatch {
     this.server = new SideWatch(socket.down, socket.up)
   }
 
-  look(now: number, passed: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: PatrolSettings): void {
+  look(now: number, passed: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: WebSocketTimes): void {
     const { socket } = this
     if (socket.end !== undefined) return
-    if (wsMaxLifetime > 0 && now - this.bornAt >= wsMaxLifetime) return socket.dismiss(lifetimeFarewell)
-    if (wsIdleTimeout > 0 && this.isIdle(now, wsIdleTimeout)) return socket.dismiss(idleFarewell)
+    if (wsMaxLifetime > 0 && now - this.bornAt >= wsMaxLifetime) return socket.closeWith(lifetimeClose)
+    if (wsIdleTimeout > 0 && this.isIdle(now, wsIdleTimeout)) return socket.closeWith(idleClose)
     if (wsPing === 0) return
     for (const watch of [this.client, this.server])
-      if (watch.isGone(passed, wsPing)) return socket.lose(watch.side, "it did not answer a ping")
+      if (watch.isGone(passed, wsPing)) return socket.closeAfterLoss(watch.side, "it did not answer a ping")
   }
 
   private isIdle(now: number, longest: number): boolean {
@@ -111,7 +111,7 @@ class SocketWatch {
  * when a chunk passes: pings silent sides, and ends what is idle, too old, or does not answer. Does nothing, and costs
  * nothing, where all of that is off.
  */
-export class Patrol {
+export class WebSocketTimers {
   private readonly watched = new Map<BridgedSocket, SocketWatch>()
   private readonly interval: number
   private readonly slices = new Slices()
@@ -119,7 +119,7 @@ export class Patrol {
   private isUnderWay = false
   private timer: NodeJS.Timeout | undefined
 
-  constructor(private readonly settings: PatrolSettings) {
+  constructor(private readonly settings: WebSocketTimes) {
     const times = [settings.wsPing, settings.wsIdleTimeout, settings.wsMaxLifetime].filter((time) => time > 0)
     const shortest = Math.min(...times)
     // A whole number of rounds, so that none goes on beyond the time.

@@ -1,13 +1,13 @@
 import type { LiveSession } from "../sessions/LiveSession.js"
 
 /** What stands in a line: its neighbours, `undefined` at the ends and outside. */
-export interface Place<Item> {
+export interface Linked<Item> {
   before: Item | undefined
   after: Item | undefined
 }
 
 /** Who waits for a connection of one session, in order of arrival: a linked list, for anybody may leave it. */
-export class WaitingLine<Item extends Place<Item>> {
+export class WaitQueue<Item extends Linked<Item>> {
   first: Item | undefined
   private last: Item | undefined
   /** Connections that the session has. */
@@ -15,14 +15,14 @@ export class WaitingLine<Item extends Place<Item>> {
 
   constructor(readonly session: LiveSession) {}
 
-  join(item: Item): void {
+  append(item: Item): void {
     item.before = this.last
     if (this.last === undefined) this.first = item
     else this.last.after = item
     this.last = item
   }
 
-  leave(item: Item): void {
+  remove(item: Item): void {
     if (item.before === undefined) this.first = item.after
     else item.before.after = item.after
     if (item.after === undefined) this.last = item.before
