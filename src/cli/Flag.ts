@@ -21,6 +21,8 @@ export interface Flag<A = unknown> {
   /** The default, as the help shows it. */
   readonly fallback?: string
   readonly reading: Reading<A>
+  /** What it means where no value follows; absent where one has to. */
+  readonly alone?: string
 }
 
 /** Whether the flag stands alone and takes no word after it: `--name` means `--name=true`. */

@@ -1,12 +1,12 @@
 import { hangUpStops } from "./SignalCatcher.js"
 
 /**
- * What has no meaning here, yet would end the process (SIGUSR2, SIGHUP) or open a port for node's debugger (SIGUSR1). SIGHUP
- * is sent by those who want files to be read again, and to what `nohup` has started when its terminal goes.
+ * What does not stop the proxy, yet would end the process (SIGUSR2, SIGHUP) or open a port for node's debugger (SIGUSR1).
+ * SIGHUP is sent by those who want files to be read again, and to what `nohup` has started when its terminal goes.
  */
 const ignored: ReadonlyArray<NodeJS.Signals> = ["SIGUSR1", "SIGUSR2", ...(hangUpStops ? [] : (["SIGHUP"] as const))]
 
-/** Ignores signals that mean nothing here, and keeps them until somebody wants to be told. */
+/** Keeps signals from ending the process, and keeps them until somebody wants to be told. */
 export class IgnoredSignals {
   private static inForce: IgnoredSignals | undefined
   private readonly kept: Array<NodeJS.Signals> = []

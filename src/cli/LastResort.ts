@@ -28,6 +28,9 @@ const tell = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
     }),
   )
 
+/** The ends that are to come. */
+const ahead = new Set<NodeJS.Timeout>()
+
 /**
  * Ends the process with 0 in so many milliseconds, unless it has ended by itself before, and says in the log what was
  * `left` then. No socket, fiber or finalizer that never ends can hold it up, and it holds nothing up itself: where it is
@@ -45,5 +48,11 @@ export const endProcessWithin = (
         process.exit(0)
       }
     }
-    setTimeout(end, Math.min(milliseconds, longestTime)).unref()
+    ahead.add(setTimeout(end, Math.min(milliseconds, longestTime)).unref())
   })
+
+/** Everything has ended that could have held the process up: it is not ended any more where it stands. */
+export const callOffEnd: Effect.Effect<void> = Effect.sync(() => {
+  for (const timer of ahead) clearTimeout(timer)
+  ahead.clear()
+})

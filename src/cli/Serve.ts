@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
+  /** Who takes records of what is over. */
+  readonly records: Layer.Layer<never>
 }
 
 /** Certificates and key as they are in their files at any moment. */
@@ -76,6 +78,7 @@ export const serve = ({
   tls,
   database,
   demo,
+  records,
 }: ServeOptions): Effect.Effect<
   (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
   CommandFailed | StoreUnavailable,
@@ -85,7 +88,7 @@ export const serve = ({
     const store = yield* openDatabase(database, "make")
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls)]),
+      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls), records]),
     )
     const context = yield* Layer.build(proxy)
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)

@@ -69,9 +69,11 @@ const isDetailed = (invocation: Invocation | undefined): boolean => {
   return /^(trace|debug)$/i.test(level ?? "")
 }
 
+const isUnread = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE"
+
 /** The reader of our output may leave early, as `head` does; what cannot be written for another reason is a failure. */
 const outputFailed = (error: NodeJS.ErrnoException): void => {
-  if (error.code === "EPIPE") process.exit(0)
+  if (isUnread(error)) process.exit(0)
   process.stderr.write(
     `ss-proxy: standard output cannot be written (${error.code ?? error.message}); make room for it\n`,
   )
@@ -98,7 +100,9 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
   const style = styleOf(process.stderr)
   const invocation = readCommandLine(docs, words)
   const detailed = isDetailed(Either.getOrUndefined(invocation))
-  process.stdout.on("error", outputFailed)
+  // Who reads what a proxy prints may leave: that is no reason to stop, either.
+  const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
+  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
   // A log that nobody reads any more is no reason to stop.
   process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {

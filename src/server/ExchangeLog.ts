@@ -1,15 +1,17 @@
 import { Cause, Effect, LogLevel, Runtime } from "effect"
+import type { Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
+import { failureOf } from "../telemetry/Failure.js"
+import { FailureSummary } from "../telemetry/FailureSummary.js"
+import { LineLog } from "../telemetry/LineLog.js"
+import { type QueryRule, shownTarget } from "../telemetry/Redaction.js"
 import { describeError } from "../wire/Reply.js"
-import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
-  /** An exchange is over; where the access log is on, this is its line. */
-  readonly finished: ((exchange: Exchange) => void) | undefined
   /** Something of ours threw. */
   readonly defect: (cause: unknown) => void
 }
@@ -30,12 +32,12 @@ const internals = (error: ExchangeTrouble): Record<string, unknown> => {
   return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
 }
 
-const lineOf = (exchange: Exchange): Record<string, unknown> => ({
+const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
   ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
   method: exchange.method,
-  target: exchange.target,
+  target: shownTarget(exchange.target, query),
 })
 
 const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
@@ -43,15 +45,18 @@ const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
   return { cause: blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail }
 }
 
-/** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
+/**
+ * Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines; nor, but
+ * for debugging, for the same failure again.
+ */
 const errorsTo =
-  (log: LineLog) =>
+  (log: LineLog, isNews: (exchange: Exchange, error: ExchangeTrouble) => boolean, query: QueryRule) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
     const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
     const isOfClient = isBrokenOff || error.fault === "client"
-    const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
+    const level = isOfClient || !isNews(exchange, error) ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
-    const fields = { ...lineOf(exchange), ...internals(error) }
+    const fields = { ...lineOf(exchange, query), ...internals(error) }
     if (error._tag === "ClientStalled" || exchange.blame !== undefined)
       return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
     if (error._tag === "ResponseBroken")
@@ -60,32 +65,55 @@ const errorsTo =
     log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
-const accessTo =
-  (log: LineLog) =>
-  (exchange: Exchange): void =>
-    log.write(LogLevel.Info, "request", {
-      ...lineOf(exchange),
-      status: exchange.status,
-      ...(exchange.error === undefined ? {} : { code: describeError(exchange.error).code }),
-      end: exchange.end,
-      ...blameOf(exchange),
-      bytes_in: exchange.bytesIn,
-      bytes_out: exchange.bytesOut,
-      retries: exchange.retries,
-      milliseconds: Math.round(exchange.age),
-    })
+/** How often the log tells how many failures came again, in milliseconds. */
+const summaryInterval = 60_000
+
+/**
+ * Leaves the same failure of the same session out of the log but for the first, and counts it. How often it came is told
+ * once a minute, and when the scope is closed.
+ */
+const makeIsNews = (
+  log: LineLog,
+): Effect.Effect<(exchange: Exchange, error: ExchangeTrouble) => boolean, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const summary = new FailureSummary()
+    let timer: NodeJS.Timeout | undefined
+    const tell = (): void => {
+      for (const { session, cause, times, requestId } of summary.round())
+        log.write(LogLevel.Warning, "failed again", {
+          ...(session === undefined ? {} : { session }),
+          code: cause,
+          times,
+          last_request_id: requestId,
+        })
+      if (!summary.isEmpty) return
+      clearInterval(timer)
+      timer = undefined
+    }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        tell()
+        clearInterval(timer)
+      }),
+    )
+    return ({ requestId, sessionId }, error) => {
+      timer ??= setInterval(tell, summaryInterval).unref()
+      return summary.isNews(error.fault === "proxy" ? undefined : sessionId, failureOf(error).cause, requestId)
+    }
+  })
 
 /** The reporter that writes to the log of whoever builds it. */
-export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig> = Effect.gen(function* () {
-  const { accessLog } = yield* ProxyConfig
-  const log = yield* LineLog.make
-  const fork = Runtime.runFork(yield* Effect.runtime<never>())
-  return {
-    logError: errorsTo(log),
-    finished: accessLog && log.has(LogLevel.Info) ? accessTo(log) : undefined,
-    defect: (thrown) => {
-      const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
-      fork(Effect.logError("a defect in ss-proxy; please report it", cause))
-    },
-  }
-})
+export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig | Scope.Scope> = Effect.gen(
+  function* () {
+    const { logQuery } = yield* ProxyConfig
+    const log = yield* LineLog.make
+    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    return {
+      logError: errorsTo(log, yield* makeIsNews(log), logQuery),
+      defect: (thrown) => {
+        const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
+        fork(Effect.logError("a defect in ss-proxy; please report it", cause))
+      },
+    }
+  },
+)

@@ -7,6 +7,10 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { Exchange, ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import type { ErrorRing } from "../telemetry/ErrorRing.js"
+import { proxySinks } from "../telemetry/ProxySinks.js"
+import type { RecordSink } from "../telemetry/RecordSink.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -16,6 +20,7 @@ import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
+import { recordOfExchange } from "./ExchangeRecord.js"
 
 /** The proxy cannot listen where it was told to. */
 export class ListenError extends Data.TaggedError("ListenError")<{
@@ -83,18 +88,21 @@ const persistenceLines = (keepAliveTimeout: number): string =>
     ? "Connection: keep-alive\r\n"
     : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1_000)}\r\n`
 
-type Finished = ((exchange: Exchange) => void) | undefined
-
-/** Whoever hears of the end of every exchange: the access log, and observers; `undefined`: nobody. */
+/** Whoever hears of the end of every exchange: those who take records of it, and observers. */
 const toldOfEnds = (
-  accessLog: Finished,
+  sinks: ReadonlyArray<RecordSink>,
   observers: ReadonlyArray<TrafficObserver>,
   fork: (effect: Effect.Effect<void>) => unknown,
-): Finished => {
-  if (observers.length === 0) return accessLog
+): ((exchange: Exchange) => void) => {
   return (exchange) => {
-    accessLog?.(exchange)
-    fork(tellObservers(observers, exchange.record))
+    const failed = exchange.error !== undefined || exchange.blame !== undefined
+    let record: TrafficRecord | undefined
+    for (const sink of sinks) {
+      if (!sink.wants(exchange.sessionId, failed)) continue
+      record ??= recordOfExchange(exchange)
+      sink.write(record)
+    }
+    if (observers.length > 0) fork(tellObservers(observers, exchange.record))
   }
 }
 
@@ -126,7 +134,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
   static readonly layer: Layer.Layer<
     ProxyServer,
     ListenError,
-    ProxyConfig | Traffic | Forwarder | Upgrader | WsBridge
+    ProxyConfig | Traffic | Forwarder | Upgrader | WsBridge | ErrorRing
   > = Layer.scoped(
     ProxyServer,
     Effect.gen(function* () {
@@ -134,6 +142,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
       const observers = yield* TrafficObservers
+      const sinks = yield* proxySinks
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
@@ -159,7 +168,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         isDraining: traffic.isDraining,
         logError: reporter.logError,
         defect: reporter.defect,
-        finished: toldOfEnds(reporter.finished, observers, fork),
+        finished: toldOfEnds(sinks, observers, fork),
       }
       const context: ConnectionContext = {
         exchanges,

@@ -1,5 +1,5 @@
 import type { ClientStalled, ProxyError, RequestBroken, ResponseBroken } from "../domain/ProxyError.js"
-import { errorAnswer } from "../wire/Reply.js"
+import { describeError } from "../wire/Reply.js"
 import type { TrafficError } from "./TrafficRecord.js"
 
 /** What the log, the ring of failures and others say of an error. */
@@ -21,7 +21,8 @@ const brokenOff: { readonly [Tag in (ResponseBroken | ClientStalled | RequestBro
 const isBrokenOff = (error: TrafficError): error is ResponseBroken | ClientStalled | RequestBroken =>
   Object.hasOwn(brokenOff, error._tag)
 
-const causeOf = (error: TrafficError): string => (isBrokenOff(error) ? brokenOff[error._tag] : errorAnswer(error).code)
+const causeOf = (error: TrafficError): string =>
+  isBrokenOff(error) ? brokenOff[error._tag] : describeError(error).code
 
 type Errors = ProxyError | ResponseBroken | ClientStalled | RequestBroken
 

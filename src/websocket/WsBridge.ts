@@ -1,30 +1,56 @@
-import { Cause, Context, Effect, Fiber, FiberRef, FiberSet, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, FiberSet, Layer, LogLevel } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { tellObservers, TrafficObservers, type TrafficRecord } from "../traffic/TrafficObservers.js"
+import { addressOf } from "../downstream/Dial.js"
+import type { ErrorRing } from "../telemetry/ErrorRing.js"
+import { levelCheck } from "../telemetry/LogLimit.js"
+import { annotationsOf } from "../telemetry/LogSink.js"
+import { proxySinks } from "../telemetry/ProxySinks.js"
+import { nextRecordId } from "../telemetry/RecordId.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import { tellObservers, type TrafficRecord as ObservedTraffic, TrafficObservers } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
 
-/** The line of the log about a WebSocket that is over. */
-const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
-  request_id: socket.requestId,
+const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
+
+/** What is known of a WebSocket when it is over. */
+const recordOf = (socket: BridgedSocket): TrafficRecord => ({
+  kind: "websocket",
+  id: nextRecordId(),
+  requestId: socket.requestId,
+  sessionId: socket.session.id,
   client: socket.clientAddress,
-  session: socket.session.id,
+  method: "GET",
   target: socket.target,
-  seconds: Math.round(socket.age) / 1_000,
-  closed_by: socket.end?.closedBy,
-  code: socket.end?.code,
-  reason: socket.end?.reason,
-  messages_in: socket.up.messages,
-  messages_out: socket.down.messages,
-  bytes_in: socket.bytesIn,
-  bytes_out: socket.bytesOut,
+  httpVersion: "1.1",
+  host: undefined,
+  userAgent: undefined,
+  status: 101,
+  end: socket.end?.closedBy ?? "proxy",
+  error: undefined,
+  bytesIn: socket.bytesIn,
+  bytesOut: socket.bytesOut,
+  retries: 0,
+  since: socket.since,
+  milliseconds: socket.age,
+  times: noTimes,
+  server: addressOf(socket.session.target),
+  reused: undefined,
+  traceId: undefined,
+  webSocket: {
+    code: socket.end?.code ?? 1006,
+    reason: socket.end?.reason ?? "",
+    closedBy: socket.end?.closedBy ?? "proxy",
+    messagesIn: socket.up.messages,
+    messagesOut: socket.down.messages,
+  },
 })
 
-const recordOf = (socket: BridgedSocket): TrafficRecord => ({
+const toldOf = (socket: BridgedSocket): ObservedTraffic => ({
   kind: "websocket",
   requestId: socket.requestId,
   sessionId: socket.session.id,
@@ -50,7 +76,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.scoped(
+  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig | ErrorRing> = Layer.scoped(
     WsBridge,
     Effect.gen(function* () {
       const traffic = yield* Traffic
@@ -79,18 +105,23 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
-      const level = settings.accessLog ? LogLevel.Info : LogLevel.Debug
-      // A line that nobody asks for is not put together either: many WebSockets may end at once.
-      const isReported = LogLevel.greaterThanEqual(level, yield* FiberRef.get(FiberRef.currentMinimumLogLevel))
+      const sinks = yield* proxySinks
+      const hasLevel = yield* levelCheck
 
-      const report = (socket: BridgedSocket): Effect.Effect<void> => {
+      /** A line that nobody asks for is not put together either: many WebSockets may end at once. */
+      const record = (socket: BridgedSocket): Effect.Effect<void> => {
         const defect = socket.end?.defect
-        if (defect === undefined && !isReported) return Effect.void
+        const wanted = sinks.filter((sink) => sink.wants(socket.session.id, false))
+        const isLogged = defect !== undefined || (!settings.accessLog && hasLevel(LogLevel.Debug))
+        if (wanted.length === 0 && !isLogged) return Effect.void
+        const record = recordOf(socket)
+        for (const sink of wanted) sink.write(record)
+        if (!isLogged) return Effect.void
         const line =
           defect === undefined
-            ? Effect.logWithLevel(level, "websocket closed")
+            ? Effect.logDebug("websocket closed")
             : Effect.logError("a defect in ss-proxy; please report it", Cause.die(defect))
-        return Effect.annotateLogs(line, lineOf(socket))
+        return Effect.annotateLogs(line, annotationsOf(record, settings.logQuery))
       }
 
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
@@ -100,8 +131,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           traffic.close(socket)
           release()
           // However long an observer takes, the connection is over.
-          if (observers.length > 0) forkObservers(tellObservers(observers, recordOf(socket)))
-          return report(socket)
+          if (observers.length > 0) forkObservers(tellObservers(observers, toldOf(socket)))
+          return record(socket)
         })
 
       /** Sends close frames where that was not done yet, and waits until nothing can come any more. */

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
-import { layerLog } from "../../src/cli/Log.js"
+import { openLog } from "../../src/cli/Log.js"
 import { stopAtSignal } from "../../src/cli/Stop.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
 
@@ -33,4 +33,8 @@ const program = Effect.scoped(
   }),
 )
 
-void Effect.runPromise(Effect.provide(program, layerLog("info")))
+void Effect.runPromise(
+  Effect.scoped(
+    Effect.flatMap(openLog({ level: "info", format: "pretty" }), ({ layer }) => Effect.provide(program, layer)),
+  ),
+)

@@ -1,5 +1,5 @@
 import { Cause, Effect, FiberId, FiberRef, FiberRefs, HashMap, List, type LogLevel, type Runtime } from "effect"
-import { levelCheck } from "../telemetry/LogLimit.js"
+import { levelCheck } from "./LogLimit.js"
 
 /**
  * The log of whoever builds it, written to by plain calls. There may be a line for every request, and a fiber for each
