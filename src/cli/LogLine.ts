@@ -29,7 +29,7 @@ const textOf = (value: unknown): string => {
 }
 
 /** The longest value of a line, in characters. A target may have thirty thousand, and a thousand of them tell no more. */
-const longest = 2_000
+const longest = 2_100
 
 /** The same for a cause with its stacks, which the log holds only where it is asked for them. */
 const longestDetail = 20_000

@@ -31,6 +31,8 @@ const lineBreak = 10
 const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY
 const mode = 0o640
 
+const closed: Fault = new Error("the file is closed")
+
 /** Where the line begins that `offset` is in. */
 const lineStart = (bytes: Buffer, offset: number): number =>
   offset === 0 ? 0 : bytes.lastIndexOf(lineBreak, offset - 1) + 1
@@ -59,6 +61,7 @@ export class LogFile implements LineOutput {
   private isStale = false
   private isOpening = false
   private isWriting = false
+  private isClosed = false
   /** What waits until another file is open. */
   private whenOpen: ((isOther: boolean) => void) | undefined
   private readonly look: NodeJS.Timeout
@@ -77,11 +80,13 @@ export class LogFile implements LineOutput {
 
   /** Opens what stands at the path now. A piece that is being written is finished before that. */
   reopen(): void {
+    if (this.isClosed) return
     this.isStale = true
-    if (!this.isBusy) this.openAnew()
+    if (!this.isBusy) this.rest()
   }
 
   write(bytes: Buffer, offset: number, done: Done): void {
+    if (this.isClosed) return done(closed, offset)
     // A line that is half written is finished in the file where it was begun.
     if (this.isOpening || (this.isStale && offset === lineStart(bytes, offset))) {
       this.whenOpen = (isOther) => this.write(bytes, isOther ? lineStart(bytes, offset) : offset, done)
@@ -93,7 +98,7 @@ export class LogFile implements LineOutput {
       this.isWriting = false
       done(error, next)
       // `done` may have begun the next piece.
-      if (this.isStale && !this.isBusy) this.openAnew()
+      if (!this.isBusy) this.rest()
     }
     write(this.descriptor, bytes, offset, bytes.length - offset, null, (error, written) => {
       if (error === null) over(null, offset + written)
@@ -106,13 +111,20 @@ export class LogFile implements LineOutput {
   }
 
   writeNow(bytes: Buffer, offset: number): number {
-    return writeAtOnce(this.descriptor, bytes, offset)
+    return this.isClosed ? offset : writeAtOnce(this.descriptor, bytes, offset)
   }
 
-  /** Closes it. */
+  /** Closes it, behind what is being written. Once. */
   close(): void {
     clearInterval(this.look)
-    close(this.descriptor, () => {})
+    this.isClosed = true
+    if (!this.isBusy) this.rest()
+  }
+
+  /** Nothing is under way: what was put off is done. */
+  private rest(): void {
+    if (this.isClosed) close(this.descriptor, () => {})
+    else if (this.isStale) this.openAnew()
   }
 
   private found(error: Fault | null, found: Stats): void {
@@ -128,7 +140,8 @@ export class LogFile implements LineOutput {
       this.isOpening = false
       const { whenOpen } = this
       this.whenOpen = undefined
-      whenOpen?.(isOther)
+      if (whenOpen === undefined) this.rest()
+      else whenOpen(isOther)
     })
   }
 
