@@ -1,12 +1,12 @@
-// Builds dist/: the program (bundled, so that it starts fast), the library and the library's types. `effect` stays an import
-// of the library, so that an embedder's own is used; what is only used within is built in, and asks nobody for a version.
+// Builds dist/: the program (bundled, so that it starts fast), the library and the library's types. The library imports
+// `effect`, so that it uses the copy of the embedding program; packages that are only used internally are bundled.
 import { spawnSync } from "node:child_process"
 import { chmodSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { common, manifest, programBundle, root } from "./bundles.mjs"
 
-// Built beside dist/ and put in its place at the end, so that what is there keeps working meanwhile.
+// Built beside dist/, which it replaces at the end, so that the old build works until then.
 const fresh = `dist.${process.pid}`
 process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }))
 

@@ -1,4 +1,4 @@
-// How esbuild makes the program of the sources; for whoever builds it.
+// The options of esbuild for the program and the library.
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const manifest = createRequire(import.meta.url)("../package.json")
 
-/** What the program and the library have in common. */
+/** Options that the program and the library share. */
 export const common = {
   absWorkingDir: root,
   bundle: true,
@@ -18,7 +18,7 @@ export const common = {
   define: { __SS_PROXY_VERSION__: JSON.stringify(manifest.version) },
 }
 
-/** The program: in pieces, so that it loads only what a command needs. */
+/** The program, split into several files, so that a command loads only the code that it needs. */
 export const programBundle = {
   ...common,
   entryPoints: { bin: "src/bin.ts" },

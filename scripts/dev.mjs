@@ -1,5 +1,5 @@
-// `npm run dev`: builds the program, runs it with its demo server, and does both again whenever a source changes. Arguments
-// after `--` go to `ss-proxy run`. What is built stands in a folder of its own, so that dist/ stays as it is.
+// `npm run dev`: builds the program, runs it with its demo server, and does both again whenever a source changes.
+// Arguments after `--` go to `ss-proxy run`. The build has a folder of its own, so that dist/ is not changed.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { rmSync } from "node:fs"
@@ -14,12 +14,12 @@ const { programBundle, root } = await import("./bundles.mjs")
 const folder = join(root, `dist.dev.${process.pid}`)
 const say = (text) => process.stderr.write(`dev: ${text}\n`)
 
-/** The program that runs; `undefined` for none. */
+/** The running program, if there is one. */
 let running
 
 const start = () => {
   const args = [join(folder, "bin.js"), "run", "--demo", ...process.argv.slice(2)]
-  // Nobody who changes a source wants to wait for what is in flight.
+  // A short grace period, so that a restart does not wait for exchanges in flight.
   const env = { SS_PROXY_GRACE: "1", ...process.env }
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "inherit", "inherit"] })
   running = child
@@ -39,7 +39,7 @@ const stop = async () => {
   await ended
 }
 
-/** One thing after another: a program is started when the one before it has ended, and has given its port back. */
+/** Starts the program after the former one has ended, because the port is in use until then. */
 let turn = Promise.resolve()
 const next = (step) => (turn = turn.then(step))
 

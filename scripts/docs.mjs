@@ -1,6 +1,10 @@
-// Writes what the documents say of settings, the tables in docs/CONFIGURATION.md and docs/LIBRARY.md; of
-// policies, those in docs/CONFIGURATION.md and docs/DATABASE.md; of errors, docs/ERRORS.md and the table in README.md; of speed, the tables in README.md and docs/PERFORMANCE.md from
-// scripts/bench/figures.json. And what the program's help has to be, test/cli/help. Tests fail where they are out of date.
+// Writes the generated parts of the documents. Tests fail if one of them is out of date.
+//
+// - settings: the tables in docs/CONFIGURATION.md and docs/LIBRARY.md
+// - policies: the tables in docs/CONFIGURATION.md and docs/DATABASE.md
+// - errors: docs/ERRORS.md and the table in README.md
+// - speed: the tables in README.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
+// - help: the expected help texts in test/cli/help
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"

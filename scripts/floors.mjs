@@ -1,5 +1,5 @@
-// Keeps the floors of docs/ARCHITECTURE.md: a file imports from its own folder or from a floor below, and no imports
-// go in a circle.
+// Checks the floors of docs/ARCHITECTURE.md: a file may import only from its own folder or from a floor below, and
+// imports must not be circular.
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -1,6 +1,6 @@
-// A SIGTERM for npm ends npm and the shell that it runs a script in, and reaches nobody else.
+// A SIGTERM to npm ends npm and the shell of its script, but is not passed on to the script's program.
 
-/** Calls `gone` once whoever started this process is no more. Keeps nothing alive. */
+/** Calls `gone` once the parent process has ended. Does not keep this process alive. */
 export const whenParentIsGone = (gone) => {
   const parent = process.ppid
   const watch = setInterval(() => {

@@ -1,11 +1,11 @@
-// Runs the wire suite on a proxy that talks to servers through undici: whatever differs then, and is not in this list, is
-// a fault of ours or of undici's. It takes about a minute, so it is no part of `npm test`; test/downstream runs its suite
-// over both there. Arguments go to vitest.
+// Runs the wire suite on a proxy that uses undici for its requests to servers. A difference that is not in this list is
+// a fault of ours or of undici. It takes about a minute, so it is not part of `npm test`, where test/downstream runs
+// its suite with both implementations. Arguments go to vitest.
 import { spawnSync } from "node:child_process"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Cases that undici cannot pass: how their names begin (as regular expressions), and why. */
+/** Cases that undici cannot pass: the beginnings of their names (as regular expressions), and why. */
 const differences = [
   [
     "on the way to the session's server (are left out|end-to-end|names that CGI|Connection cannot|nothing is invented|a thousand)",

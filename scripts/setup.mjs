@@ -1,5 +1,5 @@
-// What `npm start` and `npm test` need before they can run: dependencies that match the lockfile, and a build that
-// matches the sources. Does only what is missing, and says what it does.
+// Prepares `npm start` and `npm test`: dependencies that match the lockfile, and a build that matches the sources. Does
+// only what is missing, and prints what it does.
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"

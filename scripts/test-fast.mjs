@@ -1,6 +1,6 @@
-// `npm run test:fast`: the tests of what is pure or in memory. They need no build, no database and no native module, so
-// they run at once, and on any version of Node. Files share a process, which is safe: none of them changes what others see.
-// Arguments go to vitest; `npm run test:fast -- --watch` runs them again at every change.
+// `npm run test:fast`: the tests that are pure or in memory. They need no build, no database and no native module, so
+// they run without preparation, and on any version of Node. Files share a process, because none of them changes global
+// state. Arguments go to vitest; `npm run test:fast -- --watch` runs them again at every change.
 import { spawnSync } from "node:child_process"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -11,6 +11,7 @@ export const fastTests = [
   "test/domain/",
   "test/http/",
   "test/step/",
+  "test/telemetry/",
   "test/traffic/",
   "test/wire/",
   "test/cli/CommandLine",
@@ -24,7 +25,6 @@ export const fastTests = [
   "test/downstream/AddressGuard",
   "test/downstream/LeaseQueue",
   "test/downstream/OwnListeners",
-  "test/downstream/Retries",
   "test/downstream/Shortage",
   "test/server/ConnectionSlots",
   "test/server/RequestReader",
@@ -37,7 +37,7 @@ export const fastTests = [
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
 
-/** Runs them on a Node, by the path of its program; their exit code. */
+/** Runs the tests with the node binary at this path. Returns the exit code. */
 export const runFastTests = (node, args = []) => {
   const options = args.includes("--watch") ? [] : ["run"]
   const files = fastTests.map((test) => (test.endsWith("/") ? test : `${test}.test.ts`))

@@ -1,8 +1,9 @@
-// `npm run test:nodes`: the fast tests on every version of Node that is supported, and the built program's first words on
-// each. The npm package `node` brings the versions, into a temporary folder. A version that cannot be had is reported and
-// left out; a test that fails on one is a failure.
+// `npm run test:nodes`: runs the fast tests, and `--version` of the built program, on every supported version of Node.
+// The npm package `node` provides the versions, in a temporary folder. A version that is not available is reported and
+// skipped; a failing test is a failure.
 //
-// Left out here is what needs better-sqlite3: its native part is compiled for one version of Node, that of `npm ci`.
+// Tests of better-sqlite3 are not run here, because its native part is compiled for one version of Node, that of `npm
+// ci`.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -19,18 +20,18 @@ process.on("exit", () => rmSync(temporary, { recursive: true, force: true }))
 
 const say = (text) => process.stdout.write(`\n=== ${text}\n`)
 
-/** What a Node says of itself, or of a program; `undefined` where it does not run. */
+/** The output of a node binary with these arguments; `undefined` if it fails. */
 const answerOf = (node, args) => {
   const { status, stdout } = spawnSync(node, args, { encoding: "utf8" })
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The path of a Node of this major version: the one that runs this, or one that npm brings. */
+/** The path of a node binary of this major version: the one that runs this script, or one that npm installs. */
 const nodeOf = (version) => {
   if (process.versions.node.startsWith(`${version}.`)) return process.execPath
   const folder = join(temporary, version)
   mkdirSync(folder)
-  // Its install script picks the program for this machine.
+  // The install script of the package chooses the binary for this machine.
   writeFileSync(join(folder, "package.json"), '{ "private": true, "allowScripts": { "node": true } }')
   const options = ["--no-save", "--no-fund", "--no-audit", "--loglevel=error"]
   spawnSync("npm", ["install", "--prefix", folder, ...options, `node@${version}`], {
@@ -40,7 +41,7 @@ const nodeOf = (version) => {
   return join(folder, "node_modules", "node", "bin", "node")
 }
 
-/** What went wrong on a version; `undefined` for nothing. */
+/** The problem on a version; `undefined` if there is none. */
 const tryOn = (version) => {
   const node = nodeOf(version)
   const found = existsSync(node) ? answerOf(node, ["--version"]) : undefined

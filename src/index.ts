@@ -8,7 +8,6 @@ export * from "./domain/SessionPolicy.js"
 export { layerConnections } from "./downstream/ConnectionDownstream.js"
 export * from "./downstream/Downstream.js"
 export { DownstreamCertificates, type DownstreamTlsSettings } from "./downstream/DownstreamTls.js"
-export { downstreamRetries } from "./downstream/Retries.js"
 export { Admission, type SessionRoute } from "./http/Admission.js"
 export { BodyStages, type SessionStages } from "./http/BodyStages.js"
 export type { FieldChanges } from "./http/FieldChanges.js"
@@ -35,7 +34,17 @@ export { inputOf, type SocketInput } from "./socket/SocketInput.js"
 export { Call, type CallListener, type Fork } from "./step/Call.js"
 export * as Step from "./step/Step.js"
 export { type LiveTraffic, Traffic, type TrafficView } from "./traffic/Traffic.js"
-export { type TrafficObserver, TrafficObservers, type TrafficRecord } from "./traffic/TrafficObservers.js"
+export { type TrafficObserver, TrafficObservers } from "./traffic/TrafficObservers.js"
+export type {
+  TrafficEnd,
+  TrafficError,
+  TrafficRecord,
+  TrafficTimes,
+  WebSocketRecord,
+} from "./telemetry/TrafficRecord.js"
+export { Counters, Telemetry } from "./telemetry/Telemetry.js"
+export { exposition } from "./telemetry/Exposition.js"
+export { isMergeable, merge as mergeSnapshots, type ProcessNumbers, type Snapshot } from "./telemetry/Snapshot.js"
 export * as Body from "./wire/Body.js"
 export * from "./wire/ChunkSource.js"
 export * from "./wire/DownstreamUrl.js"

@@ -1,4 +1,4 @@
-// The benchmark as a whole: from the options to the report.
+// The whole benchmark, from the options to the report.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -16,10 +16,10 @@ import { workloads } from "./workloads/Workloads.mjs"
 
 const out = fileURLToPath(new URL("out/", import.meta.url))
 
-/** Those of the quick run: the ones whose targets are the heart of the matter. */
+/** The workloads of the quick run: those with the most important targets. */
 const quickWorkloads = ["get", "post", "large", "events", "ws-many", "commit", "start"]
 
-/** Says on standard error what is going on, where somebody may be looking. */
+/** Reports the progress on standard error. */
 const say = (/** @type {string} */ text) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
 }
@@ -43,7 +43,7 @@ const run = async (options) => {
   const chosen = options.workloads ?? (options.isQuick ? quickWorkloads : workloads.map(({ name }) => name))
   const isNarrow = options.isQuick && options.only === undefined
   const folder = mkdtempSync(join(tmpdir(), "ss-proxy-bench-"))
-  // nginx reads its files as another user.
+  // nginx reads its files as another user, so the folder must be readable for all.
   chmodSync(folder, 0o755)
   const started = Date.now()
   if (options.isSpread) spreadOut()

@@ -1,4 +1,4 @@
-// The words after `npm run bench --`.
+// The command line after `npm run bench --`.
 import { parseArgs } from "node:util"
 import { peerNames } from "./peers/Peers.mjs"
 import { workloads } from "./workloads/Workloads.mjs"
@@ -19,7 +19,7 @@ usage: npm run bench -- [options]
   --help                this text
 `
 
-/** A mistake in the words. */
+/** A mistake in the command line. */
 export class UsageError extends Error {}
 
 /**
@@ -83,7 +83,7 @@ const parse = (words) => {
 }
 
 /**
- * What the words ask for; throws UsageError.
+ * The options of a command line; throws UsageError.
  *
  * @param {string[]} words
  */

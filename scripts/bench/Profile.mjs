@@ -1,4 +1,4 @@
-// Where the time of a small request goes: ss-proxy under node's own sampling profiler, and its samples by what they are for.
+// Profiles small requests: runs ss-proxy under Node's sampling profiler, and groups the samples by their purpose.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -26,14 +26,17 @@ const program = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
 const seconds = 10
 
 /**
- * A sample's place: a function, and the file of the build that it is in.
+ * The place of a sample: a function, and its file in the build.
  *
  * @typedef {{ functionName: string, url: string, lineNumber: number }} Frame
  */
 
-/** @typedef {{ nodes: Array<{ id: number, callFrame: Frame }>, samples: number[], timeDeltas: number[], startTime: number }} CpuProfile */
+/**
+ * @typedef {{ nodes: Array<{ id: number, callFrame: Frame }>, samples: number[], timeDeltas: number[], startTime:
+ * number }} CpuProfile
+ */
 
-/** What the shares are called, in the order of the picture. */
+/** The names of the shares, in the order of the chart. */
 const writes = "system calls that write"
 const engine = "system calls that read and wait, and the engine"
 const collector = "garbage collection"
@@ -50,7 +53,7 @@ const parts = /** @type {Array<[folder: string, name: string]>} */ ([
   ["node_modules/", "Effect and other packages"],
 ])
 
-/** The lines of a built file at which a module of the sources begins. */
+/** The lines of a built file at which a source module begins. */
 const modulesOf = (() => {
   const known = new Map()
   /** @type {(file: string) => Array<{ line: number, module: string }>} */
@@ -80,7 +83,7 @@ const shareOf = ({ functionName, url, lineNumber }) => {
 }
 
 /**
- * The parts of what was busy between two moments, in microseconds of the monotonic clock.
+ * The shares of the busy time between two moments, in microseconds of the monotonic clock.
  *
  * @param {CpuProfile} profile
  * @param {number} from

@@ -1,6 +1,6 @@
-// Whether ss-proxy has become slower than it was. What can be counted, bytes allocated and system calls, is compared with
-// the record itself. Its CPU time is compared with a peer's in the same run, and that ratio with the one on record: so it
-// does not matter which machine this is, nor who else is busy on it.
+// Checks whether ss-proxy has become slower. Allocated bytes and system calls are counted and compared with the record.
+// CPU time is compared as the ratio to that of a peer in the same run, so that neither the machine nor its load
+// matters.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,14 +10,17 @@ import { checkCounts, recordCounts } from "./steady/SteadyCheck.mjs"
 import { runWorkload } from "./workloads/Runner.mjs"
 import { workloads } from "./workloads/Workloads.mjs"
 
-/** How far above the record a ratio may lie. A cost of half again is beyond it, what a noisy machine adds is not. */
+/** Tolerance above the recorded ratio. Half as much again exceeds it; the noise of a busy machine does not. */
 const tolerance = 1.4
-/** So often is measured what is beyond it, and the best counts: a neighbour's burst does not last, a regression does. */
+/**
+ * Number of measurements of a ratio beyond the tolerance. The best counts, because load passes and a regression does
+ * not.
+ */
 const attempts = 3
-/** So often is measured what is put on record, and the median counts. */
+/** Number of measurements for the record, of which the median counts. */
 const recordings = 3
 
-/** One way through the code each, with as short a round as tells something. */
+/** A workload for each path through the code, with the shortest useful round. */
 const comparisons = [
   { workload: "get", against: "floor", rounds: 3, seconds: 1, warmUp: 1 },
   { workload: "post", against: "http-proxy", rounds: 3, seconds: 1, warmUp: 1 },

@@ -1,4 +1,4 @@
-// What a run needs first: a build of ss-proxy that matches its sources, and the other proxies.
+// Prepares a run: a build of ss-proxy that matches its sources, and the other proxies.
 import { spawnSync } from "node:child_process"
 import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-// What proxies make of requests that can be read in two ways: `node scripts/bench/framing.mjs [--verbose] [NAME…]`.
+// How proxies treat requests with ambiguous framing: `node scripts/bench/framing.mjs [--verbose] [NAME…]`.
 // Needs the packages of this folder (scripts/bench/Setup.mjs installs them) and a build of this project.
 import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
@@ -9,10 +9,10 @@ import { cases } from "./framing/Cases.mjs"
 import { RecordingOrigin } from "./framing/RecordingOrigin.mjs"
 import { loadPeer, startPeer } from "./peers/Peers.mjs"
 
-/** How long a proxy may leave a client without an answer, in milliseconds. */
+/** Time limit for the answer of a proxy, in milliseconds. */
 const patience = 1_500
 
-/** How an exchange can end, from best to worst. */
+/** The possible results of a case, from best to worst. */
 const verdicts = /** @type {const} */ ([
   "refused",
   "forwarded",
@@ -28,11 +28,11 @@ dropped: closed without a word; ambiguous: passed on in a form that no strict re
 altered: one request, and not its body; hung: no answer in ${patience} ms; smuggled: more requests than were sent.`
 
 /**
- * Sends bytes and reads until the proxy closes, or has answered and is quiet.
+ * Sends bytes, and reads until the proxy closes, or until it has answered and sends no more.
  *
  * @param {number} port
  * @param {string} bytes
- * @returns {Promise<{ status: number, text: string }>} status 0 where there is none
+ * @returns {Promise<{ status: number, text: string }>} status 0 if there was no answer
  */
 const exchange = (port, bytes) =>
   new Promise((resolve) => {

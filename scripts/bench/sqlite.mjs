@@ -1,5 +1,5 @@
-// What the two reads cost that a request may wait for, by either of the connections that a store has: processor time in
-// microseconds, the median of seven rounds, the ways in turn. `npm run bench:sqlite`.
+// The cost of the two reads that a request may wait for, on each of the two connections of a store: CPU time in
+// microseconds, the median of seven rounds that alternate between them. `npm run bench:sqlite`.
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -49,6 +49,7 @@ for (const [name, measured] of costs)
   console.log(`${name.padEnd(22)}${measured.toSorted((a, b) => a - b)[rounds >> 1].toFixed(1)} us`)
 
 await Effect.runPromise(runtime.disposeEffect)
-// A statement that is collected outside JavaScript ends some versions of Node: see src/sessions/SqliteDriver.ts.
+// Garbage collection of a statement while no JavaScript runs aborts some versions of Node: see
+// src/sessions/SqliteDriver.ts.
 globalThis.kept = [database, version, find, insert]
 rmSync(folder, { recursive: true, force: true })

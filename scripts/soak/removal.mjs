@@ -1,9 +1,9 @@
-// Removes sessions in one commit that have very many WebSockets, and looks how soon each has its close frame, how long
-// the turns of the proxy's event loop were meanwhile, and how long another session waited for its answers. Linux only.
+// Removes sessions with very many WebSockets in one commit. Measures when each WebSocket gets its close frame, how long
+// the turns of the proxy's event loop are meanwhile, and how long another session waits for its answers. Linux only.
 //
 //   node scripts/soak/removal.mjs [--sockets 10000] [--sessions 1]
 //
-// The proxy needs two descriptors for each (ulimit -n); where there are not enough, it is so many fewer WebSockets.
+// The proxy needs two descriptors for each WebSocket (ulimit -n). If there are too few, there are fewer WebSockets.
 import { fork, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import Sqlite from "better-sqlite3"
 
-/** What the proxy promises: milliseconds until everybody knows, and a turn's length. */
+/** The proxy's promises, in milliseconds: time until every client has its close frame, and length of a turn. */
 const toldWithin = 1_000
 const longestTurn = 10
 
@@ -36,7 +36,7 @@ const database = join(folder, "sessions.db")
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** A port that is free now. */
+/** A port that is free at this moment. */
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -46,7 +46,7 @@ async function freePort() {
   return port
 }
 
-/** Asks a process that was started with a channel. */
+/** Asks a forked process for its result (IPC channel). */
 async function answerOf(child) {
   child.send("tell")
   const [answer] = await once(child, "message")
@@ -84,7 +84,7 @@ async function openAll(port, hear) {
   await Promise.all(Array.from({ length: 50 }, worker))
 }
 
-/** Makes the database, with a session whose answers are watched and those that will be removed. */
+/** Makes the database, with the session whose answers are timed and the sessions to remove. */
 function makeSessions(serverPort) {
   const url = `http://127.0.0.1:${serverPort}`
   spawnSync(process.execPath, [bin, "sessions", "add", "calm", url, "-d", database])
@@ -158,5 +158,5 @@ async function soak() {
 }
 
 await soak().finally(() => rmSync(folder, { recursive: true, force: true }))
-// Its WebSockets would keep it for as long as their sockets take to close.
+// Exit now: the open sockets of the WebSockets would keep this process alive until they are closed.
 process.exit()

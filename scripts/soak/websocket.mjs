@@ -1,7 +1,7 @@
-// Opens and closes WebSockets through the built proxy in every order, lets both sides end many at about the same moment,
-// kills servers under them, and stalls many with a sender that never stops; then looks whether sockets and memory of the
-// proxy come back, whether its places do (it may have no more WebSockets than are open at a time), and whether it stops when
-// it is told to. Says what it did, and exits 1 where something was left. Linux only: it reads /proc.
+// Opens and closes WebSockets through the built proxy in every order, ends many from both sides at about the same
+// moment, kills their servers, and stalls many with a sender that never stops. Then checks that the proxy has released
+// sockets, memory and WebSocket slots (its limit is the number that is open at a time), and that it stops when it gets
+// a signal. Prints what it did, and exits with 1 if something was not released. Linux only: it reads /proc.
 //
 //   node scripts/soak/websocket.mjs [--cycles 5000] [--endings 20000] [--stalled 1000]
 import { spawn, spawnSync } from "node:child_process"
@@ -24,9 +24,9 @@ const { values } = parseArgs({
 const cycles = Number(values.cycles)
 const endings = Number(values.endings)
 const stalled = Number(values.stalled)
-/** So many WebSockets are ended at a time, by both sides. */
+/** Number of WebSockets that both sides end at a time. */
 const atATime = 64
-/** So many WebSockets the proxy may have. */
+/** The proxy's limit of WebSockets. */
 const places = Math.max(200, stalled)
 
 const bin = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist", "bin.js")
@@ -39,7 +39,7 @@ const maskedClosing = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
 const masked = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69])
 const block = Buffer.concat([Buffer.from([0x82, 126, 0xff, 0xff]), Buffer.alloc(0xffff)])
 
-/** A server that does what the path of a handshake tells it to. */
+/** A server whose behaviour depends on the path of the handshake. */
 const serve = (socket) => {
   socket.on("error", () => {})
   socket.once("data", (data) => {
@@ -60,7 +60,7 @@ const serve = (socket) => {
   })
 }
 
-/** What a side does to end a WebSocket; `closing` and `half` are a close frame of its own, and half a frame. */
+/** Ways to end a WebSocket. `closing`: a close frame; `half`: half a frame. */
 const endingsOf = {
   "close+FIN": (socket, closing) => socket.end(closing),
   FIN: (socket) => socket.end(),
@@ -80,7 +80,7 @@ const endingsOf = {
 }
 const endingNames = Object.keys(endingsOf)
 
-/** Ends at the client's first frame, and for good soon after. */
+/** Begins the end at the client's first frame, and destroys the socket soon after. */
 const endWhenTold = (socket, way) => {
   socket.once("data", () => {
     endingsOf[way](socket, closing, block.subarray(0, 9))
@@ -108,7 +108,7 @@ async function startServer() {
 const session = (id, port) =>
   spawnSync(process.execPath, [bin, "sessions", "add", id, `http://127.0.0.1:${port}`, "--replace", "-d", database])
 
-/** A port that is free now. */
+/** A port that is free at this moment. */
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -167,7 +167,7 @@ const ways = [
   "silent",
 ]
 
-/** Opens a WebSocket whose server ends it in one way when it hears of the client, which ends it in another. */
+/** Opens a WebSocket that the server ends in one way at the client's first frame, and the client in another way. */
 const endedByBoth = (port, client, server, delay) =>
   new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1")
@@ -193,7 +193,7 @@ const endedByBoth = (port, client, server, delay) =>
     })
   })
 
-/** Every pair of endings, the client's 0 to 2 milliseconds behind what tells the server. */
+/** Every pair of endings; the client's comes 0 to 2 milliseconds after the frame that starts the server's. */
 async function manyEndings(port, count) {
   for (let done = 0; done < count; done += atATime) {
     const delay = (done / atATime) % 3
@@ -210,7 +210,7 @@ async function manyCycles(port, count) {
   await Promise.all(Array.from({ length: 50 }, worker))
 }
 
-/** The number of sockets comes back to `baseline`, or this fails. */
+/** Waits until the number of sockets is back at `baseline`; fails if it is not in time. */
 async function settled(pid, baseline, what) {
   for (let tries = 0; openSockets(pid) > baseline; tries++) {
     if (tries > 100) throw new Error(`${what}: ${openSockets(pid)} sockets are open, and ${baseline} were before`)
@@ -248,7 +248,7 @@ async function stalledReaders(port, pid) {
   if (each > 512) throw new Error(`a stalled WebSocket holds ${each.toFixed(0)} KiB`)
 }
 
-/** It stops within a second of its grace. */
+/** Checks that the proxy stops within a second after its grace period. */
 async function stopped(proxy) {
   const ended = once(proxy, "exit").then(([code]) => code)
   proxy.kill("SIGTERM")

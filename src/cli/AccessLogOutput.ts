@@ -6,7 +6,7 @@ import { type LineOutput, LineSink } from "../telemetry/LineSink.js"
 import { LogFile } from "../telemetry/LogFile.js"
 import { prettyLine } from "../telemetry/PrettyLine.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
-import { RecordSinks } from "../telemetry/RecordSink.js"
+import { RecordSinks } from "../telemetry/RecordSinks.js"
 import { standardOutput } from "../telemetry/StandardOutput.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 import { CommandFailed } from "./Failure.js"
@@ -18,6 +18,8 @@ export interface AccessLogOutput {
   readonly layer: Layer.Layer<never>
   /** Opens its file anew; `undefined` where it is no file. */
   readonly reopen: (() => void) | undefined
+  /** Where its lines wait; `undefined` where they go out with the log. */
+  readonly lines: LineSink | undefined
 }
 
 /** For how long lines are gathered, in milliseconds. */
@@ -106,16 +108,18 @@ export const openAccessLog = (
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
     const json = (record: TrafficRecord): string => jsonLine(record, query)
-    if (place === "off") return { layer: Layer.empty, reopen: undefined }
+    const besideLog = { reopen: undefined, lines: undefined }
+    if (place === "off") return { layer: Layer.empty, ...besideLog }
     if (place === "pretty") {
       const look = { paint: log.style, brief: log.brief, query }
-      return { layer: sinkOf((record) => prettyLine(record, look), log.lines), reopen: undefined }
+      return { layer: sinkOf((record) => prettyLine(record, look), log.lines), ...besideLog }
     }
-    if (place === "json") return { layer: sinkOf(json, log.lines), reopen: undefined }
+    if (place === "json") return { layer: sinkOf(json, log.lines), ...besideLog }
     if (place === "-") {
       const lines = yield* openLines(standardOutput(process.stdout), say)
-      return { layer: sinkOf(json, lines), reopen: undefined }
+      return { layer: sinkOf(json, lines), reopen: undefined, lines }
     }
     const file = yield* openFile(place, say)
-    return { layer: sinkOf(json, yield* openLines(file, say)), reopen: () => file.reopen() }
+    const lines = yield* openLines(file, say)
+    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), lines }
   })

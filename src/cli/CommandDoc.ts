@@ -1,6 +1,6 @@
 import type { Flag } from "./Flag.js"
 
-/** A word that a command takes. */
+/** A positional argument of a command. */
 export interface ArgumentDoc {
   readonly name: string
   readonly about: string
@@ -8,15 +8,15 @@ export interface ArgumentDoc {
   readonly repeated?: boolean
 }
 
-/** Flags that belong together, under one title of the help. */
+/** Flags under one title of the help. */
 export interface FlagGroup {
   readonly title: string
   readonly flags: ReadonlyArray<Flag>
 }
 
-/** A command as its help tells of it, and as `CommandLine.ts` checks it. */
+/** Describes a command, for the help and for the checks of `CommandLine.ts`. */
 export interface CommandDoc {
-  /** The words that name it; none for the program itself. */
+  /** The name of the command, as words; empty for the program itself. */
   readonly path: ReadonlyArray<string>
   /** One line, for the list of commands. */
   readonly summary: string
@@ -24,16 +24,16 @@ export interface CommandDoc {
   readonly about: string
   readonly args: ReadonlyArray<ArgumentDoc>
   readonly groups: ReadonlyArray<FlagGroup>
-  /** Command lines to copy, with what each does. */
+  /** Command lines to copy, and what each does. */
   readonly examples: ReadonlyArray<readonly [command: string, meaning: string]>
-  /** Does nothing by itself: one of the commands under it must follow. */
+  /** It has only subcommands: one of them must follow. */
   readonly isGroup?: boolean
-  /** Goes on until it is told to stop, and ends well then. */
+  /** It runs until a signal stops it, and then exits with 0. */
   readonly runsOn?: boolean
 }
 
 /** Every flag of a command. */
 export const flagsOf = (doc: CommandDoc): ReadonlyArray<Flag> => doc.groups.flatMap((group) => group.flags)
 
-/** The command with the program's name before it. */
+/** The name of the command after that of the program. */
 export const fullName = (doc: CommandDoc): string => ["ss-proxy", ...doc.path].join(" ")

@@ -9,18 +9,18 @@ import { mostSimilar } from "./Similar.js"
 
 const shells = ["bash", "zsh", "fish", "sh"] as const
 
-/** A shell that completions can be had for. */
+/** A shell for which there is a completion script. */
 export type Shell = (typeof shells)[number]
 
-/** What the words on the command line ask for. */
+/** What the command line asks for. */
 export type Invocation =
   | { readonly _tag: "Version" }
   | { readonly _tag: "Help"; readonly doc: CommandDoc }
   | { readonly _tag: "Completions"; readonly shell: Shell }
-  /** `words`: the same request in the one order and spelling that @effect/cli reads without ambiguity. */
+  /** `words`: the same command line in an order and spelling that @effect/cli reads unambiguously. */
   | { readonly _tag: "Command"; readonly doc: CommandDoc; readonly words: ReadonlyArray<string> }
 
-/** Flags of the program itself, that every command takes. */
+/** Flags that every command takes. */
 export const builtInFlags: ReadonlyArray<Flag> = [
   { name: "help", alias: "h", reading: onOrOff, about: "Shows this help." },
   { name: "version", alias: "v", reading: onOrOff, about: "Shows the version." },
@@ -32,7 +32,7 @@ export const builtInFlags: ReadonlyArray<Flag> = [
 ]
 
 interface GivenFlag {
-  /** As it was written. */
+  /** The flag as it was written. */
   readonly word: string
   readonly flag: Flag
   readonly value: string
@@ -40,16 +40,16 @@ interface GivenFlag {
 
 interface Lexed {
   readonly flags: ReadonlyArray<GivenFlag>
-  /** The first that is a flag of no command, and how many positionals stood before it. */
+  /** The first flag that no command has, and the number of positionals before it. */
   readonly unknown: { readonly word: string; readonly after: number } | undefined
   readonly positionals: ReadonlyArray<string>
-  /** How many of the positionals stood before a `--`, and so may name a command. */
+  /** The number of positionals before `--`. Only these may name a command. */
   readonly plain: number
 }
 
 const usageError = (message: string) => Either.left(new UsageError({ message }))
 
-/** `--name`, `--name=value`, `-n`, `-nvalue` and `-n=value`, taken apart. */
+/** Splits `--name`, `--name=value`, `-n`, `-nvalue` and `-n=value`. */
 const splitFlag = (word: string): { readonly name: string; readonly value: string | undefined } => {
   const equals = word.indexOf("=")
   if (word.startsWith("--"))
@@ -64,11 +64,11 @@ const isNegativeNumber = (word: string): boolean => /^-\.?\d/.test(word)
 
 const looksLikeFlag = (word: string): boolean => word.length > 1 && word.startsWith("-") && !isNegativeNumber(word)
 
-/** Whether a word is the value of the flag before it, which may also stand alone. */
+/** Whether a word is the value of the flag before it, which may also be given without one. */
 const isValue = (word: string | undefined, docs: ReadonlyArray<CommandDoc>): word is string =>
   word !== undefined && word !== "--" && !looksLikeFlag(word) && !docs.some(({ path }) => path.at(-1) === word)
 
-/** Tells flags, their values and other words apart, by the flags of all commands together. */
+/** Separates flags with their values from positionals, by the flags of all commands. */
 const lex = (words: ReadonlyArray<string>, docs: ReadonlyArray<CommandDoc>): Either.Either<Lexed, UsageError> => {
   const flags = [...docs.flatMap(flagsOf), ...builtInFlags]
   const byName = new Map(flags.map((flag) => [`--${flag.name}`, flag]))
@@ -106,7 +106,7 @@ const lex = (words: ReadonlyArray<string>, docs: ReadonlyArray<CommandDoc>): Eit
 const samePath = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
   left.length === right.length && left.every((word, index) => word === right[index])
 
-/** The command that the leading words name, the deepest there is. */
+/** The deepest command that the first words name. */
 const findCommand = (docs: ReadonlyArray<CommandDoc>, words: ReadonlyArray<string>): CommandDoc | undefined => {
   for (let depth = Math.min(2, words.length); depth >= 0; depth--) {
     const found = docs.find((doc) => samePath(doc.path, words.slice(0, depth)))
@@ -126,7 +126,7 @@ const unknownFlag = (word: string, doc: CommandDoc) => {
   return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(mostSimilar(name, names), doc)}`)
 }
 
-/** What other programs call what we call otherwise. */
+/** Names of commands in other programs, and ours. */
 const synonyms: ReadonlyMap<string, string> = new Map([
   ["help", "--help"],
   ["version", "--version"],
@@ -150,7 +150,7 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
   )
 }
 
-/** Refuses too few and too many words for the command. */
+/** Refuses missing and superfluous arguments. */
 const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Either<void, UsageError> => {
   const missing = doc.args[args.length]
   if (missing !== undefined) return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
@@ -159,10 +159,12 @@ const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Ei
   return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
 }
 
-/** Long names first, then `--`, then the arguments. Of a flag given twice, the last wins. */
+/**
+ * The command, its flags by their long names, `--`, and the arguments. If a flag is given twice, the last one counts.
+ */
 const canonical = (doc: CommandDoc, flags: ReadonlyArray<GivenFlag>, args: ReadonlyArray<string>) => {
   const last = new Map(flags.map((given) => [given.flag.name, given.value]))
-  // @effect/cli has a --log-level of its own, which it takes out of the words; our short name is safe from that.
+  // @effect/cli removes `--log-level`, because it has such a flag itself. It does not know our short name.
   const spelling = (name: string) => (name === "log-level" ? "-l" : `--${name}`)
   return [...doc.path, ...[...last].flatMap(([name, value]) => [spelling(name), value]), "--", ...args]
 }
@@ -175,14 +177,13 @@ const completions = (given: string): Either.Either<Invocation, UsageError> => {
 }
 
 /**
- * Reads the words after the program's name, before @effect/cli does: what it cannot do is done here. It knows no flag that
- * stands before the word of its command, nor `-p9000` and `-p=9000`; it lets no flag be given twice; it takes a flag that it
- * does not know for an argument, says of it that it is one too many, and cannot suggest another; and it takes a
- * `--log-level` and a `--wizard` of its own out of the words. What it gets is the same request in the one spelling that it
- * reads as it is meant. It decides then which command the words are for, what their values are, and which of them come from
- * variables and defaults (`Flag.ts`).
- * Flags may stand anywhere, as `--name value`, `--name=value`, `-n value` or
- * `-nvalue`; `--` ends them. Without a command, the program runs the proxy. `docs`: every command, the program first.
+ * Parses the command line before @effect/cli does, and gives it the same command line in a spelling that it reads
+ * correctly. Flags may be anywhere, as `--name value`, `--name=value`, `-n value`, `-nvalue` or `-n=value`; `--` ends
+ * them. Without a command, the program runs the proxy. `docs`: every command; the first is the program.
+ *
+ * This is needed because @effect/cli rejects a flag before its command, `-p9000`, `-p=9000`, and a flag that is given
+ * twice. It takes an unknown flag for a superfluous argument, and suggests no other flag. It removes its own
+ * `--log-level` and `--wizard`. It still selects the command, and reads values, variables and defaults (`Flag.ts`).
  */
 export const readCommandLine = (
   docs: ReadonlyArray<CommandDoc>,
@@ -196,14 +197,14 @@ export const readCommandLine = (
     const has = (name: string) => flags.find((given) => given.flag.name === name)
     if (has("help") !== undefined) return { _tag: "Help", doc }
     if (has("version") !== undefined) return { _tag: "Version" }
-    const stranger = doc.path.length === 0 || doc.isGroup === true ? args[0] : undefined
-    if (unknown !== undefined && (stranger === undefined || unknown.after <= doc.path.length))
+    const unknownWord = doc.path.length === 0 || doc.isGroup === true ? args[0] : undefined
+    if (unknown !== undefined && (unknownWord === undefined || unknown.after <= doc.path.length))
       return yield* unknownFlag(unknown.word, doc)
-    if (stranger !== undefined) return yield* unknownCommand(stranger, doc, docs)
+    if (unknownWord !== undefined) return yield* unknownCommand(unknownWord, doc, docs)
     const shell = has("completions")
     if (shell !== undefined) return yield* completions(shell.value)
-    const foreign = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
-    if (foreign !== undefined) return yield* unknownFlag(foreign.word, doc)
+    const misplaced = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
+    if (misplaced !== undefined) return yield* unknownFlag(misplaced.word, doc)
     if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command; ${seeHelp(doc)}`)
     yield* checkArguments(doc, args)
     return { _tag: "Command", doc, words: canonical(doc, flags, args) }

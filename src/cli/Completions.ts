@@ -3,7 +3,7 @@ import { flagsOf } from "./CommandDoc.js"
 import { builtInFlags, type Shell } from "./CommandLine.js"
 import { type Flag, isSwitch } from "./Flag.js"
 
-/** The commands that may follow this one. */
+/** The direct subcommands of a command. */
 const under = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): ReadonlyArray<CommandDoc> =>
   docs.filter(
     ({ path }) => path.length === doc.path.length + 1 && doc.path.every((word, index) => path[index] === word),
@@ -19,7 +19,7 @@ const isFile = (flag: Flag): boolean => /^(PATH|FILE)$/.test(flag.reading.placeh
 const wordsAfter = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string =>
   [...under(doc, docs).map(lastWord), ...[...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)].join(" ")
 
-/** The flags of all commands, each name once. */
+/** The flags of all commands, without duplicates. */
 const everyFlag = (docs: ReadonlyArray<CommandDoc>): ReadonlyArray<Flag> => [
   ...new Map([...docs.flatMap(flagsOf), ...builtInFlags].map((flag) => [flag.name, flag])).values(),
 ]
@@ -53,13 +53,13 @@ const bash = (docs: ReadonlyArray<CommandDoc>): string =>
     "complete -o default -F _ss_proxy ss-proxy",
   ].join("\n")
 
-/** zsh runs the completions of bash. */
+/** zsh uses the script for bash. */
 const zsh = (docs: ReadonlyArray<CommandDoc>): string =>
   ["#compdef ss-proxy", "autoload -U +X bashcompinit && bashcompinit", bash(docs)].join("\n")
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`
 
-/** When fish is to offer what belongs to a command: its words have been typed, and none that go on from there. */
+/** The condition for fish to offer completions of a command: its words have been typed, and none of its subcommands. */
 const fishCondition = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string => {
   const next = under(doc, docs).map(lastWord)
   const seen = doc.path.map((word) => `__fish_seen_subcommand_from ${word}`)
@@ -91,8 +91,8 @@ const fish = (docs: ReadonlyArray<CommandDoc>): string =>
     .join("\n")
 
 /**
- * A script that completes commands and flags in a shell. @effect/cli has one too, but it loses its way in commands of
- * commands, and offers flags that this program does not have.
+ * A completion script for a shell. That of @effect/cli is not used, because it fails for subcommands of subcommands,
+ * and offers flags that this program does not have.
  */
 export const renderCompletions = (shell: Shell, docs: ReadonlyArray<CommandDoc>): string => {
   switch (shell) {

@@ -10,18 +10,21 @@ import { variable, words } from "./Flag.js"
 import { db, dbPath, defaultDatabase } from "./ProgramFlags.js"
 import { endAtOnceBySignal } from "./StoppedBySignal.js"
 
-/** Which store holds the sessions. */
+/** The store of the sessions. */
 export interface Database {
   readonly filename: string
 }
 
-/** The flags that choose it, for every command. */
+/** The flags of every command that choose the database. */
 export const databaseFlags = [dbPath, db]
 
-/** The same: words, for their variables count together, and only where both flags are absent. */
+/**
+ * Their options. They are texts without variables, because both variables are read together, and only without the
+ * flags.
+ */
 export const databaseOptions = { dbPath: words(dbPath), db: words(db) }
 
-/** What was given for `databaseOptions`. */
+/** The values of `databaseOptions`. */
 export interface DatabaseChoice {
   readonly dbPath: Option.Option<string>
   readonly db: Option.Option<string>
@@ -34,7 +37,9 @@ const parseDatabaseUrl = (source: string, url: string): Effect.Effect<Database, 
   return new UsageError({ message: `${source} is ${JSON.stringify(redactUrl(url))}; ${problem}, use sqlite:PATH` })
 }
 
-/** Path and URL from one source: the flags, or the variables. Both may be given if they say the same. */
+/**
+ * The database from one source: the flags, or the variables. Path and URL may both be given if they name the same file.
+ */
 const fromOneSource = (
   names: { readonly dbPath: string; readonly db: string },
   choice: DatabaseChoice,
@@ -51,7 +56,7 @@ const fromOneSource = (
     return Option.some({ filename })
   })
 
-/** The database to use: flags win over variables, variables over `./sessions.db`. */
+/** The database to use: flags precede variables, which precede `./sessions.db`. */
 export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database, UsageError> =>
   Effect.gen(function* () {
     const byFlag = yield* fromOneSource({ dbPath: "--db-path", db: "--db" }, choice)
@@ -62,13 +67,13 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
   })
 
 /**
- * What a command does to the store: reads, changes what is in it, or puts something in. One that only reads can do so in a
- * file that it may not write. And only who puts something in makes a file: to a proxy that runs, an empty one in place of
- * one that was lost says that no session exists any more.
+ * What a command does with the store: `read`, `change` sessions, or `make` sessions. Only `read` works on a file that
+ * cannot be written. Only `make` makes a missing file: if a file was lost, a new empty one would tell a running proxy
+ * that all sessions were removed.
  */
 type Access = "read" | "change" | "make"
 
-/** Whether there is no file, where there could be one. */
+/** Whether the file is missing, and its folder exists. */
 export const isAbsent = (filename: string): boolean => {
   try {
     const isThere = statSync(filename, { throwIfNoEntry: false }) !== undefined
@@ -78,7 +83,7 @@ export const isAbsent = (filename: string): boolean => {
   }
 }
 
-/** The store itself. It is loaded here and not before: a command that needs no store starts faster. */
+/** Opens the store. Its module is loaded only here, so that commands without a store start faster. */
 export const openDatabase = (
   { filename }: Database,
   access: Access,
@@ -106,15 +111,16 @@ const withDatabase =
       const database = yield* resolveDatabase(choice)
       const store = yield* openDatabase(database, access)
       if (access === "read") yield* endAtOnceBySignal
-      // A command says what goes wrong by its failure, and its output is on standard output, where Effect logs.
+      // No logger: Effect logs to standard output, which is for the result, and a command reports errors as its
+      // failure.
       return yield* Effect.provide(use(database), Layer.merge(store, Logger.remove(Logger.defaultLogger)))
     })
 
-/** Runs what reads sessions, with the store that the flags and variables choose. */
+/** Runs a command that reads sessions on the chosen database. */
 export const readingDatabase = withDatabase("read")
 
-/** Runs what changes sessions that are there, with the store that the flags and variables choose. */
+/** Runs a command that changes sessions on the chosen database. */
 export const changingDatabase = withDatabase("change")
 
-/** Runs what adds sessions, with the store that the flags and variables choose, which is made where there is none. */
+/** Runs a command that adds sessions on the chosen database, which is made if it is missing. */
 export const makingDatabase = withDatabase("make")

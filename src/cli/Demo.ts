@@ -9,7 +9,7 @@ import { databaseFlag, programName } from "./ProgramName.js"
 
 const demoId = "demo"
 
-/** Whether a URL is that of a demo server, this one or one of another run. */
+/** Whether a URL is that of a demo server, of this run or another. */
 const isDemoUrl = (url: string): boolean => /^http:\/\/127\.0\.0\.1:\d+\/built-in-demo$/.test(url)
 
 const foreignDemo = (url: string): CommandFailed =>
@@ -19,8 +19,8 @@ const foreignDemo = (url: string): CommandFailed =>
   })
 
 /**
- * Stores the session, in place of one that a run left behind which is over; whether it did. It does not where the demo server
- * of another run answers: that session is the other's, and leads there from here as well.
+ * Stores the demo session, and replaces one that a former run left behind. Returns whether it did. It does not if the
+ * demo server of another run answers: then the session belongs to that run, and this proxy uses it, too.
  */
 const putDemo = (url: string): Effect.Effect<boolean, CommandFailed | StoreUnavailable, SessionRepo> =>
   Effect.gen(function* () {
@@ -44,7 +44,7 @@ const putDemo = (url: string): Effect.Effect<boolean, CommandFailed | StoreUnava
     return true
   }).pipe(Effect.catchTag("SessionInvalid", Effect.die))
 
-/** Takes the session away again, unless somebody has given it another server meanwhile. */
+/** Removes the demo session, unless its URL has been changed meanwhile. */
 const removeDemo = (url: string): Effect.Effect<void, never, SessionRepo> =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
@@ -52,7 +52,7 @@ const removeDemo = (url: string): Effect.Effect<void, never, SessionRepo> =>
     if (Option.isSome(found) && found.value.session.url === url) yield* repo.remove(demoId)
   }).pipe(Effect.catchAll((error) => Effect.logWarning("the session demo could not be removed", error)))
 
-/** A demo server and a session for it, as long as the scope lasts. */
+/** Runs a demo server with a session until the scope closes. */
 export const demoSession: Effect.Effect<void, CommandFailed | StoreUnavailable, SessionRepo | Scope.Scope> = Effect.gen(
   function* () {
     const context = yield* Effect.catchTag(
@@ -69,10 +69,10 @@ export const demoSession: Effect.Effect<void, CommandFailed | StoreUnavailable, 
   },
 )
 
-/** Node has a WebSocket of its own since version 22; version 20 has it behind a flag. */
+/** Node has a `WebSocket` client since version 22; version 20 needs a flag. */
 const nodeWithWebSocket = Number.parseInt(process.versions.node, 10) < 22 ? "node --experimental-websocket" : "node"
 
-/** Command lines to copy, for a proxy that is reached at `url`. */
+/** Command lines to copy, for a proxy at `url`. */
 export const whatToTry = (url: string, database: string): string =>
   [
     "Try it, from another terminal:",

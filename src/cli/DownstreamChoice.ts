@@ -6,29 +6,29 @@ import { type CommandFailed, UsageError } from "./Failure.js"
 import { type Flag, flagOf, option, optionOr } from "./Flag.js"
 import type { FollowedTls } from "./FollowedTls.js"
 
-/** The flags that decide which addresses the servers of sessions may have. */
+/** The flags that permit and deny addresses of servers. */
 export const addressFlags = [flagOf(settings.denyDownstream), flagOf(settings.allowDownstream)]
 
-/** The same flags for a command that makes an `AddressGuard` of them: the one that a proxy would have. */
+/** Their options, for a command that makes the same `AddressGuard` as a proxy. */
 export const addressOptions = {
   denyDownstream: optionOr(flagOf(settings.denyDownstream), defaultSettings.denyDownstream),
   allowDownstream: optionOr(flagOf(settings.allowDownstream), defaultSettings.allowDownstream),
 }
 
-/** The flag of a setting that is in a file. */
+/** The flag of a setting that is read from a file. */
 const fileFlag = (row: FlaggedSetting<string>): Flag<string> => ({ ...flagOf(row), reading: text("FILE") })
 
-/** The flags of TLS to the servers of sessions: the paths of files. */
+/** The options of TLS connections to servers of sessions: paths of files. */
 export const tlsOptions = {
   downstreamCa: option(fileFlag(settings.downstreamCa)),
   downstreamCert: option(fileFlag(settings.downstreamCert)),
   downstreamKey: option(fileFlag(settings.downstreamKey)),
 }
 
-/** What was given for `tlsOptions`. */
+/** The values of `tlsOptions`. */
 export type TlsChoice = Readonly<Record<keyof typeof tlsOptions, Option.Option<string>>>
 
-/** The files that the flags and variables of TLS name, with what stands in them; `undefined` where they name none. */
+/** Reads the files that the flags and variables of TLS name; `undefined` if they name none. */
 export const resolveTls = (given: TlsChoice): Effect.Effect<FollowedTls | undefined, UsageError | CommandFailed> =>
   Effect.gen(function* () {
     const ca = Option.getOrUndefined(given.downstreamCa)
@@ -39,7 +39,7 @@ export const resolveTls = (given: TlsChoice): Effect.Effect<FollowedTls | undefi
       return yield* new UsageError({ message: `--${certFlag} and --${keyFlag} belong together; give both, or neither` })
     }
     if (ca === undefined && cert === undefined) return undefined
-    // Loaded only here: most runs have no such files.
+    // Loaded only here, because most runs have no such files.
     const { authorityFile, identityFiles } = yield* Effect.promise(() => import("./TlsFiles.js"))
     const { FollowedTls } = yield* Effect.promise(() => import("./FollowedTls.js"))
     const files = [

@@ -1,4 +1,4 @@
-/** Why a file cannot be read, as a phrase. */
+/** A phrase that says why a file cannot be read. */
 export const fileFault = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   if (code === "ENOENT") return "there is no such file"

@@ -7,28 +7,28 @@ import * as Readings from "../domain/Reading.js"
 import type { FlaggedSetting } from "../domain/Settings.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 
-/** A flag of the command line, once: what parses it, and what help and completions say of it. */
+/** A flag of the command line, for parsing, help and completions. */
 export interface Flag<A = unknown> {
   /** Long name, without the dashes. */
   readonly name: string
   /** Short name: one letter. */
   readonly alias?: string
-  /** The variable that is read when the flag is not given. */
+  /** The environment variable that is read if the flag is absent. */
   readonly env?: string
   readonly about: string
-  /** The same for docs/CONFIGURATION.md, as Markdown, where it has more to say. */
+  /** Replaces `about` in docs/CONFIGURATION.md (Markdown). */
   readonly guide?: string
-  /** The default, as the help shows it. */
+  /** The default as text, for the help. */
   readonly fallback?: string
   readonly reading: Reading<A>
   /** What it means where no value follows; absent where one has to. */
   readonly alone?: string
 }
 
-/** Whether the flag stands alone and takes no word after it: `--name` means `--name=true`. */
+/** Whether the flag takes no value in a word of its own: `--name` means `--name=true`. */
 export const isSwitch = ({ reading }: Flag): boolean => reading.placeholder === undefined
 
-/** The variable of a flag. */
+/** The environment variable of a flag. */
 const variableOf = (name: string): string => `SS_PROXY_${name.toUpperCase().replaceAll("-", "_")}`
 
 /** The flag of a setting. */
@@ -46,9 +46,9 @@ export const flagOf = <A>({ flag: { name, short }, reading, fallback, help, guid
 }
 
 /**
- * The words of a flag, if it is given. @effect/cli has typed options (`choice`, `integer`, `boolean`), which are not used:
- * what they say of a bad value does not name the flag as it was given, nor all that is allowed. `option` reads the
- * words by our own table instead, within @effect/cli, so that commands get values and not texts.
+ * The text of a flag, if it is given. The typed options of @effect/cli (`choice`, `integer`, `boolean`) are not used,
+ * because their errors name neither the flag as it was given nor all allowed values. `option` reads the text by the
+ * flag's `Reading` instead, within @effect/cli, so that commands get values.
  */
 export const words = ({ name, alias, about }: Flag): Options.Options<Option.Option<string>> => {
   const text = Options.text(name).pipe(Options.withDescription(about))
@@ -62,13 +62,13 @@ const readOrRefuse = <A>(source: string, reading: Reading<A>, given: string) =>
     ),
   )
 
-/** The text of a variable. An empty variable counts as none. */
+/** The text of an environment variable. An empty variable counts as absent. */
 export const variable = (name: string): Effect.Effect<Option.Option<string>> =>
   Config.string(name).pipe(Effect.option, Effect.map(Option.filter((found) => found !== "")))
 
 /**
- * What a flag means, else what its variable does. `Options.withFallbackConfig` would do the same, but cannot say of a
- * variable what `allowed` says.
+ * The value of a flag, else of its variable. `Options.withFallbackConfig` is not used, because its errors cannot say
+ * what `allowed` says.
  */
 export const option = <A>(flag: Flag<A>): Options.Options<Option.Option<A>> =>
   Options.mapEffect(words(flag), (given) =>
@@ -80,14 +80,14 @@ export const option = <A>(flag: Flag<A>): Options.Options<Option.Option<A>> =>
     }),
   )
 
-/** The same, with what holds where neither is given. */
+/** The same, with a value for the case that neither is given. */
 export const optionOr = <A>(flag: Flag<A>, fallback: A): Options.Options<A> =>
   Options.map(
     option(flag),
     Option.getOrElse(() => fallback),
   )
 
-/** A flag that is on or off, and off where it is not given. */
+/** A switch that is off by default. */
 export const isOn = (flag: Flag<boolean>): Options.Options<boolean> => optionOr(flag, false)
 
 export const status: Flag<string> = {

@@ -4,21 +4,21 @@ import type { DownstreamTlsSettings } from "../downstream/DownstreamTls.js"
 import type { CommandFailed } from "./Failure.js"
 import { readFiles, type TlsFiles, unreadable } from "./TlsFiles.js"
 
-/** How often files are looked at, in milliseconds. */
-const everySecond = 1_000
+/** Default interval of checking the files, in milliseconds. */
+const defaultCheckInterval = 1_000
 
-/** Writes a line to the log; who does has no fiber. */
+/** Runs an effect that logs. A plain function, because its callers have no fiber. */
 export type LogLine = (line: Effect.Effect<void>) => void
 
-/** The clocks of file systems tick at least this often, in milliseconds. */
+/** The longest tick of a file system's clock, in milliseconds. */
 const clockTick = 100
 
-/** Tells a file from any other at its path, and from itself with another content; `undefined` where there is none. */
+/** A text that changes if the file at the path, or its content, changes; `undefined` if there is no file. */
 const fingerprint = (path: string): string | undefined => {
   try {
     const found = statSync(path, { bigint: true })
     if (!found.isFile()) return undefined
-    // Within the same tick it may change once more, and look the same: so it is looked into again.
+    // The file may change once more within this tick, with the same times. So a fresh file always counts as changed.
     const isFresh = Math.abs(Date.now() - Number(found.ctimeMs)) < clockTick
     const { dev, ino, size, mtimeNs, ctimeNs } = found
     return [dev, ino, size, mtimeNs, ctimeNs, isFresh ? performance.now() : "settled"].join(" ")
@@ -27,7 +27,7 @@ const fingerprint = (path: string): string | undefined => {
   }
 }
 
-/** The text of a file. Anything else is not opened: a pipe would be waited for. */
+/** The text of a regular file. Nothing else is opened, because reading a pipe would block. */
 const readFileAt = (path: string): string => {
   if (!statSync(path).isFile()) throw new Error("it is no file")
   return readFileSync(path, "utf8")
@@ -46,10 +46,10 @@ const readAgain = <A>({ paths, hints, parse }: TlsFiles<A>): Either.Either<A, Co
     parse,
   )
 
-/** Files that are of use only together, and what was last read in them that could be used. */
+/** Files that belong together, and the last valid value that was read from them. */
 class Followed<A extends object> {
-  /** What stands in them now cannot be used. */
-  private isWrong = false
+  /** The present content is invalid. */
+  private isInvalid = false
   private readonly isFollowed: boolean
 
   private constructor(
@@ -57,7 +57,7 @@ class Followed<A extends object> {
     private seen: ReadonlyArray<string | undefined>,
     public value: A,
   ) {
-    // A pipe, for example, can be read only once.
+    // A pipe, for example, can be read only once, so it is not followed.
     this.isFollowed = seen.every((file) => file !== undefined)
   }
 
@@ -68,8 +68,8 @@ class Followed<A extends object> {
     })
   }
 
-  /** Takes in what has changed. Whether there is anything else now than before. */
-  look(log: LogLine): boolean {
+  /** Reads the files if they have changed. Returns whether `value` has changed. */
+  check(log: LogLine): boolean {
     if (!this.isFollowed) return false
     const seen = this.files.paths.map(fingerprint)
     if (seen.every((file, index) => file === this.seen[index])) return false
@@ -81,59 +81,60 @@ class Followed<A extends object> {
   }
 
   private keep({ problem }: CommandFailed, log: LogLine): boolean {
-    if (!this.isWrong)
+    if (!this.isInvalid)
       log(Effect.logWarning(`${problem}; what was read there before stays in force until it is mended`))
-    this.isWrong = true
+    this.isInvalid = true
     return false
   }
 
   private take(value: A, log: LogLine): boolean {
     const isOther = JSON.stringify(value) !== JSON.stringify(this.value)
-    if (isOther || this.isWrong) log(Effect.logInfo(`read again: ${this.files.paths.join(", ")}`))
+    if (isOther || this.isInvalid) log(Effect.logInfo(`read again: ${this.files.paths.join(", ")}`))
     if (isOther) this.value = value
-    this.isWrong = false
+    this.isInvalid = false
     return isOther
   }
 }
 
 /**
- * The files of TLS to servers of sessions, which are read again when they have changed: certificates are replaced while
- * the proxy runs, file by file or by turning a link. They are looked at when somebody asks, and not more than once a
- * second. What cannot be used, as between two files of which only one has been replaced, leaves the former in force.
+ * The files of TLS connections to servers of sessions. They are read again when they change, because certificates are
+ * replaced while the proxy runs, file by file or by changing a symbolic link. The files are checked by `current`, at
+ * most once a second. While their content is invalid, for example because only one of two files has been replaced, the
+ * former content stays in force.
  */
 export class FollowedTls {
-  private lookedAt = performance.now()
+  private checkedAt = performance.now()
 
   private constructor(
     private readonly followed: ReadonlyArray<Followed<Partial<DownstreamTlsSettings>>>,
     private settings: DownstreamTlsSettings,
-    private readonly lookInterval: number,
+    private readonly checkInterval: number,
   ) {}
 
-  /** Reads the files for the first time; what they do not give is that of `fallback`. */
+  /** Reads the files for the first time. `fallback`: the settings for which there is no file. */
   static read(
     files: ReadonlyArray<TlsFiles<Partial<DownstreamTlsSettings>>>,
     fallback: DownstreamTlsSettings,
-    lookInterval = everySecond,
+    checkInterval = defaultCheckInterval,
   ): Effect.Effect<FollowedTls, CommandFailed> {
     return Effect.map(Effect.forEach(files, Followed.read), (followed) => {
-      const tls = new FollowedTls(followed, fallback, lookInterval)
-      tls.settle()
+      const tls = new FollowedTls(followed, fallback, checkInterval)
+      tls.merge()
       return tls
     })
   }
 
-  /** What is in force now: the same object until it is another. */
+  /** The settings in force. Returns the same object until they change. */
   current(log: LogLine): DownstreamTlsSettings {
     const now = performance.now()
-    if (now - this.lookedAt < this.lookInterval) return this.settings
-    this.lookedAt = now
-    const changed = this.followed.map((files) => files.look(log))
-    if (changed.includes(true)) this.settle()
+    if (now - this.checkedAt < this.checkInterval) return this.settings
+    this.checkedAt = now
+    const changed = this.followed.map((files) => files.check(log))
+    if (changed.includes(true)) this.merge()
     return this.settings
   }
 
-  private settle(): void {
+  private merge(): void {
     this.settings = this.followed.reduce((settings, { value }) => ({ ...settings, ...value }), this.settings)
   }
 }

@@ -16,7 +16,7 @@ const wrap = (text: string, columns: number): ReadonlyArray<string> => {
   return lines
 }
 
-/** A row of two columns: a name, and what it means. The note stays in one piece. */
+/** A row of two columns. `note` is not broken into lines. */
 interface Definition {
   readonly name: string
   readonly meaning: string
@@ -30,7 +30,7 @@ const meaningLines = ({ meaning, note }: Definition, columns: number): ReadonlyA
   return last.length <= columns ? [...lines.slice(0, -1), last] : [...lines, note]
 }
 
-/** Two columns, the left one of the given width. */
+/** Two columns; `left`: width of the left one. */
 const definitions = (rows: ReadonlyArray<Definition>, style: Style, left: number): string =>
   rows
     .flatMap((row) =>
@@ -74,13 +74,13 @@ const commandRows = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): Readonly
     .filter((other) => doc.path.every((word, index) => other.path[index] === word))
     .map((other) => ({ name: other.path.slice(doc.path.length).join(" "), meaning: other.summary }))
 
-/** What can be written for the values of these flags, where more than one thing can. */
+/** The notations of values that have more than one. */
 const valueRows = (flags: ReadonlyArray<Flag>): ReadonlyArray<Definition> => {
   const notes = flags.map(({ reading: { placeholder, note } }) => [placeholder ?? "", note ?? ""] as const)
   return [...new Map(notes.filter(([, note]) => note !== ""))].map(([name, meaning]) => ({ name, meaning }))
 }
 
-/** The help of a command, as it is printed. */
+/** The text of a command's help. */
 export const renderHelp = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: Style): string => {
   const section = (title: string, body: string): ReadonlyArray<string> =>
     body === "" ? [] : [`${style.bold(title)}\n${body}`]

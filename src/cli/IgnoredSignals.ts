@@ -1,14 +1,15 @@
 import { hangUpStops } from "./SignalCatcher.js"
 
 /**
- * What does not stop the proxy, yet would end the process (SIGUSR2, SIGHUP) or open a port for node's debugger (SIGUSR1).
- * SIGHUP is sent by those who want files to be read again, and to what `nohup` has started when its terminal goes.
+ * Signals that do not stop the proxy, and whose default action would end the process (SIGUSR2, SIGHUP) or open the port
+ * of Node's debugger (SIGUSR1). SIGHUP asks many programs to reload their files, and comes when the terminal of a `nohup`
+ * closes.
  */
 const ignored: ReadonlyArray<NodeJS.Signals> = ["SIGUSR1", "SIGUSR2", ...(hangUpStops ? [] : (["SIGHUP"] as const))]
 
-/** Keeps signals from ending the process, and keeps them until somebody wants to be told. */
+/** Prevents the default action of these signals, and keeps them until there is a listener. */
 export class IgnoredSignals {
-  private static inForce: IgnoredSignals | undefined
+  private static current: IgnoredSignals | undefined
   private readonly kept: Array<NodeJS.Signals> = []
   private listener: ((signal: NodeJS.Signals) => void) | undefined
 
@@ -16,20 +17,20 @@ export class IgnoredSignals {
     for (const signal of ignored) process.on(signal, this.came)
   }
 
-  /** Ignores them from now on. */
+  /** Ignores the signals from now on. */
   static start(): IgnoredSignals {
-    IgnoredSignals.inForce ??= new IgnoredSignals()
-    return IgnoredSignals.inForce
+    IgnoredSignals.current ??= new IgnoredSignals()
+    return IgnoredSignals.current
   }
 
-  /** From here on each does what it does by itself. */
+  /** From now on each signal has its default action. */
   static stop(): void {
     for (const signal of ignored)
-      if (IgnoredSignals.inForce !== undefined) process.off(signal, IgnoredSignals.inForce.came)
-    IgnoredSignals.inForce = undefined
+      if (IgnoredSignals.current !== undefined) process.off(signal, IgnoredSignals.current.came)
+    IgnoredSignals.current = undefined
   }
 
-  /** Tells `listener` of every one that comes, first of those that were kept, until the function is called that this returns. */
+  /** Calls `listener` for the kept signals, then for each new one, until the returned function is called. */
   tell(listener: (signal: NodeJS.Signals) => void): () => void {
     this.listener = listener
     for (const signal of this.kept.splice(0)) listener(signal)

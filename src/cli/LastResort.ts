@@ -1,40 +1,40 @@
 import { Effect, Runtime } from "effect"
 import type { TrafficView } from "../traffic/Traffic.js"
 
-/** How long a proxy on which nothing is under way any more, or should be, may take to end. Milliseconds. */
+/** Time limit for the end of the process once no traffic should be left, in milliseconds. */
 export const endTime = 900
 
-/** The longest time that a timer of node's takes. */
-const longestTime = 2 ** 31 - 1
+/** The longest delay of a Node timer, in milliseconds. */
+const longestDelay = 2 ** 31 - 1
 
-/** So much of what is left is named. */
-const mostNamed = 5
+/** Number of remaining exchanges and WebSockets that are named in the log. */
+const maxNamed = 5
 
 const named = ({ kind, sessionId, requestId }: TrafficView): string => `${kind} ${sessionId} ${requestId}`
 
-/** What keeps the process alive, as node counts it: `TCPSocketWrap=2 Timeout=1`. */
+/** The resources that keep the process alive, as Node names them: `TCPSocketWrap=2 Timeout=1`. */
 const resources = (): string => {
   const counts = new Map<string, number>()
   for (const resource of process.getActiveResourcesInfo()) counts.set(resource, (counts.get(resource) ?? 0) + 1)
   return Array.from(counts, ([resource, count]) => `${resource}=${count}`).join(" ")
 }
 
-const tell = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
+const logLeft = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
   Effect.logError("not everything ended in time: the process is ended where it stands; please report it").pipe(
     Effect.annotateLogs({
       left: live.length,
-      ...(live.length === 0 ? {} : { among_them: live.slice(0, mostNamed).map(named).join(", ") }),
+      ...(live.length === 0 ? {} : { among_them: live.slice(0, maxNamed).map(named).join(", ") }),
       resources: resources(),
     }),
   )
 
-/** The ends that are to come. */
+/** The ends that are planned. */
 const ahead = new Set<NodeJS.Timeout>()
 
 /**
- * Ends the process with 0 in so many milliseconds, unless it has ended by itself before, and says in the log what was
- * `left` then. No socket, fiber or finalizer that never ends can hold it up, and it holds nothing up itself: where it is
- * called more than once, the earliest end counts.
+ * Ends the process with exit code 0 after this time, unless it has ended before, and logs what was `left`. It works
+ * even if a socket, fiber or finalizer never ends. Its timer does not keep the process alive. It may be called more
+ * than once; the earliest end counts.
  */
 export const endProcessWithin = (
   milliseconds: number,
@@ -43,15 +43,15 @@ export const endProcessWithin = (
   Effect.map(Effect.runtime<never>(), (runtime) => {
     const end = (): void => {
       try {
-        Runtime.runSync(runtime)(Effect.flatMap(left, tell))
+        Runtime.runSync(runtime)(Effect.flatMap(left, logLeft))
       } finally {
         process.exit(0)
       }
     }
-    ahead.add(setTimeout(end, Math.min(milliseconds, longestTime)).unref())
+    ahead.add(setTimeout(end, Math.min(milliseconds, longestDelay)).unref())
   })
 
-/** Everything has ended that could have held the process up: it is not ended any more where it stands. */
+/** Cancels every end that `endProcessWithin` has planned. */
 export const callOffEnd: Effect.Effect<void> = Effect.sync(() => {
   for (const timer of ahead) clearTimeout(timer)
   ahead.clear()

@@ -3,8 +3,8 @@ import { isatty } from "node:tty"
 import { hangUpStops } from "./SignalCatcher.js"
 
 /**
- * Lets go of a terminal that is gone. When node ends it sets terminals back to how they were, and aborts where one cannot be;
- * a descriptor that is closed it passes over. To be called right before the end.
+ * Closes the descriptors of a terminal that is gone. At its exit, Node restores the modes of terminals, and aborts if
+ * that fails; it ignores closed descriptors. Call this right before the exit.
  */
 export const closeLostTerminal = (): void => {
   const terminals = [hangUpStops, process.stdout.isTTY, process.stderr.isTTY]

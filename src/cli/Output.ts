@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { fstatSync, writeSync } from "node:fs"
 
-/** Whether a write ends when it is done: to a file or a device, and not to a pipe, a socket or a terminal. */
+/** Whether to write synchronously: to a file or a device, but not to a pipe, a socket or a terminal. */
 const isFile = ({ fd, isTTY }: { readonly fd: number; readonly isTTY: boolean }): boolean => {
   try {
     const stats = fstatSync(fd)
@@ -11,13 +11,13 @@ const isFile = ({ fd, isTTY }: { readonly fd: number; readonly isTTY: boolean })
   }
 }
 
-/** Node takes a file that had room for a part of the text for one that took it all. */
+/** Repeats partial writes: Node's stream for a file takes a partial write (a full disk) for a complete one. */
 const writeWhole = (descriptor: number, text: string): void => {
   const bytes = Buffer.from(text)
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
 }
 
-/** A result: on standard output, which holds nothing else. */
+/** Prints a result on standard output, which gets nothing else. */
 export const printResult = (text: string): Effect.Effect<void> =>
   Effect.sync(() => {
     const { stdout } = process
@@ -29,7 +29,7 @@ export const printResult = (text: string): Effect.Effect<void> =>
     }
   })
 
-/** A word to the person at the keyboard, beside the result: on standard error. */
+/** Prints a message for the user on standard error. */
 export const printDiagnostic = (text: string): Effect.Effect<void> =>
   Effect.sync(() => {
     process.stderr.write(`${text}\n`)

@@ -20,5 +20,5 @@ export const programDoc: CommandDoc = {
   ],
 }
 
-/** Every command, the program itself first. */
+/** Every command; the first is the program itself. */
 export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, ...sessionsDocs]

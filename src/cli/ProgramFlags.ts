@@ -28,9 +28,9 @@ export const db: Flag<string> = {
 export const demo: Flag<boolean> = {
   name: "demo",
   reading: onOrOff,
-  about: 'Brings a small server along, as the session "demo", to try the proxy with.',
+  about: 'Starts a small demo server as the session "demo", to try the proxy.',
   guide:
-    "Brings a small server along, as the session `demo`, which goes when the proxy stops. Of several on one file the first has the session, for all of them.",
+    "Starts a small demo server as the session `demo`, which is removed when the proxy stops. If several proxies use one file, the session is that of the first.",
 }
 
 /** What is logged. */

@@ -1,12 +1,12 @@
 import { basename, dirname, join, relative } from "node:path"
 
-/** A path as it is shortest to type from here. */
+/** The relative or the absolute path, whichever is shorter. */
 const shortest = (path: string): string => {
   const fromHere = relative(process.cwd(), path)
   return fromHere.length < path.length ? fromHere : path
 }
 
-/** How whoever runs this program can run it again, for command lines to copy: it may not be installed. */
+/** The command that runs this program again, for command lines to copy: it may not be installed as `ss-proxy`. */
 export const programName = (): string => {
   const script = process.argv[1] ?? ""
   const name = basename(script)
@@ -16,6 +16,6 @@ export const programName = (): string => {
   return "ss-proxy"
 }
 
-/** The flag that names a database, with a space before it; nothing for the default one. */
+/** The flag that names a database, with a space before it; empty for the default database. */
 export const databaseFlag = (filename: string): string =>
   filename === "./sessions.db" ? "" : ` -d ${/^[\w./@:-]+$/.test(filename) ? filename : `'${filename}'`}`

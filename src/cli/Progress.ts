@@ -1,11 +1,11 @@
 import { Effect, type Scope } from "effect"
 
-/** The least time between two changes of the line, in milliseconds. */
-const pause = 100
+/** Least time between two updates of the line, in milliseconds. */
+const updateInterval = 100
 
 /**
- * A line on standard error that says how far a command is, for somebody at a terminal; written anew in its place, and gone
- * with the scope. Nothing anywhere else: a pipe or a file gets no progress.
+ * A progress line on standard error, which is overwritten by each update and removed when the scope closes. Does
+ * nothing if standard error is not a terminal.
  */
 export const progressLine: Effect.Effect<(line: string) => void, never, Scope.Scope> = Effect.gen(function* () {
   const { stderr } = process
@@ -15,7 +15,7 @@ export const progressLine: Effect.Effect<(line: string) => void, never, Scope.Sc
   return (line) => {
     const now = performance.now()
     if (now < next) return
-    next = now + pause
+    next = now + updateInterval
     stderr.write(`\r${line}\u001b[K`)
   }
 })

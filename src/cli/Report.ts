@@ -11,13 +11,13 @@ import type { Style } from "./Style.js"
 /** Every way in which a command can fail. */
 export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError
 
-/** What is told of a failure, and the exit code that goes with it. */
+/** The message for a failure, and the exit code. */
 export interface Report {
   readonly text: string
   readonly exitCode: 1 | 2
 }
 
-/** "Make the folder." as the second half of a sentence: "make the folder". */
+/** Turns a sentence into a clause: "Make the folder." becomes "make the folder". */
 const asClause = (sentence: string): string => {
   const bare = sentence.trim().replace(/\.$/, "")
   return /^[A-Z][a-z]/.test(bare) ? bare.charAt(0).toLowerCase() + bare.slice(1) : bare
@@ -25,7 +25,7 @@ const asClause = (sentence: string): string => {
 
 const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
 
-/** The first paragraph of a document, to the letter: rendered, it would be broken into lines. */
+/** The text of the first paragraph of a document. It is not rendered, because that would break it into lines. */
 const firstText = (doc: HelpDoc.HelpDoc): string => {
   if (HelpDoc.isSequence(doc)) return firstText(doc.left)
   const span = HelpDoc.getSpan(doc)
@@ -41,7 +41,7 @@ const reportFailure = (failure: Failure, style: Style): Report => {
       return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
     case "SessionInvalid":
       return { text: oneLine(style, `${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
-    // Of several values that cannot be read, the first is told.
+    // Of several invalid values, only the first is reported.
     case "InvalidValue":
     case "MissingValue":
       return { text: oneLine(style, firstText(failure.error)), exitCode: 2 }
@@ -56,7 +56,7 @@ const reportFailure = (failure: Failure, style: Style): Report => {
 
 const defectHint = "this is a bug, please report it with what --log-level debug shows"
 
-/** What nobody foresaw: one line, and `detailed` the whole cause under it. */
+/** Reports a defect on one line. `detailed`: with the whole cause below. */
 export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report => {
   const defect = Cause.squash(cause)
   const message = defect instanceof Error ? defect.message : String(defect)
@@ -64,7 +64,7 @@ export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed
   return { text: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line, exitCode: 1 }
 }
 
-/** What a command's failure is told as. `detailed`: with the causes of defects. */
+/** Reports the failure or the defect of a command. `detailed`: with the whole cause of a defect. */
 export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
   Either.match(Cause.failureOrCause(cause), {
     onLeft: (failure) => reportFailure(failure, style),

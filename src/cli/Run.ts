@@ -40,11 +40,11 @@ export const runDoc: CommandDoc = {
   summary: "Run the proxy. This is also what ss-proxy does without a command.",
   about:
     "Runs the proxy until SIGTERM or SIGINT. Then /health answers 503, requests in flight may finish within the grace " +
-    "period, and WebSockets are told to go; a second signal cuts at once. A flag wins over its variable.",
+    "period, and WebSockets are closed. A second signal cuts at once. A flag overrides its variable.",
   args: [],
   groups: runGroups,
   examples: [
-    ["ss-proxy run --demo", "brings a server along to try the proxy with, and says how"],
+    ["ss-proxy run --demo", "starts a demo server too, and prints what to try"],
     ["ss-proxy run --port 9000 --db-path /var/lib/ss-proxy/sessions.db", "another port, another database"],
     ["SS_PROXY_LOG_LEVEL=debug ss-proxy run --timeout 120", "settings by variable and by flag"],
   ],
@@ -52,20 +52,20 @@ export const runDoc: CommandDoc = {
 }
 
 /** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
-const startProxy = ({ settings, demo, ...given }: RunChoice, records: AccessLogOutput["layer"]) =>
+const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
     const tls = yield* resolveTls(given.tls)
     const database = yield* resolveDatabase(given.database)
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    return yield* serve({ settings, tls, database, demo, records })
+    return yield* serve({ settings, tls, database, demo, accessLog })
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */
-const untilStopped = (given: RunChoice, { layer, reopen }: AccessLogOutput, { toggleDebug }: ProgramLog) =>
+const untilStopped = (given: RunChoice, accessLog: AccessLogOutput, { toggleDebug }: ProgramLog) =>
   Effect.gen(function* () {
     const signals = yield* stopSignals
-    yield* followSignals({ reopen, toggleDebug })
-    const started = Effect.map(startProxy(given, layer), (run) => run(signals))
+    yield* followSignals({ reopen: accessLog.reopen, toggleDebug })
+    const started = Effect.map(startProxy(given, accessLog), (run) => run(signals))
     const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
     yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
   })

@@ -1,4 +1,4 @@
-import { Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
@@ -6,6 +6,8 @@ import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
 import { type ListenError, ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
+import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { type Database, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
@@ -21,8 +23,7 @@ export interface ServeOptions {
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
-  /** Who takes records of what is over. */
-  readonly records: Layer.Layer<never>
+  readonly accessLog: AccessLogOutput
 }
 
 /** Certificates and key as they are in their files at any moment. */
@@ -78,7 +79,7 @@ export const serve = ({
   tls,
   database,
   demo,
-  records,
+  accessLog,
 }: ServeOptions): Effect.Effect<
   (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
   CommandFailed | StoreUnavailable,
@@ -88,9 +89,10 @@ export const serve = ({
     const store = yield* openDatabase(database, "make")
     const proxy = layerProxy.pipe(
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls), records]),
+      Layer.provide([ProxyConfig.layerOf(settings), layerTls(tls), accessLog.layer]),
     )
     const context = yield* Layer.build(proxy)
+    accessLog.lines?.countIn(Context.get(context, Telemetry))
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
     return (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.provide(stopAtSignal(signals, settings.grace), context)
   }).pipe(Effect.catchTag("ListenError", cannotListen))

@@ -12,7 +12,7 @@ const given = Options.all(
   ),
 )
 
-/** The settings that the flags, the variables and the defaults come to, without those that are in files. */
+/** The settings from flags, variables and defaults, except those that are read from files. */
 export const settingOptions: Options.Options<ProxySettings> = Options.mapEffect(given, (values) => {
   const present = Object.entries(values).flatMap(([name, value]) => (Option.isSome(value) ? [[name, value.value]] : []))
   return Either.mapLeft(readSettings(Object.fromEntries(present)), ({ message }) =>

@@ -12,10 +12,10 @@ const distance = (left: string, right: string): number => {
   return row[right.length] ?? 0
 }
 
-/** The candidate that was most likely meant by `word`, or none: about a third of its letters may differ, and their case. */
+/** The candidate most similar to `word`, if about two thirds of its letters are the same; case is ignored. */
 export const mostSimilar = (word: string, candidates: Iterable<string>): string | undefined => {
   let best: string | undefined
-  // One that is as far away as this, or farther, is no likely slip.
+  // A candidate at this distance or farther is not a likely typing error.
   let bestDistance = Math.max(1, Math.ceil(word.length / 3) + (word.length > 2 ? 1 : 0))
   for (const candidate of candidates) {
     const found = distance(word.toLowerCase(), candidate.toLowerCase())

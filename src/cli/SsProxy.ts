@@ -16,14 +16,17 @@ import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
-import { version } from "./Version.js"
+import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
   Command.withSubcommands([run, sessions]),
 )
 
-/** What @effect/cli asks for. No flag of ours looks at files, and ours are told apart by case: `-h` and `-H`. */
+/**
+ * The services that @effect/cli needs. No flag of ours reads files through it. Short flags are case-sensitive: `-h`,
+ * `-H`.
+ */
 const environment = Layer.mergeAll(
   FileSystem.layerNoop({}),
   Path.layer,
@@ -31,7 +34,7 @@ const environment = Layer.mergeAll(
   CliConfig.layer({ isCaseSensitive: true }),
 )
 
-/** @effect/cli prints what is wrong before it fails with it; `Report.ts` tells it once. */
+/** Silences the errors that @effect/cli prints before it fails with them, because `Report.ts` prints them, too. */
 const withoutOwnErrors = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
 
@@ -40,7 +43,7 @@ const runCommand = Command.run(program, { name: "ss-proxy", version, executable:
 const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command" && invocation.doc.runsOn === true
 
 const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
-  // A signal ends a command that is soon over, the way it ends every program.
+  // A short command does not catch signals: they end it by their default action.
   if (!runsOn(invocation)) {
     SignalCatcher.current?.letThrough()
     IgnoredSignals.stop()
@@ -53,15 +56,15 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
     case "Completions":
       return printResult(renderCompletions(invocation.shell, docs))
     case "Command": {
-      // The program by itself runs the proxy. Its flags are those of `run` alone, so that their variables are nothing to
-      // the other commands: @effect/cli reads the options of a command for those under it, too.
+      // Without a command the program runs the proxy. Only `run` has the flags of the proxy: if the program had them,
+      // @effect/cli would read them and their variables for every other command, too.
       const words = invocation.doc.path.length === 0 ? ["run", ...invocation.words] : invocation.words
       return runCommand(["node", "ss-proxy", ...words]).pipe(withoutOwnErrors, Effect.provide(environment))
     }
   }
 }
 
-/** Whether the log is so detailed that the causes of defects are wanted. */
+/** Whether the log level asks for the causes of defects. */
 const isDetailed = (invocation: Invocation | undefined): boolean => {
   const words = invocation?._tag === "Command" ? invocation.words : []
   const flag = words.indexOf("-l")
@@ -71,7 +74,7 @@ const isDetailed = (invocation: Invocation | undefined): boolean => {
 
 const isUnread = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE"
 
-/** The reader of our output may leave early, as `head` does; what cannot be written for another reason is a failure. */
+/** A reader such as `head` may close our output early, which is no failure. Any other error is. */
 const outputFailed = (error: NodeJS.ErrnoException): void => {
   if (isUnread(error)) process.exit(0)
   process.stderr.write(
@@ -80,11 +83,14 @@ const outputFailed = (error: NodeJS.ErrnoException): void => {
   process.exit(1)
 }
 
-/** How long the end waits for the reader of the log, in milliseconds. One that is stopped must not keep the process. */
+/**
+ * Time limit for flushing the log at the end, in milliseconds: a reader that does not read must not keep the process
+ * alive.
+ */
 const longestLogFlush = 1_000
 
 const endProcess = (exitCode: number): void => {
-  // Whatever was written to a pipe goes out first; of the log, what its reader takes in time.
+  // Flush standard output completely, then the log within the time limit.
   const exit = (): void => {
     closeLostTerminal()
     process.exit(exitCode)
@@ -95,15 +101,15 @@ const endProcess = (exitCode: number): void => {
   })
 }
 
-/** Runs the command line to its end, and ends the process with the exit code that belongs to it. */
+/** Runs the command line, and ends the process with its exit code. */
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
   const style = styleOf(process.stderr)
   const invocation = readCommandLine(docs, words)
   const detailed = isDetailed(Either.getOrUndefined(invocation))
-  // Who reads what a proxy prints may leave: that is no reason to stop, either.
+  // The proxy goes on if the reader of its standard output closes, too.
   const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
   process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
-  // A log that nobody reads any more is no reason to stop.
+  // The proxy goes on if the reader of the log closes.
   process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {
     process.stderr.write(`${reportDefect(Cause.die(defect), style, detailed).text}\n`)

@@ -4,8 +4,8 @@ import { Traffic } from "../traffic/Traffic.js"
 import { endProcessWithin, endTime } from "./LastResort.js"
 
 /**
- * Waits for a signal, and stops the proxy: the first signal lets what is in flight finish within `grace` milliseconds, a
- * second one does not wait for it. From then on the process ends in time, whatever becomes of the rest.
+ * Waits for a signal, and stops the proxy. The first signal starts the drain, which takes at most `grace` milliseconds;
+ * a second one cuts what is left. From the first signal on, the end of the process has a time limit.
  */
 export const stopAtSignal = (
   signals: Queue.Dequeue<NodeJS.Signals>,

@@ -3,10 +3,13 @@ import { nextTurn } from "../clock/NextTurn.js"
 import { printDiagnostic } from "./Output.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 
-/** A signal came that asks the process to stop. */
+/** A signal asked the process to stop. */
 export class StoppedBySignal extends Data.TaggedError("StoppedBySignal")<{ readonly signal: NodeJS.Signals }> {}
 
-/** Fails with the signal, once one comes that asks the process to stop; then, and when interrupted, lets the next through. */
+/**
+ * Waits for a signal that asks the process to stop, and fails with it. After that, and if interrupted, the next signal
+ * has its default action.
+ */
 const signalled: Effect.Effect<never, StoppedBySignal> = Effect.async((resume) => {
   const catcher = SignalCatcher.current
   const letThrough = () => catcher?.letThrough()
@@ -17,20 +20,23 @@ const signalled: Effect.Effect<never, StoppedBySignal> = Effect.async((resume) =
   return Effect.sync(letThrough)
 })
 
-/** Interrupts `work` where a signal asks the process to stop, and fails with it once `work` has taken back what it did. */
+/**
+ * Runs `work`. If a signal asks the process to stop, interrupts `work`, waits for its finalizers, and fails with the
+ * signal.
+ */
 export const untilSignal = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoppedBySignal, R> =>
   Effect.raceFirst(work, signalled)
 
 /**
- * From here on a signal ends the process where it stands, also in the midst of a long turn of the event loop: for what only
- * reads. Signals that node has noticed are told in the turn before, so that none is lost.
+ * From now on a signal ends the process at once, even during a long turn of the event loop. For commands that only
+ * read. Waits a turn first, so that a signal that Node has already received is not lost.
  */
 export const endAtOnceBySignal: Effect.Effect<void> = Effect.zipRight(
   nextTurn,
   Effect.sync(() => SignalCatcher.current?.stop()),
 )
 
-/** Says what the signal found, and ends the process by it, the way it ends every program. */
+/** Prints a diagnostic, and ends the process by the signal's default action, so that the shell sees the signal. */
 export const endBySignal = ({ signal }: StoppedBySignal, what: string): Effect.Effect<never> =>
   Effect.gen(function* () {
     yield* printDiagnostic(`ss-proxy: stopped by ${signal}; ${what}`)

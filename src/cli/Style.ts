@@ -1,4 +1,4 @@
-/** Ways to mark text on a terminal. On anything else they leave it as it is. */
+/** Marks text on a terminal. `plainStyle` returns text unchanged. */
 export interface Style {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
@@ -11,7 +11,7 @@ export interface Style {
 const marked = (open: number, close: number) => (text: string) => `\u001b[${open}m${text}\u001b[${close}m`
 const plain = (text: string): string => text
 
-/** The style of what is no terminal. */
+/** The style of pipes and files. */
 export const plainStyle: Style = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain }
 const colourStyle: Style = {
   bold: marked(1, 22),
@@ -22,7 +22,7 @@ const colourStyle: Style = {
   cyan: marked(36, 39),
 }
 
-/** Colours for a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb; none for a pipe or a file. */
+/** Colours for a terminal, unless `NO_COLOR` is set (no-color.org) or the terminal is dumb. */
 export const styleOf = (stream: NodeJS.WriteStream): Style => {
   const wantsNone = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb"
   return stream.isTTY && !wantsNone ? colourStyle : plainStyle

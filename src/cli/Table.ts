@@ -1,7 +1,7 @@
 import type { Style } from "./Style.js"
 import { printable } from "../wire/PrintableText.js"
 
-/** A column: its title, its cells, and how a cell is coloured. */
+/** A column of a table. `colour` chooses the style of a cell. */
 export interface Column {
   readonly title: string
   readonly cells: ReadonlyArray<string>
@@ -16,7 +16,7 @@ const clip = (cell: string, width: number): string =>
 const gap = "  "
 const narrowest = 8
 
-/** The widths of the columns; the widest gives way until the line fits, unless `lineWidth` is undefined. */
+/** The widths of the columns: shrinks the widest until the line fits, unless `lineWidth` is undefined. */
 const fit = (natural: ReadonlyArray<number>, lineWidth: number | undefined): ReadonlyArray<number> => {
   const widths = [...natural]
   if (lineWidth === undefined) return widths
@@ -29,10 +29,10 @@ const fit = (natural: ReadonlyArray<number>, lineWidth: number | undefined): Rea
   return widths
 }
 
-/** Lines of aligned columns under their titles. `lineWidth`: of the terminal; undefined where nothing is to be cut. */
+/** Lines of aligned columns under their titles. `lineWidth`: width of the terminal; `undefined`: cut nothing. */
 export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWidth: number | undefined): string => {
   const shown = columns.map((column) => ({ ...column, cells: column.cells.map(printable) }))
-  // Not by one call with an argument for each cell: there may be a million.
+  // Not `Math.max(...)` with an argument for each cell, because there may be a million.
   const natural = shown.map(({ title, cells }) =>
     cells.reduce((most, cell) => Math.max(most, cell.length), title.length),
   )

@@ -6,16 +6,16 @@ import { downstreamSecureContext, type DownstreamTlsSettings } from "../downstre
 import { CommandFailed } from "./Failure.js"
 import { fileFault } from "./FileFault.js"
 
-/** The files that the flags name, and what stands in them. Those that are of use only together are one thing. */
+/** Files named by flags. Files that belong together, such as a certificate and its key, are one `TlsFiles`. */
 export interface TlsFiles<A> {
   readonly paths: ReadonlyArray<string>
-  /** What to give, where one of them cannot be read: a phrase for each path. */
+  /** For each path: a phrase that says which file to give if it cannot be read. */
   readonly hints: ReadonlyArray<string>
-  /** What their texts mean, in the order of the paths. */
+  /** Parses their texts, in the order of the paths. */
   readonly parse: (texts: ReadonlyArray<string>) => Either.Either<A, CommandFailed>
 }
 
-/** A file that cannot be read. */
+/** A file cannot be read. */
 export const unreadable = (path: string, hint: string, cause: unknown): CommandFailed =>
   new CommandFailed({ problem: `cannot read ${path}: ${fileFault(cause)}`, hint })
 
@@ -36,7 +36,7 @@ const textOf = (certificates: ReadonlyArray<X509Certificate>): string =>
 
 const caHint = "give a PEM file of certificates with --downstream-ca"
 
-/** A file with the certificates of authorities. */
+/** The file with the certificates of trusted authorities. */
 export const authorityFile = (path: string): TlsFiles<Pick<DownstreamTlsSettings, "downstreamCa">> => ({
   paths: [path],
   hints: [caHint],
@@ -49,7 +49,7 @@ const keyHint = "give a PEM file of a private key that is not encrypted with --d
 
 type Identity = Omit<DownstreamTlsSettings, "downstreamCa">
 
-/** Whether TLS takes a certificate and its key; a key may be too short for it, for example. */
+/** Refuses a certificate and key that TLS does not accept, for example because the key is too short. */
 const accepted = (cert: string, key: string, identity: Identity): Either.Either<Identity, CommandFailed> =>
   Either.try({
     try: () => {
@@ -63,7 +63,7 @@ const accepted = (cert: string, key: string, identity: Identity): Either.Either<
       }),
   })
 
-/** The file of the certificate that the proxy shows, with those behind it, and the file of its key. */
+/** The file of the proxy's client certificate with its chain, and the file of its key. */
 export const identityFiles = (cert: string, key: string): TlsFiles<Identity> => ({
   paths: [cert, key],
   hints: [certHint, keyHint],

@@ -1,33 +1,34 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
 
 /**
- * How large V8's space for new objects may become, in bytes: twice 4 MiB. What a proxy makes is gone within milliseconds or
- * stays for hours; V8 would take 16 to 32 MiB twice for that, and be no faster (docs/PERFORMANCE.md has the figures).
+ * Maximum size of V8's new space, in bytes: two semi-spaces of 4 MiB. Objects of a proxy live for milliseconds or for
+ * hours. V8's default semi-spaces of 16 to 32 MiB would be no faster (docs/PERFORMANCE.md has the figures).
  */
-const enough = 8_388_608
+const targetSize = 8_388_608
 
-/** Whoever runs node with a size of their own knows why. */
-const isChosen = (): boolean =>
+/** The flags of node set the size of the semi-spaces, which then stays as it is. */
+const isSetByFlags = (): boolean =>
   `${process.execArgv.join(" ")} ${process.env["NODE_OPTIONS"] ?? ""}`.includes("semi-space")
 
-const spaceForNew = (): number =>
-  getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? enough
+const newSpaceSize = (): number =>
+  getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? targetSize
 
-/** V8 lets this space grow when as many bytes have survived as it holds: some do, until it has. */
+/** V8 grows the new space when enough objects survive collections. So this allocates survivors until it has grown. */
 const growOnce = (): void => {
   const survivors: Array<object> = []
-  for (let round = 0; round < 16 && spaceForNew() < enough; round++)
+  for (let round = 0; round < 16 && newSpaceSize() < targetSize; round++)
     for (let count = 0; count < 10_000; count++) survivors.push({ round, count })
 }
 
 /**
- * Gives this process a small space for new objects. To be called before anything else is loaded: the space does not shrink.
+ * Gives this process a small new space. Call this before anything else is loaded, because the new space does not
+ * shrink.
  *
- * `--max-semi-space-size` would say the same, but is read when node starts only, and whoever calls `ss-proxy` gives node
- * no flags. The factor by which the space grows is read at each growth, in Node 20 to 25: by four once, then no more.
+ * `--max-semi-space-size` would do the same, but Node reads it only at its start, and the command `ss-proxy` passes no
+ * flags to it. V8 reads the growth factor at each growth (Node 20 to 25): here it is 4 for one growth, then 1.
  */
 export const limitYoungGeneration = (): void => {
-  if (isChosen()) return
+  if (isSetByFlags()) return
   setFlagsFromString("--semi-space-growth-factor=4")
   growOnce()
   setFlagsFromString("--semi-space-growth-factor=1")

@@ -1,10 +1,10 @@
-/** What can expire. */
+/** Has a deadline. */
 export interface Expirable {
   /** Its time has come. Must not throw. */
   readonly expire: () => void
 }
 
-/** One thing's place among `Deadlines`: it has one, all its life, and starts and stops it. */
+/** A list node of `Deadlines`. Its owner has one for life, and starts and stops it. */
 export class Deadline {
   /** Neighbours in order of expiry; `undefined` while it is not running. */
   before: Deadline | undefined
@@ -19,22 +19,22 @@ export class Deadline {
 }
 
 /**
- * Deadlines of one length, kept by one timer: a list in order of expiry instead of a timer for each request, which would
- * cost several microseconds each. It is a linked list and no Map, and what is taken out is unlinked on both sides: the
- * tables that a Map leaves behind when its entries come and go chain whatever they held to the old generation, and a
- * quarter of the proxy's time went into collecting that.
+ * Deadlines of one length, served by one timer: a list in order of expiry, because a timer for each request would cost
+ * several microseconds. It is a linked list and not a Map: as entries come and go, a Map leaves tables behind that keep
+ * its former entries reachable from V8's old generation, and collecting those took a quarter of the proxy's time. For
+ * the same reason a stopped deadline is unlinked on both sides.
  */
 export class Deadlines {
   private readonly ends = new Deadline({ expire: () => {} })
   private timer: NodeJS.Timeout | undefined
 
-  /** `milliseconds`: how long after `start` a deadline expires; 0 for never. It may be a few milliseconds late. */
+  /** `milliseconds`: time from `start` to expiry; 0 for never. Expiry may be a few milliseconds late. */
   constructor(private readonly milliseconds: number) {
     this.ends.before = this.ends
     this.ends.after = this.ends
   }
 
-  /** Starts a deadline, or starts it anew. */
+  /** Starts a deadline, or restarts it. */
   start(deadline: Deadline): void {
     if (this.milliseconds === 0) return
     if (deadline.after !== undefined) this.stop(deadline)
@@ -73,7 +73,7 @@ export class Deadlines {
     this.timer.unref()
   }
 
-  /** `timer` stays set while the sweep runs, so that a `start` from within `expire` does not arm a second one. */
+  /** `timer` stays set during the sweep, so that a `start` from within `expire` does not arm a second timer. */
   private readonly sweep = (): void => {
     const now = performance.now()
     for (let first = this.first; first !== undefined; first = this.first) {

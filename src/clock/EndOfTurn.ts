@@ -1,11 +1,11 @@
-/** What waits for the end of the turn. */
+/** Waits for the end of an event loop turn. */
 export interface TurnListener {
   readonly turnEnded: () => void
 }
 
 /**
- * Waits for the end of the event loop's turn: everything that the kernel had ready has been read by then. One
- * `setImmediate` serves all that wait.
+ * Tells its items when the turn of the event loop ends: by then everything that the kernel had ready has been read. One
+ * `setImmediate` serves all items.
  */
 export class EndOfTurn<Item extends TurnListener> {
   private waiting: Array<Item> = []

@@ -1,18 +1,18 @@
-/** How much of a turn of the event loop goes into such work, in milliseconds: nobody notices so much. */
+/** Milliseconds of each event loop turn that long work may take: too little to be noticed. */
 export const sliceTime = 1
 
-/** So many steps are taken in a turn at least: the system may let this process wait for longer than a slice. */
-const leastSteps = 4
+/** Steps per turn, even when the slice is over: the system may suspend this process for longer than a slice. */
+const minSteps = 4
 
-/** Work in many small steps. */
+/** Work that consists of many small steps. */
 export interface Steps {
   /** Takes the next step. `false`: it was the last one. */
   readonly step: () => boolean
 }
 
 /**
- * Does work that may be very much a slice in each turn of the event loop, so that nobody else waits for it; what is little
- * is done before `add` returns. All that is added shares the slice of a turn: first come, first served.
+ * Does long work in slices, one in each turn of the event loop, so that other events are not delayed. Short work is
+ * done before `add` returns. All work shares the slice of a turn, in order of arrival.
  */
 export class Slices {
   private readonly queue: Array<Steps> = []
@@ -21,8 +21,8 @@ export class Slices {
   private steps = 0
   private isScheduled = false
 
-  /** `mostSteps`: in a turn, where what follows from a step takes longer than the step. */
-  constructor(private readonly mostSteps = Number.POSITIVE_INFINITY) {}
+  /** `maxSteps`: limit of steps per turn, for steps whose consequences take longer than the step itself. */
+  constructor(private readonly maxSteps = Number.POSITIVE_INFINITY) {}
 
   add(work: Steps): void {
     this.queue.push(work)
@@ -30,7 +30,7 @@ export class Slices {
     this.work()
   }
 
-  /** The clock runs until the turn is over, whether there is more to do or not. */
+  /** A slice lasts until its turn is over, even if the queue is empty before. */
   private beginSlice(): void {
     this.endOfSlice = performance.now() + sliceTime
     this.steps = 0
@@ -46,10 +46,10 @@ export class Slices {
   }
 
   private get mayStep(): boolean {
-    return this.steps < leastSteps || (this.steps < this.mostSteps && performance.now() < this.endOfSlice)
+    return this.steps < minSteps || (this.steps < this.maxSteps && performance.now() < this.endOfSlice)
   }
 
-  /** A step may add work: it is done behind that of others. */
+  /** A step may add work, which goes to the end of the queue. */
   private work(): void {
     if (this.isWorking) return
     this.isWorking = true
@@ -62,7 +62,7 @@ export class Slices {
         first = this.queue[0]
       }
     } finally {
-      // A step that throws, which is a defect, is over; those behind it have their turns.
+      // A step that throws (a defect) ends this slice, and `work` can run again.
       this.isWorking = false
     }
   }

@@ -6,7 +6,8 @@ import { DemoRefusal, wholeBody } from "./DemoRequest.js"
 import type { DemoRequest } from "./DemoRequest.js"
 
 const modelName = "demo-echo"
-const betweenWords = 20
+/** Milliseconds before each word. */
+const wordInterval = 20
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
@@ -18,7 +19,7 @@ const Message = Schema.Struct({
 })
 type Message = typeof Message.Type
 
-/** The part of OpenAI's request that matters here; whatever else it has is ignored. */
+/** The members of OpenAI's request that are used here; others are ignored. */
 const ChatRequest = Schema.Struct({
   model: optional(Schema.String),
   messages: Schema.NonEmptyArray(Message),
@@ -34,7 +35,7 @@ const textOf = ({ content }: Message): string => {
   return (content ?? []).map((part) => part.text ?? "").join("")
 }
 
-/** A text as words, each with the space after it; a token is a word here. */
+/** Splits a text into words, each with the space after it. A word counts as a token. */
 const wordsOf = (text: string): ReadonlyArray<string> => {
   const trimmed = text.trim()
   return trimmed === "" ? [] : trimmed.split(/(?<=\s)(?=\S)/)
@@ -51,7 +52,7 @@ const usageOf = (messages: ReadonlyArray<Message>, reply: ReadonlyArray<string>)
   return { prompt_tokens: prompt, completion_tokens: reply.length, total_tokens: prompt + reply.length }
 }
 
-/** What all parts of one completion have in common. */
+/** Members that all parts of one completion share. */
 interface Completion {
   readonly id: string
   readonly created: number
@@ -71,7 +72,7 @@ const wholeCompletion = (completion: Completion, { messages }: ChatRequest): Dem
 
 const event = (data: string) => `data: ${data}\n\n`
 
-/** The role first, then word after word, the reason of the end, the usage where it was asked for, and `[DONE]`. */
+/** Events: the role, each word, the finish reason, the usage if requested, and `[DONE]`. */
 const streamedCompletion = (completion: Completion, { messages, stream_options }: ChatRequest): DemoAnswer => {
   const reply = replyTo(messages)
   const withUsage = stream_options?.include_usage === true
@@ -80,7 +81,7 @@ const streamedCompletion = (completion: Completion, { messages, stream_options }
   const delta = (delta: object, finish_reason: "stop" | null = null) =>
     part([{ index: 0, delta, logprobs: null, finish_reason }], null)
   const words = Stream.fromIterable(reply).pipe(
-    Stream.tap(() => Effect.sleep(betweenWords)),
+    Stream.tap(() => Effect.sleep(wordInterval)),
     Stream.map((content) => delta({ content })),
   )
   const ending = [delta({}, "stop"), ...(withUsage ? [part([], usageOf(messages, reply))] : []), event("[DONE]")]
@@ -92,11 +93,11 @@ const streamedCompletion = (completion: Completion, { messages, stream_options }
   )
 }
 
-/** A refusal in the shape that OpenAI's clients read. */
+/** An error in the format of OpenAI's API. */
 const invalidRequest = (message: string, status = 400): DemoAnswer =>
   jsonAnswer({ error: { message, type: "invalid_request_error", param: null, code: null } }, status)
 
-/** `POST /v1/chat/completions`: a model that says what the last message of the user said. */
+/** `POST /v1/chat/completions`: a model that echoes the last message of the user. */
 export const chatCompletions = (request: DemoRequest): Effect.Effect<DemoAnswer> =>
   Effect.gen(function* () {
     const body = yield* wholeBody(request)
@@ -116,7 +117,7 @@ export const chatCompletions = (request: DemoRequest): Effect.Effect<DemoAnswer>
     }),
   )
 
-/** `GET /v1/models`: the one there is. */
+/** `GET /v1/models`: the only model. */
 export const models = (): Effect.Effect<DemoAnswer> =>
   Effect.succeed(
     jsonAnswer({ object: "list", data: [{ id: modelName, object: "model", created: 0, owned_by: "ss-proxy" }] }),

@@ -2,14 +2,14 @@ import { Effect, Stream } from "effect"
 import type { ServerResponse } from "node:http"
 import type { DemoRefusal, DemoRequest } from "./DemoRequest.js"
 
-/** An answer, not yet written. A stream is framed by chunks, unless `Content-Length` is among the fields. */
+/** An answer before it is written. A stream is sent in chunks, unless `Content-Length` is among the fields. */
 export interface DemoAnswer {
   readonly status: number
   readonly fields: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly body: string | Uint8Array | Stream.Stream<string | Uint8Array>
 }
 
-/** What a route does. */
+/** Answers the requests of a route. */
 export type DemoHandler = (request: DemoRequest) => Effect.Effect<DemoAnswer, DemoRefusal>
 
 export const textAnswer = (body: string): DemoAnswer => ({
@@ -37,7 +37,7 @@ export const refusalAnswer = ({ status, detail, fields }: DemoRefusal): DemoAnsw
 /** Statuses that have no content (RFC 9110 section 6.4.1). */
 const bodiless = (status: number): boolean => status === 204 || status === 304
 
-/** Writes a chunk; done when there is room for the next. */
+/** Writes a chunk, and waits for `drain` if the buffer is above its high-water mark. */
 const write = (response: ServerResponse, chunk: string | Uint8Array): Effect.Effect<void> =>
   Effect.async((resume) => {
     if (response.write(chunk)) return resume(Effect.void)
@@ -52,7 +52,7 @@ const writeHead = (response: ServerResponse, answer: DemoAnswer, length: number 
   response.writeHead(answer.status)
 }
 
-/** Writes an answer. To be interrupted when the client leaves, for a chunk may wait for room until then. */
+/** Writes an answer. Interrupt it when the client disconnects, because it may wait for `drain` forever. */
 export const sendAnswer = (response: ServerResponse, answer: DemoAnswer): Effect.Effect<void> => {
   const { body } = answer
   const withoutBody = response.req.method === "HEAD" || bodiless(answer.status)

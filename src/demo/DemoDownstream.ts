@@ -11,11 +11,11 @@ import { webSocketEcho } from "./WebSocketEcho.js"
 /** The demo server could not listen on the loopback address. */
 export class DemoListenError extends Data.TaggedError("DemoListenError")<{ readonly cause: unknown }> {}
 
-/** A small server to try the proxy with, in the manner of httpbin; `/` lists what it does. */
+/** A small server for trying the proxy, similar to httpbin; `/` lists its routes. */
 export class DemoDownstream extends Context.Tag("@ss-proxy/DemoDownstream")<
   DemoDownstream,
   {
-    /** Where it listens: `http://127.0.0.1:PORT/built-in-demo`. The path marks the URL as this server's. */
+    /** The URL of the server: `http://127.0.0.1:PORT/built-in-demo`. The path marks it as the URL of a demo server. */
     readonly url: string
   }
 >() {
@@ -26,12 +26,12 @@ export class DemoDownstream extends Context.Tag("@ss-proxy/DemoDownstream")<
   )
 }
 
-/** How long another demo server may take to answer, in milliseconds. */
-const patience = 1_000
+/** Time limit for the answer of another demo server, in milliseconds. */
+const probeTimeout = 1_000
 
-/** Whether a demo server answers at this URL, of this process or another. */
+/** Whether a demo server, of this process or another, answers at this URL. */
 export const isDemoServer = (url: string): Effect.Effect<boolean> =>
-  Effect.tryPromise(async () => (await fetch(url, { signal: AbortSignal.timeout(patience) })).text()).pipe(
+  Effect.tryPromise(async () => (await fetch(url, { signal: AbortSignal.timeout(probeTimeout) })).text()).pipe(
     Effect.map((page) => page.startsWith(greeting)),
     Effect.orElseSucceed(() => false),
   )
@@ -39,20 +39,20 @@ export const isDemoServer = (url: string): Effect.Effect<boolean> =>
 const make = Effect.gen(function* () {
   const run = yield* FiberSet.makeRuntime<never, void, never>()
   const server = createServer((request, response) => {
-    // A broken connection closes the response as well; the error itself says nothing more.
+    // A broken connection also closes the response, which interrupts the fiber. The errors add nothing to that.
     request.on("error", () => {})
     response.on("error", () => {})
     const fiber = run(serve(request, response))
     response.once("close", () => fiber.unsafeInterruptAsFork(FiberId.none))
   })
   server.on("upgrade", webSocketEcho())
-  // An upload may take as long as it likes.
+  // No time limit for uploads.
   server.requestTimeout = 0
   const port = yield* listen(server)
   return { url: `http://127.0.0.1:${port}${basePath}` }
 })
 
-/** One request, from its head to the last byte of its answer. */
+/** Serves one request, up to the last byte of its answer. */
 const serve = (incoming: IncomingMessage, response: ServerResponse): Effect.Effect<void> =>
   Effect.suspend(() => answerRequest(demoRequest(incoming))).pipe(
     Effect.catchAllDefect((defect) =>
@@ -61,7 +61,7 @@ const serve = (incoming: IncomingMessage, response: ServerResponse): Effect.Effe
       ),
     ),
     Effect.catchTag("DemoRefusal", (refusal) => Effect.succeed(refusalAnswer(refusal))),
-    // What a handler has not read is thrown away, so that the connection can be used again.
+    // Discards content that the handler has not read, so that the connection can be reused.
     Effect.tap(() => Effect.sync(() => incoming.resume())),
     Effect.flatMap((answer) => sendAnswer(response, answer)),
     Effect.catchAllDefect((defect) =>

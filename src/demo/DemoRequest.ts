@@ -1,7 +1,7 @@
 import { Data, Effect, Stream } from "effect"
 import type { IncomingMessage } from "node:http"
 
-/** Why the demo server does not do what it was asked to. */
+/** The demo server refuses a request. */
 export class DemoRefusal extends Data.TaggedError("DemoRefusal")<{
   readonly status: number
   readonly detail: string
@@ -13,25 +13,25 @@ export interface DemoRequest {
   readonly method: string
   /** Raw path, without the query and without the base path of the demo server. */
   readonly path: string
-  /** What stands in the place of the route's `{…}`; empty where it has none. */
+  /** The text that matched the route's `{…}`; empty if the route has none. */
   readonly param: string
   readonly query: URLSearchParams
-  /** The URL that was asked for, as this server sees it. */
+  /** The requested URL, as this server sees it. */
   readonly url: string
-  /** Address of whoever asked: what a proxy says of it, else the peer. */
+  /** Address of the client: the `X-Forwarded-For` field, else the address of the peer. */
   readonly origin: string
   /** Raw field pairs, flat. */
   readonly fields: ReadonlyArray<string>
   readonly header: (name: string) => string | undefined
-  /** To be run once. */
+  /** Can be run once. */
   readonly body: Stream.Stream<Uint8Array, DemoRefusal>
 }
 
-/** A base path that marks a URL as this server's; paths are understood with and without it. */
+/** Base path that marks a URL as that of a demo server. Requests may use it or leave it out. */
 export const basePath = "/built-in-demo"
 
 const absoluteForm = /^https?:\/\/[^/?#]*/i
-const maxKeptBody = 16 * 1024 * 1024
+const maxWholeBody = 16 * 1024 * 1024
 
 const pathAndQuery = (incoming: IncomingMessage): readonly [path: string, query: string] => {
   const target = (incoming.url ?? "/").replace(absoluteForm, "")
@@ -45,7 +45,7 @@ const firstOf = (value: string | ReadonlyArray<string> | undefined): string | un
 
 const bodyOf = (incoming: IncomingMessage): DemoRequest["body"] =>
   Stream.fromAsyncIterable<Uint8Array, DemoRefusal>(
-    // A handler that stops reading must still be able to answer.
+    // A handler that stops reading must still be able to answer on this connection.
     { [Symbol.asyncIterator]: () => incoming.iterator({ destroyOnReturn: false }) },
     () => new DemoRefusal({ status: 400, detail: "The body of the request broke off." }),
   )
@@ -66,7 +66,7 @@ export const demoRequest = (incoming: IncomingMessage): DemoRequest => {
   }
 }
 
-/** The body as a whole; refuses one of more than 16 MiB. */
+/** Reads the whole body; refuses one of more than 16 MiB. */
 export const wholeBody = (request: DemoRequest): Effect.Effect<Buffer, DemoRefusal> =>
   Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
@@ -75,21 +75,21 @@ export const wholeBody = (request: DemoRequest): Effect.Effect<Buffer, DemoRefus
       Stream.runForEach((chunk) => {
         chunks.push(chunk)
         size += chunk.length
-        return size > maxKeptBody ? tooLarge : Effect.void
+        return size > maxWholeBody ? tooLarge : Effect.void
       }),
       Effect.map(() => Buffer.concat(chunks)),
     )
   })
 
-const tooLarge = new DemoRefusal({ status: 413, detail: `Only bodies of up to ${maxKeptBody} bytes are shown.` })
+const tooLarge = new DemoRefusal({ status: 413, detail: `Only bodies of up to ${maxWholeBody} bytes are shown.` })
 
-/** A number that a path or a query may give. */
+/** The numbers that a path or a query may contain. */
 export interface NumberRange {
-  /** For the refusal. */
+  /** Name in the refusal. */
   readonly name: string
   readonly min: number
   readonly max: number
-  /** Where none is given; without it one has to be. */
+  /** Value if the text is absent or empty; without a fallback the number is required. */
   readonly fallback?: number
   /** Default: `false`. */
   readonly fractions?: boolean
@@ -98,7 +98,7 @@ export interface NumberRange {
 const wholeNumber = /^\d+$/
 const decimalNumber = /^\d+(\.\d+)?$/
 
-/** Reads a number, or refuses what is none of the range. */
+/** Reads a number; refuses a text that is not a number in the range. */
 export const numberIn = (text: string | null, range: NumberRange): Effect.Effect<number, DemoRefusal> => {
   if ((text === null || text === "") && range.fallback !== undefined) return Effect.succeed(range.fallback)
   const pattern = range.fractions === true ? decimalNumber : wholeNumber

@@ -19,7 +19,7 @@ import {
 interface DemoRoute {
   /** Methods, with spaces between them. `HEAD` comes with `GET`. */
   readonly methods: string
-  /** A path, which may end in `{name}`, one segment, or `{name…}`, all that follows. */
+  /** A path. It may end in `{name}` (one segment) or `{name…}` (the rest of the path). */
   readonly pattern: string
   readonly about: string
   readonly answer: DemoHandler
@@ -62,7 +62,7 @@ const routes: ReadonlyArray<DemoRoute> = [
   route("POST", "/v1/chat/completions", chatCompletions, "its completions, streamed or not: an echo"),
 ]
 
-/** The first line of the page at `/`, by which a demo server is known. */
+/** First line of the page at `/`. `isDemoServer` recognises a demo server by it. */
 export const greeting = "The built-in demo server of ss-proxy."
 
 const homePage = (): string => {
@@ -77,7 +77,7 @@ const homePage = (): string => {
   ].join("\n")
 }
 
-/** What stands in the place of the pattern's `{…}`, empty where it has none; `undefined` where the path is another. */
+/** The text that matches the pattern's `{…}`, empty if it has none; `undefined` if the path does not match. */
 const paramOf = (pattern: string, path: string): string | undefined => {
   const hole = pattern.indexOf("{")
   if (hole < 0) return path === pattern ? "" : undefined
@@ -86,7 +86,7 @@ const paramOf = (pattern: string, path: string): string | undefined => {
   return pattern.endsWith("…}") || !rest.includes("/") ? rest : undefined
 }
 
-/** What the demo server answers to a request. */
+/** The answer of the demo server to a request. */
 export const answerRequest = (request: DemoRequest): Effect.Effect<DemoAnswer, DemoRefusal> => {
   const method = request.method === "HEAD" ? "GET" : request.method
   const matches = routes.flatMap((route) => {

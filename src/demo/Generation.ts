@@ -12,23 +12,23 @@ const redirects = new Set([301, 302, 303, 307, 308])
 const seconds = { min: 0, max: 60, fractions: true }
 const binary = { "Content-Type": "application/octet-stream" }
 
-/** `Stream.range`, but nothing where the end is before the start. */
+/** `Stream.range`, but empty if the end is before the start. */
 const upTo = (from: number, to: number): Stream.Stream<number> => (to < from ? Stream.empty : Stream.range(from, to))
 
 const statusFields = (status: number): DemoAnswer["fields"] => {
-  // Relative, so that it also leads to this server from behind a prefix.
+  // Relative, so that it also works behind a proxy that strips a prefix.
   if (redirects.has(status)) return { Location: "../get" }
   if (status === 401) return { "WWW-Authenticate": 'Basic realm="demo"' }
   return {}
 }
 
-/** An empty answer with the status asked for. */
+/** An empty answer with the requested status. */
 export const answerStatus: DemoHandler = (request) =>
   numberIn(request.param, { name: "The status", min: 200, max: 599 }).pipe(
     Effect.map((status) => ({ status, fields: statusFields(status), body: "" })),
   )
 
-/** So many redirects, one to the next, and then `/get`. */
+/** A chain of redirects of the requested length that ends at `/get`. */
 export const redirect: DemoHandler = (request) =>
   numberIn(request.param, { name: "The number of redirects", min: 1, max: 100 }).pipe(
     Effect.map((left) => ({ status: 302, fields: { Location: left === 1 ? "../get" : String(left - 1) }, body: "" })),
@@ -51,11 +51,11 @@ export const bytes: DemoHandler = (request) =>
     body: randomPieces(size),
   }))
 
-/** Random bytes framed by chunks. */
+/** Random bytes with chunked transfer coding. */
 export const streamBytes: DemoHandler = (request) =>
   Effect.map(sizeIn(request), (size) => ({ status: 200, fields: binary, body: randomPieces(size) }))
 
-/** The request as JSON, so many times, a line each. */
+/** The request as JSON, repeated: one line each. */
 export const streamLines: DemoHandler = (request) =>
   numberIn(request.param, { name: "The number of lines", min: 0, max: 10_000 }).pipe(
     Effect.map((lines) => ({
@@ -86,9 +86,9 @@ const eventText = (id: number): Effect.Effect<string> =>
   Effect.map(DateTime.now, (now) => `id: ${id}\ndata: ${JSON.stringify({ id, time: DateTime.formatIso(now) })}\n\n`)
 
 /**
- * `count` numbered events, one every `interval` milliseconds. A client that comes back with `Last-Event-ID` is given
- * those after it, and 204, which tells it to stay away, when there are no more. To show this, `drop` ends every answer
- * after so many events.
+ * `count` numbered events, one every `interval` milliseconds. A client that reconnects with `Last-Event-ID` gets the
+ * events after it, or 204 if there are none, which stops its reconnections. `drop` ends every answer after that many
+ * events, to show this.
  */
 export const events: DemoHandler = ({ query, header }) =>
   Effect.gen(function* () {

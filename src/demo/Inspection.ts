@@ -6,7 +6,7 @@ import type { DemoRequest } from "./DemoRequest.js"
 
 type Folded = Readonly<Record<string, string | ReadonlyArray<string>>>
 
-/** Repeated names become arrays. */
+/** An object of name-value pairs; repeated names become arrays. */
 const folded = (pairs: Iterable<readonly [string, string]>): Folded => {
   const values = new Map<string, Array<string>>()
   for (const [name, value] of pairs) {
@@ -17,7 +17,7 @@ const folded = (pairs: Iterable<readonly [string, string]>): Folded => {
   return Object.fromEntries([...values].map(([name, all]) => [name, all.length === 1 ? (all[0] ?? "") : all]))
 }
 
-/** Fields by name, spelled as the first of that name was; repeated ones as one list (RFC 9110 section 5.3). */
+/** Fields by name, spelled as in the first line; repeated lines become one list (RFC 9110 section 5.3). */
 const foldedFields = (fields: ReadonlyArray<string>): Readonly<Record<string, string>> => {
   const byName = new Map<string, { readonly spelled: string; readonly value: string }>()
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -33,7 +33,7 @@ const foldedFields = (fields: ReadonlyArray<string>): Readonly<Record<string, st
   return Object.fromEntries([...byName.values()].map(({ spelled, value }) => [spelled, value]))
 }
 
-/** What can be said of a request without its body. */
+/** A summary of a request without its body. */
 export const summary = (request: DemoRequest) => ({
   args: folded(request.query),
   headers: foldedFields(request.fields),
@@ -43,7 +43,7 @@ export const summary = (request: DemoRequest) => ({
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** A body as text, or as a data URL where it is none. */
+/** A body as text if it is UTF-8, else as a data URL. */
 const bodyText = (body: Buffer, type: string): string => {
   try {
     return utf8.decode(body)
@@ -55,7 +55,7 @@ const bodyText = (body: Buffer, type: string): string => {
 const isForm = /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
 
-/** The fields and files of a form; `None` where the body is no form after all. */
+/** The fields and files of a form; `None` if the body cannot be parsed as one. */
 const readForm = (body: Buffer, type: string) =>
   Effect.tryPromise(async () => {
     const form = [...(await new Response(body, { headers: { "Content-Type": type } }).formData())]
@@ -80,7 +80,7 @@ const contents = (request: DemoRequest) =>
 /** The request without its body. */
 export const showRequest: DemoHandler = (request) => Effect.succeed(jsonAnswer(summary(request)))
 
-/** The request with its body: as text, and as a form or JSON where it is one. */
+/** The request with its body: as text, and parsed if it is a form or JSON. */
 export const showEverything: DemoHandler = (request) =>
   Effect.map(contents(request), (body) => jsonAnswer({ method: request.method, ...summary(request), ...body }))
 
@@ -106,8 +106,8 @@ export const showCookies: DemoHandler = (request) => {
 const cookieName = /^[\w!#$%&'*+.^`|~-]+$/
 
 /**
- * A cookie for every argument, each in a field of its own, and a redirect to where they are shown. No `Path`: the
- * default one reaches `/cookies` from behind a prefix too, and does not reach what else is served beside it.
+ * Sets a cookie for each argument, one `Set-Cookie` line each, and redirects to `/cookies`. No `Path`: the default path
+ * covers `/cookies` behind a prefix too, and no other prefix.
  */
 export const setCookies: DemoHandler = (request) =>
   Effect.gen(function* () {
@@ -118,7 +118,7 @@ export const setCookies: DemoHandler = (request) =>
     return { status: 302, fields: { Location: "../cookies", "Set-Cookie": cookies }, body: "" }
   })
 
-/** Counts the body's bytes as they come, and keeps none. */
+/** Counts the bytes of the body without storing them. */
 export const countUpload: DemoHandler = (request) =>
   request.body.pipe(
     Stream.runFold(0, (bytes, chunk) => bytes + chunk.length),

@@ -4,7 +4,7 @@ import { WebSocketServer } from "ws"
 import type { WebSocket } from "ws"
 import { demoRequest } from "./DemoRequest.js"
 
-/** Bytes on their way back to a client before no more are read from it. */
+/** High-water mark: with more bytes waiting to be sent to a client, no more are read from it. */
 const highWater = 1024 * 1024
 
 /** Whether an endpoint may close with this code (RFC 6455 section 7.4). */
@@ -28,8 +28,8 @@ const refuse = (socket: Duplex, detail: string): void => {
 }
 
 /**
- * Answers WebSocket handshakes on every path: text comes back as text, binary as binary. Of the subprotocols offered
- * the first is chosen. `?close=CODE` closes the WebSocket at once, with `reason` where that is given.
+ * Accepts WebSocket handshakes on every path, and echoes messages: text as text, binary as binary. Selects the first
+ * offered subprotocol. `?close=CODE` closes the WebSocket at once, with `reason` if that is given.
  */
 export const webSocketEcho = (): ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) => {
   const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: true })
@@ -41,7 +41,7 @@ export const webSocketEcho = (): ((request: IncomingMessage, socket: Duplex, hea
       return refuse(socket, "This is no code that a WebSocket may be closed with.")
     if (Buffer.byteLength(reason) > 123) return refuse(socket, "The reason has more than 123 bytes.")
     server.handleUpgrade(incoming, socket, head, (peer) => {
-      // What breaks a connection closes it; there is nobody else to tell.
+      // An error also closes the connection, and nothing else has to be done about it.
       peer.on("error", () => {})
       if (close === null) echo(peer)
       else peer.close(Number(close), reason)

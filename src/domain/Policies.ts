@@ -72,16 +72,16 @@ export const policies = {
   insecure: ownSwitch({
     column: "insecure",
     flag: "insecure",
-    help: "Does not verify the certificate of the session's server. Anybody on the way there can pass for it.",
+    help: "Does not verify the certificate of the session's server. Anybody on the way can pretend to be it.",
     opposite: { flag: "no-insecure", help: "Verifies the certificate of the session's server again." },
     shown: "yes: the certificate of the server is not verified",
     guide:
-      "`1`: TLS to the session's server does not verify its certificate ([why not](SECURITY.md#sessions-that-are-insecure))",
+      "`1`: the certificate of the session's server is not verified ([the risk](SECURITY.md#sessions-that-are-insecure))",
   }),
   wsPath: inPlaceOf(settings.wsPath, {
     column: "ws_path",
     flag: "ws-path",
-    help: "In place of the proxy's --ws-path, for this session alone: append, full or strip.",
+    help: "Overrides the proxy's --ws-path for this session: append, full or strip.",
     guide: "in place of [`--ws-path`](ROUTING.md#--ws-path)",
   }),
 }

@@ -2,27 +2,27 @@ import { Option, Schema } from "effect"
 import { BlockList, isIP } from "node:net"
 
 /**
- * A kind of value: how its text is read, and which values of a program are of it. Flags, variables, columns and programs
- * are held to the same, so that what one of them refuses, all do.
+ * A kind of value: how its text is read, and which values of a program are valid. Flags, variables, columns and
+ * programs share it, so that they accept and refuse the same values.
  */
 export interface Reading<A> {
-  /** What stands for the value in the help, such as `SECONDS`; `undefined` for a switch, which needs none. */
+  /** The word for the value in the help, such as `SECONDS`; `undefined` for a switch, which takes no value. */
   readonly placeholder: string | undefined
-  /** What else may be written, for the help; `undefined` where `placeholder` says it all. */
+  /** Other notations, for the help; `undefined` if there are none. */
   readonly note: string | undefined
-  /** Every text that can be given, where they are few. */
+  /** All valid texts, if they are few. */
   readonly choices: ReadonlyArray<string> | undefined
-  /** What a text must be: completes "it must be …". */
+  /** The valid texts: completes "it must be …". */
   readonly allowed: string
-  /** The value that a text means. */
+  /** Reads a text; `None` if it is invalid. */
   readonly read: (text: string) => Option.Option<A>
-  /** A text that means this value; of something else, what it is. */
+  /** The text that `read` reads as this value; any other value is converted by `String`. */
   readonly show: (value: unknown) => string
-  /** What a program must give: completes "it must be …". */
+  /** The valid values of a program: completes "it must be …". */
   readonly allowedValue: string
-  /** In what a program counts: completes "in …"; `undefined` where there is nothing to count. */
+  /** The unit of a program's value: completes "in …"; `undefined` if it has none. */
   readonly unit: string | undefined
-  /** Whether a program's value is one of these. */
+  /** Whether a program's value is valid. */
   readonly is: (value: unknown) => value is A
 }
 
@@ -31,11 +31,11 @@ interface Kind<A> {
   readonly note?: string
   readonly choices?: ReadonlyArray<string>
   readonly allowed: string
-  /** Where a program gives something else than a text says. */
+  /** Default: `allowed`. */
   readonly allowedValue?: string
   readonly unit?: string
   readonly value: Schema.Schema<A>
-  /** What a text seems to mean, which `value` decides about; `undefined` for nothing. */
+  /** Parses a text; `undefined` if that is impossible. `value` then validates the result. */
   readonly parse: (text: string) => A | undefined
   readonly show?: (value: A) => string
 }
@@ -56,7 +56,7 @@ const reading = <A>(kind: Kind<A>): Reading<A> => {
   }
 }
 
-/** A text as it is, called `placeholder` in the help; not empty. */
+/** A text that is not empty. */
 export const text = (placeholder: string): Reading<string> =>
   reading({
     placeholder,
@@ -85,7 +85,7 @@ export const portNumber: Reading<number> = reading({
   parse: (text) => (text.length > 5 ? undefined : whole(text)),
 })
 
-/** The longest time that a timer of Node can wait. */
+/** The longest delay of a Node timer (2^31 - 1 ms), in seconds. */
 const longestSeconds = 2_147_483
 
 const milliseconds = Schema.Number.pipe(Schema.between(0, longestSeconds * 1_000))
@@ -108,7 +108,7 @@ export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
 /** Seconds above 0, in milliseconds. */
 export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
 
-/** A number of things; 0 is allowed. */
+/** A whole number; 0 is allowed. */
 export const count: Reading<number> = reading({
   placeholder: "COUNT",
   allowed: "a whole number, such as 1000",
@@ -142,7 +142,7 @@ export const byteSize: Reading<number> = bytesFrom(0, "")
 /** Bytes above 0. */
 export const positiveByteSize: Reading<number> = bytesFrom(1, ", above 0")
 
-/** One of some words, as a text in any case; called `placeholder` in the help. */
+/** One of these words; a text may have any case. */
 export const oneOf = <A extends string>(placeholder: string, words: ReadonlyArray<A>): Reading<A> =>
   reading({
     placeholder,
@@ -200,7 +200,7 @@ const isBlock = (block: string): boolean => {
   }
 }
 
-/** Addresses and CIDR blocks, between commas. */
+/** IP addresses and CIDR blocks; a text has commas between them. */
 export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
   placeholder: "CIDR,…",
   note: "addresses or blocks between commas: 10.0.0.0/8,::1",
@@ -215,7 +215,7 @@ export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
   show: (value) => value.join(","),
 })
 
-/** Certificates or a key as PEM text; "" for none. On the command line, a file that holds it. */
+/** Certificates or a key as PEM text; "" for none. On the command line, the path of a file with that text. */
 export const pem: Reading<string> = reading({
   placeholder: "FILE",
   note: "PEM; read again when it changes",

@@ -1,7 +1,7 @@
 import { Data, Schema } from "effect"
 import { defaultPolicy, StoredPolicy } from "./SessionPolicy.js"
 
-/** First path segments that the proxy keeps for itself. */
+/** First path segments that the proxy answers itself. */
 export const reservedIds: ReadonlySet<string> = new Set(["health", "ws"])
 
 const loneSurrogate = /\p{Surrogate}/u
@@ -15,10 +15,10 @@ export const SessionId = Schema.String.pipe(
   }),
 )
 
-/** One row of the `sessions` table, with what is stored beside it. Timestamps are SQLite's text, UTC. */
+/** A row of the `sessions` table with its policy. Timestamps are UTC, in SQLite's text format. */
 export class Session extends Schema.Class<Session>("Session")({
   id: Schema.String,
-  /** Where requests go, as stored: it may hold user info, so show `redactUrl` of it. */
+  /** The URL of the session's server, as stored. It may contain user info, so show only `redactUrl` of it. */
   url: Schema.String,
   status: Schema.String,
   policy: Schema.optionalWith(StoredPolicy, { default: () => defaultPolicy }),
@@ -26,12 +26,15 @@ export class Session extends Schema.Class<Session>("Session")({
   updatedAt: Schema.NullOr(Schema.String),
 }) {}
 
-const forwardingStatuses: ReadonlySet<string> = new Set(["active", "online", "ready"])
+/** The statuses of sessions that take requests. */
+export const forwardingStatuses: ReadonlySet<string> = new Set(["active", "online", "ready"])
 
-/** Whether a session of this status takes requests. */
+/** Whether requests for a session with this status are forwarded. */
 export const isForwarding = (status: string): boolean => forwardingStatuses.has(status)
 
-/** What is to be stored can be no session: its id, its URL or a policy. `problem` is a phrase, without user info. */
+/**
+ * The id, the URL or a policy of a session is invalid, so it cannot be stored. `problem` is a phrase without user info.
+ */
 export class SessionInvalid extends Data.TaggedError("SessionInvalid")<{
   readonly sessionId: string
   readonly problem: string
@@ -41,10 +44,10 @@ export class SessionInvalid extends Data.TaggedError("SessionInvalid")<{
   }
 }
 
-/** `sessions add` of an id that is there already. */
+/** The id of a new session exists already. */
 export class SessionExists extends Data.TaggedError("SessionExists")<{ readonly sessionId: string }> {}
 
-/** `sessions import` of ids that are there already. */
+/** Some ids of several new sessions exist already. */
 export class SessionsExist extends Data.TaggedError("SessionsExist")<{
   readonly sessionIds: readonly [string, ...ReadonlyArray<string>]
 }> {}

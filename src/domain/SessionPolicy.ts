@@ -1,15 +1,15 @@
 import { Either, Option, Schema } from "effect"
 import { type policies, type Policy, policyRows } from "./Policies.js"
 
-/** The values of a row. */
+/** The type of a policy's values. */
 type ValueOf<Row> = Row extends Policy<infer A> ? A : never
 
-/** What one session wants otherwise than the settings of the proxy say; `policies` has what there is to know of each. */
+/** Where one session differs from the settings of the proxy. `policies` describes each policy. */
 export type SessionPolicy = { readonly [Name in keyof typeof policies]: ValueOf<(typeof policies)[Name]> }
 
 /**
- * A policy as it is stored. Other programs write it too: invalid values are kept verbatim, as text, so that they can be
- * shown. `readPolicy` refuses them.
+ * A policy as it is stored. Other programs write it too, so it may contain invalid values. These are kept as text, so
+ * that they can be shown; `readPolicy` refuses them.
  */
 export type StoredPolicy = { readonly [Name in keyof SessionPolicy]: SessionPolicy[Name] | string }
 
@@ -31,19 +31,19 @@ const isStoredPolicy = (value: unknown): value is StoredPolicy =>
 
 export const StoredPolicy = Schema.declare(isStoredPolicy, { identifier: "StoredPolicy" })
 
-/** What the values of a policy mean, by its names, or what is wrong with the first invalid one, as a phrase. */
+/** Validates the values of a policy, by the names of the policies. Left: a phrase about the first invalid value. */
 export const readPolicy = (values: object): Either.Either<SessionPolicy, string> =>
   Either.liftPredicate(values, isPolicy, () => {
     const [name = "", row] = firstInvalid(values) ?? []
     return `its ${row?.column} is ${JSON.stringify(Reflect.get(values, name))}; it must be ${row?.stored}`
   })
 
-/** The policy of a session that has none of its own. */
+/** The policy of a session without a row in the table of policies. */
 export const defaultPolicy: SessionPolicy = Either.getOrThrow(
   readPolicy(Object.fromEntries(rows.map(([name, { fallback }]) => [name, fallback]))),
 )
 
-/** A policy out of the texts of its columns, by the names of the policies. */
+/** Makes a policy from the texts of its columns, by the names of the policies. */
 export const policyOfColumns = (columns: Readonly<Record<string, string | null | undefined>>): StoredPolicy => ({
   ...defaultPolicy,
   ...Object.fromEntries(
@@ -54,6 +54,6 @@ export const policyOfColumns = (columns: Readonly<Record<string, string | null |
   ),
 })
 
-/** Whether two stored policies are the same. */
+/** Whether two stored policies have the same values. */
 export const isSamePolicy = (one: StoredPolicy, other: StoredPolicy): boolean =>
   rows.every(([name]) => Reflect.get(one, name) === Reflect.get(other, name))

@@ -1,6 +1,6 @@
 import { Data } from "effect"
 
-/** The same class, whose errors are made without the calls that led there. */
+/** The same class, but its errors have no stack trace. */
 const withoutStack = <Class extends new (...values: Array<never>) => object>(errors: Class): Class =>
   new Proxy(errors, {
     construct: (target, values, instance): object => {
@@ -15,8 +15,8 @@ const withoutStack = <Class extends new (...values: Array<never>) => object>(err
   })
 
 /**
- * `Data.TaggedError` for errors that are answers: made for every request that has none other, so that anybody can have many
- * made. They have no stack, which takes longer to write down than the rest of such an answer, and of which nobody would
- * learn anything: `_tag` and fields say what happened. A `cause` keeps its own.
+ * `Data.TaggedError` for errors that become answers. A client can cause many of them, so they must be cheap. They have
+ * no stack trace, because capturing one takes longer than the rest of such an answer, and `_tag` and the fields already
+ * say what happened. A `cause` keeps its stack trace.
  */
 export const TaggedError: typeof Data.TaggedError = (tag) => withoutStack(Data.TaggedError(tag))

@@ -10,14 +10,14 @@ interface Block {
   readonly prefix: number
 }
 
-/** A block, and whether its addresses may be reached. `why` completes the sentence "BLOCK is …". */
+/** Permits or denies the addresses of a block. `why` completes the sentence "BLOCK is …". */
 interface Rule extends Block {
   readonly text: string
   readonly permits: boolean
   readonly why: string
 }
 
-/** Services that tell a machine in a cloud about itself, and hand out its credentials. */
+/** Metadata services of clouds, which give a machine its credentials. */
 const metadataServices: ReadonlyArray<string> = [
   // Most clouds; OpenStack's by IPv6; EC2's.
   "169.254.169.254",
@@ -41,7 +41,7 @@ const metadataServices: ReadonlyArray<string> = [
   "fd00:a9fe:a9fe::1",
 ]
 
-/** What no session's server has for an address, so that a session which names it is a mistake or an attack. */
+/** Addresses that no server of a session has. A session that names one is a mistake or an attack. */
 const deniedByDefault: ReadonlyArray<readonly [block: string, why: string]> = [
   ...metadataServices.map((address) => [`${address}/${isIP(address) === 4 ? 32 : 128}`, "cloud metadata"] as const),
   ["0.0.0.0/8", "unspecified"],
@@ -53,23 +53,23 @@ const deniedByDefault: ReadonlyArray<readonly [block: string, why: string]> = [
   ["ff00::/8", "multicast"],
 ]
 
-/** A way in which IPv6 addresses of a block hold an IPv4 address: which four of their bytes that is. */
+/** A block of IPv6 addresses that embed an IPv4 address. `at`: the indexes of its bytes. */
 interface Translation extends Block {
   readonly at: readonly [number, number, number, number]
-  /** The bits of the IPv4 address are turned over. */
+  /** The bits of the IPv4 address are inverted. */
   readonly inverted?: true
 }
 
 const lastFour = [12, 13, 14, 15] as const
 
-/** The block of NAT64 for local use (RFC 8215). */
+/** Local-use NAT64 block (RFC 8215). */
 const localNat64: Block = { bytes: [0, 0x64, 0xff, 0x9b, 0, 1], prefix: 48 }
 
-/** An address may be read in several ways, where nobody can tell from outside which of them a network uses. */
+/** Several may apply to one address, because only the network knows which of them it uses. */
 const translations: ReadonlyArray<Translation> = [
   // ::ffff:0:a.b.c.d (RFC 2765)
   { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0], prefix: 96, at: lastFour },
-  // NAT64 (RFC 6052), and its block for local use, for each length that a prefix in it may have
+  // NAT64 (RFC 6052), and its local-use block with each possible prefix length
   { bytes: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96, at: lastFour },
   { ...localNat64, at: lastFour },
   { ...localNat64, at: [9, 10, 11, 12] },
@@ -77,14 +77,14 @@ const translations: ReadonlyArray<Translation> = [
   { ...localNat64, at: [6, 7, 9, 10] },
   // 6to4 (RFC 3056)
   { bytes: [0x20, 0x02], prefix: 16, at: [2, 3, 4, 5] },
-  // Teredo (RFC 4380): the server, which is asked first, and the client
+  // Teredo (RFC 4380): the server, which is contacted first, and the client
   { bytes: [0x20, 0x01, 0, 0], prefix: 32, at: [4, 5, 6, 7] },
   { bytes: [0x20, 0x01, 0, 0], prefix: 32, at: lastFour, inverted: true },
   // ::a.b.c.d (RFC 4291 section 2.5.5.1)
   { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], prefix: 96, at: lastFour },
 ]
 
-/** What the second half of an address of ISATAP begins with, in any network (RFC 5214 section 6.1). */
+/** First bytes of the interface identifier of an ISATAP address, in any network (RFC 5214 section 6.1). */
 const isatap: ReadonlyArray<AddressBytes> = [
   [0, 0, 0x5e, 0xfe],
   [0x02, 0, 0x5e, 0xfe],
@@ -117,22 +117,22 @@ const ipv6Bytes = (text: string): AddressBytes => {
   return [...head, ...Array.from({ length: 16 - head.length - tail.length }, () => 0), ...tail]
 }
 
-/** The bytes of an address as it is written, without the zone. */
+/** The bytes of an address as it is written, without its zone. */
 const writtenBytes = (text: string): AddressBytes | undefined => {
   const family = isIP(text)
   if (family === 0) return undefined
   return family === 4 ? ipv4Bytes(text) : ipv6Bytes(text.replace(/%.*$/, ""))
 }
 
-/** A block of IPv4-mapped addresses (RFC 4291 section 2.5.5.2) is a spelling of a block of IPv4 addresses. */
+/** Turns a block of IPv4-mapped addresses (RFC 4291 section 2.5.5.2) into the block of IPv4 addresses that it means. */
 const unmapped = (block: Block): Block =>
   block.bytes.length === 16 && block.prefix >= mapped.prefix && holds(mapped, block.bytes)
     ? { bytes: block.bytes.slice(12), prefix: block.prefix - mapped.prefix }
     : block
 
 /**
- * The bytes of an address as text: 4 of an IPv4 address, IPv4-mapped ones among them, 16 of an IPv6 address; `undefined`
- * for any other text.
+ * Parses an IP address: 4 bytes for IPv4, also if it is IPv4-mapped, and 16 bytes for IPv6; `undefined` for any other
+ * text.
  */
 export const addressBytes = (text: string): AddressBytes | undefined => {
   const bytes = writtenBytes(text)
@@ -143,8 +143,8 @@ const isIsatap = (address: AddressBytes): boolean =>
   isatap.some((bytes) => holds({ bytes, prefix: 32 }, address.slice(8, 12)))
 
 /**
- * The IPv4 addresses that a packet for an IPv6 address may be brought to by a translator or a tunnel on its way. None of
- * 0.0.0.0/8 is among them: nobody is there, and `::` and `::1` are no such addresses.
+ * The IPv4 addresses to which a translator or a tunnel on the path may deliver a packet for an IPv6 address. Leaves out
+ * 0.0.0.0/8, because no host has such an address, and because `::` and `::1` embed none.
  */
 const translated = (address: AddressBytes): ReadonlyArray<AddressBytes> => {
   if (address.length === 4) return []
@@ -156,7 +156,7 @@ const translated = (address: AddressBytes): ReadonlyArray<AddressBytes> => {
   return inner.filter(([first]) => first !== 0)
 }
 
-/** A CIDR block or a single address; `undefined` where the text is neither. */
+/** Parses a CIDR block or a single address; `undefined` for any other text. */
 const parseBlock = (text: string): Block | undefined => {
   const [address = "", prefix, ...more] = text.split("/")
   const bytes = writtenBytes(address)
@@ -173,22 +173,22 @@ const rule = (text: string, permits: boolean, why: string): Rule => {
   return { ...block, text, permits, why }
 }
 
-/** Why an address may not be reached. */
+/** An address is denied. */
 export interface Denial {
   readonly address: string
-  /** A phrase that names the address and the block that it is in. */
+  /** A phrase that names the address and the block that denies it. */
   readonly problem: string
 }
 
 /**
- * Decides which addresses may be connected to. The smallest block that holds an address decides; where two lists have
- * it, `denyDownstream` goes before `allowDownstream`, and that before what is denied by default. What no block holds may
- * be reached. An IPv6 address that leads to IPv4 addresses must be permitted as each of them.
+ * Decides to which addresses the proxy may connect. The smallest block that contains an address decides. For blocks of
+ * equal size `denyDownstream` precedes `allowDownstream`, which precedes the default denials. An address in no block is
+ * permitted. An IPv6 address that embeds IPv4 addresses is permitted only if all of these are permitted too.
  */
 export class AddressGuard {
   private readonly rules: ReadonlyArray<Rule>
 
-  /** Throws a `RangeError` for a text in the settings that is no block. */
+  /** Throws a `RangeError` if a text in the settings is not a block. */
   constructor({ allowDownstream, denyDownstream }: Pick<ProxySettings, "allowDownstream" | "denyDownstream">) {
     this.rules = [
       ...denyDownstream.map((block) => rule(block, false, "denied by the settings")),
@@ -197,7 +197,7 @@ export class AddressGuard {
     ].sort((one, other) => other.prefix - one.prefix)
   }
 
-  /** Why an address may not be reached, if it may not. A text that is no IP address may not. */
+  /** Why the address is denied; `undefined` if it is permitted. A text that is not an IP address is denied. */
   denialOf(address: string): Denial | undefined {
     const bytes = addressBytes(address)
     if (bytes === undefined) return { address, problem: `${JSON.stringify(address)} is no IP address` }

@@ -9,48 +9,48 @@ import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketIn
 import { wasBrokenOff } from "../socket/TlsEnd.js"
 import { unreadOf } from "../socket/Unread.js"
 
-/** Who has a request on a connection. */
+/** The exchange that uses a connection now. */
 export interface ConnectionUser extends ResponseHandler {
-  /** What has arrived was read, and the response is not complete. */
+  /** Bytes were parsed, and the response is not complete. */
   readonly unfinished: () => void
-  /** The response is complete. `reusable`: as far as the response goes, the connection may carry another request. */
+  /** The response is complete. `reusable`: it allows another request on this connection. */
   readonly finished: (reusable: boolean) => void
-  /** What came is no response. The connection is gone. */
+  /** The server sent something that is not a valid response. The connection is closed. */
   readonly faulted: (fault: ParserFault) => void
   /** The connection broke before the response was complete. */
   readonly lost: (cause: Error | undefined) => void
-  /** What was written has left; more may be written. */
+  /** The socket's buffer has drained: more may be written. */
   readonly drained: () => void
 }
 
-/** What becomes of a connection that nobody uses. */
+/** The owner of an idle connection. */
 export interface ConnectionKeeper {
-  /** It closed, or the peer sent something unasked: never use it again. */
+  /** The connection closed, or the server sent bytes without a request. It must not be used again. */
   readonly idleLost: (connection: Connection) => void
 }
 
-/** An error of a socket that is handed over is its new owner's to notice, by its end. */
-const ignored = (): void => {}
+/** Keeps an `error` on a socket that was handed over from crashing the process. Its new owner notices the `close`. */
+const ignoreError = (): void => {}
 
 /**
- * Whether a connection was reset behind an end that its peer had sent, which is what happens where a server answers, hangs
- * up and has not read all of the request. Linux has an error of its own for it (tcp_reset); others do not tell.
+ * Whether a RST came after the peer's FIN. That happens when a server answers and closes before it has read all of the
+ * request. Linux reports it by an error code of its own (tcp_reset); other systems do not distinguish it.
  */
 const isResetAfterEnd = (error: Error): boolean =>
   process.platform === "linux" && "code" in error && error.code === "EPIPE"
 
-/** One HTTP/1.1 exchange after another on a socket (RFC 9112 section 9.3). Never two at a time. */
+/** A connection to a server: one HTTP/1.1 exchange after another (RFC 9112 section 9.3), without pipelining. */
 export class Connection implements ByteReceiver, Expirable {
   private readonly parser = new ResponseParser()
   private readonly input: SocketInput
   private user: ConnectionUser | undefined
   private keeper: ConnectionKeeper | undefined
   private closed = false
-  /** Its peer has hung up behind a body that ends with the connection, and it is being found out whether it was reset. */
+  /** The peer has closed after a body that ends with the connection, and `finishUnlessReset` looks for a RST. */
   private isEnding = false
-  /** Runs while it is idle. */
+  /** Runs while the connection is idle. */
   readonly idleDeadline = new Deadline(this)
-  /** How many requests it has carried. */
+  /** Number of requests that this connection has carried. */
   requests = 0
 
   constructor(private readonly socket: Socket) {
@@ -71,44 +71,44 @@ export class Connection implements ByteReceiver, Expirable {
     return !this.closed
   }
 
-  /** Seconds that the peer keeps an idle connection, where it said so. */
+  /** Seconds that the server keeps an idle connection, from its `Keep-Alive` field. */
   get keepAliveTimeout(): number | undefined {
     return this.parser.keepAliveTimeout
   }
 
-  /** Bytes behind the head of a 101. */
+  /** Bytes after the end of the response; after a 101 the first bytes of the new protocol. */
   get surplus(): Buffer | undefined {
     return this.parser.surplus
   }
 
-  /** Bytes of content that the response says it has, or -1 where it does not say. */
+  /** The response's `Content-Length`, or -1 if it has none. */
   get contentLength(): number {
     return this.parser.contentLength
   }
 
-  /** Nobody uses it: `keeper` is told when it is lost. */
+  /** Makes the connection idle: `keeper` is told when it is lost. */
   rest(keeper: ConnectionKeeper): void {
     this.keeper = keeper
   }
 
-  /** Begins an exchange: responses go to `user` until it is over. */
+  /** Begins an exchange: `user` gets the response. */
   begin(method: string, user: ConnectionUser): void {
     this.requests++
     this.user = user
     this.parser.reset(method, user)
   }
 
-  /** Where a request is written. */
+  /** Requests are written to this. */
   get sink(): Writable {
     return this.socket
   }
 
-  /** What was read, where the next read does not touch it. */
+  /** The same bytes in memory that the next read does not overwrite. */
   stable(bytes: Buffer): Buffer {
     return this.input.stable(bytes)
   }
 
-  /** What `stable` gave is still needed when the user is done with it. */
+  /** Bytes from `stable` are needed after the user has returned. */
   keep(bytes: Uint8Array): void {
     this.input.keep(bytes)
   }
@@ -121,7 +121,7 @@ export class Connection implements ByteReceiver, Expirable {
     this.socket.resume()
   }
 
-  /** Closes the connection; nobody is told. */
+  /** Closes the connection without telling user or keeper. */
   destroy(): void {
     if (this.closed) return
     this.closed = true
@@ -129,16 +129,16 @@ export class Connection implements ByteReceiver, Expirable {
     cutUnheard(this.socket)
   }
 
-  /** Closes an idle connection, and its keeper is told. */
+  /** Closes an idle connection, and tells its keeper. */
   expire(): void {
     this.loseIdle()
   }
 
-  /** Hands the socket over, paused: what is on it is not HTTP any more. An error on it cannot crash the process. */
+  /** Gives the socket away, paused, because it does not carry HTTP any more. */
   release(): Socket {
     this.closed = true
     this.user = undefined
-    this.socket.on("error", ignored)
+    this.socket.on("error", ignoreError)
     this.socket.pause()
     this.input.deliverTo(undefined)
     this.socket.removeListener("end", this.ended)
@@ -148,13 +148,13 @@ export class Connection implements ByteReceiver, Expirable {
     return this.socket
   }
 
-  /** Reads what its peer has said before it hung up: a write has failed, and the socket is closed next. */
+  /** After a failed write: reads what the server sent before it closed, because Node closes the socket next. */
   readUnread(): void {
     if (this.closed) return
     for (const bytes of unreadOf(this.socket)) if (!this.closed) this.received(bytes)
   }
 
-  /** Takes what the socket read. */
+  /** Parses bytes that the socket has read. */
   received(bytes: Buffer): void {
     const user = this.user
     if (user === undefined) return this.loseIdle()
@@ -177,10 +177,10 @@ export class Connection implements ByteReceiver, Expirable {
   }
 
   /**
-   * A reset that arrives together with data is reported by libuv as an end, and a body that ends with the connection
-   * would look complete. A write tells the two apart: it fails on a connection that was reset. Nothing is written, so the
-   * server gets nothing that the client has not sent. What waits to be written already has failed by the end of the turn
-   * if it does; and if it does not, the server may never take it, and is not waited for.
+   * libuv reports a RST that arrives together with data as an end, so that a truncated body that ends with the
+   * connection would look complete. A write tells the two apart, because it fails after a RST. It is an empty write, so
+   * the server gets nothing that the client has not sent. If a write is already pending, it fails by the end of the
+   * turn after a RST. If it does not, the server may never read it, so it is not waited for.
    */
   private finishUnlessReset(user: ConnectionUser): void {
     this.isEnding = true
@@ -195,7 +195,7 @@ export class Connection implements ByteReceiver, Expirable {
     if (!this.closed) this.finish(user)
   }
 
-  /** Tells the user what the parser came to, if it came to anything. */
+  /** Tells the user the state of the parser. */
   private settleWith(user: ConnectionUser): void {
     const fault = this.parser.fault
     if (this.closed) return

@@ -6,23 +6,32 @@ import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
 import { Pools } from "./Pool.js"
-import { makeRetryCounter } from "./Retries.js"
 import { UpgradeCall } from "./UpgradeCall.js"
+import { catalogue } from "../telemetry/Catalogue.js"
+import { cellOf } from "../telemetry/Cells.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 
 /** What calls on connections of our own share; idle connections are closed with the scope. */
 export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, never, ProxyConfig | Scope.Scope> =>
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
-    const pools = new Pools(dialer, settings)
+    const counters = yield* Telemetry
+    const pools = new Pools(dialer, settings, counters)
     const headDeadlines = new Deadlines(settings.timeout)
-    const countRetry = yield* makeRetryCounter
+    const forget = counters.readAlso({
+      fill: (cells) => {
+        cells.set(cellOf(catalogue.serverConnections, "idle"), pools.idleConnections)
+        cells.set(catalogue.queueWaiting.offset, pools.waiting)
+      },
+    })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        forget()
         pools.close()
         headDeadlines.clear()
       }),
     )
-    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn(), countRetry }
+    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn(), counters }
   })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */
@@ -30,6 +39,6 @@ export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Lay
   Downstream,
   Effect.map(Effect.flatMap(makeDialer, makeCallContext), (context) => ({
     request: (session, head, body, observer) => new HttpCall(context, session, head, body, observer),
-    upgrade: (session, head) => new UpgradeCall(context, session, head),
+    upgrade: (session, head, observer) => new UpgradeCall(context, session, head, observer),
   })),
 )

@@ -40,8 +40,25 @@ export interface Answer extends ResponseHead {
 /** Why there is no response. A broken request body is the client's fault; each of the others says whose it is. */
 export type RequestError = DialError | DownstreamReset | DownstreamProtocol | DownstreamTimeout | RequestBroken
 
+/**
+ * What is known of a request on its way to a session's server. Times are those of `performance.now()`, in milliseconds; 0
+ * where there is none, or is not known.
+ */
+export interface DownstreamCall {
+  /** When the last byte of the request was written, and when the head of the response had come. */
+  readonly sentAt: number
+  readonly headAt: number
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean
+  /** How long TCP and TLS took, and the queue for a connection before that. */
+  readonly dialTime: number
+  readonly queueTime: number
+}
+
 /** Who hears of what happens to a request before its answer. */
 export interface RequestObserver {
+  /** It is being sent, as this call, which knows more as time passes. A `Downstream` need not tell. */
+  readonly asked: (call: DownstreamCall) => void
   /** An interim response, 100 to 199 but never 101 (RFC 9110 section 15.2). */
   readonly informational: (head: ResponseHead) => void
   /** It is sent again, on a fresh connection: the pooled one turned out to be closed. Once at most. */
@@ -79,6 +96,10 @@ export class Downstream extends Context.Tag("@ss-proxy/Downstream")<
      * A WebSocket handshake on a fresh connection. `head.fields` hold `Connection: Upgrade`, `Upgrade: websocket` and
      * the client's `Sec-WebSocket-*`; the downstream's `Sec-WebSocket-Accept` is checked before this succeeds.
      */
-    readonly upgrade: (session: LiveSession, head: RequestHead) => Effect.Effect<UpgradeAnswer, RequestError>
+    readonly upgrade: (
+      session: LiveSession,
+      head: RequestHead,
+      observer?: Pick<RequestObserver, "asked">,
+    ) => Effect.Effect<UpgradeAnswer, RequestError>
   }
 >() {}

@@ -3,13 +3,12 @@ import { createSecureContext, rootCertificates, type SecureContext } from "node:
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Warn } from "./Warn.js"
 
-/** The settings of TLS to the servers of sessions. */
+/** The settings of TLS connections to servers of sessions. */
 export type DownstreamTlsSettings = Pick<ProxySettings, "downstreamCa" | "downstreamCert" | "downstreamKey">
 
 /**
- * Certificates and key that may change while the proxy runs, in place of those of the settings: a function that is asked
- * whenever a TLS connection is about to be made, and gives the same object until they are others. Without one, those of
- * the settings are for good.
+ * Replaces the certificates and key of the settings by some that may change while the proxy runs. The function is
+ * called before each TLS connection, and must return the same object until they change. `undefined`: use the settings.
  */
 export class DownstreamCertificates extends Context.Reference<DownstreamCertificates>()(
   "@ss-proxy/DownstreamCertificates",
@@ -17,8 +16,8 @@ export class DownstreamCertificates extends Context.Reference<DownstreamCertific
 ) {}
 
 /**
- * Certificates and key for TLS connections to the servers of sessions. Throws where a text is not what the settings say
- * it is, or the key is not that of the certificate.
+ * The secure context of TLS connections to servers of sessions. Throws if a text is not valid PEM, or if the key does
+ * not belong to the certificate.
  */
 export const downstreamSecureContext = (settings: DownstreamTlsSettings): SecureContext => {
   const { downstreamCa: ca, downstreamCert: cert, downstreamKey: key } = settings
@@ -30,14 +29,14 @@ export const downstreamSecureContext = (settings: DownstreamTlsSettings): Secure
 }
 
 /**
- * The one context for all TLS connections: made anew when the certificates are others, and not before, for reading them
- * takes longer than a handshake. What cannot be used leaves the one before in force.
+ * The shared secure context of all TLS connections. It is made again only when the certificates change, because parsing
+ * them takes longer than a handshake. Certificates that cannot be used leave the former context in force.
  */
 export class TlsContext {
   private madeOf: DownstreamTlsSettings
   private context: SecureContext
 
-  /** Throws where the certificates of this moment cannot be used. */
+  /** Throws if the present certificates cannot be used. */
   constructor(
     private readonly certificates: () => DownstreamTlsSettings,
     private readonly warn: Warn,

@@ -1,9 +1,9 @@
-/** What can be told apart by when it came. */
+/** An item with a sequence number; the lower one came earlier. */
 export interface Arrival {
   readonly arrival: number
 }
 
-/** A heap: finds who came first, whatever the order in which they are added. */
+/** A binary heap that gives the earliest item, whatever the order in which items are added. */
 export class Earliest<Item extends Arrival> {
   private heap: Array<Item> = []
 
@@ -33,12 +33,12 @@ export class Earliest<Item extends Arrival> {
     if (item !== undefined && this.heap.length > 0) this.sink(item)
   }
 
-  /** Keeps those alone. */
+  /** Removes all other items. */
   keep(isWanted: (item: Item) => boolean): void {
     this.heap = this.heap.filter(isWanted).toSorted((one, other) => one.arrival - other.arrival)
   }
 
-  /** Puts `item` in the place of the first, and lets it sink to its own. */
+  /** Puts `item` at the root, and moves it down to its place. */
   private sink(item: Item): void {
     const { heap } = this
     let at = 0

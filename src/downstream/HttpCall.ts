@@ -13,10 +13,11 @@ import { type Body, bytes, empty, moving } from "../wire/Body.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
 import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
+import type { Counters } from "../telemetry/Telemetry.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
-import type { Answer, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
+import type { Answer, DownstreamCall, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import type { Lease, LeaseWaiter } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
@@ -31,8 +32,7 @@ export interface CallContext {
   readonly timeout: number
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
-  /** Counts a request that is sent again. */
-  readonly countRetry: () => void
+  readonly counters: Counters
 }
 
 const noTrailers: ReadonlyArray<string> = []
@@ -46,15 +46,20 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends Call<Answer, RequestError>
-  implements ConnectionUser, Expirable, LeaseWaiter, WriteProgress, TurnListener
+  implements ConnectionUser, DownstreamCall, Expirable, LeaseWaiter, WriteProgress, TurnListener
 {
   private listener: CallListener<Answer, RequestError> | undefined
   private fork: Fork | undefined
   protected connection: Connection | undefined
   protected cancelDial: (() => void) | undefined
   private writer: RequestWriter | undefined
-  private reused = false
+  reused = false
+  dialTime = 0
+  queueTime = 0
+  headAt = 0
   private isSent = false
+  /** Whether the request was sent before its response began. */
+  private hasAwaitedHead = false
   private readonly headDeadline = new Deadline(this)
   protected response: ParsedHead | undefined
   /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
@@ -77,9 +82,10 @@ export class HttpCall
   override start(listener: CallListener<Answer, RequestError>, fork: Fork): void {
     this.listener = listener
     this.fork = fork
+    this.observer?.asked(this)
     const idle = this.mayPool ? this.context.pools.idle(this.session) : undefined
     if (idle === undefined) this.openConnection()
-    else this.leased({ connection: idle, reused: true })
+    else this.use(idle, true)
   }
 
   override cancel(): void {
@@ -92,10 +98,17 @@ export class HttpCall
     return this.mayPool && !this.hasRetried
   }
 
-  leased({ connection, reused }: Lease): void {
+  leased({ connection, dialTime, queueTime, reused }: Lease): void {
     this.cancelDial = undefined
+    this.dialTime = dialTime
+    this.queueTime = queueTime
+    this.use(connection, reused)
+  }
+
+  private use(connection: Connection, reused: boolean): void {
     this.connection = connection
     this.reused = reused
+    this.context.counters.connectionLeased(reused)
     connection.begin(this.request.method, this)
     this.writer = new RequestWriter(connection.sink, this.request, this.content, this)
     if (this.fork !== undefined) this.writer.start(this.fork)
@@ -110,6 +123,7 @@ export class HttpCall
 
   requestSent(): void {
     this.isSent = true
+    this.hasAwaitedHead = this.response === undefined
     this.waitForHead(true)
   }
 
@@ -148,6 +162,8 @@ export class HttpCall
 
   head(head: ParsedHead): void {
     this.waitForHead(false)
+    this.headAt = performance.now()
+    if (this.hasAwaitedHead) this.context.counters.headArrived(Math.max(0, this.headAt - this.sentAt))
     this.response = head
   }
 
@@ -198,6 +214,11 @@ export class HttpCall
     else this.fail(new DownstreamReset({ address: this.address, cause }))
   }
 
+  /** The deadline for the head began then: to look at the clock once more would tell nothing else. */
+  get sentAt(): number {
+    return this.hasAwaitedHead ? this.headDeadline.expiry - this.context.timeout : 0
+  }
+
   /** Whether a pooled connection will do, and this one may become one. */
   protected get mayPool(): boolean {
     return true
@@ -227,11 +248,13 @@ export class HttpCall
     const { connection } = this
     this.hasRetried = true
     this.observer?.retried()
-    this.context.countRetry()
+    this.context.counters.requestRetried()
+    this.context.counters.connectionReleased()
     this.context.headDeadlines.stop(this.headDeadline)
     if (connection !== undefined) this.context.pools.cut(this.session, connection)
     this.connection = undefined
     this.isSent = false
+    this.hasAwaitedHead = false
     this.openConnection()
   }
 
@@ -306,6 +329,7 @@ export class HttpCall
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return
+    this.context.counters.connectionReleased()
     if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
     this.context.pools.release(this.session, connection)

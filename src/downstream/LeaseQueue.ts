@@ -6,10 +6,15 @@ import { Deadline, Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { Earliest } from "./Earliest.js"
 import { type Linked, WaitQueue } from "./WaitQueue.js"
 
-/** A connection, and whether it has carried a request before. */
+/** A connection, and what it took to have it. */
 export interface Lease {
   readonly connection: Connection
+  /** Whether it has carried a request before. */
   readonly reused: boolean
+  /** For TCP and TLS, in milliseconds; 0 where it was there already. */
+  readonly dialTime: number
+  /** In the queue, in milliseconds; 0 for who had not to wait. */
+  readonly queueTime: number
 }
 
 /** Who hears of a connection. Exactly one of the two is called, once; neither after it has given up. */
@@ -36,6 +41,8 @@ export interface LeaseSource {
   readonly dial: (session: LiveSession, listener: LeaseListener) => () => void
   /** Closes an idle connection: one of this session's, or whoever's it is. */
   readonly makeRoom: (session: LiveSession | undefined) => void
+  /** Somebody has waited for so many milliseconds, and does so no more. */
+  readonly waited: (milliseconds: number) => void
 }
 
 /** Somebody who waits, or has waited. */
@@ -46,6 +53,9 @@ class Waiter implements Expirable, Linked<Waiter> {
   before: Waiter | undefined
   after: Waiter | undefined
   isWaiting = false
+  /** Since when it waits, and how long it has waited when it does so no more; in milliseconds. */
+  since = 0
+  queueTime = 0
   /** Whether it stands among the candidates, be it in vain. */
   isCandidate = false
 
@@ -96,6 +106,11 @@ export class LeaseQueue {
     return Math.min(this.perSession, this.inAll) < Number.POSITIVE_INFINITY
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.waiting
+  }
+
   /** Whether somebody waits for the place of a connection of this session. */
   wantsRoom(session: LiveSession): boolean {
     return this.waiting > 0 && this.nextFor(this.lineOf(session)) !== undefined
@@ -116,7 +131,7 @@ export class LeaseQueue {
     const waiter = this.nextFor(line)
     if (waiter === undefined || waiter.line !== line || !waiter.listener.mayReuse) return false
     this.remove(waiter)
-    waiter.listener.leased({ connection, reused: true })
+    waiter.listener.leased({ connection, reused: true, dialTime: 0, queueTime: waiter.queueTime })
     return true
   }
 
@@ -168,6 +183,7 @@ export class LeaseQueue {
 
   private wait(waiter: Waiter): void {
     waiter.isWaiting = true
+    waiter.since = performance.now()
     this.waiting++
     waiter.line.append(waiter)
     this.propose(waiter.line)
@@ -181,7 +197,7 @@ export class LeaseQueue {
     waiter.cancelDial = this.source.dial(line.session, {
       leased: (lease) => {
         waiter.cancelDial = undefined
-        listener.leased(lease)
+        listener.leased(waiter.queueTime === 0 ? lease : { ...lease, queueTime: waiter.queueTime })
       },
       refused: (error) => {
         waiter.cancelDial = undefined
@@ -202,7 +218,9 @@ export class LeaseQueue {
   private remove(waiter: Waiter): void {
     if (!waiter.isWaiting) return
     waiter.isWaiting = false
+    waiter.queueTime = performance.now() - waiter.since
     this.waiting--
+    this.source.waited(waiter.queueTime)
     waiter.line.remove(waiter)
     this.propose(waiter.line)
     this.deadlines.stop(waiter.deadline)

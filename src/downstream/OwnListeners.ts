@@ -4,43 +4,43 @@ import { canonical, isIpv4, isOfMachine } from "./MachineAddresses.js"
 
 const [anyIpv4, anyIpv6] = [canonical("0.0.0.0"), canonical("::")]
 
-/** Who connects to no address in particular reaches this machine. */
-const reached: ReadonlyMap<string, string> = new Map([
+/** A connection to the unspecified address goes to the loopback address. */
+const loopbackOf: ReadonlyMap<string, string> = new Map([
   [anyIpv4, canonical("127.0.0.1")],
   [anyIpv6, canonical("::1")],
 ])
 
-/** Whether who connects to an address comes to who listens at another. */
-const isAt = (listening: string, address: string): boolean => {
+/** Whether a connection to `address` reaches a listener that is bound to `listening`. */
+const reaches = (listening: string, address: string): boolean => {
   const named = canonical(address)
-  const wanted = reached.get(named) ?? named
+  const wanted = loopbackOf.get(named) ?? named
   switch (canonical(listening)) {
     case anyIpv4:
       return isIpv4(wanted) && isOfMachine(wanted)
     case anyIpv6:
-      // IPv4 is taken in as well.
+      // A listener on `::` accepts IPv4 as well.
       return isOfMachine(wanted)
     default:
       return canonical(listening) === wanted
   }
 }
 
-/** Where a proxy listens: a connection to there would lead in a circle. */
+/** The addresses on which a proxy listens. A request that it forwards to one of them would be a loop. */
 export class ListenerAddresses {
   private readonly listeners: Array<AddressInfo> = []
 
-  /** Somebody listens there from now on. */
+  /** Adds a listener. */
   add(listener: AddressInfo): void {
     this.listeners.push(listener)
   }
 
-  /** Whether a connection to this IP address and port would be one to the proxy itself. */
+  /** Whether a connection to this IP address and port would reach the proxy itself. */
   has(address: string, port: number): boolean {
-    return this.listeners.some((listener) => listener.port === port && isAt(listener.address, address))
+    return this.listeners.some((listener) => listener.port === port && reaches(listener.address, address))
   }
 }
 
-/** The listeners of the proxy that a dialer belongs to. Each proxy has its own: two in one process are no loop. */
+/** The listeners of one proxy. Two proxies in one process have two: a request from one to the other is not a loop. */
 export class OwnListeners extends Context.Reference<OwnListeners>()("@ss-proxy/OwnListeners", {
   defaultValue: () => new ListenerAddresses(),
 }) {

@@ -1,11 +1,13 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
+import type { DialError } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
 import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseWaiter, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "../socket/SocketInput.js"
+import type { Counters, DialResult } from "../telemetry/Telemetry.js"
 
 /** A connection is given up so long before its server would close it, in milliseconds. */
 const keepAliveMargin = 1_000
@@ -60,6 +62,12 @@ class SessionPool implements ConnectionKeeper, SessionListener {
   }
 }
 
+/** What a dial counts as that failed. One that would lead to the proxy itself is denied, as far as its session can tell. */
+const dialResultOf = (error: DialError): DialResult => {
+  if (error._tag === "DownstreamUnreachable") return error.reason
+  return error._tag === "LoopDetected" ? "denied" : "failed"
+}
+
 export type PoolSettings = LeaseLimits & Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">
 
 /**
@@ -75,8 +83,20 @@ export class Pools implements LeaseSource {
   constructor(
     private readonly dialer: Dialer,
     private readonly settings: PoolSettings,
+    private readonly counters: Counters,
   ) {
     this.queue = new LeaseQueue(settings, this)
+  }
+
+  /** How many connections nobody uses, and how many requests wait for one. */
+  get idleConnections(): number {
+    let size = 0
+    for (const pool of this.pools.values()) size += pool.size
+    return size
+  }
+
+  get waiting(): number {
+    return this.queue.size
   }
 
   /** An idle connection of this lifetime, if there is one. */
@@ -92,12 +112,27 @@ export class Pools implements LeaseSource {
   dial(session: LiveSession, listener: LeaseListener): () => void {
     // TLS hands over memory of its own.
     const input = session.target.secure ? undefined : new BufferedInput()
+    const begun = performance.now()
     const connected = (socket: Socket): void => {
+      const dialTime = performance.now() - begun
+      this.counters.dialEnded("ok", dialTime)
       if (input !== undefined) readsInto(socket, input)
       if (this.queue.isLimited) socket.on("close", () => this.queue.closed(session))
-      listener.leased({ connection: new Connection(socket), reused: false })
+      listener.leased({ connection: new Connection(socket), reused: false, dialTime, queueTime: 0 })
     }
-    return this.dialer.dial(session.target, { connected, failed: (error) => listener.refused(error) }, input?.options)
+    const failed = (error: DialError): void => {
+      this.counters.dialEnded(dialResultOf(error), performance.now() - begun)
+      listener.refused(error)
+    }
+    const cancel = this.dialer.dial(session.target, { connected, failed }, input?.options)
+    return () => {
+      this.counters.dialEnded("cancelled", performance.now() - begun)
+      cancel()
+    }
+  }
+
+  waited(milliseconds: number): void {
+    this.counters.queueLeft(milliseconds)
   }
 
   /** Takes back a connection on which a response is complete and nothing odd was seen. */

@@ -7,11 +7,11 @@ import { firstValue } from "../wire/HeaderFields.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
 import type { RequestBody, RequestHead } from "./Downstream.js"
 
-/** Whoever follows a request on its way out. */
+/** Follows the sending of a request. */
 export interface RequestProgress {
   /** The last byte of the request has been written. */
   readonly requestSent: () => void
-  /** The rest waits for the server to take more (`true`), or does not (`false`). */
+  /** Backpressure: the rest waits because the server does not read (`true`), or no longer waits (`false`). */
   readonly serverIsBusy: (busy: boolean) => void
   /** The client's body broke off. */
   readonly requestBroken: (error: RequestBroken) => void
@@ -19,9 +19,9 @@ export interface RequestProgress {
   readonly requestDefect: (cause: unknown) => void
 }
 
-/** The same, of one who can still hear the server when it has hung up. */
+/** Follows the sending, and can read what the server sent before it closed. */
 export interface WriteProgress extends RequestProgress {
-  /** Content could not be written. What the server said before has to be read now, or never. */
+  /** Content could not be written. What the server has sent must be read now, before Node closes the socket. */
   readonly writeFailed: () => void
 }
 
@@ -29,8 +29,8 @@ const headText = ({ method, target, fields }: RequestHead, chunked: boolean): st
   `${method} ${target} HTTP/1.1\r\n${fieldLines(fields)}${chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n"}`
 
 /**
- * How many bytes of content a request has to have where stages might change that: what is beyond its `Content-Length` would
- * be another request to the server. Infinity where nothing has to be checked.
+ * The length of content to check, because stages may change the content: bytes beyond `Content-Length` would be another
+ * request to the server. Infinity if nothing has to be checked.
  */
 const lengthToKeep = ({ fields }: RequestHead, body: Bytes<RequestBroken> | Moving<RequestBroken>): number => {
   const length = body.stages.length === 0 || body.chunked ? undefined : firstValue(fields, "content-length")
@@ -39,7 +39,7 @@ const lengthToKeep = ({ fields }: RequestHead, body: Bytes<RequestBroken> | Movi
 
 const resized = "a stage has changed the length of a request's content, and does not say so (resizes)"
 
-/** Writes a request's head and body on a connection (RFC 9112 section 3): as one write where it is whole. */
+/** Writes a request on a connection (RFC 9112 section 3), in one write if the whole content is known. */
 export class RequestWriter {
   private flow: Flow<RequestBroken> | undefined
 
@@ -50,7 +50,7 @@ export class RequestWriter {
     private readonly progress: WriteProgress,
   ) {}
 
-  /** Begins. `fork`: for the stages of the body. */
+  /** Begins. `fork` runs the stages of the body. */
   start(fork: Fork): void {
     const { body, head, sink } = this
     const chunked = body._tag !== "Empty" && body.chunked
@@ -61,14 +61,14 @@ export class RequestWriter {
     this.progress.requestSent()
   }
 
-  /** The server has taken what was written. */
+  /** The socket's buffer has drained. */
   drained(): void {
     if (this.flow === undefined) return
     this.progress.serverIsBusy(false)
     this.flow.demand()
   }
 
-  /** Writes no more. What the client still sends is no longer wanted. */
+  /** Stops writing, and cancels the rest of the body. */
   stop(): void {
     const { flow } = this
     this.flow = undefined

@@ -3,7 +3,7 @@ import { devNull } from "node:os"
 import type { Shortage } from "../domain/ProxyError.js"
 import { hasSourceFor } from "./MachineAddresses.js"
 
-/** What the system has no more of, and what an operator can do about it. */
+/** A resource that the system has run out of, and what an operator can do about it. */
 export interface ShortageFound {
   readonly lacking: Shortage
   readonly hint: string
@@ -32,7 +32,7 @@ const ports: ShortageFound = {
     "or let the server keep connections open, so that they are used again",
 }
 
-/** The code of an error of the system, and the address that it is about; `""` where it tells none. */
+/** The code of a system error, and the address in it; `""` if it has none. */
 const factsOf = (error: unknown): { readonly code: string; readonly address: string } => {
   if (!(error instanceof Error)) return { code: "", address: "" }
   const code = "code" in error && typeof error.code === "string" ? error.code : ""
@@ -40,12 +40,12 @@ const factsOf = (error: unknown): { readonly code: string; readonly address: str
   return { code, address }
 }
 
-/** What fails where a name is looked up: without files, its resolver says that there is no such name. */
+/** Whether a look-up failed. Without free descriptors, the resolver reports that the name does not exist. */
 const isLookup = (error: unknown): boolean =>
   error instanceof Error && "syscall" in error && error.syscall === "getaddrinfo"
 
-/** Whether a file can be opened at this moment. */
-const openFiles = (): ShortageFound | undefined => {
+/** The shortage that keeps this process from opening a file now, if there is one. */
+const fileShortage = (): ShortageFound | undefined => {
   try {
     closeSync(openSync(devNull, "r"))
     return undefined
@@ -55,11 +55,11 @@ const openFiles = (): ShortageFound | undefined => {
 }
 
 /**
- * What the system lacks, where that is why a connection could not be made. That no port is left has the same code as
- * that this machine has no address to connect from, which is no shortage.
+ * The shortage that made a connection fail, if there is one. EADDRNOTAVAIL means either that all local ports are in
+ * use, or that this machine has no source address for the connection, which is not a shortage.
  */
 export const shortageOf = (error: unknown): ShortageFound | undefined => {
   const { code, address } = factsOf(error)
   if (code === "EADDRNOTAVAIL") return hasSourceFor(address) ? ports : undefined
-  return shortages.get(code) ?? (isLookup(error) ? openFiles() : undefined)
+  return shortages.get(code) ?? (isLookup(error) ? fileShortage() : undefined)
 }

@@ -4,7 +4,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { firstValue, listMembers } from "../wire/HeaderFields.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
 import { empty } from "../wire/Body.js"
-import type { RequestError, RequestHead, UpgradeAnswer } from "./Downstream.js"
+import type { RequestError, RequestHead, RequestObserver, UpgradeAnswer } from "./Downstream.js"
 import { type CallContext, HttpCall } from "./HttpCall.js"
 
 const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -40,6 +40,7 @@ class HandshakeCall extends HttpCall {
     const early = connection.surplus ?? noBytes
     const socket = connection.release()
     this.isOver = true
+    this.context.counters.connectionReleased()
     this.switchedTo({ _tag: "Switched", head: response, socket, early })
   }
 
@@ -64,6 +65,7 @@ export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
     private readonly context: CallContext,
     private readonly session: LiveSession,
     private readonly head: RequestHead,
+    private readonly observer?: Pick<RequestObserver, "asked">,
   ) {
     super()
   }
@@ -72,6 +74,7 @@ export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
     this.call = new HandshakeCall(this.context, this.session, this.head, (answer) =>
       listener.settled(Exit.succeed(answer)),
     )
+    this.observer?.asked(this.call)
     this.call.start(listener, fork)
   }
 

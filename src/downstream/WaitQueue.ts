@@ -1,16 +1,18 @@
 import type { LiveSession } from "../sessions/LiveSession.js"
 
-/** What stands in a line: its neighbours, `undefined` at the ends and outside. */
+/** A node of a linked list: its neighbours, `undefined` at the ends and outside of the list. */
 export interface Linked<Item> {
   before: Item | undefined
   after: Item | undefined
 }
 
-/** Who waits for a connection of one session, in order of arrival: a linked list, for anybody may leave it. */
+/**
+ * The queue for connections of one session, in order of arrival. It is a linked list, because any item may leave it.
+ */
 export class WaitQueue<Item extends Linked<Item>> {
   first: Item | undefined
   private last: Item | undefined
-  /** Connections that the session has. */
+  /** Number of connections that the session has. */
   connections = 0
 
   constructor(readonly session: LiveSession) {}

@@ -7,22 +7,25 @@ import {
   DownstreamProtocol,
   Draining,
   type ProxyError,
+  type RequestBroken,
   RequestTimeout,
   ResponseBroken,
   SessionNotFound,
   SessionUnavailable,
 } from "../domain/ProxyError.js"
 import { addressOf } from "../downstream/Dial.js"
-import type { Answer, RequestBody, ResponseHead } from "../downstream/Downstream.js"
+import type { Answer, DownstreamCall, RequestBody, ResponseHead } from "../downstream/Downstream.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
+import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
+import type { TrafficEnd, TrafficError, TrafficRecord, TrafficTimes } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
-import type { TrafficRecord } from "../traffic/TrafficObservers.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
-import { type RawFields, requestIdOf } from "../wire/HeaderFields.js"
+import { detachedCopy } from "../wire/DetachedCopy.js"
+import { firstValue, type RawFields, requestIdOf } from "../wire/HeaderFields.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
@@ -31,6 +34,9 @@ import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
+
+/** What is known of the handshake of a WebSocket. */
+export type Handshake = Pick<TrafficRecord, "host" | "userAgent" | "times" | "server">
 
 /** What can go wrong with an exchange, as the log is told. */
 export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
@@ -59,8 +65,11 @@ export interface ExchangeContext extends ContentContext {
   readonly defect: (cause: unknown) => void
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
-  /** Hears of the end of every exchange, well or badly; `undefined`: nobody wants to. */
-  readonly finished: ((exchange: Exchange) => void) | undefined
+  readonly counters: Counters
+  /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
+  readonly finished: (exchange: Exchange, milliseconds: number) => void
+  /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
+  readonly keepsHandshakes: boolean
 }
 
 /**
@@ -68,12 +77,6 @@ export interface ExchangeContext extends ContentContext {
  * milliseconds: not every server knows `Expect`, and a client may wait for ever (RFC 9110 section 10.1.1).
  */
 const continueAfter = 1_000
-
-/**
- * How an exchange ended: the answer went out whole, or what came first of the rest. `session` stands for a session that was
- * removed or moved, `proxy` for its own end or a defect of it.
- */
-export type ExchangeEnd = "complete" | "client" | "server" | "session" | "proxy"
 
 const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
@@ -95,14 +98,23 @@ type Outcome = Answer | SwitchedUpgrade
  * connection, which owns it. It needs no fiber of its own as long as that effect is an `Exit` or a `Call`.
  */
 export class Exchange
-  implements LiveTraffic, ProxyRequest, CallListener<Outcome, ForwardError>, AnswerProgress, ContentListener
+  implements
+    LiveTraffic,
+    ProxyRequest,
+    CallListener<Outcome, ForwardError>,
+    AnswerProgress,
+    ContentListener,
+    CountedExchange
 {
   readonly kind = "http"
   private readonly begun = performance.now()
+  serial = 0
   registryIndex = -1
   sessionIndex = -1
   bytesIn = 0
   bytesOut = 0
+  readonly messagesIn = 0
+  readonly messagesOut = 0
   /** How often the request was sent to its server again. */
   retries = 0
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
@@ -114,9 +126,18 @@ export class Exchange
   private id: string | undefined
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
-  private cutFrom: ExchangeEnd | undefined
+  private cutFrom: TrafficEnd | undefined
   private failure: ProxyError | undefined
   private blamed: ClientStalled | ClientError | undefined
+  /** What broke its content off, of the request or of the answer. */
+  private broken: ResponseBroken | RequestBroken | undefined
+  /** What is answered is the proxy's own, and no error. */
+  isOwnAnswer = false
+  /** When the head of the answer was written, by `performance.now()`; 0 while it is not. */
+  firstByteAt = 0
+  /** An answer is being written just now, so that what ends with that ends at `firstByteAt`. */
+  private isWriting = false
+  private downstream: DownstreamCall | undefined
   /** The content of the server's answer, where it came in pieces. */
   private source: ChunkSource<ResponseBroken> | undefined
   private isContentSkipped = false
@@ -129,6 +150,7 @@ export class Exchange
     private readonly request: ParsedRequest,
   ) {
     this.writer = new AnswerWriter(owner, request, this)
+    context.counters.exchangeBegan()
   }
 
   get method(): string {
@@ -181,7 +203,7 @@ export class Exchange
     return this.writer.status
   }
 
-  get end(): ExchangeEnd {
+  get end(): TrafficEnd {
     return this.cutFrom ?? "complete"
   }
 
@@ -195,11 +217,78 @@ export class Exchange
     return this.blamed
   }
 
-  /** What is known of it when it is over. */
-  get record(): TrafficRecord {
-    const { bytesIn, bytesOut, client, end, kind, method, requestId, retries, sessionId, status, target } = this
-    const numbers = { bytesIn, bytesOut, retries, milliseconds: this.age }
-    return { kind, requestId, sessionId, client: client.address, method, target, status, end, ...numbers }
+  /** What went wrong, whoever was told. */
+  get trouble(): TrafficError | undefined {
+    return this.failure ?? this.blamed ?? this.broken
+  }
+
+  get isHandshake(): boolean {
+    return this.framing.upgrades
+  }
+
+  /** Whether the head of its answer is out, and the content is on its way. */
+  get isStreaming(): boolean {
+    return this.phase === "answering" && this.source !== undefined
+  }
+
+  /** Address and port of its session's server, if that was asked. */
+  get server(): string | undefined {
+    return this.downstream === undefined || this.liveSession === undefined
+      ? undefined
+      : addressOf(this.liveSession.target)
+  }
+
+  /** Where its time went, in milliseconds. */
+  get times(): TrafficTimes {
+    const { begun, downstream, firstByteAt } = this
+    const { dialTime = 0, headAt = 0, queueTime = 0, sentAt = 0 } = downstream ?? {}
+    return {
+      firstByte: firstByteAt === 0 ? undefined : firstByteAt - begun,
+      queue: queueTime === 0 ? undefined : queueTime,
+      dial: dialTime === 0 ? undefined : dialTime,
+      server: sentAt === 0 || headAt === 0 ? undefined : headAt - sentAt,
+    }
+  }
+
+  /** What the record of a WebSocket has of its handshake; holds nothing of this exchange. */
+  get handshake(): Handshake {
+    const [host, userAgent] = [firstValue(this.fields, "host"), firstValue(this.fields, "user-agent")]
+    return {
+      host: host === undefined ? undefined : detachedCopy(host),
+      userAgent: userAgent === undefined ? undefined : detachedCopy(userAgent),
+      times: { ...this.times, firstByte: performance.now() - this.begun },
+      server: this.server,
+    }
+  }
+
+  /** What is known of it when it is over, after so many milliseconds. */
+  recordAfter(milliseconds: number): TrafficRecord {
+    const { counters } = this.context
+    return {
+      kind: "request",
+      id: counters.idOf(this.serial === 0 ? counters.nextSerial() : this.serial),
+      requestId: this.requestId,
+      sessionId: this.sessionId,
+      client: this.client.address,
+      method: this.method,
+      target: this.target,
+      httpVersion: this.httpVersion,
+      host: firstValue(this.fields, "host"),
+      userAgent: firstValue(this.fields, "user-agent"),
+      status: this.status,
+      end: this.end,
+      error: this.trouble,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      retries: this.retries,
+      since: this.since,
+      milliseconds,
+      times: this.times,
+      server: this.server,
+      reused: this.downstream?.reused,
+      traceId: undefined,
+      webSocket: undefined,
+    }
   }
 
   /** Whether its answer is there, or on its way. */
@@ -251,6 +340,10 @@ export class Exchange
     this.retries++
   }
 
+  asked(call: DownstreamCall): void {
+    this.downstream = call
+  }
+
   // The answer.
 
   /** Answers with what `effect` comes to. Once. */
@@ -292,6 +385,7 @@ export class Exchange
     if (this.phase === "over") return
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
+    this.context.counters.exchangeSwitched(this)
     this.owner.exchangeOver(this, false)
   }
 
@@ -342,6 +436,7 @@ export class Exchange
 
   answerBroken(error: ResponseBroken): void {
     if (this.phase === "over") return
+    this.broken = error
     this.context.logError(this, error)
     this.cutBy("server")
   }
@@ -403,7 +498,7 @@ export class Exchange
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.releaseHeld()
-    this.context.finished?.(this)
+    this.context.finished(this, (this.isWriting ? this.firstByteAt : performance.now()) - this.begun)
     this.owner.exchangeOver(this, staysOpen)
   }
 
@@ -413,9 +508,12 @@ export class Exchange
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
+    this.isWriting = true
     if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
     else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
     else this.whole(answer, body.bytes, body.trailers)
+    this.isWriting = false
+    if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }
 
   private whole(head: ResponseHead, bytes: Uint8Array | undefined, trailers: RawFields): void {
@@ -429,9 +527,20 @@ export class Exchange
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
     if (error === undefined) this.answerDefect(Cause.squash(cause))
-    else if (error._tag === "RequestBroken") this.cancel()
-    else if (error._tag === "Reply") this.reply(error, false)
+    else if (error._tag === "RequestBroken") this.requestBroken(error)
+    else if (error._tag === "Reply") this.ownAnswer(error)
     else this.fail(error)
+  }
+
+  /** Its content broke off, so that nobody is left to be answered. */
+  private requestBroken(error: RequestBroken): void {
+    this.broken = error
+    this.cancel()
+  }
+
+  private ownAnswer(reply: Reply): void {
+    this.isOwnAnswer = true
+    this.reply(reply, false)
   }
 
   /** A request of which something is still to come is answered for good: the connection closes behind the answer. */
@@ -440,11 +549,14 @@ export class Exchange
     this.call?.cancel()
     this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
+    this.isWriting = true
     this.writer.reply(reply)
+    this.isWriting = false
   }
 
   private beginAnswer(): void {
     this.phase = "answering"
+    this.firstByteAt = performance.now()
     this.stopContinueTimer()
     this.releaseHeld()
     if (this.context.isDraining()) this.writer.announceClose()
@@ -484,7 +596,7 @@ export class Exchange
   }
 
   /** The reset comes first: behind an exchange that is over, its connection goes on with the next. */
-  private cutBy(by: ExchangeEnd): void {
+  private cutBy(by: TrafficEnd): void {
     this.cutFrom ??= by
     this.owner.reset()
     this.cancel()

@@ -138,7 +138,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
           session: LiveSession,
           head: RequestHead,
         ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
-          Step.map(downstream.upgrade(session, head), (result) => {
+          Step.map(downstream.upgrade(session, head, request), (result) => {
             if (result._tag === "Switched") return switchedFor(request, session, result)
             return download === undefined ? result : download(session, result)
           })

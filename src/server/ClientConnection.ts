@@ -1,10 +1,11 @@
 import type { Socket } from "node:net"
 import { Cause, Effect, Exit, Fiber, HashSet } from "effect"
-import { BadRequest, HeadersTooLarge, type ProxyError, RequestTimeout } from "../domain/ProxyError.js"
+import { BadRequest, HeadersTooLarge, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import { reset } from "../socket/SocketEnd.js"
 import type { TurnListener } from "../clock/EndOfTurn.js"
+import type { ClientRefusal } from "../telemetry/Causes.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import { Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
@@ -14,10 +15,11 @@ import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
 import type { Fork } from "../step/Call.js"
 import { requestIdOf } from "../wire/HeaderFields.js"
 import type { BodyHandler, ParserFault } from "../wire/MessageParser.js"
-import { errorReply, replyHead } from "../wire/Reply.js"
+import { errorReply, type Reply, replyHead } from "../wire/Reply.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import type { BridgeEnds } from "../websocket/BridgedSocket.js"
 import type { WsBridge } from "../websocket/WsBridge.js"
+import type { Refused } from "./ExchangeObserver.js"
 import { type RequestListener, RequestReader } from "./RequestReader.js"
 
 /** What every connection of a server needs. */
@@ -42,6 +44,8 @@ export interface ConnectionContext {
   readonly sendLimit: SendLimit
   /** Lines of an answer's head that say how long a connection is kept, with their line ends. */
   readonly persistence: string
+  /** A client sent, or tried, what never became a request. */
+  readonly refused: (refused: Refused) => void
   /** A defect: something of ours threw. It ends this connection and no other. */
   readonly defect: (cause: unknown) => void
 }
@@ -250,12 +254,28 @@ export class ClientConnection
     else this.nextRequest()
   }
 
-  /** Answers a request that never became an exchange, and closes the connection. */
-  refuse(error: ProxyError): void {
-    if (!this.socket.writable) return void this.socket.destroy()
-    const reply = errorReply(error, requestIdOf([]))
+  /** Answers what never became an exchange, and closes the connection. */
+  refuse(error: ClientRefusal): void {
+    const requestId = requestIdOf([])
+    if (!this.socket.writable) {
+      this.noteRefused(error, requestId)
+      return void this.socket.destroy()
+    }
+    const reply = errorReply(error, requestId)
     this.socket.write(replyHead(reply, "Connection: close\r\n") + reply.body)
+    this.noteRefused(error, requestId, reply)
     this.linger()
+  }
+
+  /** The same without an answer: there are too many to be answered. */
+  refuseUnanswered(error: ClientRefusal): void {
+    this.noteRefused(error, requestIdOf([]))
+    this.reset()
+  }
+
+  private noteRefused(error: ClientRefusal, requestId: string, reply?: Reply): void {
+    const answered = { status: reply?.status ?? 0, bytesOut: reply === undefined ? 0 : Buffer.byteLength(reply.body) }
+    this.context.refused({ client: this.client, requestId, error, ...answered })
   }
 
   /** Closes the connection unless a request is under way on it. */
@@ -397,6 +417,7 @@ export class ClientConnection
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")
     const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
+    const handshake = this.context.exchanges.keepsHandshakes ? exchange.handshake : undefined
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): void => {
       this.unbridged = undefined
@@ -412,6 +433,7 @@ export class ClientConnection
       server,
       serverEarly,
       extensions,
+      handshake,
       begun,
       release: exchange.takeRelease(),
     }

@@ -35,11 +35,11 @@ export class ConnectionSlots {
   constructor(private readonly limits: ConnectionLimits) {}
 
   /** Takes a connection in, or refuses it: with an answer, unless there are too many to be answered. */
-  admit(socket: Socket, connection: Pick<ClientConnection, "client" | "refuse" | "reset">): void {
+  admit(socket: Socket, connection: Pick<ClientConnection, "client" | "refuse" | "refuseUnanswered">): void {
     const refusal = this.refusal(connection.client)
     if (refusal === undefined) this.take(socket, connection.client)
     else if (this.mayAnswer(socket)) connection.refuse(refusal)
-    else connection.reset()
+    else connection.refuseUnanswered(refusal)
   }
 
   /** The error that one more connection of this client would be; `undefined` for none. */

@@ -2,6 +2,8 @@ import { Cause, Effect, LogLevel, Runtime } from "effect"
 import type { Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
+import type { Client } from "../http/ProxyRequest.js"
+import type { ClientRefusal } from "../telemetry/Causes.js"
 import { failureOf } from "../telemetry/Failure.js"
 import { FailureSummary } from "../telemetry/FailureSummary.js"
 import { LineLog } from "../telemetry/LineLog.js"
@@ -12,6 +14,8 @@ import { describeError } from "../wire/Reply.js"
 export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** A client sent, or tried, what never became a request. */
+  readonly refused: (client: Client, requestId: string, error: ClientRefusal) => void
   /** Something of ours threw. */
   readonly defect: (cause: unknown) => void
 }
@@ -65,6 +69,21 @@ const errorsTo =
     log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
   }
 
+/** The same for what never became a request: whoever likes can cause any number of these. */
+const refusalsTo =
+  (log: LineLog) =>
+  (client: Client, requestId: string, error: ClientRefusal): void => {
+    if (!log.has(LogLevel.Debug)) return
+    const { status, code } = describeError(error)
+    log.write(LogLevel.Debug, "refused", {
+      request_id: requestId,
+      client: client.address,
+      ...internals(error),
+      status,
+      code,
+    })
+  }
+
 /** How often the log tells how many failures came again, in milliseconds. */
 const summaryInterval = 60_000
 
@@ -110,6 +129,7 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfi
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
     return {
       logError: errorsTo(log, yield* makeIsNews(log), logQuery),
+      refused: refusalsTo(log),
       defect: (thrown) => {
         const cause = Cause.isCause(thrown) ? thrown : Cause.die(thrown)
         fork(Effect.logError("a defect in ss-proxy; please report it", cause))

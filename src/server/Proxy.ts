@@ -9,21 +9,29 @@ import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { ErrorRing } from "../telemetry/ErrorRing.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
+import { layerAccessLog } from "./AccessLog.js"
+import { layerProxyNumbers } from "./ProxyNumbers.js"
 import { type ListenError, ProxyServer } from "./ProxyServer.js"
 
-/** The proxy on a `Downstream` of the caller's choice. `Traffic` and `ErrorRing` are there for whoever wants to look. */
+/** What a proxy is made of that others may look at: what is under way, what it knows and counts, and where it listens. */
+export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | ErrorRing | OwnListeners
+
+/** The proxy on a `Downstream` of the caller's choice. `Traffic` and `Telemetry` are there for whoever wants to look. */
 export const layerProxyWith = <E>(
   downstream: Layer.Layer<Downstream, E, ProxyConfig>,
-): Layer.Layer<ProxyServer | Traffic | ErrorRing, ListenError | E, ProxyConfig | SessionRepo> =>
+): Layer.Layer<ProxyParts, ListenError | E, ProxyConfig | SessionRepo> =>
   ProxyServer.layer.pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
-    Layer.provide([Admission.layer, SessionDirectory.layer, downstream]),
-    Layer.provide(OwnListeners.layer),
-    Layer.provideMerge(Layer.merge(Traffic.layer, ErrorRing.layer)),
+    Layer.provide([Admission.layer, downstream, layerAccessLog]),
+    Layer.merge(layerProxyNumbers),
+    Layer.provideMerge(SessionDirectory.layer),
+    Layer.provideMerge(Traffic.layer),
+    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, ErrorRing.layer)),
   )
 
 /** The whole proxy: it needs settings and a session store, nothing else. */
-export const layerProxy: Layer.Layer<ProxyServer | Traffic | ErrorRing, ListenError, ProxyConfig | SessionRepo> =
+export const layerProxy: Layer.Layer<ProxyParts, ListenError, ProxyConfig | SessionRepo> =
   layerProxyWith(layerConnections)

@@ -4,23 +4,21 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import type { Exchange, ExchangeContext } from "../http/Exchange.js"
+import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
-import type { ErrorRing } from "../telemetry/ErrorRing.js"
-import { proxySinks } from "../telemetry/ProxySinks.js"
-import type { RecordSink } from "../telemetry/RecordSink.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import { ErrorRing } from "../telemetry/ErrorRing.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { tellObservers, type TrafficObserver, TrafficObservers } from "../traffic/TrafficObservers.js"
+import { recordSinks } from "../traffic/TrafficObservers.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
-import { recordOfExchange } from "./ExchangeRecord.js"
+import { ExchangeObserver } from "./ExchangeObserver.js"
 
 /** The proxy cannot listen where it was told to. */
 export class ListenError extends Data.TaggedError("ListenError")<{
@@ -88,24 +86,6 @@ const persistenceLines = (keepAliveTimeout: number): string =>
     ? "Connection: keep-alive\r\n"
     : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeout / 1_000)}\r\n`
 
-/** Whoever hears of the end of every exchange: those who take records of it, and observers. */
-const toldOfEnds = (
-  sinks: ReadonlyArray<RecordSink>,
-  observers: ReadonlyArray<TrafficObserver>,
-  fork: (effect: Effect.Effect<void>) => unknown,
-): ((exchange: Exchange) => void) => {
-  return (exchange) => {
-    const failed = exchange.error !== undefined || exchange.blame !== undefined
-    let record: TrafficRecord | undefined
-    for (const sink of sinks) {
-      if (!sink.wants(exchange.sessionId, failed)) continue
-      record ??= recordOfExchange(exchange)
-      sink.write(record)
-    }
-    if (observers.length > 0) fork(tellObservers(observers, exchange.record))
-  }
-}
-
 const makeServer = (): Server =>
   createServer({
     pauseOnConnect: true,
@@ -141,8 +121,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const settings = yield* ProxyConfig
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
-      const observers = yield* TrafficObservers
-      const sinks = yield* proxySinks
+      const counters = yield* Telemetry
+      const sinks = yield* recordSinks
+      const observer = new ExchangeObserver(counters, sinks, yield* ErrorRing, reporter.defect)
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
       const bridge = yield* WsBridge
@@ -168,7 +149,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         isDraining: traffic.isDraining,
         logError: reporter.logError,
         defect: reporter.defect,
-        finished: toldOfEnds(sinks, observers, fork),
+        counters,
+        finished: observer.finished,
+        keepsHandshakes: sinks.length > 0,
       }
       const context: ConnectionContext = {
         exchanges,
@@ -184,6 +167,10 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         probeRounds,
         sendLimit,
         persistence: persistenceLines(settings.keepAliveTimeout),
+        refused: (refused) => {
+          reporter.refused(refused.client, refused.requestId, refused.error)
+          observer.refused(refused)
+        },
         defect: reporter.defect,
       }
 
@@ -216,9 +203,11 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         // It was reset before it was accepted. What it has sent can still be read, but nobody could say who asks.
         if (connection.client.address === "") socket.destroy()
         connections.add(connection)
+        counters.connectionOpened()
         slots?.admit(socket, connection)
         fork(connection.serve).addObserver((exit) => {
           connections.delete(connection)
+          counters.connectionClosed()
           connection.fiberEnded(exit)
         })
       })

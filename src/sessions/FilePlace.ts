@@ -1,11 +1,11 @@
 import { statSync } from "node:fs"
 
-/** What a path names; `"unknown"` where it may not be looked at. */
+/** The file that a path names; `"unknown"` if the system does not let us look. */
 export type FilePlace = FileIdentity | "nothing" | "unknown"
 
 /**
- * Tells files apart, whatever they are called: by what stays while the content of a database changes. Whether content has
- * changed is another question, with other answers (`cli/FollowedTls`).
+ * Identifies a file, whatever its name is, by device and inode: these stay the same while a database is written. To
+ * detect changed content, `cli/FollowedTls` compares more.
  */
 interface FileIdentity {
   readonly device: bigint
@@ -14,7 +14,7 @@ interface FileIdentity {
   readonly size: bigint
 }
 
-/** What stands at a path at this moment, behind links. */
+/** The file at a path now; links are followed. */
 export const placeOf = (path: string): FilePlace => {
   try {
     const found = statSync(path, { bigint: true, throwIfNoEntry: false })
@@ -24,11 +24,11 @@ export const placeOf = (path: string): FilePlace => {
   }
 }
 
-/** Whether two paths, or one at two moments, name the same file. */
+/** Whether both are the same file. */
 export const isSameFile = (one: FilePlace, other: FilePlace): one is FileIdentity =>
   typeof one !== "string" && typeof other !== "string" && one.inode === other.inode && one.device === other.device
 
-/** What stands where SQLite keeps the write-ahead log of a database, and the log's index. `realPath`: without links. */
+/** The files at the paths of a database's WAL (`-wal`) and WAL index (`-shm`). `realPath`: without links. */
 export const companionsOf = (realPath: string): readonly [log: FilePlace, index: FilePlace] => [
   placeOf(`${realPath}-wal`),
   placeOf(`${realPath}-shm`),

@@ -3,108 +3,111 @@ import { realpathSync, rmSync } from "node:fs"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import { companionsOf, type FilePlace, isSameFile, placeOf } from "./FilePlace.js"
 
-/** How often a path is looked at, in milliseconds. */
-const lookInterval = 1_000
-/** Rest between two attempts to open what stands at a path, in milliseconds. */
+/** Interval of checking the path, in milliseconds. */
+const checkInterval = 1_000
+/** Least time between two attempts to open the file, in milliseconds. */
 const attemptInterval = 100
 
 interface Opened<A> {
   readonly value: A
   readonly file: FilePlace
-  /** Path without links: SQLite's companions are beside it. */
+  /** Path without links. SQLite's companions are beside it. */
   readonly realPath: string
-  /** What stood at the paths of SQLite's companions when they were last looked at. */
+  /** The companions at the last check. */
   readonly companions: readonly [log: FilePlace, index: FilePlace]
   readonly scope: Scope.CloseableScope
 }
 
 /**
- * Where an open file is: at its path, whole; not there any more; or there, while SQLite's companions, of which the
- * write-ahead log is as much the database as the file, are not.
+ * The state of an open file. `whole`: it is at its path. `moved`: the path names another file or none. `wal lost`: it
+ * is at its path, but a companion was removed or replaced. The WAL is as much a part of the database as the file.
  */
-type Standing = "whole" | "moved" | "log lost"
+type Standing = "whole" | "moved" | "wal lost"
 
-/** What following a database takes. */
+/** How to open, check and close the database that is followed. */
 export interface Following<A> {
   /** Absolute path. */
   readonly path: string
   /** The path as the operator wrote it. */
   readonly filename: string
-  /** Opens what stands at the path now. `first` at the start only: the file may then be made, later never. */
+  /** Opens the file that is at the path now. `first`: only then may the file be made. */
   readonly open: (first: boolean) => Effect.Effect<A, StoreUnavailable, Scope.Scope>
-  /** Makes the file whole without its companions. Fails where another program is in the way. */
+  /** Checkpoints the whole WAL into the file. Fails if another program prevents it. */
   readonly checkpoint: (value: A) => Effect.Effect<void, StoreUnavailable>
-  /** Whether a write-ahead log is in use, so that nobody else may have removed the companions. */
-  readonly usesLog: (value: A) => boolean
-  /** Sees to it that nothing of the log gets into the file when this is closed. */
-  readonly discardLog: (value: A) => Effect.Effect<void>
+  /** Whether a WAL is in use. Only then must the companions stay the same while the file is open. */
+  readonly usesWal: (value: A) => boolean
+  /** Makes sure that closing does not checkpoint the WAL into the file. */
+  readonly discardWal: (value: A) => Effect.Effect<void>
 }
 
 /**
- * A database that may be replaced by another file of its name, or be robbed of its write-ahead log, neither of which
- * SQLite ever notices by itself: it goes on with the files that it opened. The paths are looked at once a second, and what
- * is there is opened anew where it is not what is open. While there is nothing, the database is unavailable: it is not
- * made again. The log tells when it is gone, when it is back, and when its own log was lost.
+ * A database that other programs may replace by another file of the same name, or whose WAL they may remove. SQLite
+ * notices neither: it continues with the files that it opened. So the paths are checked once a second, and if they name
+ * other files than the open ones, those are opened. A database whose path names nothing is unavailable; it is not made
+ * again. The log reports when the database is gone, when it is back, and when its WAL was lost.
  */
 export class FollowedFile<A> {
   private opened: Opened<A> | undefined
   private standing: Standing = "whole"
   private opening: Fiber.Fiber<A, StoreUnavailable> | undefined
   private failed: { readonly at: number; readonly error: StoreUnavailable } | undefined
-  /** What the log has said of an outage that goes on. */
-  private told: string | undefined
+  /** The problem that was logged for the present outage; `undefined` outside of an outage. */
+  private loggedProblem: string | undefined
 
   private constructor(
     private readonly following: Following<A>,
     private readonly scope: Scope.Scope,
   ) {}
 
-  /** Opens the file, and follows it until the scope is closed. */
+  /** Opens the file, and follows it until the scope closes. */
   static open<A>(following: Following<A>): Effect.Effect<FollowedFile<A>, StoreUnavailable, Scope.Scope> {
     return Effect.gen(function* () {
       const file = new FollowedFile(following, yield* Effect.scope)
       yield* Effect.addFinalizer(() => file.release)
-      yield* file.openPlaced(true)
+      yield* file.openAtPath(true)
       yield* Effect.forkScoped(file.watch)
       return file
     })
   }
 
-  /** What is open, where it is thought to be what the path names; `undefined`: ask for `afresh`. */
+  /** The open database, if it was whole at the last check; `undefined`: use `reopened`. */
   get current(): A | undefined {
     return this.standing === "whole" ? this.opened?.value : undefined
   }
 
-  /** What the path names at this moment, opened. */
-  get placed(): Effect.Effect<A, StoreUnavailable> {
+  /** The open database after a check of the path, reopened if needed. */
+  get upToDate(): Effect.Effect<A, StoreUnavailable> {
     return Effect.suspend(() => {
-      this.look()
+      this.check()
       const { current } = this
-      return current === undefined ? this.afresh : Effect.succeed(current)
+      return current === undefined ? this.reopened : Effect.succeed(current)
     })
   }
 
-  /** Opens what the path names now, once for all who wait for it. */
-  get afresh(): Effect.Effect<A, StoreUnavailable> {
+  /** Opens the file that the path names now. Concurrent callers share one attempt. */
+  get reopened(): Effect.Effect<A, StoreUnavailable> {
     return Effect.gen(this, function* () {
       if (this.current !== undefined) return this.current
       if (this.failed !== undefined && performance.now() - this.failed.at < attemptInterval)
         return yield* this.failed.error
       if (this.opening === undefined) {
-        // Goes on when who asked first has left, for others wait too.
+        // Forked in our own scope: an interruption of the first caller must not end it, because others may wait for it.
         this.opening = yield* Effect.forkIn(this.reopen, this.scope)
       }
       return yield* Fiber.join(this.opening)
     })
   }
 
-  /** Looks every second, whether anybody asks or not: who makes the file again waits for the old one to be let go. */
+  /**
+   * Checks every second, even without traffic, because a program that makes the file again waits until we close the old
+   * one.
+   */
   private get watch(): Effect.Effect<never> {
-    return Effect.sleep(lookInterval).pipe(Effect.zipRight(Effect.ignore(this.placed)), Effect.forever)
+    return Effect.sleep(checkInterval).pipe(Effect.zipRight(Effect.ignore(this.upToDate)), Effect.forever)
   }
 
-  /** Microseconds. */
-  private look(): void {
+  /** Compares the paths with the open files. Takes microseconds. */
+  private check(): void {
     const { opened } = this
     if (opened === undefined || this.standing !== "whole") return
     this.standing = this.standingOf(opened, placeOf(this.following.path))
@@ -113,16 +116,16 @@ export class FollowedFile<A> {
 
   private standingOf(opened: Opened<A>, place: FilePlace): Standing {
     if (place !== "unknown" && !isSameFile(place, opened.file)) return "moved"
-    return this.hasLostLog(opened) ? "log lost" : "whole"
+    return this.hasLostWal(opened) ? "wal lost" : "whole"
   }
 
-  private hasLostLog({ value, realPath, companions }: Opened<A>): boolean {
+  private hasLostWal({ value, realPath, companions }: Opened<A>): boolean {
     const isLost = companionsOf(realPath).some((place, index) => {
       const known = companions[index] ?? "nothing"
       return typeof known !== "string" && place !== "unknown" && !isSameFile(place, known)
     })
-    // In another journal mode others may make and remove them as they like.
-    return isLost && this.following.usesLog(value)
+    // In another journal mode other programs may make and remove them.
+    return isLost && this.following.usesWal(value)
   }
 
   private get reopen(): Effect.Effect<A, StoreUnavailable> {
@@ -131,24 +134,24 @@ export class FollowedFile<A> {
       const place = placeOf(this.following.path)
       const standing = opened === undefined ? "moved" : this.standingOf(opened, place)
       if (opened !== undefined && standing === "whole") {
-        // It was away between two looks only.
+        // The file was only absent for a moment.
         this.standing = standing
         return opened.value
       }
       if (opened !== undefined)
-        yield* standing === "log lost" ? this.closeWithoutLog(opened) : this.closeMoved(opened, place)
-      return yield* place === "nothing" ? gone(this.following.filename) : this.openPlaced(false)
+        yield* standing === "wal lost" ? this.closeWithoutWal(opened) : this.closeMoved(opened, place)
+      return yield* place === "nothing" ? gone(this.following.filename) : this.openAtPath(false)
     }).pipe(
       Effect.tapError((error) => {
         this.failed = { at: performance.now(), error }
-        return this.tellOfOutage(error)
+        return this.logOutage(error)
       }),
-      Effect.zipLeft(Effect.suspend(() => this.tellOfReturn)),
+      Effect.zipLeft(Effect.suspend(() => this.logReturn)),
       Effect.ensuring(Effect.sync(() => (this.opening = undefined))),
     )
   }
 
-  private openPlaced(first: boolean): Effect.Effect<A, StoreUnavailable> {
+  private openAtPath(first: boolean): Effect.Effect<A, StoreUnavailable> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen(this, function* () {
         const scope = yield* Scope.make()
@@ -163,10 +166,10 @@ export class FollowedFile<A> {
     )
   }
 
-  /** Closes for good. What stands here may have changed since the last look. */
+  /** Closes for good, after a check, because the file may have been replaced since the last one. */
   private get release(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.look()
+      this.check()
       const { opened, standing } = this
       if (opened === undefined) return Effect.void
       if (standing !== "moved") return this.close(opened)
@@ -175,22 +178,22 @@ export class FollowedFile<A> {
   }
 
   /**
-   * SQLite brings its log into the file when the last connection is closed, and removes whatever stands at the log's path.
-   * That is well where nothing stands there: a log that was removed is saved, unless another program has the file open. A
-   * log that stands there and is not the one in use holds newer changes, of others; and one that is, does so where the
-   * other companion, its index, is lost.
+   * Closes the database. When the last connection closes, SQLite checkpoints its WAL into the file and removes any file
+   * at the WAL's path. If the WAL was removed, that is right: its changes get into the file, unless another program has
+   * the file open. But a WAL at the path may hold newer changes of other programs, so ours is discarded. That is so if
+   * the WAL was replaced, and also if only its index was lost.
    */
   private close(opened: Opened<A>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const [log] = companionsOf(opened.realPath)
-      if (this.hasLostLog(opened) && log !== "nothing") yield* this.following.discardLog(opened.value)
+      if (this.hasLostWal(opened) && log !== "nothing") yield* this.following.discardWal(opened.value)
       yield* Scope.close(opened.scope, Exit.void)
       this.opened = undefined
     })
   }
 
-  /** Closes a file whose companions are lost. */
-  private closeWithoutLog(opened: Opened<A>): Effect.Effect<void> {
+  /** Closes a file whose companions were removed or replaced. */
+  private closeWithoutWal(opened: Opened<A>): Effect.Effect<void> {
     const { filename } = this.following
     const line =
       `${filename}-wal or ${filename}-shm was removed or replaced under the running proxy. The database is opened anew, ` +
@@ -200,9 +203,9 @@ export class FollowedFile<A> {
   }
 
   /**
-   * Closes a file that stands here no more. Its write-ahead log may still stand here: SQLite would take it for the new
-   * file's own, and mix the two. So it is emptied into the old file, wherever that is now, and removed. Where nothing
-   * stands here, there is no hurry: it is tried again.
+   * Closes a file that is not at its path any more. Its WAL may still be there, and SQLite would use it with the new
+   * file. So it is checkpointed into the old file, wherever that is now, and removed. If the checkpoint fails while the
+   * path names nothing, it is tried again later.
    */
   private closeMoved(opened: Opened<A>, place: FilePlace): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
@@ -215,16 +218,16 @@ export class FollowedFile<A> {
     }).pipe(Effect.catchAll((error) => (place === "nothing" ? Effect.void : error)))
   }
 
-  /** One line for an outage, however often it is met. */
-  private tellOfOutage({ problem, hint }: StoreUnavailable): Effect.Effect<void> {
-    if (this.told === problem) return Effect.void
-    this.told = problem
+  /** Logs an outage once. */
+  private logOutage({ problem, hint }: StoreUnavailable): Effect.Effect<void> {
+    if (this.loggedProblem === problem) return Effect.void
+    this.loggedProblem = problem
     return Effect.logError(`${problem}: all requests are answered with 503. ${hint}`)
   }
 
-  private get tellOfReturn(): Effect.Effect<void> {
-    if (this.told === undefined) return Effect.void
-    this.told = undefined
+  private get logReturn(): Effect.Effect<void> {
+    if (this.loggedProblem === undefined) return Effect.void
+    this.loggedProblem = undefined
     return Effect.logInfo(`${this.following.filename} is back: requests are forwarded again`)
   }
 }

@@ -75,7 +75,9 @@ class Entry implements SessionWatcher {
   }
 
   end(reason: SessionEnd): void {
-    if (Either.isRight(this.live)) this.live.right.end(reason)
+    if (Either.isLeft(this.live)) return
+    if (this.live.right.ended === undefined) this.owner.ended[reason]++
+    this.live.right.end(reason)
   }
 
   watched(session: LiveSession): void {
@@ -118,6 +120,14 @@ export class LiveSessions {
     private readonly unwatchedLimit: number,
     private readonly watcher: LiveSessionsWatcher,
   ) {}
+
+  /** How many lifetimes have ended so far, by their ends. */
+  readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, shutdown: 0 }
+
+  /** How many sessions are known. */
+  get size(): number {
+    return this.entries.size
+  }
 
   /** Whether anything hangs on any lifetime. */
   get anyWatched(): boolean {

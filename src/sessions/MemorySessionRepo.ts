@@ -1,13 +1,13 @@
 import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
-import { Session, SessionExists, SessionsExist } from "../domain/Session.js"
+import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
 import { checkChange, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /**
- * Sessions that live as long as the layer: for tests, and for who embeds the proxy and keeps no file. Those that it begins
- * with are taken as they are, as rows of a table that others write.
+ * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
+ * The `initial` sessions are not checked, like rows that other programs write to a table.
  */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
   Layer.sync(SessionRepo, () => make(initial))
@@ -15,7 +15,7 @@ export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<Ses
 /** The time as SQLite's CURRENT_TIMESTAMP writes it. */
 const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " ")
 
-/** SQLite's order of text: by the bytes of its UTF-8, not by UTF-16 units. */
+/** SQLite's order of text: by the bytes of UTF-8, not by UTF-16 code units. */
 const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
 
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
@@ -54,6 +54,10 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     find: (id) => Effect.succeed(Option.fromNullable(rows.get(id))),
     findMany: (ids) => Effect.sync(() => ids.flatMap((id) => rows.get(id) ?? [])),
     count: Effect.sync(() => rows.size),
+    tally: Effect.sync(() => {
+      const forwarding = Array.from(rows.values()).filter(({ session }) => isForwarding(session.status)).length
+      return { forwarding, others: rows.size - forwarding }
+    }),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>

@@ -2,9 +2,27 @@ import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type 
 import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
-import type { LiveSession } from "./LiveSession.js"
-import { LiveSessions, type RowError } from "./LiveSessions.js"
+import type { LiveSession, SessionEnd } from "./LiveSession.js"
+import { LiveSessions, type RowAnswer, type RowError } from "./LiveSessions.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
+
+/** What a directory has done since it was made, and what it knows. */
+export interface DirectoryNumbers {
+  /** Lookups that memory answered; for which a row was read; or none was there; and for which the store could not be read. */
+  readonly lookups: { readonly hit: number; readonly read: number; readonly missing: number; readonly failed: number }
+  /** How often the store was found to have changed. */
+  readonly refreshes: number
+  /** How often the store could not be read, for lookups or otherwise. */
+  readonly failures: number
+  /** Sessions that are known in memory. */
+  readonly entries: number
+  /** Lifetimes that have ended. */
+  readonly ended: Readonly<Record<SessionEnd, number>>
+  /** How long ago the store told its version, in milliseconds; Infinity where it never has. */
+  readonly age: number
+  /** Whether the store could be read when it was read last. */
+  readonly isReadable: boolean
+}
 
 /** Why a lookup finds nothing to forward to. */
 export type LookupError = RowError | StoreUnavailable
@@ -21,6 +39,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
      * ask again for another answer, do not run the same effect twice.
      */
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
+    /** What there is to tell of it now. */
+    readonly numbers: () => DirectoryNumbers
   }
 >() {
   /** Every lifetime that this directory began ends with the layer. */
@@ -59,7 +79,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   const directory = new Directory(yield* SessionRepo, yield* Effect.scope)
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
-  return { lookup: directory.lookup }
+  return { lookup: directory.lookup, numbers: directory.numbers }
 })
 
 /**
@@ -86,6 +106,15 @@ class Directory {
   private sweepDue = false
   /** The store could not be read when it was last swept. */
   private isFailing = false
+  private hits = 0
+  private rowsRead = 0
+  private rowsMissing = 0
+  private lookupsFailed = 0
+  private refreshes = 0
+  private failures = 0
+  /** When the store told its version last. */
+  private toldAt = Number.NEGATIVE_INFINITY
+  private isReadable = true
   /** Reads under way, of a store that does not answer at once. */
   private readonly readings = new Map<string, Reading>()
 
@@ -101,14 +130,30 @@ class Directory {
       if (!isSettled(version)) return this.lookupAfter(version, now, id)
       this.noteVersion(version, now)
     }
-    return this.sessions.current(id, this.epoch) ?? this.read(id)
+    return this.known(id) ?? this.read(id)
+  }
+
+  readonly numbers = (): DirectoryNumbers => ({
+    lookups: { hit: this.hits, read: this.rowsRead, missing: this.rowsMissing, failed: this.lookupsFailed },
+    refreshes: this.refreshes,
+    failures: this.failures,
+    entries: this.sessions.size,
+    ended: this.sessions.ended,
+    age: performance.now() - this.toldAt,
+    isReadable: this.isReadable,
+  })
+
+  private known(id: string): RowAnswer | undefined {
+    const answer = this.sessions.current(id, this.epoch)
+    if (answer !== undefined) this.hits++
+    return answer
   }
 
   /** For a store that does not tell its version at once. */
   private lookupAfter(version: Version, askedAt: number, id: string): Effect.Effect<LiveSession, LookupError> {
     return Effect.flatMap(Effect.exit(version), (found) => {
       this.noteVersion(found, askedAt)
-      return this.sessions.current(id, this.epoch) ?? this.read(id)
+      return this.known(id) ?? this.read(id)
     })
   }
 
@@ -116,7 +161,11 @@ class Directory {
   private noteVersion(found: Exit.Exit<number, StoreUnavailable>, askedAt: number): void {
     this.versionTakenAt = askedAt
     const version = Exit.isSuccess(found) ? found.value : undefined
+    this.noteReading(found)
+    if (version !== undefined) this.toldAt = askedAt
     if (version !== undefined && version === this.version) return
+    // The first look finds no change.
+    if (this.version !== undefined || this.epoch > 0) this.refreshes++
     this.version = version
     this.epoch++
     this.sweepDue = true
@@ -134,7 +183,20 @@ class Directory {
     found: Exit.Exit<Option.Option<SessionRow>, StoreUnavailable>,
     readIn: number,
   ): Effect.Effect<LiveSession, LookupError> {
-    return Exit.isSuccess(found) ? this.sessions.update(id, found.value, readIn) : Exit.failCause(found.cause)
+    this.noteReading(found)
+    if (Exit.isFailure(found)) {
+      this.lookupsFailed++
+      return Exit.failCause(found.cause)
+    }
+    if (Option.isSome(found.value)) this.rowsRead++
+    else this.rowsMissing++
+    return this.sessions.update(id, found.value, readIn)
+  }
+
+  /** What came of the last look at the store. */
+  private noteReading(found: Exit.Exit<unknown, StoreUnavailable>): void {
+    this.isReadable = Exit.isSuccess(found)
+    if (!this.isReadable) this.failures++
   }
 
   /**
@@ -184,7 +246,9 @@ class Directory {
       const readIn = this.epoch
       this.sweepDue = false
       for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
-        const rows = yield* this.repo.findMany(ids)
+        const found = yield* Effect.exit(this.repo.findMany(ids))
+        this.noteReading(found)
+        const rows = yield* found
         const rowOf = new Map(rows.map((row) => [row.session.id, row]))
         let sliceEnd = performance.now() + sliceTime
         for (const id of ids) {

@@ -45,6 +45,12 @@ export interface SessionRow {
   readonly incarnation?: string
 }
 
+/** How many sessions take requests, and how many do not. */
+export interface SessionTally {
+  readonly forwarding: number
+  readonly others: number
+}
+
 /**
  * Durable sessions. Everybody may change them behind this service's back, with `sqlite3` or a program of their own;
  * `version` tells that somebody did.
@@ -58,6 +64,8 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly findMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
     /** How many there are. */
     readonly count: Effect.Effect<number, StoreUnavailable>
+    /** How many there are whose status forwards, and of any other; in slices, so that nobody waits for a large table. */
+    readonly tally: Effect.Effect<SessionTally, StoreUnavailable>
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** Stores a new session. A policy that is left of an earlier one of this id is not taken over. */

@@ -5,14 +5,14 @@ import { SessionId, SessionInvalid } from "../domain/Session.js"
 import { parseDownstreamUrl, redactUrl } from "../wire/DownstreamUrl.js"
 import type { NewSession, SessionChange } from "./SessionRepo.js"
 
-/** Why this cannot be the id of a session, without what to do about it; nothing if it can. */
+/** Why this text cannot be a session id, without advice; nothing if it can. */
 export const idProblem = (id: string): Option.Option<string> =>
   Either.match(Schema.decodeUnknownEither(SessionId)(id), {
     onLeft: (error) => Option.fromNullable(ArrayFormatter.formatErrorSync(error)[0]?.message.split(". ")[0]),
     onRight: () => Option.none(),
   })
 
-/** That a session cannot have this URL, and why. User info in it is not shown. */
+/** Says that a session cannot have this URL, and why. Hides user info in the URL. */
 export const unusableUrl = (url: string, problem: string): string =>
   `the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`
 
@@ -34,13 +34,13 @@ const refuse = (sessionId: string, problem: Option.Option<string>): Either.Eithe
     onSome: (problem) => Either.left(new SessionInvalid({ sessionId, problem })),
   })
 
-/** Refuses what no session can be changed to. */
+/** Refuses an invalid change. Every store checks this before it writes. */
 export const checkChange = (id: string, { url, policy }: SessionChange): Either.Either<void, SessionInvalid> =>
   refuse(
     id,
     Option.orElse(url === undefined ? Option.none() : urlProblem(url), () => policyProblem(policy ?? {})),
   )
 
-/** Refuses what can be no session: every store does, before it writes. */
+/** Refuses an invalid session. Every store checks this before it writes. */
 export const checkNew = (session: NewSession): Either.Either<void, SessionInvalid> =>
   Either.flatMap(refuse(session.id, idProblem(session.id)), () => checkChange(session.id, session))

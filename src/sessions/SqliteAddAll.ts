@@ -10,13 +10,14 @@ import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
 import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
-import { atOnce, type Run } from "./SqliteTransaction.js"
+import { type Run, transaction } from "./SqliteTransaction.js"
 
-// Rows in one turn of the event loop, so that signals are heard in between: a few milliseconds' work.
+// Rows per turn of the event loop: a few milliseconds of work, so that signals are handled in between.
 const stagedAtOnce = 200
 const writtenAtOnce = 1_000
 
-// In KiB. Pages that do not fit are written twice, and the lock is held as long. Then SQLite's own size again.
+// 64 MiB, because pages that do not fit are written twice, which makes the lock last longer. Afterwards SQLite's
+// default.
 const cacheStatement = "PRAGMA cache_size = -65536"
 const usualCacheStatement = "PRAGMA cache_size = -2000"
 const policies = Object.entries(policyRows)
@@ -36,7 +37,7 @@ const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
   downstream_server_url = excluded.downstream_server_url,
   downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
 const forgetStatement = `DELETE FROM ${policyTable} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
-// A session that wants nothing of its own needs no row.
+// A session without policies of its own needs no row.
 const policyStatement = `INSERT INTO ${policyTable} (session_id, ${columns.join(", ")})
   SELECT id, ${columns.join(", ")} FROM temp.arriving ${slice} AND NOT (${columns.map((name) => `${name} IS NULL`).join(" AND ")})`
 const presentStatement = `SELECT id FROM temp.arriving WHERE EXISTS (SELECT 1 FROM sessions WHERE session_id = id)
@@ -46,14 +47,14 @@ const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement
 /** Rows in the order of the table's index are written several times as fast. */
 const byId = (one: NewSession, other: NewSession): number => (one.id < other.id ? -1 : 1)
 
-/** What is put into the columns of the policies; NULL where a session wants nothing of its own. */
+/** The values of the policy columns; NULL for a policy that has its default. */
 const policyValues = (policy: Partial<SessionPolicy> = {}): ReadonlyArray<string | number | null> =>
   policies.map(([name, { fallback, write }]) => {
     const value: unknown = Reflect.get(policy, name) ?? fallback
     return value === fallback ? null : write(value)
   })
 
-/** Puts the sessions where only this connection sees them, which takes no lock. */
+/** Puts the sessions into a temporary table, which takes no lock because only this connection sees it. */
 const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<void, SessionInvalid | SqlError> =>
   Effect.gen(function* () {
     yield* run("PRAGMA temp_store = MEMORY", [])
@@ -71,7 +72,7 @@ const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<voi
 const presentIds = (run: Run): Effect.Effect<ReadonlyArray<string>, SqlError> =>
   Effect.map(run<{ readonly id: string }>(presentStatement, []), (rows) => rows.map(({ id }) => id))
 
-/** Copies the rows of these places into the table. */
+/** Copies the rows with these places from the temporary table. */
 const write = (run: Run, statement: string, from: number, to: number, filename: string) =>
   Effect.gen(function* () {
     yield* run(statement, [from, to])
@@ -82,7 +83,7 @@ const write = (run: Run, statement: string, from: number, to: number, filename: 
     yield* run(policyStatement, [from, to])
   })
 
-/** All of them in one change; how many were there before. */
+/** Copies all rows; returns how many of the ids were stored before. */
 const writeAll = (run: Run, count: number, { replace, watcher }: AddAllOptions, filename: string) =>
   Effect.gen(function* () {
     yield* run(createPolicyTable, [])
@@ -97,31 +98,31 @@ const writeAll = (run: Run, count: number, { replace, watcher }: AddAllOptions, 
   })
 
 /**
- * Stores sessions by one change, for `SessionRepo.addAll`. All that can be done before is done before: from the first row
- * in the table to the commit other writers wait, and there are only copies in between.
+ * Stores sessions in one transaction, for `SessionRepo.addAll`. Other writers wait during the transaction, so it does
+ * nothing but copy rows: checks and conversions are done before it. `lockTimeout`: milliseconds to wait for a lock.
  */
 export const addAll = (
   sql: SqlClient,
   filename: string,
-  patience: number,
+  lockTimeout: number,
   sessions: ReadonlyArray<NewSession>,
   options: AddAllOptions,
 ): Effect.Effect<number, SessionsExist | SessionInvalid | StoreUnavailable | SqlError> => {
   const run: Run = (statement, parameters) => sql.unsafe(statement, parameters)
   const refuse = (ids: ReadonlyArray<string>): Effect.Effect<void, SessionsExist> =>
     Arr.isNonEmptyReadonlyArray(ids) ? new SessionsExist({ sessionIds: ids }) : Effect.void
-  const writing = atOnce(
+  const writing = transaction(
     sql,
     (run) =>
       Effect.catchIf(writeAll(run, sessions.length, options, filename), isKeyConflict, (error) =>
-        // Somebody has added one since.
+        // Another program has added one of the ids since the check.
         Effect.flatMap(presentIds(run), (ids) => Effect.zipRight(refuse(ids), Effect.fail(error))),
       ),
     options.watcher?.committed,
   )
   return Effect.gen(function* () {
     yield* stage(run, sessions)
-    if (!options.replace) yield* Effect.flatMap(whileBusy(patience)(presentIds(run)), refuse)
-    return yield* whileBusy(patience)(writing)
+    if (!options.replace) yield* Effect.flatMap(whileBusy(lockTimeout)(presentIds(run)), refuse)
+    return yield* whileBusy(lockTimeout)(writing)
   }).pipe(Effect.ensuring(Effect.ignore(Effect.zipRight(run(dropStage, []), run(usualCacheStatement, [])))))
 }

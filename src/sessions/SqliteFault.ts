@@ -4,31 +4,31 @@ import { Schedule } from "effect"
 import * as Effect from "effect/Effect"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 
-/** What was thrown, out of what may be wrapped around it. */
+/** The error of the driver, without the `SqlError`s around it. */
 const causeOf = (error: unknown): unknown => (error instanceof SqlError ? causeOf(error.cause) : error)
 
-/** The driver's own error; `undefined` where it is none of its. */
+/** The error of better-sqlite3; `undefined` for any other error. */
 const driverError = (error: unknown): InstanceType<typeof Sqlite.SqliteError> | undefined => {
   const cause = causeOf(error)
   return cause instanceof Sqlite.SqliteError ? cause : undefined
 }
 
-/** SQLite's result code of an error, such as `SQLITE_BUSY`; `""` where it is none of SQLite's. */
+/** SQLite's result code, such as `SQLITE_BUSY`; `""` for any other error. */
 const codeOf = (error: unknown): string => driverError(error)?.code ?? ""
 
-/** What the driver says of an error; `""` where it is none of SQLite's. */
+/** The message of an SQLite error; `""` for any other error. */
 export const messageOf = (error: unknown): string => driverError(error)?.message ?? ""
 
-/** Whether another process holds a lock that is in the way: worth another try. */
+/** Whether another connection holds a lock, so that a retry may succeed. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
-/** Whether a row with this key is there already, and not a rule of the table's own broken. */
+/** Whether the session id exists already. Another constraint of the table does not count. */
 export const isKeyConflict = (error: unknown): boolean =>
   /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(codeOf(error)) && / sessions\.session_id$/i.test(messageOf(error))
 
 /**
- * Tries again while a lock is in the way, for about `milliseconds`. Waiting is done here and not by SQLite's own busy
- * timeout, which would block the event loop, and with it every session's traffic.
+ * Retries for about `milliseconds` while another connection holds a lock. SQLite's own busy timeout is not used,
+ * because it would block the event loop, and with it the traffic of all sessions.
  */
 export const whileBusy =
   (milliseconds: number) =>
@@ -38,7 +38,7 @@ export const whileBusy =
       schedule: Schedule.jittered(Schedule.spaced(15)).pipe(Schedule.upTo(milliseconds)),
     })
 
-/** Whether the table of policies is not there: nothing has made it yet, or the file was restored from an older copy. */
+/** Whether the table of policies is missing: not made yet, or the file was restored from an older copy. */
 export const lacksPolicies = (error: unknown): boolean =>
   /^no such table: (main\.)?session_policies$/.test(messageOf(error))
 
@@ -53,7 +53,7 @@ const tableHint =
 
 const policyTableProblem = (file: string) => `the session_policies table in ${file} has other columns than the proxy's`
 
-// The first that matches the code and the driver's message counts.
+// The first entry whose `code` matches the result code and message applies.
 const explanations: ReadonlyArray<Explanation> = [
   {
     code: /^SQLITE_NOTADB/,
@@ -112,7 +112,7 @@ const explanations: ReadonlyArray<Explanation> = [
   },
 ]
 
-/** Why the driver cannot even be loaded; `undefined` where that is not the trouble. */
+/** Explains that the driver cannot be loaded; `undefined` for any other error. */
 const driverFault = (error: unknown): Pick<StoreUnavailable, "problem" | "hint"> | undefined => {
   if (!(error instanceof Error)) return undefined
   const isForeign = "code" in error && error.code === "ERR_DLOPEN_FAILED"
@@ -127,7 +127,7 @@ const driverFault = (error: unknown): Pick<StoreUnavailable, "problem" | "hint">
 
 const fallbackHint = "Check the file with `sqlite3 FILE .schema`."
 
-/** What an error of the driver means to an operator. `filename` as the operator wrote it. */
+/** Explains an error of the driver to an operator. `filename`: as the operator wrote it. */
 export const storeFault =
   (filename: string) =>
   (error: unknown): StoreUnavailable => {
@@ -146,11 +146,11 @@ export const storeFault =
     })
   }
 
-/** The `sessions` table is not one that the proxy can use. `problem` is a phrase about the table. */
+/** The proxy cannot use the `sessions` table. `problem` is a phrase that follows its name. */
 export const tableFault = (filename: string, problem: string): StoreUnavailable =>
   new StoreUnavailable({ problem: `the sessions table in ${filename} ${problem}`, hint: tableHint })
 
-/** The `session_policies` table is not one that the proxy can use. */
+/** The proxy cannot use the `session_policies` table. */
 export const policyTableFault = (filename: string): StoreUnavailable =>
   new StoreUnavailable({
     problem: policyTableProblem(filename),

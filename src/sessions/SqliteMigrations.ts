@@ -4,17 +4,19 @@ import { Effect } from "effect"
 import { policyRows } from "../domain/Policies.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { isBusy, policyTableFault } from "./SqliteFault.js"
-import { atOnce, type Run } from "./SqliteTransaction.js"
+import { type Run, transaction } from "./SqliteTransaction.js"
 
-/** A table of the proxy's own beside `sessions`, which other programs need not know. */
+/** The proxy's own table beside `sessions`. Other programs need not know it. */
 export const policyTable = "session_policies"
 
-/** Which versions of the proxy's own tables a file has been brought to, and when. */
+/** Records which migrations were applied to the proxy's own tables, and when. */
 const migrationTable = "ss_proxy_migrations"
 
 const policyColumns = Object.values(policyRows)
 
-/** Makes the table of policies as it is now, where it is missing. Where NULL stands, the settings of the proxy say. */
+/**
+ * Makes the table of policies in its current version, if it is missing. NULL means: as the settings of the proxy say.
+ */
 export const createPolicyTable = `CREATE TABLE IF NOT EXISTS ${policyTable} (
     session_id TEXT PRIMARY KEY NOT NULL${policyColumns
       .map(({ column, columnType }) => `,\n    ${column} ${columnType}`)
@@ -27,9 +29,9 @@ const createMigrationTable = `CREATE TABLE IF NOT EXISTS ${migrationTable} (
   )`
 
 /**
- * What brings the tables from one version to the next. Columns are added at the end, and nothing is changed or removed: so a
- * program of an earlier version goes on with the file. The table `sessions` is not ours, and never touched. Each may be
- * run again: somebody may have put a table of an earlier version in the place of ours.
+ * Brings the tables from one version to the next. A migration only adds columns at the end, so that programs of earlier
+ * versions can still use the file. It never changes the table `sessions`, which other programs own. It must be
+ * repeatable, because another program may have replaced our table by one of an earlier version.
  */
 type Migration = (run: Run, present: ReadonlyArray<string>) => Effect.Effect<unknown, SqlError>
 
@@ -45,11 +47,11 @@ const migrations: ReadonlyArray<Migration> = [
   ),
 ]
 
-/** What a file has of the proxy's own tables. */
+/** The state of the proxy's own tables in a file. */
 interface State {
-  /** The columns of the table of policies; none where there is no such table. */
+  /** The columns of the table of policies; none if the table is missing. */
   readonly present: ReadonlyArray<string>
-  /** The versions that it was brought to, as far as all of their columns are still there. */
+  /** The applied migrations; none if one of the columns is missing. */
   readonly done: ReadonlySet<number>
 }
 
@@ -66,12 +68,14 @@ const stateOf = (run: Run): Effect.Effect<State, SqlError> =>
     return { present, done: new Set(versions.map(({ version }) => version)) }
   })
 
-/** The versions that are missing, in their order. */
+/** The migrations to apply, in order. */
 const pending = ({ done }: State): ReadonlyArray<number> =>
   migrations.map((_, at) => at + 1).filter((v) => !done.has(v))
 
-/** Brings the proxy's own tables to the version of this program: once, whoever else is about to do so at the same time. */
-const bringUp = (run: Run, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
+/**
+ * Applies the pending migrations. It reads the state again, because another program may have applied them meanwhile.
+ */
+const applyPending = (run: Run, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     const state = yield* stateOf(run)
     if (state.present.length > 0 && !state.present.includes("session_id")) return yield* policyTableFault(filename)
@@ -83,16 +87,18 @@ const bringUp = (run: Run, filename: string): Effect.Effect<void, SqlError | Sto
   })
 
 /**
- * Brings the proxy's own tables up to date where they are not; else only reads. @effect/sql has a migrator, too: it begins
- * with a transaction that reads, and of two programs that start at the same time one then fails, since SQLite lets no
- * reader become a writer behind another; it takes a failure for a defect; and it could not tell that a table was replaced.
+ * Brings the proxy's own tables up to date; only reads if they are. The migrator of @effect/sql is not used for three
+ * reasons. It begins with a read transaction, and SQLite does not upgrade that to a write transaction after another
+ * commit, so one of two programs that start at the same time would fail. It turns failures into defects. It cannot
+ * detect that a table was replaced.
  */
 export const migrate = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     const state = yield* stateOf((statement, parameters) => sql.unsafe(statement, parameters))
     if (pending(state).length === 0) return
-    yield* atOnce(sql, (run) => bringUp(run, filename)).pipe(
-      // No reason to wait for a lock: without this table no session has a policy, and who stores the first one makes it.
+    yield* transaction(sql, (run) => applyPending(run, filename)).pipe(
+      // Do not wait for a lock: without this table no session has a policy, and each write makes the table if it is
+      // missing.
       Effect.catchIf(
         (error) => state.present.length === 0 && isBusy(error),
         () => Effect.void,

@@ -15,8 +15,8 @@ const isWritable = (path: string): boolean => {
 }
 
 /**
- * The absolute path of a database, after a look at what SQLite would only call "unable to open": no folder, a folder
- * in place of the file, no permission to write. `readonly`: the file has to be there, and need not be writable.
+ * The absolute path of a database. Refuses what SQLite would only report as "unable to open": a missing folder, a
+ * folder in place of the file, no permission to write. `readonly`: the file must exist, and need not be writable.
  */
 export const usablePath = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> =>
   Effect.try({ try: () => check(filename, readonly), catch: unreachable(filename) }).pipe(Effect.flatten)
@@ -29,7 +29,7 @@ const unreachable = (filename: string) => (cause: unknown) =>
   })
 
 const check = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> => {
-  // Each connection would get a database of its own.
+  // SQLite would make a separate database for each connection.
   if (filename === "" || filename === ":memory:")
     return refuse(`"${filename}" is not a file`, "Name a file with --db-path, such as ./sessions.db.")
   const path = resolve(filename)
@@ -44,7 +44,7 @@ const check = (filename: string, readonly: boolean): Effect.Effect<string, Store
   const real = file === undefined ? path : realpathSync(path)
   const hint = "Give the proxy's user write permission on the file and on its folder."
   if (file !== undefined && !isWritable(real)) return refuse(`${filename} is read-only`, hint)
-  // SQLite writes a journal beside the file.
+  // SQLite makes its journal or WAL beside the file.
   if (!isWritable(dirname(real))) return refuse(`the folder of ${filename} is read-only`, hint)
   return Effect.succeed(path)
 }

@@ -5,7 +5,7 @@ import { StoreUnavailable } from "../domain/ProxyError.js"
 import { tableFault } from "./SqliteFault.js"
 import { migrate } from "./SqliteMigrations.js"
 
-/** The table and its indexes, as every program that shares the file knows them. */
+/** The table and its indexes. Other programs that share the file rely on them. */
 const sessionStatements: ReadonlyArray<string> = [
   `CREATE TABLE IF NOT EXISTS sessions (
     session_id TEXT PRIMARY KEY NOT NULL,
@@ -27,18 +27,23 @@ interface TableKind {
 
 interface Column {
   readonly name: string
-  /** No default, and NULL is not allowed: our INSERT would fail. */
+  /** 1 if the column has no default and does not allow NULL, so that our INSERT would fail. */
   readonly demanding: number
 }
 
-/** Makes what is missing. Nothing is written where nothing is missing; several processes may do this at the same time. */
+/**
+ * Makes missing tables and indexes, and writes nothing if none is missing. Several processes may do this at the same
+ * time.
+ */
 export const createSchema = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.zipRight(
     Effect.forEach(sessionStatements, (statement) => sql.unsafe(statement), { discard: true }),
     migrate(sql, filename),
   )
 
-/** Checks that a `sessions` table that is there can be used. Columns beside ours are fine where they can be left out. */
+/**
+ * Checks that the `sessions` table, if there is one, can be used. Other columns are allowed if an INSERT may omit them.
+ */
 export const checkTable = (
   sql: SqlClient,
   filename: string,
@@ -59,7 +64,7 @@ export const checkTable = (
     return "there"
   })
 
-/** The table is not there, and this connection may not make it. */
+/** The table is missing, and this connection must not make it. */
 export const noTable = (filename: string): StoreUnavailable =>
   new StoreUnavailable({
     problem: `${filename} holds no sessions table`,

@@ -3,9 +3,10 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { policyRows } from "../domain/Policies.js"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
-import { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
@@ -17,12 +18,14 @@ import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy
 import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { usablePath } from "./SqlitePath.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
-import { atOnce, type Run } from "./SqliteTransaction.js"
+import { type Run, transaction } from "./SqliteTransaction.js"
 
 export interface SqliteOptions {
-  /** Path of the database; it is made where it is missing, its folder is not. */
+  /** Path of the database. A missing file is made, a missing folder is not. */
   readonly filename: string
-  /** Nothing is made or changed, not even the journal's mode: for listing what is in a file one may not write. */
+  /**
+   * Makes and changes nothing, not even the journal mode: for listing the sessions of a file that must not be written.
+   */
   readonly readonly?: boolean
 }
 
@@ -30,13 +33,14 @@ export interface SqliteOptions {
 export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, StoreUnavailable> =>
   Layer.scoped(SessionRepo, make(options.filename, options.readonly ?? false)).pipe(Layer.provide(layerReactivity))
 
-// How long a lock of another program is waited for, in milliseconds: at the start and for a write, and for a request.
-const patience = 5_000
-const requestPatience = 2_000
-// And how long another proxy is given to see that its file is gone.
-const letGoPatience = 2_500
+// Time limits of waiting for a lock of another program, in milliseconds: at the start and for a write, and for a
+// request.
+const lockTimeout = 5_000
+const requestLockTimeout = 2_000
+// Time limit, in milliseconds, for another proxy to notice that its file is gone and to close it.
+const closeTimeout = 2_500
 
-// SQLite gives a value the type it came with, whatever the column says: read all of it as text.
+// SQLite stores a value with its own type, whatever the column's type is. So all columns are read as text.
 const text = (column: string) => `ifnull(CAST(${column} AS TEXT), '')`
 const columns = `${text("sessions.session_id")} AS id, ${text("downstream_server_url")} AS url,
   ${text("downstream_server_status")} AS status,
@@ -46,7 +50,7 @@ const policyColumns = Object.entries(policyRows)
   .join(", ")
 const joined = `sessions LEFT JOIN ${policyTable} ON ${policyTable}.session_id = sessions.session_id`
 
-/** A statement over sessions and their policies, and what it is where there is no table of policies. */
+/** A SELECT of sessions with their policies, and the SELECT for a file without the table of policies. */
 interface Query {
   readonly whole: string
   readonly withoutPolicies: string
@@ -59,7 +63,17 @@ const query = (what: string, rest: string): Query => ({
 
 const findQuery = query(columns, "WHERE sessions.session_id = ?")
 const listQuery = query(columns, "ORDER BY sessions.session_id")
+// Rows that are counted in one turn of the event loop: about a millisecond's work.
+const talliedAtOnce = 2_000
 const countStatement = "SELECT count(*) AS count FROM sessions"
+/** Counts a slice of the sessions, in the order of their ids. */
+const tallyStatement = (where: string) => `WITH slice AS (
+    SELECT session_id, ${text("downstream_server_status")} AS status FROM sessions ${where}
+    ORDER BY session_id LIMIT ${talliedAtOnce}
+  ) SELECT count(*) AS count, max(session_id) AS last,
+    sum(status IN (${Array.from(forwardingStatuses, (status) => `'${status}'`).join(", ")})) AS forwarding FROM slice`
+const firstTallyStatement = tallyStatement("")
+const nextTallyStatement = tallyStatement("WHERE session_id > ?")
 const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
   VALUES (?, ?, ?)`
 const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
@@ -77,10 +91,10 @@ const forgetPolicyStatement = `DELETE FROM ${policyTable} WHERE session_id = ?`
 const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
   ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
 
-/** The texts of a row of policies, by their names. */
+/** The texts of a row of policies, by the names of the policies. */
 type PolicyRow = Readonly<Record<keyof SessionPolicy, string | null>>
 
-/** A row of `sessions`; with its policy where that was read too and there is one. */
+/** A row of `sessions`, with its policy if that was selected and exists. */
 interface Row extends Partial<PolicyRow> {
   readonly id: string
   readonly url: string
@@ -89,14 +103,14 @@ interface Row extends Partial<PolicyRow> {
   readonly updatedAt: string | null
 }
 
-// The statements' casts have seen to the types.
+// No validation: the casts in the statements guarantee the types.
 const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): Session =>
   new Session({ id, url, status, policy: policyOfColumns(policy), createdAt, updatedAt }, { disableValidation: true })
 
-/** What is open of one file. */
+/** The open connections of one file. */
 interface Connections {
   readonly sql: SqlClient
-  /** What closes `sql` alone. */
+  /** Closes `sql` but not `reader`. */
   readonly sqlScope: Scope.CloseableScope
   readonly reader: Reader
 }
@@ -107,18 +121,18 @@ const make = (
 ): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     const path = yield* usablePath(filename, readonly)
-    if (!readonly) yield* companionsGone(path)
+    if (!readonly) yield* waitForStaleCompanions(path)
     const reactivity = yield* Reactivity
     const open = (first: boolean): Effect.Effect<Connections, StoreUnavailable, Scope.Scope> =>
       Effect.gen(function* () {
-        // What takes a file's place may be anything.
+        // The file may have been replaced by anything.
         if (!first) yield* usablePath(filename, readonly)
         const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
         const sql = yield* Scope.extend(
           openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow"),
           sqlScope,
         )
-        const reader = yield* openReader(path, filename, readonly || (yield* keepsLog(sql, filename)))
+        const reader = yield* openReader(path, filename, readonly || (yield* isWalMode(sql, filename)))
         return { sql, sqlScope, reader }
       }).pipe(Effect.provideService(Reactivity, reactivity))
     const file = yield* FollowedFile.open({
@@ -126,32 +140,32 @@ const make = (
       filename,
       open,
       checkpoint: checkpoint(filename),
-      usesLog: ({ reader }) => reader.usesLog(),
-      // The reader is left, which may not write: as long as it is there, SQLite leaves the log to it.
-      discardLog: ({ sqlScope }) => Scope.close(sqlScope, Exit.void),
+      usesWal: ({ reader }) => reader.usesWal(),
+      // Only the connection that closes last runs the checkpoint. That is then `reader`, which cannot write.
+      discardWal: ({ sqlScope }) => Scope.close(sqlScope, Exit.void),
     })
     return { ...reads(file, filename), ...writes(file, filename) }
   })
 
 /**
- * Where a file was removed while a proxy had it open, waits until that proxy lets go of what SQLite keeps beside it, which it
- * does within a second: SQLite would take it for a part of the file that is about to be made. What a crash has left there
- * does no harm, but cannot be told from it.
+ * If a file was removed while a proxy had it open, waits until that proxy has closed it, which takes about a second.
+ * Until then the old WAL and its index are beside the path, and SQLite would use them with the new file. Companions
+ * that a crash left are harmless but look the same, so the wait has a limit.
  */
-const companionsGone = (path: string): Effect.Effect<void> => {
+const waitForStaleCompanions = (path: string): Effect.Effect<void> => {
   const areLeft = () => placeOf(path) === "nothing" && companionsOf(path).some((place) => place !== "nothing")
   return Effect.repeat(Effect.sync(areLeft), {
     while: (left) => left,
-    schedule: Schedule.spaced(25).pipe(Schedule.upTo(letGoPatience)),
+    schedule: Schedule.spaced(25).pipe(Schedule.upTo(closeTimeout)),
   }).pipe(Effect.asVoid)
 }
 
-const keepsLog = (sql: SqlClient, filename: string): Effect.Effect<boolean, StoreUnavailable> =>
+const isWalMode = (sql: SqlClient, filename: string): Effect.Effect<boolean, StoreUnavailable> =>
   sql
     .unsafe<{ journal_mode: string }>("PRAGMA journal_mode")
     .pipe(Effect.mapBoth({ onFailure: storeFault(filename), onSuccess: ([mode]) => mode?.journal_mode === "wal" }))
 
-/** Brings all that is in a file's write-ahead log into the file. */
+/** Checkpoints the WAL into the file, and truncates it. */
 const checkpoint =
   (filename: string) =>
   ({ sql }: Connections): Effect.Effect<void, StoreUnavailable> =>
@@ -166,19 +180,20 @@ const stillInUse = (filename: string) =>
     hint: "End the transactions of programs that have the old file open.",
   })
 
-/** The connection for writes and for what is not urgent, with a table that is known to be usable. */
+/** The connection for writes and for reads that no request waits for. Its table has been checked. */
 const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow") =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
-    // The client keeps no statements, `SqliteDriver` does: the client would keep a failure to prepare one just as long,
-    // "locked" included. And the journal's mode is `prepareFile`'s: the client's own switch blocks the event loop while the file is locked.
+    // The client caches no statements, because it would also cache a failure to prepare one, such as "locked";
+    // `SqliteDriver` caches them instead. `prepareFile` sets the journal mode, because the client's own switch would
+    // block the event loop while the file is locked.
     const options = { filename: path, readonly, disableWAL: true, prepareCacheTTL: 0 }
-    // The client lets the driver's exception through, which is a defect.
+    // The client lets exceptions of the driver through as defects.
     const sql = yield* makeClient(options).pipe(Effect.catchAllDefect(Effect.fail))
     yield* sql`PRAGMA busy_timeout = 0`
-    yield* whileBusy(how === "follow" ? requestPatience : patience)(
+    yield* whileBusy(how === "follow" ? requestLockTimeout : lockTimeout)(
       Effect.gen(function* () {
-        // What replaces a file may still be on its way there, so that nothing is made in it.
+        // A file that replaces another may still be incomplete, so no table is made in it.
         if (how !== "make") yield* requireTable(sql, filename)
         if (how !== "readonly") yield* prepareFile(sql, filename)
       }),
@@ -192,23 +207,26 @@ const requireTable = (sql: SqlClient, filename: string): Effect.Effect<void, Sql
 const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     yield* checkTable(sql, filename)
-    // Readers and a writer do not wait for each other in this mode. A file in use stays in the mode that it has.
+    // In WAL mode readers and a writer do not block each other. A file that is in use keeps its mode, which is no
+    // failure.
     yield* Effect.ignore(sql`PRAGMA journal_mode = WAL`)
-    // What a power cut may lose then is the last commits, not the file's consistency.
+    // A power failure may then lose the last commits, but does not corrupt the file.
     yield* sql`PRAGMA synchronous = NORMAL`
     yield* createSchema(sql, filename)
   })
 
 /**
- * A second connection, for what a request asks; it also sees what the first one commits, as anybody else's change. It is
- * better-sqlite3 itself and no client of @effect/sql: a request would need a fiber, whose start and steps cost four times
- * what SQLite does (docs/ARCHITECTURE.md has the figures).
+ * The second connection, for the reads of requests. It sees commits of the first connection like those of any other. It
+ * is better-sqlite3 itself and not a client of @effect/sql, because a request would need a fiber for that: many times
+ * the cost of the query itself (docs/ARCHITECTURE.md has the figures).
  */
 interface Reader {
   readonly find: (id: string) => Row | undefined
   readonly version: Sqlite.Statement<[], number>
-  /** Whether it has a write-ahead log open; also where what others did to it lets SQLite not even tell. */
-  readonly usesLog: () => boolean
+  /**
+   * Whether the connection uses a WAL; also true if SQLite cannot tell, because another program has damaged the file.
+   */
+  readonly usesWal: () => boolean
 }
 
 const openReader = (
@@ -217,20 +235,20 @@ const openReader = (
   readonly: boolean,
 ): Effect.Effect<Reader, StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
-    // Read-only in WAL mode, where it can repair what a crashed writer left all the same: that is in the log's index. In
-    // another mode it takes a connection that can write.
+    // Recovery after a crashed writer: in WAL mode a read-only connection can do it, because it only rebuilds the WAL
+    // index. In another mode a hot journal must be rolled back, which needs a connection that can write.
     const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
       try: () => {
         const find = finder(database)
-        // SQLite opens its files when it reads for the first time: later the process may have no descriptor left.
+        // SQLite opens its files at the first read. Do that now: later the process may have no free descriptor.
         find("")
         const journalMode = database.prepare<[], string>("PRAGMA journal_mode").pluck()
         return {
           find,
           version: database.prepare<[], number>("PRAGMA data_version").pluck(),
-          usesLog: () => {
+          usesWal: () => {
             try {
               return journalMode.get() === "wal"
             } catch {
@@ -240,10 +258,10 @@ const openReader = (
         }
       },
       catch: (error) => error,
-    }).pipe(whileBusy(patience), Effect.mapError(storeFault(filename)))
+    }).pipe(whileBusy(lockTimeout), Effect.mapError(storeFault(filename)))
   })
 
-/** Finds a row and its policy by one statement. SQLite itself prepares it again when a table has changed. */
+/** Finds a row and its policy with one statement. SQLite prepares it again by itself after a schema change. */
 const finder = (database: Sqlite.Database): Reader["find"] => {
   const prepare = (statement: string) => database.prepare<[id: string], Row>(statement)
   let withoutPolicies: Sqlite.Statement<[id: string], Row> | undefined
@@ -261,28 +279,31 @@ const finder = (database: Sqlite.Database): Reader["find"] => {
 }
 
 /**
- * What a request waits for. These read synchronously (microseconds) and return `Exit` values: the caller goes on in the
- * same turn and needs no fiber. Only where the file has been replaced, they take longer.
+ * The reads that requests wait for. They run synchronously (microseconds) and return `Exit` values, so the caller
+ * continues in the same turn without a fiber. They take longer only if the file has been replaced or is locked.
  */
 const reads = (file: FollowedFile<Connections>, filename: string) => {
   const fault = storeFault(filename)
-  /** Grows with each change that was noticed: another file's own version may be the one that this file had. */
+  /**
+   * Counts the changes seen. SQLite's own version does not suffice: that of a replacing file may equal that of the old
+   * one.
+   */
   let version = 0
   let lastSeen: { readonly reader: Reader; readonly version: number } | undefined
 
-  const patiently = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> =>
-    Effect.try({ try: query, catch: (error) => error }).pipe(whileBusy(requestPatience), Effect.mapError(fault))
-  const now = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> => {
+  const retryWhileBusy = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> =>
+    Effect.try({ try: query, catch: (error) => error }).pipe(whileBusy(requestLockTimeout), Effect.mapError(fault))
+  const runNow = <A>(query: () => A): Effect.Effect<A, StoreUnavailable> => {
     try {
       return Effect.succeed(query())
     } catch (error) {
-      return isBusy(error) ? patiently(query) : Effect.fail(fault(error))
+      return isBusy(error) ? retryWhileBusy(query) : Effect.fail(fault(error))
     }
   }
-  const reading = <A>(query: (reader: Reader) => A): Effect.Effect<A, StoreUnavailable> => {
+  const runQuery = <A>(query: (reader: Reader) => A): Effect.Effect<A, StoreUnavailable> => {
     const { current } = file
-    if (current !== undefined) return now(() => query(current.reader))
-    return Effect.flatMap(file.afresh, ({ reader }) => now(() => query(reader)))
+    if (current !== undefined) return runNow(() => query(current.reader))
+    return Effect.flatMap(file.reopened, ({ reader }) => runNow(() => query(reader)))
   }
   const versionOf = (reader: Reader): Effect.Effect<number, StoreUnavailable> => {
     try {
@@ -290,19 +311,19 @@ const reads = (file: FollowedFile<Connections>, filename: string) => {
       if (lastSeen?.reader !== reader || lastSeen.version !== found) version++
       lastSeen = { reader, version: found }
     } catch (error) {
-      // Somebody is about to commit, and has not yet.
+      // Another program holds the lock for a commit, which is not in force yet. So the version is still the last one.
       if (!isBusy(error)) return Effect.fail(fault(error))
     }
     return Effect.succeed(version)
   }
   return {
-    find: (id: string) => reading((reader) => read(reader, id)),
+    find: (id: string) => runQuery((reader) => read(reader, id)),
     findMany: (ids: ReadonlyArray<string>) =>
-      Effect.suspend(() => reading((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
+      Effect.suspend(() => runQuery((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
       const { current } = file
       return current === undefined
-        ? Effect.flatMap(file.afresh, ({ reader }) => versionOf(reader))
+        ? Effect.flatMap(file.reopened, ({ reader }) => versionOf(reader))
         : versionOf(current.reader)
     },
   }
@@ -310,14 +331,15 @@ const reads = (file: FollowedFile<Connections>, filename: string) => {
 
 const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
   const row = find(id)
-  // SQLite may find another id than was asked for: a column's own collation, an id that is no valid text.
+  // SQLite may find a row with another id, because the column has a collation or the id is not valid text.
   if (row?.id !== id) return Option.none()
-  // Of no incarnation. A row that is replaced (a heartbeat by `REPLACE`) or loaded again with its whole file gets another
-  // rowid, and perhaps another time; one that is removed and inserted anew within a second may get the same.
+  // Without an `incarnation`, because no column identifies one. A `REPLACE` (a heartbeat) or a reload of the whole file
+  // changes the rowid, and perhaps `created_at`, of the same session; a row that is removed and inserted again within a
+  // second may keep both.
   return Option.some({ session: toSession(row) })
 }
 
-/** Stores those policies that are given, and gives back the whole policy of the session. */
+/** Stores the policies that are given, and returns the whole policy of the session. */
 const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
     for (const [name, { column, write }] of Object.entries(policyRows)) {
@@ -330,21 +352,29 @@ const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
 
 const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
 
+/** What a slice of the sessions comes to; `last`: the largest id, of whatever type the row has. */
+interface TallySlice {
+  readonly count: number
+  readonly forwarding: number
+  readonly last: unknown
+}
+
 const writes = (file: FollowedFile<Connections>, filename: string) => {
   const asFault = storeFault(filename)
+  // Unsafe only because it allocates outside of an Effect.
   const oneAtATime = Effect.unsafeMakeSemaphore(1)
   const fault = Effect.mapError(asFault)
 
-  const reading = <Found extends object>(statement: string) =>
-    Effect.flatMap(file.placed, ({ sql }) => sql.unsafe<Found>(statement).pipe(whileBusy(patience)))
-  const changing = <A, E>(change: (run: Run) => Effect.Effect<A, E>) =>
-    Effect.flatMap(file.placed, ({ sql }) =>
-      atOnce(sql, (run) => Effect.zipRight(run(createPolicyTable, []), change(run))).pipe(whileBusy(patience)),
+  const select = <Found extends object>(statement: string, params: ReadonlyArray<unknown> = []) =>
+    Effect.flatMap(file.upToDate, ({ sql }) => sql.unsafe<Found>(statement, params).pipe(whileBusy(lockTimeout)))
+  const transact = <A, E>(change: (run: Run) => Effect.Effect<A, E>) =>
+    Effect.flatMap(file.upToDate, ({ sql }) =>
+      transaction(sql, (run) => Effect.zipRight(run(createPolicyTable, []), change(run))).pipe(whileBusy(lockTimeout)),
     )
 
-  /** In place of any other session of this id, of which no policy is to be left. */
+  /** Replaces any session with this id. None of its policies remain. */
   const store = (statement: string, { id, url, status, policy }: NewSession) =>
-    changing((run) =>
+    transact((run) =>
       Effect.gen(function* () {
         const [row] = yield* run<Row>(returning(statement), [id, url, status])
         if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
@@ -353,7 +383,7 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       }),
     )
   const change = (id: string, { url, status, policy }: SessionChange) =>
-    changing((run) =>
+    transact((run) =>
       Effect.gen(function* () {
         const [row] = yield* run<Row>(returning(setStatement), [url ?? null, status ?? null, id])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
@@ -361,7 +391,7 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       }),
     )
   const remove = (id: string) =>
-    changing((run) =>
+    transact((run) =>
       Effect.gen(function* () {
         const [row] = yield* run<Row>(returning(removeStatement), [id])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
@@ -370,12 +400,28 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
         return toSession({ ...row, ...policy })
       }),
     )
-  const unlessFound = Effect.mapError((error: unknown) => (error instanceof SessionNotFound ? error : asFault(error)))
+  const faultUnlessNotFound = Effect.mapError((error: unknown) =>
+    error instanceof SessionNotFound ? error : asFault(error),
+  )
+
+  /** A row that comes or goes meanwhile is counted, or not. */
+  const tally = Effect.gen(function* () {
+    let [forwarding, others] = [0, 0]
+    let [slice] = yield* select<TallySlice>(firstTallyStatement)
+    while (slice !== undefined && slice.count > 0) {
+      forwarding += slice.forwarding
+      others += slice.count - slice.forwarding
+      yield* nextTurn
+      ;[slice] = yield* select<TallySlice>(nextTallyStatement, [slice.last])
+    }
+    return { forwarding, others }
+  })
 
   return {
-    count: Effect.map(fault(reading<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
-    list: reading<Row>(listQuery.whole).pipe(
-      Effect.catchIf(lacksPolicies, () => reading<Row>(listQuery.withoutPolicies)),
+    tally: fault(tally),
+    count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
+    list: select<Row>(listQuery.whole).pipe(
+      Effect.catchIf(lacksPolicies, () => select<Row>(listQuery.withoutPolicies)),
       fault,
       Effect.map((rows) => rows.map(toSession)),
     ),
@@ -388,14 +434,14 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       ),
     put: (session: NewSession) => Effect.zipRight(checkNew(session), fault(store(putStatement, session))),
     addAll: (sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
-      Effect.flatMap(file.placed, ({ sql }) => addAll(sql, filename, patience, sessions, options)).pipe(
+      Effect.flatMap(file.upToDate, ({ sql }) => addAll(sql, filename, lockTimeout, sessions, options)).pipe(
         oneAtATime.withPermits(1),
         Effect.mapError((error) =>
           error instanceof SessionsExist || error instanceof SessionInvalid ? error : asFault(error),
         ),
       ),
     set: (id: string, changes: SessionChange) =>
-      Effect.zipRight(checkChange(id, changes), unlessFound(change(id, changes))),
-    remove: (id: string) => unlessFound(remove(id)),
+      Effect.zipRight(checkChange(id, changes), faultUnlessNotFound(change(id, changes))),
+    remove: (id: string) => faultUnlessNotFound(remove(id)),
   }
 }

@@ -2,17 +2,17 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 
-/** Runs a statement on the one connection that a change is made on. */
+/** Runs a statement on the connection of a transaction. */
 export type Run = <Found extends object>(
   statement: string,
   parameters: ReadonlyArray<string | number | null>,
 ) => Effect.Effect<ReadonlyArray<Found>, SqlError>
 
 /**
- * Makes several statements one change: all of them are in force, or none is. What interrupts comes before the commit, and
- * undoes all, or after `committed` has been called.
+ * Runs statements in one transaction (`BEGIN IMMEDIATE`). An interruption comes either before the commit, and rolls
+ * back, or after `committed` was called.
  */
-export const atOnce = <A, E>(
+export const transaction = <A, E>(
   sql: SqlClient,
   change: (run: Run) => Effect.Effect<A, E>,
   committed?: (result: A) => void,
@@ -22,7 +22,7 @@ export const atOnce = <A, E>(
       const connection = yield* restore(sql.reserve)
       const run: Run = (statement, parameters) => connection.execute(statement, parameters, undefined)
       yield* run("BEGIN IMMEDIATE", [])
-      // A commit may find a lock in the way, too: what cannot be committed is undone.
+      // COMMIT may fail because of a lock, too; then all is rolled back.
       const result = yield* restore(change(run)).pipe(
         Effect.zipLeft(run("COMMIT", [])),
         Effect.onError(() => Effect.ignore(run("ROLLBACK", []))),

@@ -3,15 +3,15 @@ import { takeHandle } from "./NodeHandle.js"
 import { BufferedInput, readsInto } from "./SocketInput.js"
 
 /**
- * The same connection as a socket that reads into memory of ours. `accepted` must not have been read from, and is not to be
- * used again.
+ * Returns the same connection as a socket that reads into our own memory. `accepted` must not have been read from, and
+ * must not be used afterwards.
  *
- * Sockets can be given memory to read to (`onread`), but not those that a server accepts, for which 64 KiB are allocated,
- * cut and collected at every read. That was a tenth of the cost of a small request and half of that of an upload.
+ * Node takes a read buffer (`onread`) for sockets that we open, but not for sockets that a server accepts. For those it
+ * allocates, cuts and collects 64 KiB at every read: a tenth of the cost of a small request, half of that of an upload.
  */
 export const readingIntoOurMemory = (accepted: Socket): Socket => {
   const handle = takeHandle(accepted)
-  // It was accepted paused, which a socket made of its handle is not.
+  // The listener accepts connections paused; a socket made from a handle is not paused.
   if (handle === undefined) return accepted.resume()
   const input = new BufferedInput()
   const options = { handle, allowHalfOpen: true, onread: input.options }

@@ -2,16 +2,17 @@ import { createReadStream, fstatSync } from "node:fs"
 import type { Socket } from "node:net"
 import { descriptorOf } from "./Unread.js"
 
-/** Where Linux lists its TCP connections, a line each. */
+/** Linux lists its TCP connections in these files, one on each line. */
 const listings = ["/proc/net/tcp", "/proc/net/tcp6"]
 
-/** Hears how many bytes a peer has not acknowledged; `undefined` where the system does not tell. */
+/** Receives the number of bytes that the peer has not acknowledged; `undefined` where the system does not report it. */
 type Asker = (bytes: number | undefined) => void
 
 /**
- * Tells how much of what was written to a socket its peer has not taken yet, which the kernel knows: it says that a socket
- * is writable only when a third of its buffer is free, and that can be a megabyte. Linux tells it in a list of all
- * connections; that is read at most once in `interval`, for all who ask, and never while nobody does.
+ * Reads the lengths of the kernel's send queues: how many bytes written to a socket its peer has not acknowledged yet.
+ * Writability does not tell: the kernel reports a socket as writable only when a third of its buffer is free, and that
+ * can be a megabyte. Linux lists the queues of all connections. The list is read once for all questions, at most once
+ * in `interval`, and only when there is a question.
  */
 export class KernelQueues {
   private askers = new Map<string, Asker>()
@@ -21,7 +22,7 @@ export class KernelQueues {
   /** `interval`: milliseconds. */
   constructor(private readonly interval: number) {}
 
-  /** Asks once. */
+  /** Asks once. A second question about the same socket replaces one that has no answer yet. */
   ask(socket: Socket, asker: Asker): void {
     const inode = inodeOf(socket)
     if (inode === undefined) return asker(undefined)
@@ -29,7 +30,7 @@ export class KernelQueues {
     this.readSoon()
   }
 
-  /** Answers nobody any more. */
+  /** Drops all questions without an answer. */
   stop(): void {
     clearTimeout(this.timer)
     this.askers.clear()
@@ -46,19 +47,19 @@ export class KernelQueues {
     for (const listing of listings) await collect(listing, asked, found)
     this.nextRead = performance.now() + this.interval
     this.timer = undefined
-    // Who has asked meanwhile may be in none of the lists that were read.
+    // A socket that was asked about during the read may be missing from the lists just read.
     if (this.askers.size > 0) this.readSoon()
     for (const [inode, asker] of asked) asker(found.get(inode))
   }
 }
 
-/** What a socket is called in the list. */
+/** The inode number, which identifies a socket in the list. */
 const inodeOf = (socket: Socket): string | undefined => {
   const descriptor = descriptorOf(socket)
   return descriptor === undefined ? undefined : String(fstatSync(descriptor).ino)
 }
 
-/** Adds the bytes in the queues of the wanted sockets. What cannot be read tells nothing. */
+/** Adds the send queues of the wanted sockets to `found`. A list that cannot be read adds nothing. */
 const collect = async (
   listing: string,
   wanted: ReadonlyMap<string, unknown>,
@@ -72,7 +73,7 @@ const collect = async (
       for (const line of lines) collectLine(line, wanted, found)
     }
   } catch {
-    // Another system, or one that shows its lists to nobody.
+    // Another system, or a system that does not let this process read its lists.
   }
 }
 

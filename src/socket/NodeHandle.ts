@@ -2,28 +2,28 @@ import type { Socket } from "node:net"
 import type { Readable } from "node:stream"
 
 /*
- * The one place where private fields of node are used: what a socket does its reads and writes by, and what a stream knows
- * of itself. Three things cannot be had without them. A server's sockets cannot be given memory to read to
- * (`AcceptedSocket`), what a peer said before it hung up is lost where a write finds that out (`Unread`), and a TLS
- * connection that was cut off looks as one that ended (`TlsEnd`). Where there is no such field, each is left out.
+ * The only place that reads private fields of Node: a socket's handle and a stream's state. Three features need them:
+ * giving a read buffer to an accepted socket (`AcceptedSocket`), reading what a peer sent before it closed when a write
+ * fails for that (`Unread`), and telling a truncated TLS connection from a closed one (`TlsEnd`). Where Node lacks the
+ * field, the feature is off.
  */
-const field = "_handle"
+const handleField = "_handle"
 const stateField = "_readableState"
 
-/** What a socket is a face of; `undefined` where it has none (any more). */
+/** The libuv handle of a socket; `undefined` before it is connected and after it is closed. */
 export const handleOf = (socket: Socket): object | undefined => {
-  const handle: unknown = Reflect.get(socket, field)
+  const handle: unknown = Reflect.get(socket, handleField)
   return typeof handle === "object" && handle !== null ? handle : undefined
 }
 
-/** The same, for another socket: this one is not to be used again. */
+/** Takes the handle away from a socket, for another one. `socket` must not be used afterwards. */
 export const takeHandle = (socket: Socket): object | undefined => {
   const handle = handleOf(socket)
-  if (handle !== undefined) Reflect.set(socket, field, null)
+  if (handle !== undefined) Reflect.set(socket, handleField, null)
   return handle
 }
 
-/** Whether a stream has been told of its end, although its `end` may have to wait for somebody to read what came before. */
+/** Whether the end of a stream has been pushed. Its `end` event may still wait until buffered data has been read. */
 export const hasReadEnd = (stream: Readable): boolean => {
   const state: unknown = Reflect.get(stream, stateField)
   return typeof state !== "object" || state === null || Reflect.get(state, "ended") !== false

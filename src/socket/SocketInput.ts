@@ -2,48 +2,48 @@ import type { OnReadOpts, Socket } from "node:net"
 
 const readSize = 65_536
 
-/** Every socket in the process reads into this one, for what is used up before the next read. */
+/** All sockets of the process read into this buffer. Its bytes are valid until the next read. */
 const shared = Buffer.allocUnsafeSlow(readSize)
 
-/** What is smaller is copied where it must stay: that costs less than to give a slab away for it. */
+/** A smaller read that must outlive the next one is copied, because a copy costs less than a new slab. */
 const largeRead = 16_384
 
-/** Slabs that no socket uses at the moment: they are warm, and cost no allocation. */
-const spare: Array<Buffer> = []
-const mostSpare = 32
+/** Slabs that no socket uses now. They need no allocation, and are warm in the cache. */
+const spareSlabs: Array<Buffer> = []
+const maxSpareSlabs = 32
 
-/** Who takes the bytes of a socket. */
+/** Receives the bytes that a socket reads. */
 export interface ByteReceiver {
-  /** A piece was read: to be used before this returns, or made `stable`. */
+  /** Bytes were read. They are valid until this returns, unless they are made `stable`. */
   received(bytes: Buffer): void
 }
 
-/** How the bytes of a socket come in. */
+/** The read side of a socket. */
 export interface SocketInput {
-  /** From here on, `receiver` gets what is read; `undefined`: nobody does. */
+  /** From now on `receiver` gets all bytes that are read; with `undefined` they are dropped. */
   readonly deliverTo: (receiver: ByteReceiver | undefined) => void
-  /** The same bytes where the next read does not touch them, as far as they are kept (`keep`). */
+  /**
+   * Returns the same bytes in memory that the next read does not overwrite, provided that `keep` is called for them.
+   */
   readonly stable: (bytes: Buffer) => Buffer
-  /** What `stable` gave is still needed after its receiver has returned. */
+  /** Bytes from `stable` are needed after the receiver has returned. */
   readonly keep: (bytes: Uint8Array) => void
 }
 
 /**
- * Reads into memory that is used again. What is small is read into one buffer that all sockets share: nothing is allocated
- * for it, and what is kept of it is copied. While reads are as large as they can be, they go to a slab of the socket's own,
- * which is used again as long as nobody keeps what was in it: so bodies are passed on without a copy, and one of any size
- * needs one slab.
+ * Reads into memory that is reused. Small reads go to one buffer that all sockets share: they need no allocation, and
+ * bytes that are kept are copied. While reads are full, they go to a slab of the socket's own, which is reused unless
+ * bytes in it are kept. So a body is passed on without a copy, and one slab serves a body of any size.
  *
- * Node wants the memory for the next read as soon as the one before is over, and keeps it until bytes come. A read that
- * was not full has emptied the kernel's buffer, and what comes next may be hours away: so it is followed by the shared
- * buffer, and a connection that falls idle holds no slab. A connection that is slower than the proxy pays for that with a
- * copy of what is kept; one that is not has full reads.
+ * Node asks for the next read buffer right after a read, and holds it until bytes come. A read that was not full has
+ * emptied the kernel's buffer, and the next bytes may be hours away. So the shared buffer follows such a read, and an
+ * idle connection holds no slab. The price is a copy of kept bytes on connections that are slower than the proxy.
  */
 export class BufferedInput implements SocketInput {
   private receiver: ByteReceiver | undefined
   private usesSlab = false
   private slab: Buffer | undefined
-  /** What the kernel reads to next: node asks for it right after the read before. */
+  /** The buffer that node holds for the next read. */
   private current: Buffer = shared
 
   deliverTo(receiver: ByteReceiver | undefined): void {
@@ -52,12 +52,12 @@ export class BufferedInput implements SocketInput {
 
   stable(bytes: Buffer): Buffer {
     const isShared = bytes.buffer === shared.buffer
-    // What is in neither is nobody's to read into.
+    // No read writes into any other memory.
     if (!isShared && bytes.buffer !== this.slab?.buffer) return bytes
     if (bytes.byteLength < largeRead) return Buffer.from(bytes)
     if (!isShared) return bytes
     this.usesSlab = true
-    const slab = this.room()
+    const slab = this.ownSlab()
     return slab.subarray(0, bytes.copy(slab))
   }
 
@@ -66,13 +66,13 @@ export class BufferedInput implements SocketInput {
   }
 
   /**
-   * Options to open a socket with. They live as long as the socket, and know nobody but this input, so that a connection
-   * does not keep alive whoever had it opened.
+   * Options to open a socket with. They live as long as the socket, and refer to this input only, so that an open
+   * connection does not keep the object that opened it in memory.
    */
   get options(): OnReadOpts {
     return {
       buffer: () => {
-        this.current = this.usesSlab ? this.room() : shared
+        this.current = this.usesSlab ? this.ownSlab() : shared
         return this.current
       },
       callback: (count) => {
@@ -85,17 +85,17 @@ export class BufferedInput implements SocketInput {
 
   private leaveSlab(): void {
     this.usesSlab = false
-    if (this.slab !== undefined && spare.length < mostSpare) spare.push(this.slab)
+    if (this.slab !== undefined && spareSlabs.length < maxSpareSlabs) spareSlabs.push(this.slab)
     this.slab = undefined
   }
 
-  private room(): Buffer {
-    this.slab ??= spare.pop() ?? Buffer.allocUnsafeSlow(readSize)
+  private ownSlab(): Buffer {
+    this.slab ??= spareSlabs.pop() ?? Buffer.allocUnsafeSlow(readSize)
     return this.slab
   }
 }
 
-/** Reads as node does, which allocates for each read. */
+/** Node's own reads, which allocate a buffer each. */
 class PlainInput implements SocketInput {
   private receiver: ByteReceiver | undefined
   private readonly received = (bytes: Buffer): void => this.receiver?.received(bytes)
@@ -117,10 +117,10 @@ class PlainInput implements SocketInput {
 
 const inputs = new WeakMap<Socket, SocketInput>()
 
-/** Says that a socket was opened with the options of `input`. */
+/** Records that `socket` was opened with the options of `input`. */
 export const readsInto = (socket: Socket, input: BufferedInput): void => void inputs.set(socket, input)
 
-/** How the bytes of a socket come in. */
+/** The read side of `socket`: what `readsInto` recorded, else Node's own reads. */
 export const inputOf = (socket: Socket): SocketInput => {
   const known = inputs.get(socket)
   if (known !== undefined) return known

@@ -5,7 +5,7 @@ import { handleOf } from "./NodeHandle.js"
 
 const readSize = 65_536
 
-/** The number of a connection's file. That of TLS would give what is encrypted. */
+/** The file descriptor of a connection. `undefined` for TLS, because a read on it would give ciphertext. */
 export const descriptorOf = (socket: Socket): number | undefined => {
   const handle = socket instanceof TLSSocket ? undefined : handleOf(socket)
   const descriptor: unknown = handle === undefined ? undefined : Reflect.get(handle, "fd")
@@ -13,8 +13,8 @@ export const descriptorOf = (socket: Socket): number | undefined => {
 }
 
 /**
- * What the kernel still has of a connection on which a write has failed, to be asked for from the callback of that write:
- * node closes the socket right behind it, and would never read what its peer said before it hung up. Nothing waits here.
+ * Reads what the kernel still holds of a connection on which a write has failed. Call it from the callback of that
+ * write: Node closes the socket right after it, and would not read what the peer sent before it closed. Does not block.
  */
 export const unreadOf = (socket: Socket): ReadonlyArray<Buffer> => {
   const found: Array<Buffer> = []
@@ -28,7 +28,7 @@ export const unreadOf = (socket: Socket): ReadonlyArray<Buffer> => {
       found.push(bytes.subarray(0, count))
     }
   } catch {
-    // There is no more, or the reset is next.
+    // EAGAIN: no more data. ECONNRESET: the peer's reset.
     return found
   }
 }

@@ -1,15 +1,15 @@
 import { Cause, Effect, Effectable, Exit, Runtime } from "effect"
 
-/** Who is told the result of a `Call`. */
+/** Receives the result of a `Call`. */
 export interface CallListener<A, E> {
   /** The result. Called once, possibly from within `start`; never after a `cancel`. */
   settled(exit: Exit.Exit<A, E>): void
 }
 
-/** Runs an effect in a fiber that somebody supervises, and returns what interrupts it. */
+/** Runs an effect in a supervised fiber, and returns a function that interrupts it. */
 export type Fork = <A, E>(effect: Effect.Effect<A, E>, listener: CallListener<A, E>) => () => void
 
-/** Forks into a runtime. A fiber that was interrupted from here tells its listener nothing: whoever cancelled it knows. */
+/** Forks into a runtime. The listener is not called after the returned function has interrupted the fiber. */
 export const forkInto =
   (runtime: Runtime.Runtime<never>): Fork =>
   (effect, listener) => {
@@ -33,7 +33,7 @@ export abstract class Call<A, E = never> extends Effectable.Class<A, E> {
   /** Begins. `fork` is for steps that need a fiber. */
   abstract start(listener: CallListener<A, E>, fork: Fork): void
 
-  /** Ends the call; its listener is told nothing after this. Does nothing where it has settled. */
+  /** Ends the call; its listener is not called after this. Does nothing if the call has settled. */
   abstract cancel(): void
 
   override commit(): Effect.Effect<A, E> {
@@ -46,7 +46,7 @@ export abstract class Call<A, E = never> extends Effectable.Class<A, E> {
   }
 }
 
-/** The typed error of a failed exit; `undefined` where it died or was interrupted. */
+/** The typed error of a cause; `undefined` for a defect or an interruption. */
 export const errorOf = <E>(cause: Cause.Cause<E>): E | undefined => {
   const reason = Cause.failureOrCause(cause)
   return reason._tag === "Left" ? reason.left : undefined

@@ -2,15 +2,16 @@ import { Effect, Either, Exit } from "effect"
 import { Call, type CallListener, type Fork } from "./Call.js"
 
 /*
- * Effects in a row, at the price that each of them needs. A result that is known (an `Exit` or an `Either`) is used at
- * once. A `Call` is driven by callbacks. Anything else runs in a fiber. The first two are what a request is made of as
- * long as nothing has to be waited for but the network, and starting a fiber costs more than all the rest of a request.
+ * Sequences of effects, each run in the cheapest way that it allows. A known result (an `Exit` or an `Either`) is used
+ * at once. A `Call` is driven by callbacks. Anything else runs in a fiber. A request that waits for nothing but the
+ * network consists of the first two kinds, because starting a fiber costs more than all the rest of a request.
  *
- * Known results are used while the row is put together, so a row is made once for each run and is not run again. The
- * steps take what comes before them as their first argument: a function that waits for it would be made for each request.
+ * Known results are used while the sequence is built. So a sequence is built for each run, and cannot be run again.
+ * Each function takes the effect before it as its first argument (data-first): the data-last form would allocate a
+ * closure for each request.
  */
 
-/** A result that is known, as a call. */
+/** A known result as a call. */
 class SettledCall<A, E> extends Call<A, E> {
   constructor(private readonly exit: Exit.Exit<A, E>) {
     super()
@@ -47,7 +48,7 @@ class ForkedCall<A, E> extends Call<A, E> {
   }
 }
 
-/** A call, and what follows from its value. */
+/** A call, followed by the effect that `next` makes of its value. */
 class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A, E> {
   private running: Call<A, E> | Call<B, E2>
   private isCancelled = false
@@ -77,7 +78,10 @@ class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A
     next.start(listener, fork)
   }
 
-  /** Whoever settles a call is in the middle of something else: what throws here is a defect of this row, as in a fiber. */
+  /**
+   * An exception of `next` becomes a defect of this sequence, as in a fiber. The caller that settled `first` must not
+   * see it.
+   */
   private following(value: A): Call<B, E2> {
     try {
       return toCall(this.next(value))
@@ -93,8 +97,8 @@ class ChainedCall<A, B, E, E2> extends Call<B, E | E2> implements CallListener<A
 }
 
 /*
- * Which kind of effect it is, by its tag: the libraries' own tests look at symbols on prototypes, which costs a request
- * several times as much, and forget the types of value and error.
+ * The kind of an effect, by its tag. The library's own guards read symbols on prototypes, which costs several times as
+ * much, and they lose the types of value and error.
  */
 const tagOf = (effect: object): unknown => ("_tag" in effect ? effect._tag : undefined)
 const isCall = <A, E>(effect: Effect.Effect<A, E>): effect is Call<A, E> => effect instanceof Call
@@ -103,14 +107,14 @@ const isFailure = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Failure<A,
 const isRight = <A, E>(effect: Effect.Effect<A, E>): effect is Either.Right<E, A> => tagOf(effect) === "Right"
 const isLeft = <A, E>(effect: Effect.Effect<A, E>): effect is Either.Left<E, A> => tagOf(effect) === "Left"
 
-/** Any effect as a `Call`, which is how it is driven. */
+/** Any effect as a `Call`. */
 export const toCall = <A, E>(effect: Effect.Effect<A, E>): Call<A, E> => {
   if (isCall(effect)) return effect
   if (isSuccess(effect) || isFailure(effect)) return new SettledCall(effect)
   return new ForkedCall(effect)
 }
 
-/** Goes on with the value of `self`: at once where it is known, by callback where `self` is a call, else in a fiber. */
+/** Continues with the value of `self`: at once if it is known, by callback if `self` is a call, else after a fiber. */
 export const andThen = <A, E, B, E2>(
   self: Effect.Effect<A, E>,
   next: (value: A) => Effect.Effect<B, E2>,
@@ -119,11 +123,11 @@ export const andThen = <A, E, B, E2>(
   if (isRight(self)) return next(self.right)
   if (isFailure(self)) return Exit.failCause(self.cause)
   if (isLeft(self)) return Exit.fail(self.left)
-  // What follows from the value of a fiber is not run in that fiber: a socket that an interrupted one was given is lost.
+  // `next` does not run in the fiber of `self`: if that fiber were interrupted, a socket that `next` got would leak.
   return new ChainedCall(toCall(self), next)
 }
 
-/** The same for what cannot fail and needs no waiting. */
+/** `andThen` for a function that neither fails nor waits. */
 export const map = <A, E, B>(self: Effect.Effect<A, E>, change: (value: A) => B): Effect.Effect<B, E> =>
   andThen(self, (value) => Exit.succeed(change(value)))
 

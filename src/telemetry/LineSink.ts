@@ -27,6 +27,14 @@ const pieceBytes = 65_536
 const unreadPause = 50
 const failedPause = 1_000
 
+/** Who counts for metrics how a sink fares. */
+export interface SinkCounters {
+  /** So many lines were dropped. */
+  accessLogDropped(lines: number): void
+  /** An attempt to write failed. */
+  accessLogFailed(): void
+}
+
 interface Piece {
   readonly bytes: Buffer
   readonly lines: number
@@ -53,6 +61,7 @@ export class LineSink {
   private isFailing = false
   private droppedSince = 0
   private idle: (() => void) | undefined
+  private counters: SinkCounters | undefined
 
   /** `gather`: for how many milliseconds lines are gathered. */
   constructor(
@@ -66,6 +75,11 @@ export class LineSink {
     const isBehindGap = this.droppedSince > 0 && this.listener.gap !== undefined
     if (isBehindGap || this.pieceWaiting + this.text.length + line.length >= mostWaiting) return this.drop()
     this.add(line)
+  }
+
+  /** Counts there, from now on, what is dropped and what fails. */
+  countIn(counters: SinkCounters): void {
+    this.counters = counters
   }
 
   /** How many lines still wait; those of a piece that is half written are among them. */
@@ -117,6 +131,7 @@ export class LineSink {
 
   private drop(): void {
     this.dropped++
+    this.counters?.accessLogDropped(1)
     if (++this.droppedSince === 1) this.listener.dropping?.()
   }
 
@@ -168,6 +183,7 @@ export class LineSink {
     const isUnread = error.code === "EAGAIN"
     if (!isUnread) {
       this.failures++
+      this.counters?.accessLogFailed()
       if (!this.isFailing) this.listener.failing?.(error)
       this.isFailing = true
     }

@@ -1,12 +1,17 @@
 import { Context, Effect, Layer } from "effect"
 import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
+import { catalogue } from "../telemetry/Catalogue.js"
+import type { Cells } from "../telemetry/Cells.js"
+import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener {
   readonly kind: "http" | "websocket"
   /** Known while it is registered. */
   readonly session: LiveSession | undefined
+  /** Number that nothing else of this process has or had; 0 until it is registered. */
+  serial: number
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   registryIndex: number
   sessionIndex: number
@@ -16,6 +21,11 @@ export interface LiveTraffic extends SessionListener {
   /** Bytes of body or frames so far, from the client and to it. */
   readonly bytesIn: number
   readonly bytesOut: number
+  /** Complete data messages of a WebSocket so far. */
+  readonly messagesIn: number
+  readonly messagesOut: number
+  /** Whether it is a request whose answer is on its way. */
+  readonly isStreaming: boolean
   /** All traffic whose session has ended with its own is told, too: called behind `sessionEnded`, mostly at once. */
   othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
@@ -200,6 +210,17 @@ class ClosePace {
   }
 }
 
+/** Adds to the numbers of what is over those of what is under way. */
+const addLive = (counters: Counters, cells: Cells, live: ReadonlyArray<LiveTraffic>): void => {
+  let streaming = 0
+  for (const traffic of live) {
+    if (traffic.isStreaming) streaming++
+    if (traffic.kind === "http") counters.bodyPassed(cells, traffic.bytesIn, traffic.bytesOut)
+    else counters.framesPassed(cells, traffic)
+  }
+  cells.set(catalogue.responsesStreaming.offset, streaming)
+}
+
 /** Who is connected to what right now: what drain, kill and any list of live connections read. */
 export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
   Traffic,
@@ -229,11 +250,13 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Traffic,
     Effect.gen(function* () {
       let draining = false
+      const counters = yield* Telemetry
       const registry = new Registry()
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
 
       const open = (traffic: LiveTraffic): void => {
+        traffic.serial = counters.nextSerial()
         registry.add(traffic)
         // It may be over already, where its session is.
         if (registry.all.length > 0) idle.unsafeClose()
@@ -259,6 +282,13 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       })
 
       yield* Effect.addFinalizer(() => cutAll)
+      const forget = counters.readAlso({
+        fill: (cells) => {
+          cells.set(catalogue.draining.offset, draining ? 1 : 0)
+          addLive(counters, cells, registry.all)
+        },
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(forget))
 
       return {
         open,

@@ -1,28 +1,7 @@
-import { Context, Effect, Layer } from "effect"
-
-/** What is known of a request or a WebSocket when it is over. */
-export interface TrafficRecord {
-  readonly kind: "http" | "websocket"
-  readonly requestId: string
-  /** Id that the request named, be there such a session or not; `undefined` where it named none. */
-  readonly sessionId: string | undefined
-  /** IP address of the client's end of the connection. */
-  readonly client: string
-  readonly method: string
-  /** The request target, raw, as latin1. */
-  readonly target: string
-  /** What the client was answered: 101 for a WebSocket, 0 for nothing. */
-  readonly status: number
-  /** How it ended: the answer went out whole, or who broke it off. */
-  readonly end: "complete" | "client" | "server" | "session" | "proxy"
-  /** Bytes of content or frames from the client, and to it. */
-  readonly bytesIn: number
-  readonly bytesOut: number
-  /** How often the request was sent again. */
-  readonly retries: number
-  /** From its first byte to its end. */
-  readonly milliseconds: number
-}
+import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
+import type { RecordSink } from "../telemetry/RecordSink.js"
+import { RecordSinks } from "../telemetry/RecordSinks.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** Told of each request and WebSocket that is over. What it fails with is a defect, and is logged. */
 export type TrafficObserver = (record: TrafficRecord) => Effect.Effect<void>
@@ -45,8 +24,18 @@ export class TrafficObservers extends Context.Reference<TrafficObservers>()("@ss
     )
 }
 
+/** Everybody who is handed records: the sinks, and the observers, whose fibers end with the scope. */
+export const recordSinks: Effect.Effect<ReadonlyArray<RecordSink>, never, Scope.Scope> = Effect.gen(function* () {
+  const sinks = yield* RecordSinks
+  const observers = yield* TrafficObservers
+  if (observers.length === 0) return sinks
+  const fork = yield* FiberSet.makeRuntime<never>()
+  // However long an observer takes, what it is told of is over.
+  return [...sinks, { wants: () => true, write: (record) => void fork(tellObservers(observers, record)) }]
+})
+
 /** Tells all observers, one after the other; a defect of one is logged and does not keep the others from hearing. */
-export const tellObservers = (observers: ReadonlyArray<TrafficObserver>, record: TrafficRecord): Effect.Effect<void> =>
+const tellObservers = (observers: ReadonlyArray<TrafficObserver>, record: TrafficRecord): Effect.Effect<void> =>
   Effect.forEach(
     observers,
     (observer) =>

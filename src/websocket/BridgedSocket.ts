@@ -4,6 +4,7 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
@@ -22,6 +23,8 @@ export interface BridgeEnds {
   readonly serverEarly: Uint8Array
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
+  /** What its record has of its handshake; `undefined` where nobody wants to know. */
+  readonly handshake: Pick<TrafficRecord, "host" | "userAgent" | "times" | "server"> | undefined
   /** Called once it counts as live traffic, so that a drain never finds nothing under way in between. */
   readonly begun: () => void
   /** Called once it is over: it gives its place back to those that limits count. */
@@ -58,6 +61,8 @@ export interface BridgeEnd {
   readonly defect?: unknown
 }
 
+const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
+
 /** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
 const closeTime = 800
 
@@ -76,7 +81,9 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
  */
 export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
+  readonly isStreaming = false
   private readonly begun = performance.now()
+  serial = 0
   registryIndex = -1
   sessionIndex = -1
   readonly session: LiveSession
@@ -88,6 +95,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly down: Pump
   /** Why it ends; `undefined` while it does not. */
   end: BridgeEnd | undefined
+  private readonly handshake: BridgeEnds["handshake"]
   private readonly client: Socket
   private readonly server: Socket
   /** Made when something has to wait: whether the client takes what is sent to it, and whether who sends is still there. */
@@ -108,6 +116,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
     this.target = ends.target
+    this.handshake = ends.handshake
     this.client = ends.client
     this.server = ends.server
     const { wsMaxMessage: maxMessageBytes, wsPing } = settings
@@ -133,6 +142,54 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
 
   get bytesOut(): number {
     return this.down.bytes
+  }
+
+  get messagesIn(): number {
+    return this.up.messages
+  }
+
+  get messagesOut(): number {
+    return this.down.messages
+  }
+
+  /** The close code that came first; 1006 where nothing said why it ended. */
+  get code(): number {
+    return this.end?.code ?? 1006
+  }
+
+  get closedBy(): Side | "proxy" {
+    return this.end?.closedBy ?? "proxy"
+  }
+
+  /** What is known of it when it is over. `id`: of its serial. */
+  recordAs(id: string): TrafficRecord {
+    const { closedBy, code, messagesIn, messagesOut } = this
+    const { host, server, times = noTimes, userAgent } = this.handshake ?? {}
+    return {
+      kind: "websocket",
+      id,
+      requestId: this.requestId,
+      sessionId: this.session.id,
+      client: this.clientAddress,
+      method: "GET",
+      target: this.target,
+      httpVersion: "1.1",
+      host,
+      userAgent,
+      status: 101,
+      end: closedBy,
+      error: undefined,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      retries: 0,
+      since: this.since,
+      milliseconds: this.age,
+      times,
+      server,
+      reused: false,
+      traceId: undefined,
+      webSocket: { code, reason: this.end?.reason ?? "", closedBy, messagesIn, messagesOut },
+    }
   }
 
   /** Sends a close frame to both sides, at the next frame boundary of each. */

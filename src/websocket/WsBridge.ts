@@ -1,69 +1,19 @@
-import { Cause, Context, Effect, Fiber, FiberSet, Layer, LogLevel } from "effect"
+import { Cause, Context, Effect, Fiber, Layer, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
+import { levelCheck } from "../telemetry/LogLimit.js"
+import { annotationsOf } from "../telemetry/LogSink.js"
+import { tellSinks } from "../telemetry/RecordSinks.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
-import { addressOf } from "../downstream/Dial.js"
-import type { ErrorRing } from "../telemetry/ErrorRing.js"
-import { levelCheck } from "../telemetry/LogLimit.js"
-import { annotationsOf } from "../telemetry/LogSink.js"
-import { proxySinks } from "../telemetry/ProxySinks.js"
-import { nextRecordId } from "../telemetry/RecordId.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
-import { tellObservers, type TrafficRecord as ObservedTraffic, TrafficObservers } from "../traffic/TrafficObservers.js"
+import { recordSinks } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
 
-const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
-
-/** What is known of a WebSocket when it is over. */
-const recordOf = (socket: BridgedSocket): TrafficRecord => ({
-  kind: "websocket",
-  id: nextRecordId(),
-  requestId: socket.requestId,
-  sessionId: socket.session.id,
-  client: socket.clientAddress,
-  method: "GET",
-  target: socket.target,
-  httpVersion: "1.1",
-  host: undefined,
-  userAgent: undefined,
-  status: 101,
-  end: socket.end?.closedBy ?? "proxy",
-  error: undefined,
-  bytesIn: socket.bytesIn,
-  bytesOut: socket.bytesOut,
-  retries: 0,
-  since: socket.since,
-  milliseconds: socket.age,
-  times: noTimes,
-  server: addressOf(socket.session.target),
-  reused: undefined,
-  traceId: undefined,
-  webSocket: {
-    code: socket.end?.code ?? 1006,
-    reason: socket.end?.reason ?? "",
-    closedBy: socket.end?.closedBy ?? "proxy",
-    messagesIn: socket.up.messages,
-    messagesOut: socket.down.messages,
-  },
-})
-
-const toldOf = (socket: BridgedSocket): ObservedTraffic => ({
-  kind: "websocket",
-  requestId: socket.requestId,
-  sessionId: socket.session.id,
-  client: socket.clientAddress,
-  method: "GET",
-  target: socket.target,
-  status: 101,
-  end: socket.end?.closedBy ?? "proxy",
-  bytesIn: socket.bytesIn,
-  bytesOut: socket.bytesOut,
-  retries: 0,
-  milliseconds: socket.age,
-})
+/** Codes with which a WebSocket ends as it may: as both sides wanted, or as one of them says itself (RFC 6455 section 7.4). */
+const isGoodEnd = (code: number): boolean => code === 1000 || code === 1001 || code === 1005 || code >= 3_000
 
 /** Bridges WebSockets: two supervised pumps a connection, neither of which outlives the other. */
 export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
@@ -76,13 +26,14 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig | ErrorRing> = Layer.scoped(
+  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.scoped(
     WsBridge,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
-      const observers = yield* TrafficObservers
-      const forkObservers = yield* FiberSet.makeRuntime<never>()
+      const counters = yield* Telemetry
+      const sinks = yield* recordSinks
+      const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
@@ -98,6 +49,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const begin = (ends: BridgeEnds): BridgedSocket => {
         const socket = new BridgedSocket(ends, settings, watches)
         traffic.open(socket)
+        counters.webSocketOpened()
         ends.begun()
         timers.add(socket)
         // All others were told to close before this one came.
@@ -105,23 +57,26 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
-      const sinks = yield* proxySinks
       const hasLevel = yield* levelCheck
 
       /** A line that nobody asks for is not put together either: many WebSockets may end at once. */
-      const record = (socket: BridgedSocket): Effect.Effect<void> => {
+      const report = (socket: BridgedSocket): Effect.Effect<void> => {
         const defect = socket.end?.defect
-        const wanted = sinks.filter((sink) => sink.wants(socket.session.id, false))
-        const isLogged = defect !== undefined || (!settings.accessLog && hasLevel(LogLevel.Debug))
-        if (wanted.length === 0 && !isLogged) return Effect.void
-        const record = recordOf(socket)
-        for (const sink of wanted) sink.write(record)
-        if (!isLogged) return Effect.void
+        if (defect === undefined && (settings.accessLog || !hasLevel(LogLevel.Debug))) return Effect.void
         const line =
           defect === undefined
             ? Effect.logDebug("websocket closed")
             : Effect.logError("a defect in ss-proxy; please report it", Cause.die(defect))
-        return Effect.annotateLogs(line, annotationsOf(record, settings.logQuery))
+        return Effect.annotateLogs(line, annotationsOf(recordOf(socket), settings.logQuery))
+      }
+
+      const recordOf = (socket: BridgedSocket) => socket.recordAs(counters.idOf(socket.serial))
+      const defect = (cause: unknown): void => {
+        logDefect(Effect.logError("a defect in ss-proxy; please report it", Cause.die(cause)))
+      }
+      const tell = (socket: BridgedSocket): void => {
+        const ended = { sessionId: socket.session.id, failed: !isGoodEnd(socket.code) }
+        tellSinks(sinks, ended, () => recordOf(socket), defect)
       }
 
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
@@ -129,10 +84,10 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           socket.cut()
           timers.remove(socket)
           traffic.close(socket)
+          counters.webSocketClosed(socket, socket.age)
           release()
-          // However long an observer takes, the connection is over.
-          if (observers.length > 0) forkObservers(tellObservers(observers, toldOf(socket)))
-          return record(socket)
+          if (sinks.length > 0) tell(socket)
+          return report(socket)
         })
 
       /** Sends close frames where that was not done yet, and waits until nothing can come any more. */

@@ -1,11 +1,13 @@
 import type { RawFields } from "./HeaderFields.js"
 
-/** Browsers send a fifth of it. To read one that fills the head of a request would cost a hundred times the answer. */
-const longestRead = 1_000
+/**
+ * Browsers send a fifth of this. An `Accept` that fills a whole head would cost a hundred times as much as the answer.
+ */
+const maxAcceptLength = 1_000
 
 const weight = /^\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$/i
 
-/** The weight that the parameters of a media range give it, from 0 to 1; one that is no weight counts as none. */
+/** The weight of a media range, from 0 to 1; 1 if none of its parameters is a valid weight. */
 const weightOf = (parameters: ReadonlyArray<string>): number => {
   for (const parameter of parameters) {
     const [, value] = weight.exec(parameter) ?? []
@@ -16,10 +18,12 @@ const weightOf = (parameters: ReadonlyArray<string>): number => {
 
 const none: ReadonlyMap<string, number> = new Map()
 
-/** The weights of media ranges, lower-cased, as `Accept` lists them; none where it is longer than anybody needs. */
+/**
+ * The weights of the media ranges in `Accept`, by their lower-cased names; none if `Accept` is longer than 1,000 bytes.
+ */
 const weights = (fields: RawFields): ReadonlyMap<string, number> => {
   const found = new Map<string, number>()
-  let left = longestRead
+  let left = maxAcceptLength
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
     if (name.length !== 6 || name.toLowerCase() !== "accept") continue
@@ -35,8 +39,8 @@ const weights = (fields: RawFields): ReadonlyMap<string, number> => {
 }
 
 /**
- * Whether a client would rather read HTML than JSON (RFC 9110 section 12.5.1); one that likes both as much would not, and
- * an `Accept` of more than 1,000 bytes is not read.
+ * Whether a client prefers HTML to JSON (RFC 9110 section 12.5.1). JSON wins a tie. An `Accept` of more than 1,000
+ * bytes counts as absent.
  */
 export const prefersHtml = (fields: RawFields): boolean => {
   const accepted = weights(fields)

@@ -1,57 +1,58 @@
 import { Effect, Exit, Option, Stream } from "effect"
 
-/** Who makes the chunks: what a `ChunkSource` tells it. */
+/** Makes the chunks of a `ChunkSource`, which calls these functions. */
 export interface ChunkProducer {
-  /** Too much waits to be consumed: make no more until `resume`. */
+  /** Backpressure: stop producing until `resume`. */
   readonly pause: () => void
-  /** There is room again. */
+  /** Continue. */
   readonly resume: () => void
-  /** Nobody wants the rest. Called at most once, and never after the end or a failure. */
+  /** The rest is not needed. Called at most once, and never after the end or a failure. */
   readonly cancel: () => void
 }
 
 /**
- * What a consumer says of a chunk that it was given. `consumed`: it needs the bytes no more, and they may be overwritten.
- * `buffered`: it still needs them. `full`: the same, and it wants no other chunk before `ChunkSource.demand`.
+ * A consumer's reply to a chunk. `consumed`: it does not need the bytes any more, and they may be overwritten.
+ * `buffered`: it still needs them. `full`: it still needs them, and takes no other chunk before `ChunkSource.demand`.
  */
 export type Consumption = "consumed" | "buffered" | "full"
 
-/** Who takes the chunks, when they are handed over as they come and not pulled. Exactly one of the last three is called. */
+/** Takes chunks by callback. Exactly one of the last three functions is called, unless the flow is cancelled. */
 export interface ChunkConsumer<E> {
-  /** Takes a chunk, which has a byte at least. */
+  /** Takes a chunk of at least one byte. */
   readonly chunk: (chunk: Uint8Array) => Consumption
   /** The body is complete. `trailers` are raw pairs, flat: name, value, name, value. */
   readonly end: (trailers: ReadonlyArray<string>) => void
   /** The body broke off. */
   readonly fail: (error: E) => void
-  /** Something on the way threw: the body broke off, and that is to be reported. */
+  /** A defect: code on the way threw. The body broke off, and the cause must be reported. */
   readonly defect: (cause: unknown) => void
 }
 
-/** A body on its way, as its sink takes it. */
+/** A body in motion, as a consumer sees it. */
 export interface Flow<E> {
-  /** Hands every chunk to `consumer` as it comes, from now on. Once. */
+  /** From now on hands every chunk to `consumer`. Call it once. */
   readonly consume: (consumer: ChunkConsumer<E>) => void
   /** The consumer was `full`, and takes chunks again. */
   readonly demand: () => void
-  /** Nobody wants the rest; the consumer is told nothing more. */
+  /** The rest is not needed. The consumer is not called any more. */
   readonly cancel: () => void
 }
 
 const noTrailers: ReadonlyArray<string> = []
 
 /**
- * Above `manyChunks` queued chunks, small ones are joined to chunks of up to `smallChunk` bytes: tens of thousands of them
- * would take many times their size in memory, and taking them out of an array would take quadratic time.
+ * Above `manyChunks` queued chunks, small ones are joined to chunks of up to `smallChunk` bytes. Otherwise tens of
+ * thousands of small chunks would need many times their size in memory, and shifting them out of an array would take
+ * quadratic time.
  */
 const manyChunks = 64
 const smallChunk = 4_096
 
 /**
- * A body in motion: chunks in order, then an end with trailers or a typed failure, with backpressure.
+ * A body in motion with backpressure: chunks in order, then an end with trailers or a typed failure.
  *
- * It can be taken in three ways, one of them, once: `consume` (callbacks: no fiber, no stream), `pull` (an Effect a
- * chunk) and `stream` (for bodies that pass through stages).
+ * It can be consumed once, in one of three ways: `consume` (callbacks without a fiber), `pull` (an Effect for each
+ * chunk) or `stream` (for bodies that pass stages).
  */
 export class ChunkSource<E> implements Flow<E> {
   private queue: Array<Uint8Array> = []
@@ -61,36 +62,36 @@ export class ChunkSource<E> implements Flow<E> {
   private cancelled = false
   private failure: Option.Option<E> = Option.none()
   private consumer: ChunkConsumer<E> | undefined
-  private held = false
-  private waiting: ((effect: Effect.Effect<Uint8Array, Option.Option<E>>) => void) | undefined
+  private isConsumerFull = false
+  private pendingPull: ((effect: Effect.Effect<Uint8Array, Option.Option<E>>) => void) | undefined
 
   /** Raw trailer pairs; complete once the source has ended. */
   trailers: ReadonlyArray<string> = noTrailers
 
-  /** `highWater`: how many bytes may wait to be consumed before the producer is asked to pause. */
+  /** `highWater`: high-water mark, the number of queued bytes at which the producer is paused. */
   constructor(
     private readonly producer: ChunkProducer,
     private readonly highWater: number = 65_536,
   ) {}
 
-  /** Whether everything has arrived, well or badly. */
+  /** Whether the producer is done, by an end or a failure. */
   get isFinished(): boolean {
     return this.finished
   }
 
-  /** Producer: a chunk. Whether its bytes are still needed; where they are not, its memory may be used again. */
+  /** Producer: a chunk. Returns whether its bytes are still needed; if not, its memory may be reused. */
   push(chunk: Uint8Array): boolean {
     if (this.finished || this.cancelled || chunk.byteLength === 0) return false
-    if (this.waiting !== undefined) {
-      const resume = this.waiting
-      this.waiting = undefined
+    if (this.pendingPull !== undefined) {
+      const resume = this.pendingPull
+      this.pendingPull = undefined
       resume(Exit.succeed(chunk))
       return true
     }
-    if (this.consumer !== undefined && !this.held) {
+    if (this.consumer !== undefined && !this.isConsumerFull) {
       const consumption = this.consumer.chunk(chunk)
-      this.held = consumption === "full"
-      if (this.held) this.pause()
+      this.isConsumerFull = consumption === "full"
+      if (this.isConsumerFull) this.pause()
       return consumption !== "consumed"
     }
     this.queued += chunk.byteLength
@@ -105,26 +106,26 @@ export class ChunkSource<E> implements Flow<E> {
     this.finish(Option.none())
   }
 
-  /** Producer: the body broke off. Chunks that wait are still delivered first. */
+  /** Producer: the body broke off. Queued chunks are delivered first. */
   fail(error: E): void {
     if (this.finished || this.cancelled) return
     this.finish(Option.some(error))
   }
 
-  /** Consumer: nobody wants the rest. */
+  /** Consumer: the rest is not needed. */
   cancel(): void {
     if (this.cancelled) return
     this.cancelled = true
     this.queue = []
     this.queued = 0
     this.consumer = undefined
-    const { waiting } = this
-    this.waiting = undefined
+    const { pendingPull } = this
+    this.pendingPull = undefined
     if (!this.finished) this.producer.cancel()
-    waiting?.(Effect.interrupt)
+    pendingPull?.(Effect.interrupt)
   }
 
-  /** Consumer: takes every chunk by callback, from now on. */
+  /** Consumer: from now on takes every chunk by callback. */
   consume(consumer: ChunkConsumer<E>): void {
     this.consumer = consumer
     this.demand()
@@ -132,19 +133,19 @@ export class ChunkSource<E> implements Flow<E> {
 
   /** Consumer: takes chunks again, after it was `full`. */
   demand(): void {
-    this.held = false
-    while (this.consumer !== undefined && !this.held) {
+    this.isConsumerFull = false
+    while (this.consumer !== undefined && !this.isConsumerFull) {
       const chunk = this.queue.shift()
       if (chunk === undefined) break
       this.queued -= chunk.byteLength
-      this.held = this.consumer.chunk(chunk) === "full"
+      this.isConsumerFull = this.consumer.chunk(chunk) === "full"
     }
     if (this.queue.length > 0) return
     if (this.finished) this.tellEnd()
-    else if (!this.held) this.resume()
+    else if (!this.isConsumerFull) this.resume()
   }
 
-  /** The next chunk; fails with `None` at the end and with `Some` where the body broke off. */
+  /** The next chunk; fails with `None` at the end and with `Some` if the body broke off. */
   readonly pull: Effect.Effect<Uint8Array, Option.Option<E>> = Effect.suspend(() => {
     const chunk = this.queue.shift()
     if (chunk !== undefined) {
@@ -154,20 +155,20 @@ export class ChunkSource<E> implements Flow<E> {
     }
     if (this.finished) return Exit.fail(this.failure)
     return Effect.async<Uint8Array, Option.Option<E>>((resume) => {
-      this.waiting = resume
+      this.pendingPull = resume
       this.resume()
       return Effect.sync(() => {
-        this.waiting = undefined
+        this.pendingPull = undefined
       })
     })
   })
 
-  /** The body as a Stream, for stages. What is not read when the stream ends is cancelled. */
+  /** The body as a Stream, for stages. If the Stream ends early, the rest is cancelled. */
   get stream(): Stream.Stream<Uint8Array, E> {
     return Stream.repeatEffectOption(this.pull).pipe(Stream.ensuring(Effect.sync(() => this.cancel())))
   }
 
-  /** Whether the chunk's bytes are still needed. */
+  /** Returns whether the chunk's bytes are still needed. */
   private enqueue(chunk: Uint8Array): boolean {
     const end = this.queue.length
     const last = this.queue[end - 1]
@@ -182,11 +183,11 @@ export class ChunkSource<E> implements Flow<E> {
   private finish(failure: Option.Option<E>): void {
     this.finished = true
     this.failure = failure
-    if (this.waiting !== undefined) {
-      const resume = this.waiting
-      this.waiting = undefined
+    if (this.pendingPull !== undefined) {
+      const resume = this.pendingPull
+      this.pendingPull = undefined
       resume(Exit.fail(failure))
-    } else if (this.queue.length === 0 && !this.held) {
+    } else if (this.queue.length === 0 && !this.isConsumerFull) {
       this.tellEnd()
     }
   }

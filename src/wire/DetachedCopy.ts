@@ -1,5 +1,6 @@
 /**
- * The same text (latin1) in memory of its own. A piece of a head that the engine has cut out of it keeps all of that head
- * alive: what outlives its message must not, for heads are large, and hold secrets.
+ * Copies a text (latin1). V8 represents a piece of a string by a reference to the whole string, so a piece of a head
+ * keeps the whole head in memory. A text that outlives its message must not do that, because heads are large and
+ * contain secrets.
  */
 export const detachedCopy = (text: string): string => Buffer.from(text, "latin1").toString("latin1")

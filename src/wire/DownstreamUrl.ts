@@ -1,21 +1,21 @@
 import { Data, Either } from "effect"
 
-/** Where a session's requests go: its `downstream_server_url`, taken apart once. */
+/** A session's `downstream_server_url`, parsed. */
 export interface DownstreamUrl {
   /** TLS: the scheme was `https` or `wss`. */
   readonly secure: boolean
   /** Host to connect to: a name, an IPv4 or an IPv6 address without brackets. */
   readonly hostname: string
   readonly port: number
-  /** The `Host` field of requests (RFC 9110 section 7.2): no port where it is the scheme's default. */
+  /** The `Host` field of requests (RFC 9110 section 7.2), without the port if it is the scheme's default. */
   readonly authority: string
-  /** Path before the request's own, as stored, without a slash at its end; `""` for none. */
+  /** Raw path that precedes the path of requests, without a slash at its end; `""` for none. */
   readonly basePath: string
-  /** `Basic …` made of the URL's user info, for requests that carry no authorization of their own. */
+  /** `Basic …` from the URL's user info, for requests without `Authorization`. */
   readonly authorization: string | undefined
 }
 
-/** Why a text is no downstream URL. `problem` is a whole phrase and does not repeat the URL. */
+/** A text is not a downstream URL. `problem` is a phrase that does not quote the URL. */
 export class InvalidDownstreamUrl extends Data.TaggedError("InvalidDownstreamUrl")<{ readonly problem: string }> {}
 
 const secureness: Readonly<Record<string, boolean>> = { "http:": false, "ws:": false, "https:": true, "wss:": true }
@@ -26,18 +26,18 @@ const forbiddenBytes = /[\u0000-\u0020\u007f\\]/
 const loneSurrogate = /\p{Surrogate}/u
 const emptyAuthority = /^[^/]*\/\/(?:$|[/?#])/
 const afterAuthority = /^[^/]*\/\/[^/?#]*([^?#]*)/
-/** A text without a scheme that begins with the name of one, and not as the name of a host or of a host and a port. */
+/** A scheme name without `://`, unless it is the beginning of a host name, or a host and a port. */
 const schemeWithoutSlashes = /^(?:https?|wss?)(?![\w.-]|:\d+(?:[/?#]|$))/i
-/** `host:/path`, `host:` and `host//path`: what is written for a scheme may be none. */
+/** `host:/path`, `host:` and `host//path`: likely a misspelt scheme. */
 const likeScheme = /^[^/?#@]*:(?:[/?#]|$)|^[^:/?#@]*\/\//
-/** The same behind a scheme, which makes two. */
+/** A scheme after the scheme. */
 const secondScheme = /^[^/?#@]*:\/\/|^(?:https?|wss?)(?::\/|\/\/)/i
-/** What node makes of the name of a host; IPv6 addresses stand in brackets. */
+/** A host name as `URL` normalises it; IPv6 addresses are in brackets. */
 const hostPattern = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
 
 const invalid = (problem: string) => Either.left(new InvalidDownstreamUrl({ problem }))
 
-/** What is wrong with how a URL begins, which the parser of URLs would take for the name of a host. */
+/** Detects a misspelt scheme, which `URL` would take for a host name. */
 const schemeProblem = (text: string): string | undefined => {
   const scheme = schemePattern.exec(text)?.[0]
   if (scheme !== undefined)
@@ -71,15 +71,17 @@ const basicAuthorization = (url: URL): string | undefined => {
   return `Basic ${Buffer.from(`${user}:${password}`, "utf8").toString("base64")}`
 }
 
-/** The path as it was written: nothing normalised, only what could not stand in a request line encoded as UTF-8. */
+/**
+ * The path as it was written, not normalised; only characters that a request line cannot contain are encoded (UTF-8).
+ */
 const rawPath = (text: string): string => {
   const path = afterAuthority.exec(text)?.[1] ?? ""
   return path.replace(/[^\u0021-\u007e]+/g, encodeURIComponent).replace(/\/$/, "")
 }
 
 /**
- * Reads a stored URL: `http`, `https`, `ws`, `wss`, or no scheme, which is `http`. A base path is kept byte for byte.
- * A query or a fragment is refused: there is no place for it in a request.
+ * Parses a stored URL: `http`, `https`, `ws`, `wss`, or no scheme, which means `http`. A base path is kept byte for
+ * byte. A query or a fragment is refused, because a request has no place for it.
  */
 export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
   if (text === "") return invalid("it is empty")
@@ -115,16 +117,16 @@ export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, I
   })
 }
 
-/** What is shown of a URL before the user info. A scheme that nobody knows may be a part of it. */
+/** Schemes that are shown. An unknown scheme may be a part of the user info, so it is hidden. */
 const knownScheme = /^(?:https?|wss?|sqlite|postgres(?:ql)?):\/\//i
 
-/** The last `@`, and in a URL that cannot be used what may have been meant as one: encoded, or of another width. */
+/** Up to the last `@`. In an invalid URL, an encoded `@` or one of another width may have been meant as one. */
 const untilAt = /^[^]*@/
 const untilAnyAt = /^[^]*(?:@|%(?:25)*40|[\ufe6b\uff20])/
 
 /**
- * The URL as it may be shown, usable or not: everything before the last `@` is replaced, but for the scheme. A password may
- * hold any character, and where it ends is known to its author only; so a path that holds an `@` is hidden up to it.
+ * The URL without secrets, valid or not: replaces everything before the last `@` except the scheme. A password may
+ * contain any character, so its end cannot be known, and a path that contains an `@` is hidden up to it.
  */
 export const redactUrl = (text: string): string => {
   const scheme = knownScheme.exec(text)?.[0] ?? ""

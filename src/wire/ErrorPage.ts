@@ -1,4 +1,4 @@
-/** What is said of an error, in a page as in problem+json. */
+/** The members of an error, in HTML and in problem+json alike. */
 export interface ErrorFacts {
   readonly status: number
   readonly title: string
@@ -17,7 +17,7 @@ const entities: Readonly<Record<string, string>> = {
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 
-/** An error as a small page of HTML for people: nothing in it is loaded from elsewhere, and nothing of it is markup. */
+/** An error as an HTML page. All texts are escaped, and the page loads nothing. */
 export const errorPage = ({ status, title, detail, code, request_id }: ErrorFacts): string => `<!doctype html>
 <html lang="en">
 <head>

@@ -1,7 +1,8 @@
 const neitherLetterNorDigit = /[^a-z\d]/g
 
 /**
- * A field name as programs see it that get fields as variables (CGI, WSGI, PHP): in any case, and with one character for
- * all that is neither letter nor digit. For them `X_Forwarded_For` is `X-Forwarded-For`, and so is `x.forwarded.for`.
+ * Folds a field name like programs that get fields as variables (CGI, WSGI, PHP): lower case, and `-` for each
+ * character that is neither a letter nor a digit. For them `X_Forwarded_For` and `x.forwarded.for` are
+ * `X-Forwarded-For`.
  */
 export const foldedName = (name: string): string => name.toLowerCase().replace(neitherLetterNorDigit, "-")

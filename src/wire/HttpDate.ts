@@ -1,7 +1,9 @@
 let second = Number.NaN
 let text = ""
 
-/** The time of this moment as `Date` has it (RFC 9110 section 5.6.7). Written once a second, for every answer may need it. */
+/**
+ * The present time as an IMF-fixdate (RFC 9110 section 5.6.7). Cached for a second, because every answer may need it.
+ */
 export const httpDate = (): string => {
   const now = Math.floor(Date.now() / 1_000)
   if (now !== second) {

@@ -1,12 +1,12 @@
-/** Whom a parser tells of the body of a message. Must not throw. */
+/** Receives the body of a message. Must not throw. */
 export interface BodyHandler {
-  /** A piece of the body, never empty: a view of the bytes given to `execute`, mostly, so copy what outlives that call. */
+  /** Content, never empty. It is usually a view of the bytes given to `execute`, so copy what outlives that call. */
   body(chunk: Buffer): void
   /** The message is complete. `trailers` are raw pairs, flat. */
   end(trailers: ReadonlyArray<string>): void
 }
 
-/** What a message may cost. Sizes are bytes on the wire, line ends included. */
+/** Size limits of a message. Sizes are bytes on the wire, line ends included. */
 export interface MessageLimits {
   /** Start line and fields of one head; at least 16. */
   readonly maxHeadBytes: number
@@ -18,9 +18,9 @@ export interface MessageLimits {
   readonly maxTrailerBytes: number
 }
 
-/** Why the bytes are no message: a rule was broken, the head is larger than it may be, or the connection ended too early. */
+/** Why parsing failed: a rule was broken, a limit was exceeded, or the connection ended too early. */
 export interface ParserFault {
-  /** The broken rule in plain English; repeats nothing of what was sent. */
+  /** A phrase that quotes nothing of what was sent. */
   readonly problem: string
   readonly kind: "protocol" | "too large" | "incomplete"
 }
@@ -59,13 +59,13 @@ for (let value = 0; value < 16; value++) {
   hexValues[value.toString(16).toUpperCase().charCodeAt(0)] = value
 }
 
-/** So many hexadecimal digits are a safe integer whatever they are. */
+/** A hexadecimal number with this many digits is always a safe integer. */
 const safeHexDigits = 13
 
-/** Chunks that are smaller and come in one piece are told as one: each would cost its reader many times its bytes. */
+/** Smaller chunks that arrive in one read are joined, because each call of `body` would cost many times its bytes. */
 const smallChunk = 1_024
 
-/** `chunk-ext` of RFC 9112 section 7.1.1; `blanks`: what may stand around its parts, and behind them. */
+/** `chunk-ext` of RFC 9112 section 7.1.1. `blanks`: pattern of the whitespace around and after its parts. */
 const chunkExtensions = (blanks: string): RegExp => {
   const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
   const quoted = String.raw`"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"`
@@ -75,7 +75,7 @@ const chunkExtensions = (blanks: string): RegExp => {
 const strictExtensions = chunkExtensions("")
 const paddedExtensions = chunkExtensions("[\\t ]*")
 
-/** What stays of a message that is over, so that an idle connection holds on to nothing and nobody. */
+/** Placeholders after the end of a message, so that an idle connection keeps no fields and no receiver in memory. */
 const noFields: Array<string> = []
 const nobody: BodyHandler = { body: () => {}, end: () => {} }
 
@@ -83,7 +83,7 @@ const isBlank = (code: number): boolean => code === SPACE || code === HTAB
 
 const isPrintable = (code: number): boolean => (code >= SPACE && code !== DELETE) || code === HTAB
 
-/** Where the first control byte of `text` stands within [start, end), or -1. */
+/** The index of the first control byte of `text` within [start, end), or -1. */
 export const findControl = (text: string, start: number, end: number): number => {
   for (let at = start; at < end; at++) if (!isPrintable(text.charCodeAt(at))) return at
   return -1
@@ -92,7 +92,7 @@ export const findControl = (text: string, start: number, end: number): number =>
 export const controlProblem = (text: string, at: number, place: string): string =>
   text.charCodeAt(at) === CR ? `a carriage return stands alone in ${place}` : `a control byte stands in ${place}`
 
-/** Why the bytes [start, stop) with what follows them are no field name and colon. */
+/** Why the text at `start` is not a field name and a colon; its token ends at `stop`. */
 const nameProblem = (text: string, start: number, stop: number): string => {
   const code = text.charCodeAt(stop)
   if (stop === start && isBlank(code)) return "a field line is folded, or begins with whitespace"
@@ -101,7 +101,7 @@ const nameProblem = (text: string, start: number, stop: number): string => {
   return "a field name holds a byte that is not allowed in it, or no colon follows it"
 }
 
-/** Decimal digits only, no more than a safe integer (RFC 9110 section 8.6); else -1. */
+/** Parses decimal digits (RFC 9110 section 8.6); -1 for any other text, and for more than a safe integer. */
 export const parseLength = (value: string): number => {
   let length = 0
   for (let at = 0; at < value.length; at++) {
@@ -114,14 +114,15 @@ export const parseLength = (value: string): number => {
 }
 
 /**
- * What requests and responses have in common (RFC 9112 sections 5 to 7): a start line, fields, a body with a length, in
- * chunks or up to the end, trailers. Bytes in, events or one fault out. It keeps no view of the bytes it was given, and
- * the way these are cut makes no difference to what it says.
+ * Parses what requests and responses share (RFC 9112 sections 5 to 7): a start line, fields, a body framed by a length,
+ * by chunks or by the end of the connection, and trailers. It takes bytes and emits events or one fault. It keeps no
+ * view of the bytes, and its events do not depend on how the bytes were split into reads.
  *
- * It is strict, because a message that two programs read in two ways is how messages are smuggled:
+ * It is strict, because messages that two programs interpret differently allow request smuggling:
  *
- * - Lines end with CRLF. No folded fields, no control bytes. Blanks before a colon, and around the parts of a chunk-size
- *   line, are a fault in a request; in a response they are dropped, as a proxy must (RFC 9112 sections 5.1 and 7.1.1).
+ * - Lines end with CRLF. Folded fields and control bytes are faults. Whitespace before a colon, and around the parts of
+ *   a chunk-size line, is a fault in a request; in a response it is dropped, as a proxy must (RFC 9112 sections 5.1 and
+ *   7.1.1).
  * - Chunk extensions are checked and dropped. A framing field among the trailers is a fault.
  */
 export abstract class MessageParser {
@@ -130,7 +131,7 @@ export abstract class MessageParser {
   private broken: ParserFault | undefined
   private received = 0
 
-  /** The line that has not ended yet, and how many bytes its section (head, chunk line, trailers) has had. */
+  /** The incomplete line, and the number of bytes so far of its section (head, chunk line or trailers). */
   private line = ""
   private sectionBytes = 0
   private hasStartLine = false
@@ -138,13 +139,13 @@ export abstract class MessageParser {
 
   /** Bytes of the sized body, or of the chunk, that are still to come. */
   private remaining = 0
-  /** Small chunks that nobody has been told of yet. */
-  private small: Array<Buffer> = []
+  /** Small chunks that the receiver has not got yet. */
+  private smallChunks: Array<Buffer> = []
 
   private readonly toleratesBlanks: boolean
   private readonly extensions: RegExp
 
-  /** `kind`: what its messages are called in faults. */
+  /** `kind`: the word for its messages in faults. */
   constructor(
     private readonly kind: "request" | "response",
     private readonly limits: MessageLimits,
@@ -153,7 +154,7 @@ export abstract class MessageParser {
     this.extensions = this.toleratesBlanks ? paddedExtensions : strictExtensions
   }
 
-  /** The peer sends no more: that ends a body without framing; any other message it cuts short, which is a fault. */
+  /** The connection has ended. That completes a body without other framing; any other incomplete message is a fault. */
   finish(): void {
     if (this.broken !== undefined) return
     if (this.state === "body to the end") {
@@ -181,12 +182,12 @@ export abstract class MessageParser {
     return this.state === "complete"
   }
 
-  /** Whether a head is under way: something else than empty lines, or half of one, has come of it. */
+  /** Whether a head has begun: bytes have come that are not empty lines before it. */
   get isInHead(): boolean {
     return this.state === "head" && (this.hasStartLine || (this.line !== "" && this.line !== "\r"))
   }
 
-  /** Bytes since the message began, those behind its end included. */
+  /** Number of bytes since the message began, including those after its end. */
   get bytesReceived(): number {
     return this.received
   }
@@ -196,27 +197,29 @@ export abstract class MessageParser {
     return this.received > 0
   }
 
-  /** So many of its first bytes tell a message of this kind from anything else. */
-  protected abstract readonly knownBy: number
-  /** What is wrong where they do not. */
+  /** The number of first bytes that `mayBeStartLine` checks. */
+  protected abstract readonly prefixLength: number
+  /** The fault if that check fails. */
   protected abstract readonly startProblem: string
-  /** Whether what stands from `start` on is a start line, or can still become one. */
+  /** Whether the text from `start` on can be the beginning of a start line. */
   protected abstract mayBeStartLine(text: string, start: number): boolean
-  /** Reads a start line, without its line end. False: it was none, which is a fault where `fail` was told so. */
+  /**
+   * Reads a start line without its line end. False: an empty line before it, or a fault, for which `fail` was called.
+   */
   protected abstract takeStartLine(text: string, start: number, end: number): boolean
-  /** A field was added to `fields`, whose name has this length. */
+  /** A field with a name of this length was added to `fields`. */
   protected abstract noteField(nameLength: number): void
-  /** The head is complete at `at`: chooses what follows. Returns where to go on. */
+  /** The head is complete at `at`: chooses the next state. Returns the index to continue at. */
   protected abstract endOfHead(bytes: Buffer, at: number): number
-  /** The message is complete at `at`, and nobody has been told yet. Returns where to go on. */
+  /** The message is complete at `at`. Called before `end` of the receiver. Returns the index to continue at. */
   protected abstract endOfMessage(bytes: Buffer, at: number): number
 
-  /** Takes bytes from `from` on until there are no more, something is wrong, or the state is one that takes none. */
+  /** Parses from `from` to the end of the bytes, a fault, or a state that takes no bytes. */
   protected run(bytes: Buffer, from: number): number {
     let at = from
     while (at < bytes.length && this.broken === undefined && this.state !== "idle" && this.state !== "complete")
       at = this.step(bytes, at)
-    this.tellSmall()
+    this.emitSmallChunks()
     return at
   }
 
@@ -225,7 +228,7 @@ export abstract class MessageParser {
   }
 
   protected fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
-    this.tellSmall()
+    this.emitSmallChunks()
     this.broken = { problem, kind }
     this.receiver = nobody
     this.fields = noFields
@@ -233,7 +236,7 @@ export abstract class MessageParser {
     return false
   }
 
-  /** Gets ready for the start of a message. */
+  /** Prepares for the start of a message. */
   protected begin(receiver: BodyHandler): void {
     this.receiver = receiver
     this.broken = undefined
@@ -259,14 +262,14 @@ export abstract class MessageParser {
     this.sectionBytes = 0
   }
 
-  /** The message is over. What is told to the receiver after this it may answer with the next `begin`. */
+  /** The message is over. From now on the receiver may call `begin` for the next one, even from within `end`. */
   protected settle(): void {
     this.state = "complete"
     this.receiver = nobody
     this.fields = noFields
   }
 
-  /** Takes the next part of the message; says where the one after it begins. */
+  /** Parses the next part of the message. Returns the index of the part after it. */
   private step(bytes: Buffer, at: number): number {
     switch (this.state) {
       case "head":
@@ -290,7 +293,7 @@ export abstract class MessageParser {
     }
   }
 
-  /** A head that lies whole in `bytes` is decoded at once; one that does not, line by line. */
+  /** Decodes a head at once if `bytes` contains all of it, else line by line. */
   private takeHead(bytes: Buffer, at: number): number {
     const limit = this.limits.maxHeadBytes
     if (this.sectionBytes === 0) {
@@ -298,7 +301,7 @@ export abstract class MessageParser {
       const end = blank + blankLine.length
       if (blank !== -1 && end - at <= limit) return this.takeWholeHead(bytes, at, end)
     }
-    const isBeginning = this.sectionBytes < this.knownBy
+    const isBeginning = this.sectionBytes < this.prefixLength
     const next = this.collectLine(bytes, at)
     if (isBeginning && !this.mayBeStartLine(this.line, 0)) {
       this.fail(this.startProblem)
@@ -320,12 +323,14 @@ export abstract class MessageParser {
       if (this.broken !== undefined) return bytes.length
       start = lineFeed + 1
     }
-    // Empty lines before a head, and nothing else.
+    // There were only empty lines, which may precede a head.
     this.sectionBytes = text.length
     return end
   }
 
-  /** Adds to `line` up to its LF, or all there is. To look into `line` before it has ended costs a copy each time. */
+  /**
+   * Appends bytes up to the LF to `line`. Do not read `line` before it is complete: V8 copies it each time (a rope).
+   */
   private collectLine(bytes: Buffer, at: number): number {
     const lineFeed = bytes.indexOf(LF, at)
     const next = lineFeed === -1 ? bytes.length : lineFeed + 1
@@ -340,7 +345,7 @@ export abstract class MessageParser {
     return line
   }
 
-  /** Takes the line of a head that ends with the LF at `lineFeed`. True: it was the empty one that ends the head. */
+  /** Parses the line of a head that ends with the LF at `lineFeed`. True: it was the empty line that ends the head. */
   private takeHeadLine(text: string, start: number, lineFeed: number): boolean {
     if (!this.hasStartLine && !this.mayBeStartLine(text, start)) return this.fail(this.startProblem)
     const end = lineFeed - 1
@@ -355,7 +360,7 @@ export abstract class MessageParser {
     return false
   }
 
-  /** Adds `name: value` to the fields (RFC 9112 section 5); gives the length of the name, or -1 after a fault. */
+  /** Adds `name: value` to the fields (RFC 9112 section 5). Returns the length of the name, or -1 after a fault. */
   private takeField(text: string, start: number, end: number): number {
     let nameEnd = start
     while (tokenBytes[text.charCodeAt(nameEnd)] === 1) nameEnd++
@@ -382,7 +387,7 @@ export abstract class MessageParser {
     return nameEnd - start
   }
 
-  /** Hands over what belongs to the body, or to the chunk, and says where it ends. */
+  /** Emits the bytes that belong to the body or the chunk. Returns the index of their end. */
   private takeRemaining(bytes: Buffer, at: number): number {
     const available = bytes.length - at
     const size = available < this.remaining ? available : this.remaining
@@ -399,37 +404,37 @@ export abstract class MessageParser {
   /** Ends the message at `at`. */
   private finishMessage(bytes: Buffer, at: number, trailers: ReadonlyArray<string>): number {
     const { receiver } = this
-    this.tellSmall()
+    this.emitSmallChunks()
     this.settle()
     const next = this.endOfMessage(bytes, at)
     receiver.end(trailers)
     return next
   }
 
-  /** A small chunk waits for others that are in `bytes`; the last there, whole or not, has nothing to wait for. */
+  /** Joins small chunks within `bytes`. The last chunk there, complete or not, is emitted at once. */
   private takeChunkData(bytes: Buffer, at: number): number {
     const end = at + this.remaining
     if (this.remaining >= smallChunk || end + 2 >= bytes.length) {
-      this.tellSmall()
+      this.emitSmallChunks()
       const next = this.takeRemaining(bytes, at)
       if (this.remaining === 0) this.state = "chunk end"
       return next
     }
-    this.small.push(bytes.subarray(at, end))
+    this.smallChunks.push(bytes.subarray(at, end))
     this.remaining = 0
     this.state = "chunk end"
     return end
   }
 
-  private tellSmall(): void {
-    const { small } = this
-    const [only] = small
+  private emitSmallChunks(): void {
+    const { smallChunks } = this
+    const [only] = smallChunks
     if (only === undefined) return
-    this.small = []
-    this.receiver.body(small.length === 1 ? only : Buffer.concat(small))
+    this.smallChunks = []
+    this.receiver.body(smallChunks.length === 1 ? only : Buffer.concat(smallChunks))
   }
 
-  /** The CRLF after a chunk's data; it may come in two pieces. */
+  /** The CRLF after a chunk's data. It may be split into two reads. */
   private takeChunkEnd(bytes: Buffer, at: number): number {
     if (bytes[at] !== (this.sectionBytes === 0 ? CR : LF)) {
       this.fail("the data of a chunk is not followed by a line end")
@@ -442,7 +447,10 @@ export abstract class MessageParser {
     return at + 1
   }
 
-  /** `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1). A bare number that lies whole in `bytes` needs no text. */
+  /**
+   * `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1). A number without extensions is parsed without making a
+   * string.
+   */
   private takeChunkSize(bytes: Buffer, at: number): number {
     if (this.sectionBytes === 0) {
       let size = 0
@@ -483,11 +491,11 @@ export abstract class MessageParser {
     this.sectionBytes = 0
     this.remaining = size
     this.state = size === 0 ? "trailers" : "chunk data"
-    // The head's own array belongs to whoever was given it.
+    // A new array, because the handler owns that of the head.
     if (size === 0) this.fields = []
   }
 
-  /** A line of the trailer section (RFC 9112 section 7.1.2), or the empty one that ends it and the message. */
+  /** A line of the trailer section (RFC 9112 section 7.1.2), or the empty line that ends it and the message. */
   private takeTrailerLine(bytes: Buffer, at: number): number {
     if (this.sectionBytes === 0 && bytes[at] === CR && bytes[at + 1] === LF)
       return this.finishMessage(bytes, at + 2, none)

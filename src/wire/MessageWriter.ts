@@ -2,10 +2,13 @@ import type { Writable } from "node:stream"
 import type { Consumption } from "./ChunkSource.js"
 import type { RawFields } from "./HeaderFields.js"
 
-/** Up to so many bytes, content is written as text: one piece with its head and framing saves the kernel a list of them. */
+/**
+ * Up to this size content is written as a string joined with its head and framing: one buffer instead of several
+ * (writev).
+ */
 const largestText = 16_384
 
-/** Raw field pairs as lines. */
+/** Field lines of flat pairs. */
 export const fieldLines = (fields: RawFields): string => {
   let lines = ""
   for (let index = 0; index + 1 < fields.length; index += 2) lines += `${fields[index]}: ${fields[index + 1]}\r\n`
@@ -16,14 +19,14 @@ const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
 
 /**
- * Writes one HTTP/1.1 message on a connection (RFC 9112 sections 6 and 7): its head, then content in pieces, framed in
- * chunks or by the length that the head gives. The head waits for what follows it in the same step, so that both leave
- * together.
+ * Writes one HTTP/1.1 message on a connection (RFC 9112 sections 6 and 7): its head, then content, framed by chunks or
+ * by the length that the head gives. The head is held back until the first write or `flush`, so that it leaves together
+ * with the content.
  */
 export class MessageWriter {
   /**
-   * `head`: start line and fields, as text, with the empty line that ends them. `written`: told of each piece of content,
-   * and of its end, that was written or could not be, before the sink acts on that.
+   * `head`: start line and fields as text, including the empty line after them. `written`: called after each write of
+   * content and of the end, with the error if it failed, before the sink acts on the error.
    */
   constructor(
     private readonly sink: Writable,
@@ -32,13 +35,13 @@ export class MessageWriter {
     private readonly written?: (error: Error | null | undefined) => void,
   ) {}
 
-  /** Writes the whole message, and ends it. */
+  /** Writes the whole message. */
   whole(bytes: Uint8Array | undefined, trailers: RawFields): void {
     if (bytes !== undefined && bytes.byteLength > 0) this.chunk(bytes, trailers)
     else this.end(trailers)
   }
 
-  /** Writes a piece of content, and the end behind it where there are `trailers` (which may be none). */
+  /** Writes content. With `trailers` (which may be empty) it also writes the end of the message. */
   chunk(bytes: Uint8Array, trailers?: RawFields): Consumption {
     const before = this.chunked ? `${this.takeHead()}${bytes.byteLength.toString(16)}\r\n` : this.takeHead()
     const last = trailers === undefined ? "" : `0\r\n${fieldLines(trailers)}\r\n`
@@ -46,7 +49,7 @@ export class MessageWriter {
     const isText = bytes.byteLength <= largestText
     if (isText) this.sink.write(before + textOf(bytes) + behind, "latin1", this.written)
     else this.writeAll(before, bytes, behind)
-    // What the kernel took at once needs no drain, although node will tell of one.
+    // If the kernel took all at once, there is nothing to wait for, although Node will emit `drain`.
     if (this.sink.writableLength === 0) return "consumed"
     if (this.sink.writableNeedDrain) return "full"
     return isText ? "consumed" : "buffered"
@@ -58,7 +61,7 @@ export class MessageWriter {
     if (text !== "") this.sink.write(text, "latin1", this.written)
   }
 
-  /** Lets the head leave, where nothing has followed it. */
+  /** Writes the head, if nothing has been written yet. */
   readonly flush = (): void => {
     if (this.head !== "") this.sink.write(this.takeHead(), "latin1")
   }

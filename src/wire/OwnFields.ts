@@ -1,13 +1,13 @@
 import type { RawFields } from "./HeaderFields.js"
 
-/** Whether a text is a token (RFC 9110 section 5.6.2), such as the name of a field. */
+/** Whether a text is a token (RFC 9110 section 5.6.2), such as a field name. */
 export const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
 
-/** What a field of an answer of the proxy's own may hold: that is written as UTF-8, and fields are not. */
+/** Printable ASCII and tabs: the proxy writes its own answers as UTF-8, and field values are not UTF-8. */
 const valuePattern = /^[\t\u0020-\u007e]*$/
 
-/** What frames an answer, or belongs to its connection, is the proxy's to write. */
-const framing: ReadonlySet<string> = new Set([
+/** Fields that frame an answer or belong to its connection. Only the proxy itself writes them. */
+const writtenByProxy: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "keep-alive",
@@ -16,13 +16,13 @@ const framing: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ])
 
-/** Checks fields for an answer of the proxy's own, flat pairs. Throws where they would be no HTTP. */
+/** Checks fields (flat pairs) for an answer of the proxy's own. Throws if one of them is not allowed there. */
 export const checkOwnFields = (fields: RawFields): void => {
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? ""
     const value = fields[index + 1]
     if (!isToken(name)) throw new Error(`${JSON.stringify(name)} is not the name of a field`)
-    if (framing.has(name.toLowerCase())) throw new Error(`${name} is for the proxy to write`)
+    if (writtenByProxy.has(name.toLowerCase())) throw new Error(`${name} is for the proxy to write`)
     if (value === undefined || !valuePattern.test(value))
       throw new Error(`the value for ${name} is missing, or holds what no field of an answer may hold`)
   }

@@ -1,8 +1,8 @@
 const isPlain = (text: string): boolean => /^[\u0020-\u007e]*$/.test(text)
 
 /**
- * What is not seen, or changes what else is seen: control and format characters, among them those that turn the direction
- * of text; separators of lines; whatever is drawn as nothing; halves of surrogate pairs.
+ * Characters that are invisible or change how other text is shown: control and format characters, including those that
+ * change the direction of text; line separators; characters that are drawn as nothing; lone surrogates.
  */
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 
@@ -12,10 +12,10 @@ const spelledOut = (character: string): string => {
   return code > 0xff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\x${code.toString(16).padStart(2, "0")}`
 }
 
-/** Text that cannot change the terminal it is shown on, nor look like another: what is not seen is spelled out. */
+/** Escapes invisible characters, so that a text cannot control the terminal or look like another text. */
 export const printable = (text: string): string => (isPlain(text) ? text : text.replace(unseen, spelledOut))
 
-/** The same for JSON, whose value stays the same: the characters are spelled as JSON does it. Line breaks stay. */
+/** The same for JSON: uses JSON's escapes, so that its value stays the same. Line breaks stay. */
 export const printableJson = (json: string): string =>
   json.replace(unseen, (character) =>
     character === "\n"

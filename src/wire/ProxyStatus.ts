@@ -1,20 +1,20 @@
-/** This proxy's name in `Proxy-Status` (RFC 9209): only its own answers carry it. */
+/** This proxy's name in `Proxy-Status` (RFC 9209). Only its own answers have it. */
 export const proxyStatusName = "ss-proxy"
 
 const text = String.raw`"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"`
 const token = "[A-Za-z*][!#$%&'*+\\-.^_`|~0-9A-Za-z:/]*"
-/** Whatever a parameter may have for a value (RFC 8941 section 3.3, RFC 9651 section 3.3). */
+/** A bare item: the value of a parameter (RFC 8941 section 3.3, RFC 9651 section 3.3). */
 const bareItem = `(?:%?${text}|${token}|@?-?\\d{1,15}(?:\\.\\d{1,3})?|:[A-Za-z0-9+/=]*:|\\?[01])`
 const parameters = `(?: *; *[a-z*][a-z0-9_\\-.*]*(?:=${bareItem})?)*`
-/** A member, its name, and what ends it: a comma, or the end. */
+/** Captures a member of the list, its name, and the comma or the end after it. */
 const member = new RegExp(`[ \\t]*((${text}|${token})${parameters})[ \\t]*(,|$)`, "y")
 
 const isOwn = (name: string): boolean => name.replaceAll('"', "").toLowerCase() === proxyStatusName
 
 /**
- * A server's `Proxy-Status` (a list of structured fields, RFC 9209 section 2) without the members that name this proxy,
- * which it cannot know anything of. `undefined` where nothing is left, and where it is no such list: then nobody could say
- * what it claims.
+ * A server's `Proxy-Status` (a structured list, RFC 9209 section 2) without the members that name this proxy, because a
+ * server cannot report for it. `undefined` if nothing is left, and if the value is not such a list: then such a member
+ * cannot be excluded.
  */
 export const foreignProxyStatus = (value: string): string | undefined => {
   const kept: Array<string> = []

@@ -3,7 +3,7 @@ import { randomFillSync } from "node:crypto"
 const pool = Buffer.allocUnsafeSlow(8_192)
 let used = pool.byteLength
 
-/** So many random bytes from the operating system's generator, as hexadecimal digits; at most 8 KiB. */
+/** Random bytes from the operating system's generator, as hexadecimal digits. `bytes`: at most 8 KiB. */
 export const randomHex = (bytes: number): string => {
   if (used + bytes > pool.byteLength) {
     randomFillSync(pool)

@@ -1,17 +1,17 @@
 import { listMembers, type RawFields } from "./HeaderFields.js"
 
-/** What the head of a request says about its host, its content and its connection (RFC 9112 sections 3.2, 6 and 9). */
+/** Host, framing and connection options of a request, from its head (RFC 9112 sections 3.2, 6 and 9). */
 export interface RequestFraming {
-  /** Which rule the head breaks, as a sentence for the client; `undefined` for none. */
+  /** The rule that the head breaks, as a sentence for the client; `undefined` if the head is valid. */
   readonly problem: string | undefined
   readonly host: string | undefined
-  /** Bytes of content: a number, `"chunked"`, or `"none"` where the head announces no content at all. */
+  /** The number of bytes of content, `"chunked"`, or `"none"` if no field announces content. */
   readonly content: number | "chunked" | "none"
   /** The client waits for `100 Continue` before it sends the content (RFC 9110 section 10.1.1). */
   readonly expectsContinue: boolean
-  /** The client would send another request on this connection (RFC 9112 section 9.3). */
+  /** The client keeps the connection open for another request (RFC 9112 section 9.3). */
   readonly persistent: boolean
-  /** The client asks to change this connection to one of WebSocket (RFC 9110 section 7.8, RFC 6455 section 4.1). */
+  /** The client asks for an upgrade to WebSocket (RFC 9110 section 7.8, RFC 6455 section 4.1). */
   readonly upgrades: boolean
 }
 
@@ -29,15 +29,17 @@ const refused = (problem: string): RequestFraming => ({
   upgrades: false,
 })
 
-/** Whether a text is a host, with or without a port (RFC 9110 section 7.2): what `Host` holds, and what an absolute target names. */
+/**
+ * Whether a text is a host with an optional port, as in `Host` (RFC 9110 section 7.2) or in an absolute-form target.
+ */
 export const isHost = (text: string): boolean => {
   const found = hostAndPort.exec(text)
   return found !== null && Number(found[1] ?? 0) <= largestPort
 }
 
 /**
- * Reads the fields that frame a request, and refuses whatever two recipients could read in two ways. The parser before
- * this is strict, but lets some of it through.
+ * Reads the fields that frame a request. Refuses all that two recipients could interpret differently, because that
+ * allows request smuggling. `MessageParser` has checked the syntax of the fields before.
  */
 export const requestFraming = (fields: RawFields, httpVersion: string): RequestFraming => {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return refused("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
@@ -60,7 +62,7 @@ export const requestFraming = (fields: RawFields, httpVersion: string): RequestF
         host = value
         break
       case 6:
-        // A client of HTTP/1.0 knows no interim answers (RFC 9110 section 10.1.1).
+        // HTTP/1.0 has no interim responses, so `Expect` is ignored there (RFC 9110 section 10.1.1).
         if (httpVersion !== "1.0" && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue")
           expectsContinue = true
         break

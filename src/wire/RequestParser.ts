@@ -9,7 +9,7 @@ import {
 } from "./MessageParser.js"
 import { type RequestFraming, requestFraming } from "./RequestFraming.js"
 
-/** Request line and fields of a request (RFC 9112 sections 3 and 5), and what they say about its content. */
+/** Request line and fields of a request (RFC 9112 sections 3 and 5), and its framing. */
 export interface ParsedRequest {
   /** A token: any method, known or not. */
   readonly method: string
@@ -21,7 +21,7 @@ export interface ParsedRequest {
   readonly framing: RequestFraming
 }
 
-/** What a request may cost where the listener does not say: its fields are bounded by the bytes of its head. */
+/** Limits for listeners that set none. The number of fields is limited by the size of the head only. */
 const defaultLimits: MessageLimits = {
   maxHeadBytes: 32_768,
   maxFields: Number.POSITIVE_INFINITY,
@@ -29,27 +29,30 @@ const defaultLimits: MessageLimits = {
   maxTrailerBytes: 16_384,
 }
 
-/** The version stands at the end of the request line: ` HTTP/1.1`. */
+/** Length of ` HTTP/1.1`, with which the request line ends. */
 const versionSize = 9
 const versionText = " HTTP/1."
 const ZERO = 48
 
-/** Where the first byte stands that may not be in a target, or -1. Bytes beyond ASCII pass: they are the server's to judge. */
+/**
+ * The index of the first byte that a target may not contain, or -1. Bytes beyond ASCII pass; the server decides about
+ * them.
+ */
 const findForbidden = (text: string, start: number, end: number): number => {
   for (let at = start; at < end; at++) if (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === 9) return at
   return findControl(text, start, end)
 }
 
 /**
- * Reads the requests of one HTTP/1.1 connection, as a server does (RFC 9112), one after another: it stops behind a head
- * and behind a request, so that whoever reads decides when to go on. Strict as `MessageParser` is, and in this:
+ * Parses the requests of one HTTP/1.1 connection, as a server does (RFC 9112). It stops after each head and after each
+ * request, and the caller decides when it continues. It is strict like `MessageParser`, and also in this:
  *
  * - The request line is a method, a target and a version with one space between them. HTTP/1.0 and HTTP/1.1 only.
- * - Empty lines before it are passed over (section 2.2); they count towards the limit of the head.
- * - A head that frames its content in two ways is read, so that it can be answered, and nothing behind it.
+ * - Empty lines before it are ignored (section 2.2); they count towards the size of the head.
+ * - A head with invalid framing is parsed, so that it can be answered, but nothing after it.
  */
 export class RequestParser extends MessageParser {
-  protected readonly knownBy = 1
+  protected readonly prefixLength = 1
   protected readonly startProblem = "the request does not begin with a method"
   private method = ""
   private target = ""
@@ -61,18 +64,18 @@ export class RequestParser extends MessageParser {
     this.next()
   }
 
-  /** Gets ready for the next request. */
+  /** Prepares for the next request. */
   next(): void {
     this.request = undefined
     this.begin(noReceiver)
   }
 
-  /** The head of the current request, once it is complete. */
+  /** The head of the current request; `undefined` until it is complete. */
   get head(): ParsedRequest | undefined {
     return this.request
   }
 
-  /** From here on the content of the request is read; it goes to `receiver`. To be called where the framing names some. */
+  /** From now on parses content for `receiver`. Call it only if the framing announces content. */
   readContent(receiver: BodyHandler): void {
     const content = this.request?.framing.content
     this.receiver = receiver
@@ -80,7 +83,7 @@ export class RequestParser extends MessageParser {
     else if (typeof content === "number") this.beginSizedBody(content)
   }
 
-  /** Takes bytes up to the end of a head, of a request, or of what there is. Returns how many. */
+  /** Parses up to the end of a head, of a request, or of the bytes. Returns the number of bytes parsed. */
   execute(bytes: Buffer): number {
     const taken = this.run(bytes, 0)
     this.count(taken)
@@ -111,7 +114,7 @@ export class RequestParser extends MessageParser {
     return true
   }
 
-  /** Framing is read when the head is complete. */
+  /** `requestFraming` reads all fields when the head is complete. */
   protected override noteField(): void {}
 
   protected override endOfHead(_bytes: Buffer, at: number): number {

@@ -15,22 +15,22 @@ import { detachedCopy } from "./DetachedCopy.js"
 export interface ParsedHead {
   /** 100 to 999. */
   readonly status: number
-  /** `""` where there is none. */
+  /** `""` if there is none. */
   readonly reason: string
   /** Raw pairs, flat (name, value, name, value): order, case and duplicates kept, latin1, no OWS around values. */
   readonly fields: Array<string>
   readonly minorVersion: 0 | 1
 }
 
-/** Whom the parser tells what it read, in order: `informational`*, `head`, `body`*, `end`. Must not throw. */
+/** Receives the events of the parser, in this order: `informational`*, `head`, `body`*, `end`. Must not throw. */
 export interface ResponseHandler extends BodyHandler {
   /** An interim response: 100 to 199 but not 101. */
   informational(head: ParsedHead): void
-  /** The final response, or a 101. With no body to come `isComplete` holds already, and `surplus` is known. */
+  /** The final response, or a 101. If no body follows, `isComplete` is already true and `surplus` is known. */
   head(head: ParsedHead): void
 }
 
-/** What a response may cost. */
+/** Limits of a response. */
 export interface ParserLimits extends MessageLimits {
   /** Interim responses before the final one. */
   readonly maxInformational: number
@@ -48,7 +48,7 @@ const ZERO = 48
 const versionPrefix = "HTTP/1."
 const nobody: ResponseHandler = { informational: () => {}, head: () => {}, body: () => {}, end: () => {} }
 
-/** Seconds of `Keep-Alive: timeout=5, max=100`; undefined where it names none. */
+/** Seconds of `Keep-Alive: timeout=5, max=100`; `undefined` if it has no timeout. */
 const parseKeepAliveTimeout = (value: string): number | undefined => {
   for (const parameter of value.split(",")) {
     const text = parameter.trim()
@@ -60,21 +60,22 @@ const parseKeepAliveTimeout = (value: string): number | undefined => {
 }
 
 /**
- * Reads the responses of one HTTP/1.1 connection, as a client does (RFC 9112). Strict as `MessageParser` is, and in this:
+ * Parses the responses of one HTTP/1.1 connection, as a client does (RFC 9112). It is strict like `MessageParser`, and
+ * also in this:
  *
- * - A body's framing must be plain (section 6.3). `Content-Length` once, digits only. `Transfer-Encoding` once, exactly
- *   `chunked`, not in HTTP/1.0. Never both.
- * - No body whatever the fields say: answers to `HEAD`, 1xx, 204, 304. Where these fields break the rules above,
- *   `Content-Length` is dropped. There, and where they claim a body for a 1xx or 204, the connection is not kept, for one
- *   may follow.
- * - HTTP/1.0 has no interim responses (RFC 9110 section 15.2). `Connection: close` in one holds for the final response.
- * - A 101, and a 2xx to `CONNECT`, end the message at once; what follows is `surplus`, the first bytes of the tunnel.
- * - Neither field: the body ends with the connection.
- * - No empty line before the status line. The one thing tolerated is a missing space before an empty reason
- *   (`HTTP/1.1 200`), which many servers send.
+ * - Framing must be unambiguous (section 6.3). `Content-Length` once, digits only. `Transfer-Encoding` once, exactly
+ *   `chunked`, not in HTTP/1.0. Never both. With neither, the body ends with the connection.
+ * - 1xx, 204, 304 and responses to `HEAD` have no body, whatever their fields say. If these fields break the rules
+ *   above, `Content-Length` is dropped. Then, and if a 1xx or 204 announces a body, the connection is not reused,
+ *   because a body may follow.
+ * - HTTP/1.0 has no interim responses (RFC 9110 section 15.2). `Connection: close` in one applies to the final
+ *   response.
+ * - A 101, and a 2xx to `CONNECT`, end the message at once; `surplus` has the first bytes of the tunnel.
+ * - No empty line before the status line. The only leniency: the space before an empty reason may be missing
+ *   (`HTTP/1.1 200`), because many servers omit it.
  */
 export class ResponseParser extends MessageParser {
-  protected readonly knownBy = versionPrefix.length
+  protected readonly prefixLength = versionPrefix.length
   protected readonly startProblem = "the response does not begin with HTTP/1.0 or HTTP/1.1"
   private readonly maxInformational: number
   private handler: ResponseHandler = nobody
@@ -102,7 +103,7 @@ export class ResponseParser extends MessageParser {
     this.maxInformational = all.maxInformational
   }
 
-  /** Gets ready for the response to a request of this method. To be called before its bytes can come. */
+  /** Prepares for the response to a request with this method. Call it before its bytes can come. */
   reset(method: string, handler: ResponseHandler): void {
     this.method = method
     this.handler = handler
@@ -113,7 +114,7 @@ export class ResponseParser extends MessageParser {
     this.begin(handler)
   }
 
-  /** Takes what arrived. After a fault, everything is ignored; after the end of the message, it is `surplus`. */
+  /** Parses bytes. After a fault they are ignored; after the end of the message they are `surplus`. */
   execute(bytes: Buffer): void {
     this.count(bytes.length)
     const end = this.run(bytes, 0)
@@ -125,35 +126,38 @@ export class ResponseParser extends MessageParser {
     super.finish()
   }
 
-  /** The `Content-Length` of the last head, or -1 where it has none. */
+  /** The `Content-Length` of the last head, or -1 if it has none. */
   get contentLength(): number {
     return this.length
   }
 
-  /** Whether the body ends with the connection, so that only its end tells that it is complete. */
+  /** Whether the body ends with the connection. */
   get endsWithConnection(): boolean {
     return this.state === "body to the end"
   }
 
-  /** Nothing is expected, and nothing came that was not. */
+  /** No message is under way, and no surplus came. */
   get isIdle(): boolean {
     return (this.state === "idle" || this.state === "complete") && this.extra === undefined
   }
 
   /**
-   * The message is complete and the connection may carry another request (RFC 9112 section 9.3): neither side's rules
-   * end it, its body did not, the peer has not closed it, and no byte came that does not belong to the message.
+   * The message is complete and the connection may carry another request (RFC 9112 section 9.3): it is persistent, the
+   * peer has not closed it, and no surplus came.
    */
   get keepAlive(): boolean {
     return this.persistent && this.isComplete && this.extra === undefined
   }
 
-  /** Seconds for which the peer keeps an idle connection, from `Keep-Alive: timeout=…` of the last head. */
+  /** Seconds that the server keeps an idle connection, from `Keep-Alive: timeout=…` of the last head. */
   get keepAliveTimeout(): number | undefined {
     return this.timeout
   }
 
-  /** A copy of the bytes after the end of the message: after a 101 the tunnel begins, else the peer broke the rules. */
+  /**
+   * A copy of the bytes after the end of the message: after a 101 those of the tunnel, else a violation of the
+   * protocol.
+   */
   get surplus(): Buffer | undefined {
     return this.extra
   }
@@ -202,7 +206,7 @@ export class ResponseParser extends MessageParser {
     return true
   }
 
-  /** Acts on the last field where it frames the message or speaks of the connection. Few names have these lengths. */
+  /** Reads the last field if it frames the message or concerns the connection. Few other names have these lengths. */
   protected override noteField(nameLength: number): void {
     if (nameLength !== 10 && nameLength !== 14 && nameLength !== 17) return
     const name = this.fields[this.fields.length - 2]?.toLowerCase()
@@ -229,13 +233,13 @@ export class ResponseParser extends MessageParser {
     else this.chunked = true
   }
 
-  /** Whether the response ends with its head, regardless of its fields (RFC 9112 section 6.3, rule 1). */
+  /** Whether the response has no body, whatever its fields say (RFC 9112 section 6.3, rule 1). */
   private get isBodiless(): boolean {
     const { status } = this
     return status < 200 || status === 204 || status === 304 || this.method === "HEAD"
   }
 
-  /** The framing fields cannot be believed: a fault, where there is something to frame. */
+  /** The framing fields are invalid. That is a fault, unless the response has no body. */
   private misframe(problem: string): void {
     if (this.isBodiless) this.isMisframed = true
     else this.fail(problem)
@@ -253,7 +257,7 @@ export class ResponseParser extends MessageParser {
     }
   }
 
-  /** A server says the same each time, so the last text read is remembered. */
+  /** A server sends the same value each time, so the last one is cached. */
   private noteKeepAlive(value: string): void {
     if (value !== this.keepAliveText) {
       this.keepAliveText = detachedCopy(value)
@@ -262,12 +266,12 @@ export class ResponseParser extends MessageParser {
     this.timeout = this.keepAliveSeconds
   }
 
-  /** Looks at the framing fields together (RFC 9112 sections 6.1 to 6.3). */
+  /** Checks the framing fields together (RFC 9112 sections 6.1 to 6.3). */
   private checkFraming(): void {
     const { chunked, length, minorVersion, status } = this
     if (chunked && length !== -1) this.misframe("Content-Length and Transfer-Encoding are both there")
     else if (chunked && minorVersion === 0) this.misframe("Transfer-Encoding is in an HTTP/1.0 response")
-    // What has no body claims to have one, which may follow nevertheless.
+    // A response without a body announces one. A body may follow nevertheless, so the connection is not reused.
     else if ((status < 200 || status === 204) && (chunked || length > 0)) this.close = true
     if (status < 200 && status !== 101 && minorVersion === 0) this.fail("an interim response is in HTTP/1.0")
   }
@@ -275,7 +279,7 @@ export class ResponseParser extends MessageParser {
   protected override endOfHead(bytes: Buffer, at: number): number {
     this.checkFraming()
     if (this.fault !== undefined) return bytes.length
-    if (this.isMisframed) this.disbelieve()
+    if (this.isMisframed) this.dropFraming()
     const { fields, minorVersion, reason, status } = this
     const head: ParsedHead = { status, reason, fields, minorVersion }
     if (status >= 200 || status === 101) return this.beginBody(bytes, at, head)
@@ -289,7 +293,7 @@ export class ResponseParser extends MessageParser {
     return at
   }
 
-  /** The rest is known as surplus before anybody is told. */
+  /** Stores the surplus before the handler is called. */
   protected override endOfMessage(bytes: Buffer, at: number): number {
     if (at < bytes.length) this.takeSurplus(bytes, at)
     return bytes.length
@@ -315,8 +319,8 @@ export class ResponseParser extends MessageParser {
     return at
   }
 
-  /** The response ends with its head although that says otherwise: a body may follow nevertheless. */
-  private disbelieve(): void {
+  /** The response has no body, but invalid framing fields. A body may follow, so the connection is not reused. */
+  private dropFraming(): void {
     this.close = true
     this.length = -1
     this.fields = this.fields.filter((_, index, all) => all[index - (index % 2)]?.toLowerCase() !== "content-length")

@@ -4,7 +4,7 @@ import { BadRequest, SessionNotFound } from "../domain/ProxyError.js"
 import type { DownstreamUrl } from "./DownstreamUrl.js"
 import { isHost } from "./RequestFraming.js"
 
-/** What a request target asks for. Texts are raw, as latin1, unless said otherwise. */
+/** Where a request target leads. Texts are raw latin1, unless said otherwise. */
 export type Route =
   | { readonly _tag: "Health" }
   /** The proxy as a whole: `OPTIONS *` (RFC 9112 section 3.2.4). */
@@ -13,13 +13,13 @@ export type Route =
       readonly _tag: "Session"
       /** Percent-decoded; for the lookup only. */
       readonly id: string
-      /** First segment as it was sent, with the slash before it. */
+      /** The raw segment of the id, with the slash before it. */
       readonly segment: string
-      /** What follows the first segment: nothing, a path, a query, or both. */
+      /** All after that segment: nothing, a path, a query, or both. */
       readonly rest: string
       /** `/ws/{session_id}`: for WebSockets only. */
       readonly webSocketOnly: boolean
-      /** Authority of a target in absolute-form, which then stands for the `Host` field. */
+      /** Authority of an absolute-form target, which replaces the `Host` field (RFC 9112 section 3.2.2). */
       readonly authority: string | undefined
     }
 
@@ -30,7 +30,9 @@ const percentEncoded = /%[0-9A-Fa-f]{2}/g
 const plainSegment = /^[\w.~!$&'()*+,;=:@-]*$/
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/is
 
-/** Decodes the percent-encoding of a segment once. `undefined` where the encoding is broken or the bytes are not UTF-8. */
+/**
+ * Decodes the percent-encoding of a segment once. `undefined` if the encoding is invalid or the bytes are not UTF-8.
+ */
 const decodeSegment = (segment: string): string | undefined => {
   if (plainSegment.test(segment)) return segment
   if (segment.replace(percentEncoded, "").includes("%")) return undefined
@@ -42,7 +44,7 @@ const decodeSegment = (segment: string): string | undefined => {
   }
 }
 
-/** The index at which the segment that begins at `start` ends. */
+/** The end of the segment that begins at `start`. */
 const segmentEnd = (path: string, start: number): number => {
   for (let index = start; index < path.length; index++) {
     const code = path.charCodeAt(index)
@@ -68,15 +70,15 @@ const parsePath = (path: string, authority: string | undefined): Either.Either<R
   const idEnd = segmentEnd(path, end + 1)
   const id = decodeSegment(path.slice(end + 1, idEnd))
   if (id === undefined) return badTarget("The session id has a broken percent-encoding.")
-  // No session can have the ids that are reserved.
+  // Reserved ids: no session can have them.
   if (id === "" || id === "health" || id === "ws") return Either.left(new SessionNotFound({ sessionId: id }))
   const segment = path.slice(end, idEnd)
   return Either.right({ _tag: "Session", id, segment, rest: path.slice(idEnd), webSocketOnly: true, authority })
 }
 
 /**
- * Reads a request target (RFC 9112 section 3.2): origin-form or absolute-form, and for `OPTIONS` asterisk-form. Only the
- * segment that names the session is decoded; nothing is normalised.
+ * Parses a request target (RFC 9112 section 3.2): origin-form, absolute-form, or asterisk-form for `OPTIONS`. Only the
+ * segment of the session id is decoded; nothing is normalised.
  */
 export const parseTarget = (method: string, target: string): Either.Either<Route, BadRequest | SessionNotFound> => {
   if (target.charCodeAt(0) === 0x2f) return parsePath(target, undefined)
@@ -93,10 +95,10 @@ export const parseTarget = (method: string, target: string): Either.Either<Route
 const joined = (basePath: string, rest: string): string =>
   rest.charCodeAt(0) === 0x2f ? basePath + rest : `${basePath}/${rest}`
 
-/** Target of a plain request (or a WebSocket beside `/ws`) at the session's server. */
+/** Request target for the session's server: of a plain request, or of a WebSocket outside of `/ws`. */
 export const downstreamTarget = (url: DownstreamUrl, rest: string): string => joined(url.basePath, rest)
 
-/** Target of a WebSocket that came to `/ws{segment}{rest}`, at the session's server. */
+/** Request target for the session's server: of a WebSocket to `/ws{segment}{rest}`. */
 export const webSocketTarget = (url: DownstreamUrl, segment: string, rest: string, wsPath: WsPath): string => {
   switch (wsPath) {
     case "append":
@@ -108,7 +110,7 @@ export const webSocketTarget = (url: DownstreamUrl, segment: string, rest: strin
   }
 }
 
-/** The part of the path that the session's server does not see, for `X-Forwarded-Prefix`. */
+/** The prefix that the proxy removes from the path, for `X-Forwarded-Prefix`. */
 export const webSocketPrefix = (segment: string, wsPath: WsPath): string => {
   switch (wsPath) {
     case "append":

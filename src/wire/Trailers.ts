@@ -3,9 +3,9 @@ import { nominatedBy, type RawFields } from "./HeaderFields.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 
 /**
- * Fields that mean nothing, or harm, behind a body: whoever reads the head has acted without them, and whoever puts them to
- * the head's acts on what nobody has checked (RFC 9110 section 6.5.1). What tells of the body once it is there, such as
- * `Content-Digest` (RFC 9530) or `Server-Timing`, is none of them.
+ * Fields that are not allowed as trailers (RFC 9110 section 6.5.1). A recipient that acts on the head has acted without
+ * them; a recipient that merges them into the head acts on fields that were not checked. Fields that are known only
+ * after the body, such as `Content-Digest` (RFC 9530) or `Server-Timing`, are allowed.
  */
 const notInTrailers: ReadonlySet<string> = new Set([
   // They frame the message, or belong to its connection.
@@ -17,7 +17,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
-  // They say where it goes, where it has been, and by whom it is known.
+  // They route and trace the message.
   "forwarded",
   "host",
   "max-forwards",
@@ -32,7 +32,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "proxy-authorization",
   "set-cookie",
   "www-authenticate",
-  // They change what a request asks for.
+  // They are request modifiers.
   "expect",
   "if-match",
   "if-modified-since",
@@ -41,7 +41,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "if-unmodified-since",
   "pragma",
   "range",
-  // They say what is to be done with a response.
+  // They are control data of a response.
   "age",
   "cache-control",
   "date",
@@ -49,21 +49,24 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "location",
   "retry-after",
   "vary",
-  // They say how content is to be read.
+  // They say how to process the content.
   "content-encoding",
   "content-range",
   "content-type",
 ])
 
-/** Whether a field may stand behind a body, in any spelling of its name. `X-Forwarded-*` may not: they are the proxy's. */
+/**
+ * Whether a field may be a trailer, in any spelling of its name. `X-Forwarded-*` may not, because only the proxy sets
+ * them.
+ */
 const mayBeTrailer = (name: string): boolean => {
   const folded = foldedName(name)
   return !notInTrailers.has(folded) && !folded.startsWith("x-forwarded-")
 }
 
 /**
- * Trailer pairs that may be passed on, in order, with duplicates and case: without those that may not be trailers, those
- * that `Connection` nominates in the fields of their message (`head`), and what claims to be the proxy's own status.
+ * The trailers to pass on; order, case and duplicates are kept. Removes fields that may not be trailers, fields that
+ * `Connection` nominates in the message's `head`, and members of `Proxy-Status` that name this proxy.
  */
 export const trailerFields = (trailers: RawFields, head: RawFields): RawFields => {
   if (trailers.length === 0) return trailers

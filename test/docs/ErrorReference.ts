@@ -22,24 +22,24 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: E
   BadRequest: {
     samples: [new Errors.BadRequest({ detail: "" })],
     meaning:
-      "The request is not valid HTTP, can be read in two ways, has a target that cannot be read, or is a WebSocket handshake that breaks RFC 6455.",
-    remedy: "`detail` names the rule. Mend the client.",
+      "The request is not valid HTTP, it can be read in two ways, its target cannot be read, or it is a WebSocket handshake that breaks RFC 6455.",
+    remedy: "`detail` names the rule. Fix the client.",
   },
   SessionNotFound: {
     samples: [new Errors.SessionNotFound({ sessionId })],
-    meaning: "No session has this id, or the path names none.",
-    remedy: "Look at the first segment of the path, and at `ss-proxy sessions list`.",
+    meaning: "No session has this id, or the path names no session.",
+    remedy: "Compare the first segment of the path with `ss-proxy sessions list`.",
   },
   MethodNotAllowed: {
     samples: [new Errors.MethodNotAllowed({ allow: "GET, HEAD", detail: "" })],
-    meaning: "`/health` was asked with another method than GET or HEAD, or anything with TRACE.",
-    remedy: "Use a method that `Allow` names.",
+    meaning: "The method is TRACE, or it is not GET or HEAD and the path is `/health`.",
+    remedy: "Use a method that is in `Allow`.",
   },
   RequestTimeout: {
     samples: [new Errors.RequestTimeout({ detail: "" })],
     meaning:
-      "The client stopped sending: no whole head within `--head-timeout`, no byte of the body for `--body-timeout`, or fewer than `--min-rate`.",
-    remedy: "Look at the client and at its network.",
+      "The client stopped sending, or sends too slowly: no complete head within `--head-timeout`, no byte of the body for `--body-timeout`, or less than `--min-rate`.",
+    remedy: "Check the client and its network.",
   },
   BodyTooLarge: {
     samples: [new Errors.BodyTooLarge({ limit: 0 })],
@@ -54,44 +54,44 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: E
   UpgradeRequired: {
     samples: [new Errors.UpgradeRequired({ detail: "" })],
     meaning:
-      "A plain request for `/ws/{session_id}`, which is for WebSockets; or a WebSocket of another version than 13.",
-    remedy: "Leave `/ws` out, or open a WebSocket. A proxy in front has to pass `Upgrade` and `Connection` on.",
+      "A plain request for `/ws/{session_id}`, which is only for WebSockets; or a WebSocket version other than 13.",
+    remedy: "Leave out `/ws`, or open a WebSocket. A proxy in front must pass on `Upgrade` and `Connection`.",
   },
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
     meaning:
-      "There are as many requests or WebSockets as `--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` allow; or none of the connections that `--max-downstream-per-session` allows came free within `--queue-timeout`.",
+      "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`.",
     remedy: "Try again after `Retry-After`.",
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],
-    meaning: "The client's address, or its /64 of IPv6, has `--max-connections-per-client` connections open.",
+    meaning: "The client's IPv4 address, or its /64 of IPv6, has `--max-connections-per-client` connections open.",
     remedy:
-      "Use connections again. Proxies in front of this one belong in `--trusted-proxies`: they have no such limit.",
+      "Use each connection for more requests. If the client is a proxy in front of this one, name it in `--trusted-proxies`: then it has no such limit.",
   },
   HeadersTooLarge: {
     samples: [new Errors.HeadersTooLarge({ limit: 0 })],
     meaning: "The head of the request, target included, is larger than `--max-header-size`.",
-    remedy: "Send fewer or smaller fields, for cookies are the usual cause, or raise `--max-header-size`.",
+    remedy: "Send fewer or smaller fields, or raise `--max-header-size`. Cookies are the usual cause.",
   },
   DownstreamUnreachable: {
     samples: reasons.map((reason) => new Errors.DownstreamUnreachable({ reason, address })),
     meaning:
-      "No connection to the session's server: refused, unknown name, TLS, timeout, no route, an address that is denied.",
+      "The proxy cannot connect to the session's server: refused, unknown name, TLS, timeout, no route, or a denied address.",
     remedy:
-      "Is it running, and does it listen where the session's URL says? `detail` and the log tell which it was; [SECURITY.md](SECURITY.md) is about certificates and addresses that are denied.",
+      "Check that the server runs and listens where the session's URL says. `detail` and the log name the reason. [SECURITY.md](SECURITY.md) explains certificates and denied addresses.",
   },
   DownstreamReset: {
     samples: [new Errors.DownstreamReset({ address })],
-    meaning: "The server closed the connection before its response had begun.",
+    meaning: "The server closed the connection before its response began.",
     remedy:
-      "Look at the server's log: it crashed, or it closes connections that it should keep. " +
-      "Perhaps it speaks TLS and the URL says `http`.",
+      "Check the server's log: it crashed, or it closes connections that it should keep. " +
+      "Perhaps the server speaks TLS and the URL says `http`.",
   },
   DownstreamProtocol: {
     samples: [new Errors.DownstreamProtocol({ address, problem: "" })],
-    meaning: "What the server sent is not a valid HTTP/1.1 response.",
-    remedy: "The log names the rule that it broke. Perhaps it speaks TLS and the URL says `http`.",
+    meaning: "The server sent something that is not a valid HTTP/1.1 response.",
+    remedy: "The log names the rule. Perhaps the server speaks TLS and the URL says `http`.",
   },
   DownstreamUrlInvalid: {
     samples: [new Errors.DownstreamUrlInvalid({ sessionId, problem: "" })],
@@ -102,45 +102,45 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused">]: E
     samples: [new Errors.SessionPolicyInvalid({ sessionId, problem: "" })],
     meaning: "A policy stored for the session cannot be used.",
     remedy:
-      "The log says which and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` writes no such policy; other writers may.",
+      "The log says which policy and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` refuses such values; other writers may store them.",
   },
   SessionUnavailable: {
     samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
-    meaning: "The session's status is none of active, online and ready, or its URL changed while this request waited.",
-    remedy: "`ss-proxy sessions set ID --status active`; else try again after `Retry-After`.",
+    meaning:
+      "The session's status is not active, online or ready; or its URL or `insecure` changed while this request waited.",
+    remedy: "If it is the status: `ss-proxy sessions set ID --status active`. Otherwise try again after `Retry-After`.",
   },
   Draining: {
     samples: [new Errors.Draining()],
-    meaning: "The proxy was told to stop and takes nothing new.",
+    meaning: "The proxy is stopping and takes no new requests.",
     remedy: "Try again, at another proxy if there is one.",
   },
   Overloaded: {
     samples: [new Errors.Overloaded({ limit: 0 })],
     meaning:
-      "The proxy has `--max-connections` connections of clients open, or none of the `--max-downstream` to servers came free within `--queue-timeout`.",
-    remedy: "Raise the limit if the machine can bear it, or run more proxies.",
+      "`--max-connections` is reached; or `--max-downstream` is, and no connection became free within `--queue-timeout`.",
+    remedy: "Raise the limit if the machine has room, or run more proxies.",
   },
   SystemShortage: {
     samples: shortages.map((lacking) => new Errors.SystemShortage({ lacking, address, hint: "" })),
-    meaning:
-      "Or its system gives it no file descriptor, no port or no memory for a connection to the session's server.",
+    meaning: "Or the proxy's system has no file descriptor, port or memory for a connection to the session's server.",
     remedy:
-      "In the last case the log says what there is too little of, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
+      "In the last case the log says what is missing, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
-    meaning: "The database cannot be read now. It does not mean that the session is gone.",
+    meaning: "The database cannot be read now. The session may still exist.",
     remedy: "The log says what is wrong with the file and what to do ([DATABASE.md](DATABASE.md)).",
   },
   DownstreamTimeout: {
     samples: [new Errors.DownstreamTimeout({ address, milliseconds: 0 })],
-    meaning: "The server has the whole request, and did not begin to answer within `--timeout`.",
-    remedy: "Raise `--timeout`, or let the server send its head before it is done.",
+    meaning: "The server has the whole request, but did not begin to answer within `--timeout`.",
+    remedy: "Raise `--timeout`, or let the server send the head of its response earlier.",
   },
   LoopDetected: {
     samples: [new Errors.LoopDetected({ sessionId })],
-    meaning: "The session's URL names this proxy, or the request has been through it already.",
-    remedy: "Change the session's URL: it leads back to the proxy, at once or by way of others.",
+    meaning: "The session's URL names this proxy, or the request has passed this proxy already.",
+    remedy: "Change the session's URL: it leads back to the proxy, directly or through other servers.",
   },
 }
 
@@ -183,6 +183,9 @@ const codeOf = ({ samples: [sample] }: AnyEntry): string => (sample === undefine
 
 const all: ReadonlyArray<AnyEntry> = Object.values(entries)
 
+/** Every error that a client can be told, in all its forms. */
+export const errorSamples: ReadonlyArray<ProxyError> = all.flatMap(({ samples }) => samples)
+
 const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
   .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)
@@ -215,20 +218,20 @@ export const errorsDocument = (): string => `# Errors
 
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
-These are the answers that the proxy gives on its own account. Every other status, 4xx and 5xx too, is the answer of
-the session's server, passed on as it is. To tell them apart: the proxy's own carry \`Proxy-Status: ss-proxy; …\`, and
-no other does: a server's own word of that name is removed.
+These are the errors that the proxy itself answers with. Any other status, 4xx and 5xx included, is the answer of the session's
+server, passed on unchanged. Only the proxy's own errors have \`Proxy-Status: ss-proxy; …\`: if a server sends a member of that
+name, the proxy removes it.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
-  A client whose \`Accept\` prefers \`text/html\` to JSON, as browsers' do, gets the same facts as a small page; one of more
-  than 1,000 bytes is not read.
-- \`code\` is stable; write programs against it. \`detail\` is for people and may change.
-- \`Proxy-Status\` (RFC 9209) holds the error type. The types are those of the RFC's registry, where it has one that fits.
-- \`X-Request-Id\` is the request's own id, or a new one. The line in the proxy's log with the same \`request_id\` names the
-  server's address and the cause; neither is told to the client. Faults of clients are logged at the level \`debug\`.
-- A response that breaks off after its head was passed on gets no answer: the client's connection is reset, so that the
-  truncated response cannot look complete.
-- Where another program has the proxy built in, its hooks may refuse requests with a status and \`code\` of their own
+  If \`Accept\` prefers \`text/html\` to JSON, as in browsers, the client gets a small page with the same facts. An \`Accept\` of
+  more than 1,000 bytes is not read.
+- \`code\` is stable. Programs should use it. \`detail\` is for people and may change.
+- \`Proxy-Status\` (RFC 9209) has the error type. It is one of the RFC's registry, if one fits.
+- \`X-Request-Id\` is the request's own id, or a new one. The line with the same \`request_id\` in the proxy's log names the
+  server's address and the cause. The client gets neither. Faults of clients are logged at level \`debug\`.
+- If a response breaks off after its head was passed on, there is no error answer. The client's connection is reset, so that the
+  truncated response does not look complete.
+- In a program that embeds the proxy, hooks may refuse requests with a status and \`code\` of their own
   ([LIBRARY.md](LIBRARY.md#a-hook-before-forwarding)).
 
 ${table(

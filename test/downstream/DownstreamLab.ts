@@ -16,6 +16,7 @@ import { type ChunkProducer, ChunkSource } from "../../src/wire/ChunkSource.js"
 import { parseDownstreamUrl } from "../../src/wire/DownstreamUrl.js"
 import { Changes, type NotSeen } from "../support/Changes.js"
 import { RawOrigin, type Script } from "../support/RawOrigin.js"
+import { type Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
 
 /** A `Downstream` as a Layer, with a name for the tests. */
 export type DownstreamLayer = Layer.Layer<Downstream, never, ProxyConfig>
@@ -62,12 +63,13 @@ export interface DownstreamLab {
   readonly origin: RawOrigin
   readonly session: LiveSession
   readonly downstream: typeof Downstream.Service
+  readonly counters: Counters
   /** A request to `session`, not yet sent. */
   readonly call: (ask?: Ask, session?: LiveSession) => Effect.Effect<Answer, RequestError>
 }
 
 const layerWith = (layer: DownstreamLayer, settings: Partial<ProxySettings>) =>
-  Layer.provide(layer, ProxyConfig.layer(settings))
+  layer.pipe(Layer.provide(ProxyConfig.layer(settings)), Layer.provideMerge(Telemetry.layer))
 
 /** A request at a layer. */
 export const callAt =
@@ -76,7 +78,7 @@ export const callAt =
     const fields = ["Host", session.target.authority, ...(ask.fields ?? [])]
     const head = { method: ask.method ?? "GET", target: ask.target ?? "/x", fields }
     const { informational = () => {} } = ask
-    return downstream.request(session, head, ask.body ?? empty, { informational, retried: () => {} })
+    return downstream.request(session, head, ask.body ?? empty, { informational, retried: () => {}, asked: () => {} })
   }
 
 /** A layer with these settings, until the scope closes. */
@@ -94,10 +96,17 @@ export const startDownstreamLab = (
 ): Effect.Effect<DownstreamLab, SettingsError, Scope.Scope> =>
   Effect.gen(function* () {
     const origin = yield* RawOrigin.start(script)
-    const downstream = yield* startDownstream(layer, settings)
+    const services = yield* Layer.build(layerWith(layer, settings))
+    const downstream = Context.get(services, Downstream)
     const session = sessionAt(origin.url)
     const call = callAt(downstream)
-    return { origin, session, downstream, call: (ask = {}, other = session) => call(ask, other) }
+    return {
+      origin,
+      session,
+      downstream,
+      counters: Context.get(services, Telemetry),
+      call: (ask = {}, other = session) => call(ask, other),
+    }
   })
 
 /** The body of an answer as latin1, once it is complete. */

@@ -20,6 +20,7 @@ class Dials implements LeaseSource {
     return () => {}
   }
   readonly makeRoom = (): void => {}
+  readonly waited = (): void => {}
 }
 
 const seeker = { mayReuse: true, leased: () => {}, refused: () => {} }

@@ -69,6 +69,7 @@ export class TestRequest implements ProxyRequest {
 
   readonly informational = ({ status }: { readonly status: number }): void => void this.interims.push(status)
   readonly retried = (): void => void this.retries++
+  readonly asked = (): void => {}
 }
 
 /** A WebSocket handshake. */

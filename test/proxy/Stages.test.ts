@@ -3,7 +3,8 @@ import { Data, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { type RequestBroken, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { BodyStages, type SessionStages } from "../../src/http/BodyStages.js"
 import { forwardWith, RequestHooks } from "../../src/http/RequestHooks.js"
-import { TrafficObservers, type TrafficRecord } from "../../src/traffic/TrafficObservers.js"
+import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
+import { TrafficObservers } from "../../src/traffic/TrafficObservers.js"
 import { perChunk, type Stage } from "../../src/wire/Stage.js"
 import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
@@ -441,11 +442,11 @@ describe("an observer", () => {
         ]),
         [
           [
-            ["http", "app", "POST", "/app/x"],
+            ["request", "app", "POST", "/app/x"],
             [200, "complete", 3, 0],
           ],
           [
-            ["http", "nobody", "GET", "/nobody/"],
+            ["request", "nobody", "GET", "/nobody/"],
             [404, "complete", 0, 0],
           ],
         ],

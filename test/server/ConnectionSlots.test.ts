@@ -9,7 +9,7 @@ const admitted = (addresses: ReadonlyArray<string>): ReadonlyArray<boolean> => {
     let isTaken = true
     const refused = () => void (isTaken = false)
     const client = { address, trusted: false, proto: "http" } as const
-    slots.admit(new Socket(), { client, refuse: refused, reset: refused })
+    slots.admit(new Socket(), { client, refuse: refused, refuseUnanswered: refused })
     return isTaken
   })
 }
@@ -43,7 +43,11 @@ describe("the connections of each client", () => {
       const socket = new Socket()
       const refused = () => void taken.pop()
       taken.push(address)
-      slots.admit(socket, { client: { address, trusted: false, proto: "http" }, refuse: refused, reset: refused })
+      slots.admit(socket, {
+        client: { address, trusted: false, proto: "http" },
+        refuse: refused,
+        refuseUnanswered: refused,
+      })
       return socket
     }
     const [first] = [open("2001:db8::1"), open("2001:db8::2"), open("2001:db8::3")]

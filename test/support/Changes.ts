@@ -1,4 +1,4 @@
-import { Data, Effect } from "effect"
+import { Data, Effect, Schedule } from "effect"
 
 /** What a test waited for did not come in time. The message tells what was there instead. */
 export class NotSeen extends Data.TaggedError("NotSeen")<{ readonly message: string }> {}
@@ -43,3 +43,13 @@ export class Changes {
     )
   }
 }
+
+/** Asks again and again until `condition` holds, for what tells nobody that it changes; fails with `NotSeen` in the end. */
+export const eventually = (condition: Effect.Effect<boolean>, what: string): Effect.Effect<void, NotSeen> =>
+  Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced(5) }).pipe(
+    Effect.asVoid,
+    Effect.timeoutFail({
+      duration: patience,
+      onTimeout: () => new NotSeen({ message: `waited ${patience} ms for ${what}` }),
+    }),
+  )

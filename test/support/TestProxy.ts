@@ -9,8 +9,10 @@ import { layerProxyWith } from "../../src/server/Proxy.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { NotSeen, patience } from "./Changes.js"
+import { textOf } from "./Numbers.js"
 import { RawClient } from "./RawClient.js"
 
 /** A session of a test: its URL, `active` unless said otherwise. */
@@ -45,6 +47,8 @@ export interface TestProxy {
   readonly trafficCount: Effect.Effect<number>
   /** Waits until nothing is under way any more. */
   readonly quiet: Effect.Effect<void, NotSeen>
+  /** What it has counted, as Prometheus is told. */
+  readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
   readonly log: ReadonlyArray<string>
   /** A new connection to it. */
@@ -105,6 +109,7 @@ export const startProxy = (
       server,
       trafficCount: traffic.count,
       quiet,
+      metrics: textOf(Context.get(services, Telemetry)),
       log,
       connect: RawClient.connect(port, host),
     }

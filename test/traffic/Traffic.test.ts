@@ -8,6 +8,10 @@ const target = { secure: false, hostname: "h", port: 1, authority: "h:1", basePa
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
   readonly kind = "websocket"
+  readonly isStreaming = false
+  readonly messagesIn = 0
+  readonly messagesOut = 0
+  serial = 0
   registryIndex = -1
   sessionIndex = -1
   readonly requestId = "r"

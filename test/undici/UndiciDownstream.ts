@@ -5,7 +5,7 @@ import { Deadlines } from "../../src/clock/Deadlines.js"
 import { makeDialer } from "../../src/downstream/Dial.js"
 import { Downstream } from "../../src/downstream/Downstream.js"
 import { EndOfTurn } from "../../src/clock/EndOfTurn.js"
-import { makeRetryCounter } from "../../src/downstream/Retries.js"
+import { Telemetry } from "../../src/telemetry/Telemetry.js"
 import { UndiciCall, type UndiciContext } from "./UndiciCall.js"
 import { UndiciPools } from "./UndiciPools.js"
 import { UpgradeCall } from "../../src/downstream/UpgradeCall.js"
@@ -29,6 +29,7 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
     const settings = yield* ProxyConfig
     const dialer = yield* makeDialer
     const handshakes = yield* makeCallContext(dialer)
+    const counters = yield* Telemetry
     const pools = new UndiciPools(dialer, settings)
     const headDeadlines = new Deadlines(settings.timeout)
     const context: UndiciContext = {
@@ -36,7 +37,7 @@ export const layerUndici: Layer.Layer<Downstream, never, ProxyConfig> = Layer.sc
       headDeadlines,
       timeout: settings.timeout,
       endOfTurn: new EndOfTurn(),
-      countRetry: yield* makeRetryCounter,
+      countRetry: () => counters.requestRetried(),
     }
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {

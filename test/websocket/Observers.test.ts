@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
-import { TrafficObservers, type TrafficRecord } from "../../src/traffic/TrafficObservers.js"
+import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
+import { TrafficObservers } from "../../src/traffic/TrafficObservers.js"
 import { startLab } from "../support/Lab.js"
 import { agreeing, openThrough } from "./Tunnel.js"
 

@@ -26,6 +26,7 @@ class Slow extends BridgedSocket {
       server,
       serverEarly: none,
       extensions: false,
+      handshake: undefined,
       ...calls,
     }
     const watches = { sendLimit: new SendLimit(0), probeRounds: new Deadlines(0) }

@@ -1,4 +1,4 @@
-// Builds of ss-proxy to compare: of a commit, of this checkout, or one that is there already.
+// Builds of ss-proxy to compare: of a commit, of this checkout, or one that exists already.
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -12,8 +12,8 @@ const programOf = (/** @type {string} */ checkout) => join(checkout, "dist", "bi
 /**
  * @typedef {object} Build
  * @property {string} program its `dist/bin.js`
- * @property {string} about where it is from
- * @property {string[]} notes what whoever reads its figures should know
+ * @property {string} about its origin
+ * @property {string[]} notes for the reader of the figures
  */
 
 /** @param {string} checkout */
@@ -31,7 +31,7 @@ const build = (checkout) => {
 const git = (...words) => execFileSync("git", words, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
 
 /**
- * The commit that a name stands for; undefined where git knows none.
+ * The commit that a name means; undefined if git does not know it.
  *
  * @param {string} name
  * @returns {string | undefined}
@@ -49,7 +49,7 @@ const commitOf = (name) => {
  *
  * @param {string} name
  * @param {string} commit
- * @param {string} folder that is not there yet
+ * @param {string} folder that does not exist yet
  * @returns {Build}
  */
 const buildCommit = (name, commit, folder) => {
@@ -63,7 +63,7 @@ const buildCommit = (name, commit, folder) => {
   return { program: programOf(folder), about: `${name} (${commit.slice(0, 10)})`, notes }
 }
 
-/** When the newest file in a folder was changed. */
+/** The modification time of the newest file in a folder. */
 const newestIn = (/** @type {string} */ folder) =>
   readdirSync(folder, { recursive: true })
     .map((name) => statSync(join(folder, String(name))).mtimeMs)
@@ -81,12 +81,12 @@ const builtAlready = (checkout) => {
 }
 
 /**
- * The build that a word of the command line asks for: a folder that holds `dist/`, or whatever git takes for a commit;
- * without a word, this checkout as it is, built anew.
+ * The build that a word of the command line names: a folder that contains `dist/`, or a commit. Without a word it is a
+ * new build of this checkout.
  *
  * @param {string | undefined} word
- * @param {string} folder where a commit may be built; not there yet
- * @returns {Build | undefined} undefined where the word is neither
+ * @param {string} folder for the build of a commit; must not exist yet
+ * @returns {Build | undefined} undefined if the word is neither
  */
 export const buildOf = (word, folder) => {
   if (word === undefined) {

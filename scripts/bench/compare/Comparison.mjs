@@ -1,4 +1,4 @@
-// Two builds of ss-proxy, before and after a change, on this machine at the same time: so what else goes on meets both.
+// Compares two builds of ss-proxy, before and after a change, at the same time, so that other load affects both alike.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { loadavg, tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -10,12 +10,12 @@ import { parseOptions, usage, UsageError } from "./Options.mjs"
 import { compareTimes, ratioOf } from "./Times.mjs"
 import { verdictOf } from "./Verdict.mjs"
 
-/** Says on standard error what is going on, where somebody may be looking. */
+/** Reports the progress on standard error. */
 const say = (/** @type {string} */ text) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
 }
 
-/** The averages over a minute, five and fifteen. */
+/** The load averages over one, five and fifteen minutes. */
 const loadText = () =>
   loadavg()
     .map((average) => average.toFixed(1))
@@ -82,7 +82,7 @@ const run = async (options, folder) => {
 /** @param {string[]} words */
 export const compare = async (words) => {
   const folder = mkdtempSync(join(tmpdir(), "ss-proxy-compare-"))
-  // nginx reads its files as another user.
+  // nginx reads its files as another user, so the folder must be readable for all.
   chmodSync(folder, 0o755)
   try {
     const options = parseOptions(words)

@@ -1,4 +1,4 @@
-// The figures of two builds that are counted.
+// The counted figures of two builds: allocated bytes and system calls.
 import { join } from "node:path"
 import { columns } from "../report/TextTable.mjs"
 import { measureSteady } from "../steady/SteadyFigures.mjs"
@@ -8,11 +8,11 @@ import { steadyWorks } from "../steady/Works.mjs"
 const callsText = (calls) => ("count" in calls ? String(calls.count) : "-")
 
 /**
- * What is counted: for each kind of work once, for it is the same each time.
+ * Counts once for each workload, because the counts are the same each time.
  *
  * @param {readonly { name: string, program: string }[]} builds
  * @param {string} folder for files
- * @param {(text: string) => void} say what is going on
+ * @param {(text: string) => void} say reports the progress
  */
 export const compareCounts = async (builds, folder, say) => {
   const rows = [["", "bytes before", "after", "ratio", "calls before", "after"]]

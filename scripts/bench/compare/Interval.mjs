@@ -1,4 +1,4 @@
-// The middle of some measurements, and how far it may be off.
+// The median of measurements, with its confidence interval.
 import { median } from "../report/Figures.mjs"
 
 /**
@@ -8,16 +8,16 @@ import { median } from "../report/Figures.mjs"
  * @property {number} high
  */
 
-/** How often the true median may lie outside. */
+/** The probability that the true median is outside of the interval. */
 const error = 0.05
 
 /**
- * How many of the smallest values, and of the largest, may be cut off so that the median is still between the rest: the
- * sign test. Each value lies above the median as often as below, whatever its distribution is; so the number of those
- * below is binomial, and nothing else has to be assumed.
+ * The number of smallest values, and of largest values, that can be cut off with the median still between the others:
+ * the sign test. Whatever the distribution is, a value is above the median as often as below, so the number of values
+ * below is binomial, and no other assumption is needed.
  *
  * @param {number} count of the values
- * @returns {number} -1 where even all of them do not tell, that is: for fewer than six
+ * @returns {number} -1 if there are too few values, that is fewer than six
  */
 const cutOff = (count) => {
   let cut = -1
@@ -30,11 +30,10 @@ const cutOff = (count) => {
 }
 
 /**
- * The median with an interval that holds the true one in 95 of 100 runs at least: from one of the sorted values to another,
- * by the sign test.
+ * The median with its 95 % confidence interval by the sign test: the bounds are two of the sorted values.
  *
  * @param {readonly number[]} values
- * @returns {Interval} unbounded where there are too few values
+ * @returns {Interval} unbounded if there are too few values
  */
 export const intervalOf = (values) => {
   const sorted = values.toSorted((one, other) => one - other)

@@ -1,5 +1,5 @@
-// Which figures of the benchmark two builds are compared by. Less is better for each of them. Requests a second and the
-// latencies under full load are not among them: they follow from the CPU time, and are the less steady.
+// The figures by which two builds are compared. Less is better for each of them. Requests a second and the latencies
+// under full load are not among them, because they follow from the CPU time and vary more.
 
 /** @typedef {{ key: string, title: string }} JudgedFigure */
 
@@ -40,7 +40,7 @@ const judged = {
 
 export const judgedWorkloads = Object.keys(judged)
 
-/** Those of a comparison that is to end within minutes. */
+/** The workloads of a comparison that takes only minutes. */
 export const mainWorkloads = ["get", "post", "large", "events", "ws-single", "ws-many"]
 
 /**

@@ -1,4 +1,4 @@
-// The words after `npm run bench:compare --`.
+// The command line after `npm run bench:compare --`.
 import { parseArgs } from "node:util"
 import { judgedWorkloads, mainWorkloads } from "./Judged.mjs"
 
@@ -21,7 +21,7 @@ usage: npm run bench:compare -- --before REF|DIR [options]
 Ends with 1 where a figure is worse by more than 3 % for certain: its whole interval lies above 1.03.
 `
 
-/** A mistake in the words. */
+/** A mistake in the command line. */
 export class UsageError extends Error {}
 
 /**
@@ -74,7 +74,7 @@ const parse = (words) => {
 }
 
 /**
- * What the words ask for; throws UsageError.
+ * The options of a command line; throws UsageError.
  *
  * @param {string[]} words
  */

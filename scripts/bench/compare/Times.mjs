@@ -1,4 +1,4 @@
-// The figures of two builds that are timed, pair by pair.
+// The timed figures of two builds, pair by pair.
 import { loadavg } from "node:os"
 import { join } from "node:path"
 import { section } from "../report/Figures.mjs"
@@ -8,7 +8,7 @@ import { intervalOf } from "./Interval.mjs"
 import { judgedFigures } from "./Judged.mjs"
 import { verdictOf } from "./Verdict.mjs"
 
-/** How many programs wanted a core at a time, on average over the last minute. */
+/** The load average over the last minute. */
 const load = () => loadavg()[0] ?? 0
 
 /**
@@ -27,12 +27,12 @@ const load = () => loadavg()[0] ?? 0
  * @property {number} load
  */
 
-/** In this CPU time V8 compiles what it is going to compile, nearly, in microseconds. */
+/** CPU time after which V8 has compiled nearly everything, in microseconds. */
 const warmUpWork = 800_000
 
 /**
- * A pair: both builds are started anew, for one process may be faster than another of the same build as long as it
- * lives; and then measured twice in turn, A B B A, so that what drifts meanwhile meets both alike.
+ * Measures a pair. Both builds are started again for each pair, because processes of the same build differ in speed for
+ * as long as they live. They are measured in the order A B B A, so that drift affects both alike.
  *
  * @param {import("../workloads/Workload.mjs").Workload} workload
  * @param {import("../peers/Peers.mjs").NamedPeer[]} peers
@@ -61,7 +61,7 @@ const valuesOf = (pairs, build, key) =>
   pairs.map(({ section: { rows } }) => rows.find(({ name }) => name === build)?.figures[key] ?? Number.NaN)
 
 /**
- * What became of a figure: after over before, pair by pair.
+ * The ratios of a figure, after to before, pair by pair.
  *
  * @param {Compared} compared
  * @returns {import("./Interval.mjs").Interval}
@@ -76,7 +76,7 @@ const headings = ["", "before", "after", "ratio", "95 % interval", "load", "verd
 const widths = [42, 8, 8, 7, 16, 6, 10]
 
 /**
- * A line of the table, which is written as soon as it is measured.
+ * A line of the table. It is written as soon as it has been measured.
  *
  * @param {readonly string[]} cells
  */
@@ -110,7 +110,7 @@ const rowOf = (compared, load) => {
  * @param {{ workloads: string[], pairs: number, seconds: number }} options
  * @param {import("../peers/Peers.mjs").NamedPeer[]} peers the builds `before` and `after`
  * @param {string} folder for files
- * @param {(text: string) => void} say what is going on
+ * @param {(text: string) => void} say reports the progress
  * @returns {Promise<Compared[]>}
  */
 export const compareTimes = async ({ workloads: chosen, pairs: count, seconds }, peers, folder, say) => {

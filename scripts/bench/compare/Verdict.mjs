@@ -1,13 +1,13 @@
-// What an interval says about the rule that no figure may become worse by more than 3 %.
+// Judges by an interval whether a figure has become worse by more than 3 %, which is not allowed.
 
-/** The largest ratio that is still allowed. */
+/** The largest allowed ratio. */
 export const allowed = 1.03
 
 /** @typedef {"better" | "same" | "worse" | "undecided"} Verdict */
 
 /**
  * @param {import("./Interval.mjs").Interval} interval of the ratio of after to before, where less is better
- * @returns {Verdict} `same`: not worse by more than is allowed, for certain
+ * @returns {Verdict} `same`: certainly not worse than allowed
  */
 export const verdictOf = ({ low, high }) => {
   if (low > allowed) return "worse"

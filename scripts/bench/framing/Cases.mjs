@@ -1,15 +1,15 @@
-// Requests that invite two readers to understand them differently, and bodies where few expect them. What stands behind a
-// request is a second one only by a reading that is wrong: a proxy that is merely lenient loses nothing here.
+// Requests with ambiguous framing, and requests with unusual bodies. The bytes after a request are a second request
+// only to a parser that is wrong, so a proxy that is merely lenient passes.
 
 /**
  * @typedef {object} Case
  * @property {string} what
  * @property {string} bytes latin1
- * @property {string} [body] that has to arrive, if the request does
+ * @property {string} [body] that must arrive, if the request does
  */
 
 const crlf = "\r\n"
-/** What must never become a request of its own. */
+/** A request that must never reach the server as a request of its own. */
 export const hidden = "GET /bench/hidden HTTP/1.1\r\nHost: h\r\nX-A: b\r\n\r\n"
 const chunked = "Transfer-Encoding: chunked"
 /** @param {string} data */

@@ -1,4 +1,4 @@
-// A server that takes whatever comes, records it, and answers, so that no proxy has to wait for it.
+// A server that records all bytes it gets, and answers whatever they are, so that no proxy waits for it.
 import { createServer } from "node:net"
 
 const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
@@ -11,7 +11,7 @@ const fieldLine = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\0\r\n]*?)[ \t]*$/
  * @property {string} body
  */
 
-/** What was sent is no HTTP/1.1 to a reader that forgives nothing. */
+/** The bytes are not HTTP/1.1 to a strict parser. */
 class Malformed extends Error {}
 
 /**
@@ -40,7 +40,7 @@ const readChunks = (bytes, from) => {
 }
 
 /**
- * The request that begins at `from`, by strict framing; `undefined` where it is not whole.
+ * The request that begins at `from`, by strict framing; `undefined` if it is incomplete.
  *
  * @param {string} bytes
  * @param {number} from
@@ -73,7 +73,7 @@ const readRequest = (bytes, from) => {
   return bytes.length < end ? undefined : { target, body: bytes.slice(start, end), end }
 }
 
-/** What a proxy sent since the last look. */
+/** Records what a proxy sends, until `take`. */
 export class RecordingOrigin {
   #server = createServer((socket) => this.#accept(socket))
   /** @type {Set<import("node:net").Socket>} */
@@ -118,7 +118,7 @@ export class RecordingOrigin {
     })
   }
 
-  /** Requests by strict framing, the first fault in what is none, and how many bytes came; then forgets all of it. */
+  /** The requests by strict framing, the first framing fault, and the number of bytes; then forgets them. */
   take() {
     const taken = { seen: this.#seen, fault: this.#fault, bytes: this.#bytes }
     for (const socket of this.#sockets) socket.destroy()

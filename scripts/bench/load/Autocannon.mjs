@@ -1,9 +1,9 @@
-// Does what wrk does, where there is no wrk, and prints the same line: `node Autocannon.mjs JSON`.
+// Replaces wrk if that is not installed, and prints the same line: `node Autocannon.mjs JSON`.
 import autocannon from "autocannon"
 
 const { port, connections, seconds, path, body, sessions } = JSON.parse(process.argv[2] ?? "{}")
 
-/** The same sessions as in sessions.lua, in steps that meet each of them once before they repeat. */
+/** The same sessions as in sessions.lua. The step makes each session occur once before the first repetition. */
 const everySession = () => Array.from({ length: sessions }, (_, at) => ({ path: `/s${(at * 7919) % sessions}/small` }))
 
 const result = await autocannon({

@@ -1,4 +1,5 @@
-// First requests of sessions that nobody has asked for yet, one after the other, and second ones beside them.
+// First requests for sessions that are not in the proxy's memory yet, one after another, and second requests for
+// comparison.
 import { ask, dial } from "./RawHttp.mjs"
 import { openWindow, percentile } from "./Window.mjs"
 

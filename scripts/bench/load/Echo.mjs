@@ -1,10 +1,10 @@
-// WebSocket messages that come back: so many connections, so many messages in flight on each.
+// Echoed WebSocket messages: a number of connections, with a number of messages in flight on each.
 import { setTimeout as sleep } from "node:timers/promises"
 import { openWebSocket } from "./RawHttp.mjs"
 import { openWindow, percentile } from "./Window.mjs"
 
 /**
- * A binary message as a client sends it. Its mask is zero, which spares the echo at the other end the unmasking.
+ * A binary message as a client sends it. Its mask is zero, so that the echo server need not unmask it.
  *
  * @param {number} size
  */

@@ -1,9 +1,9 @@
-// Many event streams of small events: counts the events, and how long each was on its way.
+// Many event streams of small events: counts the events, and measures the latency of each.
 import { setTimeout as sleep } from "node:timers/promises"
 import { dial, readHead } from "./RawHttp.mjs"
 import { openWindow, percentile } from "./Window.mjs"
 
-/** In every event once, and in nothing else on the wire. */
+/** Text that is in every event once, and nowhere else on the wire. */
 const mark = "~".charCodeAt(0)
 
 /** @param {import("./NodeLoad.mjs").Against & { path: string, streams: number, warmUp: number }} task */

@@ -1,7 +1,7 @@
 // Whether a stream or a WebSocket works through a proxy at all, before it is measured.
 import { openWebSocket, dial, readHead } from "./RawHttp.mjs"
 
-/** How long the first bytes may take. */
+/** Time limit for the first bytes, in milliseconds. */
 const patience = 3000
 
 /**
@@ -23,7 +23,7 @@ const arrives = (socket, isEnough) =>
   })
 
 /**
- * What is wrong with an event stream: its events must come while it is open.
+ * Checks an event stream: its events must arrive while it is open. Returns the problem, if there is one.
  *
  * @param {number} port
  * @param {string} path
@@ -45,7 +45,7 @@ export const openEventStream = async (port, path) => {
 }
 
 /**
- * What is wrong with a WebSocket: a message must come back as long as it went.
+ * Checks a WebSocket: a message must come back with the same length. Returns the problem, if there is one.
  *
  * @param {number} port
  * @param {string} path

@@ -1,5 +1,5 @@
-// Requests at a fixed rate, whether or not earlier ones have been answered: what a caller waits when nothing is
-// saturated. A request never waits for a connection; where none is free, there will be one more.
+// Requests at a fixed rate, even if earlier ones have no answer yet: measures the latency when nothing is saturated. A
+// request never waits for a connection; if none is free, a new one is opened.
 import { dial } from "./RawHttp.mjs"
 import { openWindow, percentile } from "./Window.mjs"
 

@@ -1,10 +1,12 @@
-// WebSockets that say nothing: what each of them costs the proxy in memory.
+// Idle WebSockets: measures the proxy's memory for each.
 import { setTimeout as sleep } from "node:timers/promises"
 import { usageOf } from "../process/ProcessUsage.mjs"
 import { openWebSocket } from "./RawHttp.mjs"
 import { openWindow } from "./Window.mjs"
 
-/** @param {import("./NodeLoad.mjs").Against & { path: string, sockets: number }} task `seconds` is how long they rest */
+/**
+ * @param {import("./NodeLoad.mjs").Against & { path: string, sockets: number }} task `seconds` is how long they rest
+ */
 export const load = async ({ port, pids, seconds, path, sockets }) => {
   let errors = 0
   const before = usageOf(pids).memory

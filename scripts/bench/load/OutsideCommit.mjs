@@ -1,13 +1,15 @@
-// Rows that another program adds: how long after its commit a request for the new session is forwarded.
+// Rows that another program adds: measures the time from its commit until a request for the new session is forwarded.
 import { setTimeout as sleep } from "node:timers/promises"
 import { sessionWriter } from "../peers/Sessions.mjs"
 import { ask, dial } from "./RawHttp.mjs"
 import { openWindow, percentile } from "./Window.mjs"
 
-/** Longer than this, and it counts as an error. */
+/** A longer time counts as an error. */
 const giveUp = 5000
 
-/** @param {import("./NodeLoad.mjs").Against & { database: string, origin: string, commits: number, first: number }} task */
+/**
+ * @param {import("./NodeLoad.mjs").Against & { database: string, origin: string, commits: number, first: number }} task
+ */
 export const load = async ({ port, pids, database, origin, commits, first }) => {
   const socket = await dial(port)
   const writer = sessionWriter(database, origin)
@@ -24,7 +26,7 @@ export const load = async ({ port, pids, database, origin, commits, first }) => 
     const delay = performance.now() - since
     if (delay > giveUp) errors += 1
     delays.push(delay)
-    // Not in step with anything that the proxy does at intervals.
+    // A random pause, so that commits are not in phase with the proxy's intervals.
     await sleep(Math.random() * 8)
   }
   writer.close()

@@ -1,5 +1,5 @@
-// The least of an HTTP client that the loads need: cheap, so that the core that it shares with the origin does not
-// become the limit.
+// A minimal HTTP client for the loads. It is cheap, so that the core that it shares with the origin does not become the
+// limit.
 import { connect } from "node:net"
 
 /**
@@ -21,7 +21,7 @@ export const dial = (port) =>
 /** @typedef {{ status: number, head: string, rest: Buffer }} AnswerHead */
 
 /**
- * Reads until the head of an answer is complete. What came behind it is `rest`; the socket is left paused.
+ * Reads until the head of an answer is complete. `rest`: bytes after the head. The socket is paused afterwards.
  *
  * @param {import("node:net").Socket} socket
  * @returns {Promise<AnswerHead>}
@@ -43,7 +43,7 @@ export const readHead = (socket) =>
   })
 
 /**
- * Asks for something small, and reads its answer, which must have a Content-Length, to the end.
+ * Sends a GET, and reads the whole answer, which must have a Content-Length.
  *
  * @param {import("node:net").Socket} socket
  * @param {string} path
@@ -57,11 +57,11 @@ export const ask = async (socket, path) => {
 }
 
 /**
- * Reads past a body that has a Content-Length. The socket is left paused.
+ * Reads and drops a body with a Content-Length. The socket is paused afterwards.
  *
  * @param {import("node:net").Socket} socket
- * @param {string} head that came before it
- * @param {Buffer} rest what has come of it already
+ * @param {string} head of the same answer
+ * @param {Buffer} rest the bytes of the body that have arrived already
  */
 export const readBody = async (socket, head, rest) => {
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]

@@ -1,17 +1,17 @@
-// Requests as fast as they are answered, over 64 connections.
+// Requests over 64 connections; each connection sends its next request when it has its answer.
 import { fileURLToPath } from "node:url"
 import { Child } from "../process/Child.mjs"
 import { programs } from "../process/Machine.mjs"
 import { openWindow } from "./Window.mjs"
 
 /**
- * What to ask for.
+ * The requests to send.
  *
  * @typedef {object} Asking
  * @property {string} path
  * @property {string} [body] makes it a POST of JSON
- * @property {boolean} [isRefused] every answer must be an error status, and not none of them
- * @property {number} [sessions] asks `/s0/small`, `/s1/small`, … of so many sessions instead of `path`
+ * @property {boolean} [isRefused] every answer must have an error status, instead of none
+ * @property {number} [sessions] requests `/s0/small`, `/s1/small`, … for this number of sessions instead of `path`
  */
 
 const connections = 64

@@ -1,8 +1,8 @@
-// The span of a run in which is counted.
+// The part of a run that is measured.
 import { usageOf } from "../process/ProcessUsage.mjs"
 
 /**
- * What one run measured of one proxy.
+ * The result of one run against one proxy.
  *
  * @typedef {object} Sample
  * @property {number} count units of work done: requests, events, messages, bytes
@@ -15,7 +15,7 @@ import { usageOf } from "../process/ProcessUsage.mjs"
  */
 
 /**
- * Starts to count; the function that it returns ends that.
+ * Starts to measure. The returned function ends the measurement.
  *
  * @param {readonly number[]} pids of the proxy
  */
@@ -32,7 +32,7 @@ export const openWindow = (pids) => {
 /**
  * @param {number[]} values
  * @param {number} share 0.5 is the median
- * @returns {number | undefined} undefined where there is no value
+ * @returns {number | undefined} undefined if there is no value
  */
 export const percentile = (values, share) => {
   const sorted = Float64Array.from(values).sort()

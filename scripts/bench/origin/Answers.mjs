@@ -1,4 +1,4 @@
-// What the origins answer, whichever program they are.
+// The answers of the origins, which are the same for nginx and node.
 
 /** The JSON of a small answer: 118 bytes. */
 const small = JSON.stringify({
@@ -16,8 +16,8 @@ export const answers = {
 /** The body of the POST: 1 KiB of JSON. */
 export const postBody = JSON.stringify({ prompt: "p".repeat(1024 - 13) })
 
-/** What a bulk answer and an upload hold. */
+/** Size of a bulk answer and of an upload. */
 export const bulkBytes = 64 * 2 ** 20
 
-/** How often each event stream gets an event, in milliseconds. */
+/** Interval of the events of each stream, in milliseconds. */
 export const eventInterval = 24

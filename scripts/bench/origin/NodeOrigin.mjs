@@ -1,6 +1,6 @@
-// The server behind the proxies where there is no nginx, and always for what nginx cannot do: event streams,
-// WebSocket echo, and reading an upload to its end. A program: `node NodeOrigin.mjs`. It says `listening PORT`, and ends
-// when its standard input does.
+// The server behind the proxies if there is no nginx, and always for event streams, WebSocket echo and reading an
+// upload to its end, which nginx cannot do. A program: `node NodeOrigin.mjs`. It prints `listening PORT`, and ends when
+// its standard input ends.
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import { answers, bulkBytes, eventInterval } from "./Answers.mjs"
@@ -41,7 +41,7 @@ const readUpload = (request, response) => {
   request.on("end", () => answer(response, JSON.stringify({ bytes })))
 }
 
-/** The open event streams, in turns that follow each other within one interval. */
+/** The open event streams, in groups that get their events at different times within an interval. */
 const turns = /** @type {Array<Set<import("node:http").ServerResponse>>} */ ([
   new Set(),
   new Set(),

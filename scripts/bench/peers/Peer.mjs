@@ -1,12 +1,12 @@
-// What each file in this folder says about the proxy it is named after.
+// The type of a proxy to compare with. Each file in this folder describes the proxy of its name.
 
 /**
- * Where a program finds its things.
+ * The environment of a program.
  *
  * @typedef {object} Place
  * @property {number} port to listen on
- * @property {string} origin URL of the server behind
- * @property {string} folder for its files; its own
+ * @property {string} origin URL of the server behind the proxy
+ * @property {string} folder for its own files
  * @property {string | undefined} database of sessions, for those that have one
  */
 
@@ -14,10 +14,10 @@
  * A proxy to compare with. A library has `serve`, and runs in PeerProgram.mjs; a program has `command`.
  *
  * @typedef {object} Peer
- * @property {string} about which version, set how
+ * @property {string} about its version and configuration
  * @property {boolean} webSockets whether it forwards them
  * @property {(origin: string) => Promise<number>} [serve] listens on a port that the kernel chooses, and returns it
- * @property {(place: Place) => string[] | undefined} [command] undefined where the program is not installed
+ * @property {(place: Place) => string[] | undefined} [command] undefined if the program is not installed
  * @property {boolean} [sessions] whether it reads the `sessions` table
  * @property {string[]} [version] the command that prints its version
  */

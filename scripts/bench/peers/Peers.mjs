@@ -1,4 +1,4 @@
-// The proxies of a run: what they are, and each as a running program.
+// The proxies of a run, and how they are started.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -7,7 +7,7 @@ import { processTree } from "../process/ProcessUsage.mjs"
 import { makeSessions } from "./Sessions.mjs"
 import { flags } from "./ss-proxy.mjs"
 
-/** Every proxy there is a file for, in the order of the table. */
+/** The proxies of this folder, in the order of the table. */
 export const peerNames = [
   "ss-proxy",
   "floor",
@@ -53,13 +53,13 @@ export const besidePeer = (name, binary) => ({
  * @typedef {object} Running
  * @property {NamedPeer} peer
  * @property {number} port
- * @property {number[]} pids the program and all it has started; none for `direct`
+ * @property {number[]} pids the program and its descendants; none for `direct`
  * @property {string | undefined} database
- * @property {number} since when it was started, by the clock of `performance`
+ * @property {number} since time of its start, by `performance.now()`
  * @property {() => Promise<void>} stop
  */
 
-/** What `direct` runs. */
+/** The program of `direct`: none. */
 const nothing = { pids: [], database: undefined, since: 0, stop: async () => {} }
 
 /**
@@ -68,7 +68,7 @@ const nothing = { pids: [], database: undefined, since: 0, stop: async () => {} 
  * @param {NamedPeer} peer
  * @param {number} originPort
  * @param {string} folder for its files
- * @param {{ sessions?: number, database?: string }} [options] rows beside `bench`; or a database that there is already
+ * @param {{ sessions?: number, database?: string }} [options] rows beside `bench`; or an existing database
  * @returns {Promise<Running>}
  */
 export const startPeer = async (peer, originPort, folder, options = {}) => {

@@ -14,7 +14,7 @@ const schema = `
 `
 
 /**
- * Opens a database of sessions, and makes its table where there is none.
+ * Opens a database of sessions, and makes its table if that is missing.
  *
  * @param {string} file
  */
@@ -28,7 +28,7 @@ const open = (file) => {
 }
 
 /**
- * Makes a database with the session `bench` and so many more, named `s0`, `s1`, ….
+ * Makes a database with the session `bench` and a number of others, named `s0`, `s1`, ….
  *
  * @param {string} file
  * @param {string} origin
@@ -45,7 +45,7 @@ export const makeSessions = (file, origin, more) => {
 }
 
 /**
- * A writer from outside, as an operator's program would be one.
+ * A connection that writes like another program.
  *
  * @param {string} file
  * @param {string} origin

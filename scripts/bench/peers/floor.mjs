@@ -7,7 +7,7 @@ const hopByHop = new Set(["connection", "keep-alive", "host", "transfer-encoding
 /** @param {string[]} raw names and values in turn */
 const endToEnd = (raw) => raw.filter((_, at) => !hopByHop.has((raw[at & ~1] ?? "").toLowerCase()))
 
-/** Writes what undici reads, with backpressure, and nothing else. */
+/** Only writes what undici reads, with backpressure. */
 class Relay {
   /** @param {import("node:http").ServerResponse} response */
   constructor(response) {

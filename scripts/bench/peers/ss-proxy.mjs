@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 const program = fileURLToPath(new URL("../../../dist/bin.js", import.meta.url))
 
 /**
- * The flags that ss-proxy has in common with the Rust program of that name.
+ * The flags that ss-proxy shares with the Rust program of the same name.
  *
  * @param {import("./Peer.mjs").Place} place
  */

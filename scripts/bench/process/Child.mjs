@@ -7,10 +7,10 @@ import { pinned } from "./Machine.mjs"
 /** @type {Set<Child>} */
 const alive = new Set()
 
-/** As many open files as the system lets a program have. */
+/** Raises the limit of open files to the maximum that the system permits. */
 const withOpenFiles = ["/bin/sh", "-c", 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@"', "sh"]
 
-/** How much of what a program says is kept, for the reader of an error. */
+/** Length of the kept end of a program's output, for error messages. */
 const keptOutput = 4000
 
 export class Child {
@@ -54,7 +54,7 @@ export class Child {
     return this.#process.pid ?? -1
   }
 
-  /** The end of what it said, on both outputs. */
+  /** The end of its output, standard error included. */
   get output() {
     return this.#output.trim()
   }
@@ -78,10 +78,10 @@ export class Child {
   }
 
   /**
-   * What follows a word at the start of a line of its output.
+   * Waits for a line of its output that begins with a word, and returns the rest of the line.
    *
    * @param {string} word
-   * @param {number} milliseconds how long it may take
+   * @param {number} milliseconds time limit
    * @returns {Promise<string>}
    */
   async line(word, milliseconds) {
@@ -108,11 +108,11 @@ export class Child {
     try {
       process.kill(-this.pid, signal)
     } catch {
-      // It is gone already.
+      // It has ended already.
     }
   }
 
-  /** Ends it and what it started: politely, and by force after half a second. */
+  /** Ends its process group: politely, and by force after half a second. */
   async stop() {
     if (!this.hasEnded && this.pid > 0) {
       this.#signal("SIGTERM")
@@ -121,7 +121,7 @@ export class Child {
     this.kill()
   }
 
-  /** Ends it and what it started, at once. */
+  /** Ends its process group at once. */
   kill() {
     if (this.pid > 0) this.#signal("SIGKILL")
   }
@@ -139,7 +139,7 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
   })
 
 /**
- * A port that nothing listens on, for programs that cannot be asked which one the kernel chose for them.
+ * A free port, for programs that cannot report the port that the kernel chose.
  *
  * @returns {Promise<number>}
  */

@@ -1,10 +1,10 @@
-// What this machine offers to the benchmark: its cores, and the programs it can use.
+// The cores of this machine, and the programs that the benchmark can use.
 import { accessSync, constants, readFileSync } from "node:fs"
 import { availableParallelism, constants as system, cpus, platform, release, setPriority, totalmem } from "node:os"
 import { delimiter, join } from "node:path"
 
 /**
- * The path of a program, or undefined where there is none.
+ * The path of a program, or undefined if it is not installed.
  *
  * @param {string} name
  * @returns {string | undefined}
@@ -23,7 +23,7 @@ export const findProgram = (name) => {
     })
 }
 
-/** Programs that are used where they are there. */
+/** Programs that are used if they are installed. */
 export const programs = {
   taskset: platform() === "linux" ? findProgram("taskset") : undefined,
   wrk: findProgram("wrk"),
@@ -34,21 +34,21 @@ export const programs = {
 const cores = availableParallelism()
 
 /**
- * Proxies on one core, everything else on another, so that neither takes time from the other; unless `--spread` was said,
- * which the processes of a run hear of by this variable.
+ * Proxies run on one core and everything else on another, so that neither takes time from the other, unless `--spread`
+ * is given. This variable tells the processes of a run of that.
  */
 const spread = "BENCH_SPREAD"
 const pins = () => process.env[spread] === undefined && programs.taskset !== undefined && cores >= 2
 
-/** From here on, every process may use every core. */
+/** From now on every process may use every core. */
 export const spreadOut = () => {
   process.env[spread] = "1"
 }
 
 /**
- * From here on, this process and those that it starts are scheduled before what else wants a core.
+ * From now on this process and its children have a higher priority than other processes.
  *
- * @returns {boolean} false where the system does not let us
+ * @returns {boolean} false if the system does not permit it
  */
 export const goFirst = () => {
   try {
@@ -62,7 +62,7 @@ export const goFirst = () => {
 /** @typedef {"proxy" | "rest"} Side */
 
 /**
- * The words to put before a command, so that it stays on its side's core.
+ * The words to put before a command, to pin it to its side's core.
  *
  * @param {Side} side
  * @returns {string[]}
@@ -70,7 +70,7 @@ export const goFirst = () => {
 export const pinned = (side) =>
   pins() && programs.taskset !== undefined ? [programs.taskset, "-c", side === "proxy" ? "0" : String(cores - 1)] : []
 
-/** What a reader of the figures wants to know about the machine. */
+/** The machine, for the reader of the figures. */
 export const machine = () => ({
   system: `${platform()} ${release()}`,
   cpu: cpus()[0]?.model.trim() ?? "unknown",
@@ -82,17 +82,17 @@ export const machine = () => ({
   origin: programs.nginx === undefined ? "node" : "nginx",
 })
 
-/** The time that the cores have had, and what of it the hypervisor gave to others, in hundredths of a second. */
+/** The total time of all cores and the stolen time in it (/proc/stat), in hundredths of a second. */
 const coreTimes = () => {
   const [, ...times] = readFileSync("/proc/stat", "utf8").split("\n")[0]?.split(/\s+/) ?? []
-  // The last two of the ten are parts of others.
+  // The last two of the ten numbers (guest time) are included in others.
   return { all: times.slice(0, 8).reduce((sum, time) => sum + Number(time), 0), stolen: Number(times[7] ?? 0) }
 }
 
 /**
- * Starts to look at what the hypervisor takes away; the function that it returns tells its share of the cores' time since.
+ * Starts to measure stolen time. The returned function gives its share of the cores' time since then.
  *
- * @returns {() => number | undefined} undefined where the system does not say
+ * @returns {() => number | undefined} undefined if the system does not report it
  */
 export const watchStolen = () => {
   if (platform() !== "linux") return () => undefined

@@ -1,4 +1,4 @@
-// What a program has used, by the kernel's own accounting: the program with every process that it started.
+// CPU time and memory of a program and all its child processes, by the kernel's accounting.
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 
@@ -17,7 +17,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
  */
 
 const hasProc = existsSync("/proc/self/stat")
-/** The kernel tells times of /proc/PID/stat in hundredths of a second, whatever its own clock does. */
+/** The unit of times in /proc/PID/stat is a hundredth of a second (USER_HZ), whatever the kernel's own tick is. */
 const tickMicros = 10_000
 
 /**
@@ -30,8 +30,8 @@ const readMemory = (pid, name) =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024
 
 /**
- * What a process's threads have run until now, in microseconds; undefined where the kernel does not keep it. It is the
- * same time that /proc/PID/stat shows, but to the nanosecond: a round of a second has only a hundred of the other's ticks.
+ * The CPU time of a process's threads until now, in microseconds; undefined if the kernel does not record it. It is the
+ * time of /proc/PID/stat with a resolution of nanoseconds: in that file a round of a second has only a hundred ticks.
  *
  * @param {number} pid
  * @returns {number | undefined}
@@ -91,7 +91,7 @@ const everyProcess = () =>
     .flatMap((name) => readProc(Number(name)) ?? [])
 
 /**
- * A process and all that descend from it.
+ * A process and all its descendants.
  *
  * @param {number} root
  * @returns {number[]}
@@ -104,7 +104,7 @@ export const processTree = (root) => {
 }
 
 /**
- * What these processes have used until now, together.
+ * The sum of what these processes have used until now.
  *
  * @param {readonly number[]} pids
  * @returns {Usage}
@@ -118,7 +118,7 @@ export const usageOf = (pids) => {
 }
 
 /**
- * Forgets the highest memory seen, so that `peakMemory` tells of what follows.
+ * Resets the peak memory, so that `peakMemory` gives the peak from now on.
  *
  * @param {readonly number[]} pids
  */
@@ -127,13 +127,13 @@ export const resetPeakMemory = (pids) => {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch {
-      // Not every kernel lets us; the peak then counts from the start.
+      // Not every kernel permits this. Then the peak is that since the start.
     }
   }
 }
 
 /**
- * The highest memory that these processes have had, bytes; what they have now where the kernel does not say.
+ * The peak memory of these processes, in bytes; their present memory if the kernel does not report the peak.
  *
  * @param {readonly number[]} pids
  * @returns {number}

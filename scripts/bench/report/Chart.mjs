@@ -1,4 +1,4 @@
-// The report as a picture: a panel of bars for each kind of work, the shorter the better.
+// The report as a chart: a panel of bars for each workload; shorter is better.
 
 const width = 840
 const panelWidth = 400
@@ -6,7 +6,7 @@ const barHeight = 16
 const labelWidth = 160
 const headHeight = 44
 
-/** The figures that are drawn: workload, figure, and what the picture calls it. */
+/** The figures in the chart: workload, figure and title. */
 const drawn = /** @type {const} */ ([
   ["get", "cpu", "GET, 118 bytes: CPU us a request"],
   ["post", "cpu", "POST, 1 KiB: CPU us a request"],

@@ -1,8 +1,8 @@
-// From the samples of the rounds to the figures of the report.
+// Turns the samples of the rounds into the figures of the report.
 import { percentile } from "../load/Window.mjs"
 
 /**
- * The middle value; the mean of the two middle ones where there is an even number.
+ * The median.
  *
  * @param {readonly number[]} values
  * @returns {number}
@@ -20,7 +20,7 @@ export const median = (values) => {
 /**
  * @typedef {object} Row
  * @property {string} name of the proxy
- * @property {Record<string, number>} figures what the rounds come to, by key
+ * @property {Record<string, number>} figures over all rounds, by key
  * @property {Record<string, number[]>} rounds the figures of each
  * @property {string} [leftOut] why there are none
  */
@@ -65,7 +65,7 @@ const row = (workload, { name, samples, leftOut }) => {
   }
 }
 
-/** What a proxy adds to the latency of the origin itself, where that was measured beside it. */
+/** The latency that a proxy adds to that of the origin, if the origin was measured too. */
 const added = /** @type {const} */ ([
   { key: "p50Added", title: "p50 added", digits: 2, from: "p50" },
   { key: "p99Added", title: "p99 added", digits: 2, from: "p99" },
@@ -101,13 +101,13 @@ export const section = (workload, results) => {
 }
 
 /**
- * One proxy's figure over another's, round by round; the median of that. What drifts between rounds cancels out.
+ * The median over all rounds of the ratio of one proxy's figure to another's. Drift between rounds cancels out.
  *
  * @param {Section} section
  * @param {string} figure
  * @param {string} name
  * @param {string} against
- * @returns {number | undefined} undefined where one of them has no figure
+ * @returns {number | undefined} undefined if one of them has no figure
  */
 export const ratio = ({ rows }, figure, name, against) => {
   const [mine, theirs] = [name, against].map((proxy) => rows.find((row) => row.name === proxy)?.rounds[figure])

@@ -1,4 +1,4 @@
-// Where the time of a request goes, as a picture: a bar for each part, the longest first.
+// A chart of the time of a request: a bar for each part, the longest first.
 import { escape, style } from "./Chart.mjs"
 
 const width = 720
@@ -9,7 +9,7 @@ const headHeight = 40
 /**
  * An SVG document, for light and dark pages.
  *
- * @param {string} what is asked for
+ * @param {string} what the request that was profiled
  * @param {ReadonlyArray<{ name: string, share: number }>} shares of all, from 0 to 1
  * @param {ReturnType<typeof import("../process/Machine.mjs").machine>} machine
  * @returns {string}

@@ -1,7 +1,7 @@
-// What ss-proxy must keep: a figure of its own, or its ratio to another proxy's in the same run.
+// The targets of ss-proxy: limits for a figure, or for its ratio to the figure of another proxy in the same run.
 
 /**
- * What is compared with `rust` can be told only where `--beside rust=BINARY` is given: the program that this one replaces.
+ * Targets against `rust`, the program that this one replaces, can be judged only with `--beside rust=BINARY`.
  *
  * @typedef {object} Target
  * @property {string} workload
@@ -48,7 +48,7 @@ export const targets = [
 ]
 
 /**
- * Which proxies a kind of work must have, so that its targets can be judged.
+ * The proxies that must run a workload, so that its targets can be judged.
  *
  * @param {string} workload
  * @returns {string[]}

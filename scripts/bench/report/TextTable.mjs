@@ -1,7 +1,7 @@
 // The report as text.
 
 /**
- * Columns side by side: the first to the left, the others to the right.
+ * Aligned columns: the first to the left, the others to the right.
  *
  * @param {readonly (readonly string[])[]} rows
  * @returns {string}

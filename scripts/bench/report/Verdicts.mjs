@@ -1,4 +1,4 @@
-// Whether the targets are kept.
+// Judges whether the targets are met.
 import { ratio } from "./Figures.mjs"
 import { targets } from "./Targets.mjs"
 
@@ -14,7 +14,7 @@ const comparisons = {
 }
 
 /**
- * The targets that a run can tell about.
+ * The verdicts on the targets that a run can judge.
  *
  * @param {readonly import("./Figures.mjs").Section[]} sections
  * @returns {Verdict[]}

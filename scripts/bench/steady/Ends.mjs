@@ -1,9 +1,9 @@
-// Both ends of what goes through the proxy, in one program: so that it sends the next bytes only when the last have come
-// out at the other side, and the proxy does the same each time.
+// The client and the server of a proxy in one program. It sends the next bytes only after the last have arrived at the
+// other end, so that the proxy does the same each time.
 import { createServer } from "node:net"
 import { dial } from "../load/RawHttp.mjs"
 
-/** A connection to the proxy or from it, and what has come on it. */
+/** A connection to the proxy or from it, and the bytes that have arrived on it. */
 export class End {
   #bytes = 0
   #head = ""
@@ -20,7 +20,7 @@ export class End {
     })
   }
 
-  /** Forgets what has come. */
+  /** Drops the bytes that have arrived. */
   #forget() {
     this.#bytes = 0
     this.#head = ""
@@ -34,13 +34,13 @@ export class End {
       })
   }
 
-  /** Waits for the head of a message, and forgets it with what came behind it. */
+  /** Waits for the head of a message, and drops all bytes. */
   async head() {
     await this.#until(() => this.#head.includes("\r\n\r\n"))
     this.#forget()
   }
 
-  /** Waits for a message with a body of its Content-Length, or without one, and forgets it. */
+  /** Waits for a message, with a body if it has a Content-Length, and drops it. */
   async message() {
     await this.#until(() => {
       const end = this.#head.indexOf("\r\n\r\n")
@@ -51,7 +51,7 @@ export class End {
   }
 
   /**
-   * Waits for so many bytes, and forgets them.
+   * Waits for a number of bytes, and drops them.
    *
    * @param {number} count
    */
@@ -61,7 +61,7 @@ export class End {
   }
 }
 
-/** The server behind the proxy: hands out the connections that it gets. */
+/** The server behind the proxy. It returns its connections one by one. */
 export class ScriptedOrigin {
   #accepted = /** @type {End[]} */ ([])
   #waiting = /** @type {Array<(end: End) => void>} */ ([])
@@ -95,7 +95,7 @@ export class ScriptedOrigin {
 }
 
 /**
- * A client's connection, and the one to the server that its first message makes the proxy open.
+ * A client's connection, and the connection to the server that the proxy opens for its first message.
  *
  * @param {number} port of the proxy
  * @param {ScriptedOrigin} origin

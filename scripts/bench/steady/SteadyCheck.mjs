@@ -1,20 +1,23 @@
-// What is counted of this build, beside what is on record of it.
+// Compares the counted figures of this build with the record.
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { measureSteady } from "./SteadyFigures.mjs"
 import { steadyWorks } from "./Works.mjs"
 
-/** How far above the record the bytes may lie. From run to run they differ by less than a hundredth. */
+/** Tolerance of bytes above the record. Runs differ by less than a hundredth. */
 const bytesTolerance = 1.05
 
 const program = fileURLToPath(new URL("../../../dist/bin.js", import.meta.url))
 const file = new URL("../counts.json", import.meta.url)
 
 /** @typedef {{ bytes: number, calls: number }} Counts on record, of a step */
-/** @typedef {{ node: number, counts: Record<string, Counts> }} CountsRecord by the name of the work; of one version of Node */
+/**
+ * @typedef {{ node: number, counts: Record<string, Counts> }} CountsRecord by the name of the work; of one version of
+ * Node
+ */
 
-/** V8 allocates, and libuv calls, as their versions do. */
+/** Allocations depend on the version of V8, and system calls on that of libuv. */
 const nodeMajor = Number(process.versions.node.split(".")[0])
 
 /** @returns {CountsRecord} */
@@ -38,10 +41,10 @@ const judge = (title, { bytes, calls }, known) => {
 }
 
 /**
- * Counts, and says what has become more.
+ * Counts, and reports what has increased.
  *
  * @param {string} folder for files
- * @returns {Promise<boolean>} whether everything is as few as on record, or cannot be compared
+ * @returns {Promise<boolean>} whether nothing exceeds the record, or cannot be compared
  */
 export const checkCounts = async (folder) => {
   const { node, counts } = readRecord()
@@ -65,7 +68,7 @@ export const checkCounts = async (folder) => {
 }
 
 /**
- * Counts, and puts that on record.
+ * Counts, and writes the record.
  *
  * @param {string} folder for files
  */

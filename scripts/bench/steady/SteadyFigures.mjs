@@ -1,5 +1,5 @@
-// What can be counted of a build instead of timed, and is the same on a busy machine: the bytes that it allocates for a
-// request, and the system calls that it makes.
+// Figures of a build that are counted instead of timed, so that a busy machine does not change them: the bytes
+// allocated for a request, and the system calls.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -13,22 +13,22 @@ import { callsOf } from "./SystemCalls.mjs"
 const preload = fileURLToPath(new URL("StillProxy.mjs", import.meta.url))
 
 /**
- * With room for all that is allocated while it is counted: as long as nothing is collected, what the heap has grown by is
- * what was allocated, to the byte.
+ * A heap with room for all allocations of a measurement: without a collection, its growth is exactly the number of
+ * bytes allocated.
  */
 const nodeFlags = ["--expose-gc", "--max-semi-space-size=256", "--min-semi-space-size=256", "--import", preload]
 
-/** After so many steps, V8 has compiled what it is going to compile, nearly. */
+/** Number of steps after which V8 has compiled nearly everything. */
 const warmUpSteps = 10_000
 /**
- * Where it is counted. What V8 still compiles, and other rare work, falls into some of the windows; so the least of them
- * counts. Rested steps take other ways, which V8 has yet to meet: so there are more windows.
+ * Windows of counting. Compilations and other rare work fall into some windows, so the least count applies. Steps with
+ * a rest take other code paths that V8 has not compiled yet, so they have more windows.
  */
 const extents = { fast: { windows: 20, steps: 500 }, rested: { windows: 40, steps: 100 } }
 const tracedSteps = 200
-/** How long the proxy is given to become quiet before the next hop of a traced step, in milliseconds. */
+/** Pause before the next hop of a traced step, so that the proxy becomes idle, in milliseconds. */
 const pause = 2
-/** Nothing takes longer than this, in milliseconds. */
+/** Time limit, in milliseconds. */
 const longest = 120_000
 
 /**
@@ -118,7 +118,7 @@ const measure = async (work, program, folder) => {
 }
 
 /**
- * The steady figures of a build under one kind of work. Fails if that takes more than two minutes.
+ * The counted figures of a build under one workload. Fails after two minutes.
  *
  * @param {import("./Works.mjs").SteadyWork} work
  * @param {string} program the build's `dist/bin.js`

@@ -1,13 +1,13 @@
-// Loaded into the proxy before its own code (`node --expose-gc --import StillProxy.mjs dist/bin.js …`), so that what it
-// allocates can be counted. Does what it reads, a word a line, and answers each with a line `HEAP {…}`:
+// Loaded into the proxy before its own code (`node --expose-gc --import StillProxy.mjs dist/bin.js …`), so that its
+// allocations can be counted. Reads commands, one word a line, and answers each with a line `HEAP {…}`:
 //
-//   stop-time  from here on, the clock shows the same moment, and no timer is set that would end after more than a few
-//              milliseconds: what is done at intervals is not done any more, and only what is asked for takes memory
+//   stop-time  stops the clock, and ignores timers of more than a few milliseconds: periodic work ends, and only requests
+//              allocate memory
 //   collect    collects garbage
 //   count      does nothing else
 import { PerformanceObserver } from "node:perf_hooks"
 
-/** What is shorter than this is no interval, but a step of something that goes on, in milliseconds. */
+/** Shorter timers are part of the work under way and not of periodic work, in milliseconds. */
 const shortest = 10
 const never = 1e8
 
@@ -37,7 +37,7 @@ process.stdin
   .on("data", (word) => {
     if (String(word).startsWith("stop-time")) stoppedAt ??= now()
     if (String(word).startsWith("collect")) globalThis.gc?.()
-    // The observer hears of a collection in a later turn.
+    // The observer is told of a collection in a later turn of the event loop.
     later(tell, 20)
   })
   .unref()

@@ -1,4 +1,4 @@
-// The system calls of a process, by strace, which Debian has.
+// Counts the system calls of a process with strace (a Debian package).
 import { readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Child } from "../process/Child.mjs"
@@ -8,13 +8,13 @@ import { median } from "../report/Figures.mjs"
 /**
  * @typedef {object} Calls
  * @property {number} count in a step
- * @property {string} names what they are in the first step that has so many, as in `read 2, write 2`
+ * @property {string} names of the calls in the first step with that count, such as `read 2, write 2`
  */
 
-/** How long strace may take to begin, in milliseconds. */
+/** Time limit for the start of strace, in milliseconds. */
 const patience = 10_000
 
-/** The moment as strace writes it, in seconds. */
+/** The present time in the format of strace, in seconds. */
 const moment = () => (performance.timeOrigin + performance.now()) / 1000
 
 /** @param {number} pid */
@@ -24,7 +24,7 @@ const isTraced = (pid) => /^TracerPid:\s+[1-9]/m.test(readFileSync(`/proc/${pid}
  * The names of the calls of each step.
  *
  * @param {string} log that strace wrote
- * @param {readonly number[]} starts of the steps, and of what comes behind the last
+ * @param {readonly number[]} starts of the steps, and the end of the last step
  * @returns {string[][]}
  */
 const stepsOf = (log, starts) => {
@@ -47,13 +47,13 @@ const tally = (names) =>
     .join(", ")
 
 /**
- * Does a step again and again while strace looks at the main thread of a process. A timer that goes off in some of the steps
- * does not count: what is returned is the median of the steps.
+ * Repeats a step while strace traces the main thread of a process. Returns the median of the steps, so that a timer
+ * that fires in some of them does not count.
  *
  * @param {number} pid
- * @param {string} file for what strace writes
+ * @param {string} file for the output of strace
  * @param {number} steps
- * @param {() => Promise<unknown>} step must leave the process waiting for the next
+ * @param {() => Promise<unknown>} step after which the process is idle
  * @returns {Promise<Calls | { leftOut: string }>}
  */
 export const callsOf = async (pid, file, steps, step) => {

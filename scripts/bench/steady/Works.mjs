@@ -1,27 +1,27 @@
-// The kinds of work that are counted: each as steps of one hop or two, all the same.
+// The workloads that are counted. Each consists of equal steps of one or two hops.
 import { answers, postBody } from "../origin/Answers.mjs"
 import { openThrough } from "./Ends.mjs"
 
 /**
- * Bytes from one end to the other, through the proxy.
+ * Bytes that go from one end to the other through the proxy.
  *
  * @typedef {object} Hop
  * @property {import("./Ends.mjs").End} from
  * @property {string | Buffer} bytes
- * @property {() => Promise<void>} arrival has come out at the other end
+ * @property {() => Promise<void>} arrival resolves when they have arrived at the other end
  */
 
 /**
  * @typedef {object} SteadyWork
  * @property {string} name
  * @property {string} title of a step
- * @property {number} [rest] before each hop, in milliseconds: for what the proxy does in another way, and allocates other
- *   amounts for, where the next bytes come before it has done with the last
- * @property {(port: number, origin: import("./Ends.mjs").ScriptedOrigin) => Promise<Hop[]>} open begins it, and returns
- *   the hops of a step
+ * @property {number} [rest] pause before each hop, in milliseconds: for work that allocates other amounts if the next bytes
+ *   come before the proxy has finished with the last
+ * @property {(port: number, origin: import("./Ends.mjs").ScriptedOrigin) => Promise<Hop[]>} open begins the work, and
+ *   returns the hops of a step
  */
 
-/** Longer than any of these works lasts, and not more than the kernel takes from the sender at once. */
+/** A Content-Length that no workload uses up, and a piece of content that the kernel's send buffer takes at once. */
 const endless = 2 ** 40
 const pieceBytes = 32 * 1024
 
@@ -29,7 +29,7 @@ const answer =
   `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${answers.small.length}\r\n\r\n` + answers.small
 
 /**
- * Requests of which each waits for the answer to the one before.
+ * Requests one after another, each after the answer to the one before.
  *
  * @param {string} name
  * @param {string} title
@@ -52,7 +52,7 @@ const asking = (name, title, request) => ({
 })
 
 /**
- * A response that never ends, piece by piece.
+ * A response that never ends, chunk by chunk.
  *
  * @param {string} name
  * @param {string} title

@@ -1,4 +1,4 @@
-// Bodies that no proxy should hold in memory.
+// Large bodies, which no proxy should buffer.
 import { answers, bulkBytes } from "../origin/Answers.mjs"
 import { nodeLoad } from "../load/NodeLoad.mjs"
 import { checkAnswer, common, cpuPer, growth } from "./Workload.mjs"

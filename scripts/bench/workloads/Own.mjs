@@ -1,4 +1,4 @@
-// What ss-proxy answers itself, without a server behind it.
+// Answers of ss-proxy itself, without a server.
 import { requests } from "../load/Requests.mjs"
 import { common, cpuPer } from "./Workload.mjs"
 

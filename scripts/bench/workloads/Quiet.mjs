@@ -1,4 +1,4 @@
-// What a caller waits for when nothing is saturated, and what it takes to start.
+// The latency of requests when nothing is saturated, and the time that a start takes.
 import { execFileSync } from "node:child_process"
 import { get } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -23,7 +23,7 @@ const statusOf = (port, path) =>
   })
 
 /**
- * How long a command takes from start to end, in milliseconds.
+ * The time that a command takes from start to end, in milliseconds.
  *
  * @param {string[]} command
  */

@@ -1,5 +1,5 @@
-// Runs one kind of work over all proxies: in turns, A B C A B C, every second round the other way about, so that
-// what drifts on the machine meets them all alike.
+// Runs one workload against all proxies in turn. Every second round goes in the reverse order, so that drift of the
+// machine affects all proxies alike.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { startOrigin } from "../origin/Origin.mjs"
@@ -7,7 +7,7 @@ import { startPeer } from "../peers/Peers.mjs"
 import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
 
 /**
- * How much a run does.
+ * The size of a run.
  *
  * @typedef {object} Extent
  * @property {number} rounds
@@ -17,11 +17,11 @@ import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
  *   a few times `warmUp`: on a busy machine, time alone does not warm it up
  * @property {boolean} isQuick
  * @property {string} folder for files
- * @property {(text: string) => void} say what is going on
+ * @property {(text: string) => void} say reports the progress
  */
 
 /**
- * What became of one proxy: a sample of each round, or the reason why there is none.
+ * The result of one proxy: a sample of each round, or the reason why it was left out.
  *
  * @typedef {object} Result
  * @property {string} name
@@ -29,10 +29,10 @@ import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
  * @property {string} [leftOut]
  */
 
-/** How many times `warmUp` a proxy is warmed up at most. */
+/** The longest warm-up, as a multiple of `warmUp`. */
 const mostWarmUps = 6
 
-/** Nothing takes longer than this, whatever hangs. */
+/** Time limit of each step, in milliseconds. */
 const longest = 120_000
 
 /**
@@ -53,7 +53,7 @@ const bounded = (work) => {
 const reasonOf = (error) => (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? ""
 
 /**
- * One proxy under one kind of work, from its start to its stop.
+ * One proxy under one workload, from its start to its stop.
  */
 class Contender {
   samples = /** @type {Array<import("./Workload.mjs").AnySample>} */ ([])
@@ -76,7 +76,7 @@ class Contender {
   }
 
   /**
-   * Does something unless the proxy is left out already; leaves it out if that fails.
+   * Runs a step, unless the proxy is left out already. A failure leaves the proxy out.
    *
    * @param {() => Promise<unknown>} work
    */
@@ -91,7 +91,7 @@ class Contender {
   }
 
   /**
-   * Starts it and checks that it answers right.
+   * Starts the proxy, and checks its answers.
    *
    * @param {string | undefined} database that all proxies share
    */
@@ -119,7 +119,7 @@ class Contender {
 
   /**
    * @param {import("./Workload.mjs").Span} span
-   * @param {number} work microseconds of CPU time to warm up with, at least
+   * @param {number} work least CPU time of the warm-up, in microseconds
    */
   warmUp(span, work) {
     return this.#attempt(async () => {

@@ -1,4 +1,4 @@
-// Connections that stay: event streams and WebSockets.
+// Long-lived connections: event streams and WebSockets.
 import { eventInterval } from "../origin/Answers.mjs"
 import { nodeLoad } from "../load/NodeLoad.mjs"
 import { openEventStream, openEcho } from "../load/FirstWords.mjs"

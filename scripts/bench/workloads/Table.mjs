@@ -1,4 +1,4 @@
-// What the table of sessions costs: many of them, very many of them, and changes from outside.
+// The cost of the table of sessions: many sessions, very many sessions, and changes by another program.
 import { join } from "node:path"
 import { requests } from "../load/Requests.mjs"
 import { nodeLoad } from "../load/NodeLoad.mjs"
@@ -8,7 +8,7 @@ import { checkAnswer, common, cpuPer } from "./Workload.mjs"
 
 const many = 10_000
 const veryMany = 1_000_000
-/** In this time even a slow proxy on a slow machine has made a connection for each of many sessions. */
+/** Long enough for a slow proxy on a slow machine to open a connection for each session. */
 const warmingSeconds = 4
 
 /** @param {import("./Workload.mjs").Subject} subject */
@@ -39,7 +39,8 @@ export const table = [
     measure: async ({ port, pids }, { seconds }) => {
       const path = "/s0/small"
       const before = await requests(port, pids, { path, sessions: 1 }, seconds)
-      // Meets every session, so that each has its connection when it counts: they are not kept from one round to the next.
+      // Requests every session first, so that each has a connection when the measurement starts. Connections do not
+      // last from one round to the next.
       const warming = await requests(port, pids, { path, sessions: many }, warmingSeconds)
       const sample = await requests(port, pids, { path, sessions: many }, seconds)
       const after = await requests(port, pids, { path, sessions: 1 }, seconds)

@@ -1,23 +1,25 @@
-// What each file in this folder says about one kind of work.
+// The types of the workloads, which the files in this folder describe.
 import { request } from "node:http"
 
 /** @typedef {import("../load/Window.mjs").Sample & Record<string, number | undefined>} AnySample */
 
-/** @typedef {import("../peers/Peers.mjs").Running & { readonly baseline: number, readonly originPort: number }} Subject */
+/**
+ * @typedef {import("../peers/Peers.mjs").Running & { readonly baseline: number, readonly originPort: number }} Subject
+ */
 
 /**
- * A figure of the report: what it is called, and how it follows from a sample.
+ * A figure of the report: its title, and how it is computed from a sample.
  *
  * @typedef {object} Figure
  * @property {string} key
  * @property {string} title with its unit
  * @property {number} digits behind the point
  * @property {(sample: AnySample) => number | undefined} of
- * @property {"median" | "max" | "sum"} [over] what becomes of the rounds; the median, if it does not say
+ * @property {"median" | "max" | "sum"} [over] how the rounds are combined; default: median
  */
 
 /**
- * How long a run is, and how much of it.
+ * The length of a round.
  *
  * @typedef {object} Span
  * @property {number} seconds that are measured
@@ -31,17 +33,17 @@ import { request } from "node:http"
  * @property {string} name
  * @property {string} title
  * @property {import("../origin/Origin.mjs").OriginKind} origin
- * @property {"any" | "webSockets" | "sessions"} needs which proxies can do it
+ * @property {"any" | "webSockets" | "sessions"} needs what a proxy must support
  * @property {boolean} [beside] whether the origin itself is measured too
  * @property {Figure[]} figures
  * @property {number} [sessions] rows that the table has beside `bench`
- * @property {(folder: string, originPort: number) => string} [database] makes one for all proxies to start on
- * @property {(subject: Subject) => Promise<string | undefined>} [check] what is wrong with the answers, if something is
+ * @property {(folder: string, originPort: number) => string} [database] makes a database with which all proxies start
+ * @property {(subject: Subject) => Promise<string | undefined>} [check] the problem with the answers, if there is one
  * @property {(subject: Subject, span: Span) => Promise<AnySample>} [measure] one round against a running proxy
  * @property {(peer: import("../peers/Peers.mjs").NamedPeer, originPort: number, folder: string, span: Span) => Promise<AnySample>} [start]
  *   one round that starts the proxy itself
- * @property {number} [rounds] where it takes another number than the run
- * @property {boolean} [warmUp] false where there is nothing to warm up
+ * @property {number} [rounds] replaces the number of rounds of the run
+ * @property {boolean} [warmUp] false if there is nothing to warm up
  */
 
 const mebibyte = 2 ** 20
@@ -65,7 +67,7 @@ export const cpuPer = (unit) => ({
   key: "cpu",
   title: `CPU us/${unit}`,
   digits: 1,
-  // None is what `direct` has, and what is too little for the kernel's clock.
+  // 0: `direct` has no process, or the time is below the resolution of the kernel's clock.
   of: ({ cpu, count }) => (cpu === 0 ? undefined : cpu / count),
 })
 
@@ -79,7 +81,7 @@ export const growth = {
 }
 
 /**
- * Asks once, and says what is wrong with the answer.
+ * Sends one request. Returns the problem with its answer, if there is one.
  *
  * @param {number} port
  * @param {string} path

@@ -1,4 +1,4 @@
-// Every kind of work, in the order of the report.
+// All workloads, in the order of the report.
 import { bulk } from "./Bulk.mjs"
 import { answeredAlone } from "./Own.mjs"
 import { quiet } from "./Quiet.mjs"

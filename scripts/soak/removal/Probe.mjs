@@ -1,4 +1,4 @@
-// A client of another session: asks every few milliseconds, and tells, when asked, how long the answers took.
+// A client of another session: sends a request every few milliseconds, and reports on demand how long the answers took.
 import { connect } from "node:net"
 
 const [, , port] = process.argv

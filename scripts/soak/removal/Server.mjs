@@ -1,4 +1,4 @@
-// Servers of sessions: agree to every handshake, answer every other request, and hang up as a close frame asks for.
+// Servers of sessions: accept every handshake, answer every other request, and close after a close frame.
 import { createHash } from "node:crypto"
 import { createServer } from "node:net"
 

@@ -1,6 +1,6 @@
-// Loaded into the proxy before its program: tells how long the turns of its event loop are. A timer that is due every
-// millisecond is late by as much as the turn before it took. On a machine that does other things, too, that is no fault of
-// the proxy: so the time of the CPU is taken, besides that of the clock.
+// Loaded into the proxy before its program: measures the turns of its event loop. A timer that is due every millisecond
+// is late by the length of the turn before it. On a busy machine a turn may be long without a fault of the proxy, so
+// this measures CPU time, too.
 let longest = { wall: 0, cpu: 0 }
 let last = { at: performance.now(), cpu: process.cpuUsage() }
 

@@ -37,7 +37,7 @@ export const addDoc: CommandDoc = {
   ],
 }
 
-/** The two arguments in the wrong order, as far as one can tell: an id may be any text. */
+/** Whether the arguments seem to be in the wrong order. A guess, because an id may be any text. */
 const isSwapped = (id: string): boolean => /^(?:https?|wss?):\/\//i.test(id)
 
 export const add = Command.make(

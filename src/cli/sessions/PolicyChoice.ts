@@ -7,19 +7,19 @@ import { onOrOff } from "../../domain/Reading.js"
 import type { SessionPolicy } from "../../domain/SessionPolicy.js"
 import { type Flag, option } from "../Flag.js"
 
-/** The flag of a policy. It has no variable: what is in force for the whole proxy says nothing of one session. */
+/** The flag of a policy. It has no variable, because the environment is not about one session. */
 const flagOf = ({ flag, reading, help }: Policy<unknown>): Flag => ({ name: flag, reading, about: help })
 
 const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>> =>
   opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
 
 const takesBack = (flag: Flag): Flag =>
-  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} default takes it back.` }
+  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} The word default removes it.` }
 
-/** The flags that give a new session its policies. */
+/** The flags for the policies of a new session. */
 export const policyFlags: ReadonlyArray<Flag> = Object.values(policyRows).map(flagOf)
 
-/** Those that change the policies of a session. */
+/** The flags that change the policies of a session. */
 export const policyChangeFlags: ReadonlyArray<Flag> = Object.values(policyRows).flatMap((row) => [
   takesBack(flagOf(row)),
   ...oppositeOf(row),
@@ -27,7 +27,7 @@ export const policyChangeFlags: ReadonlyArray<Flag> = Object.values(policyRows).
 
 type Given = Readonly<Record<string, Option.Option<unknown>>>
 
-/** Those policies that were given. The flags are those of the table, and so are the names and the values. */
+/** The policies that were given. `Given` is built from the table of policies, so names and values are valid. */
 const policyOf = (given: Given): Partial<SessionPolicy> =>
   Object.fromEntries(
     Object.entries(given).flatMap(([name, value]) => (Option.isSome(value) ? [[name, value.value]] : [])),
@@ -37,10 +37,10 @@ const given: Options.Options<Given> = Options.all(
   Object.fromEntries(Object.entries(policyRows).map(([name, row]) => [name, option(flagOf(row))])),
 )
 
-/** The policies that the flags name; those that they do not are absent. */
+/** The policies that the flags set; others are absent. */
 export const policyOptions: Options.Options<Partial<SessionPolicy>> = Options.map(given, policyOf)
 
-/** The same, of a policy that has a flag to take it back. */
+/** The flags that turn policies off, with the inverted values. */
 const opposites: Options.Options<Given> = Options.all(
   Object.fromEntries(
     Object.entries(policyRows).flatMap(([name, row]) =>

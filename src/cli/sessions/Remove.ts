@@ -23,7 +23,7 @@ export const removeDoc: CommandDoc = {
   examples: [["ss-proxy sessions remove my-session other-session", "removes both"]],
 }
 
-/** Removes all of them, or none where one is not there to begin with. */
+/** Removes all sessions, or none if one of them does not exist at the start. */
 const removeAll = (ids: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo

@@ -18,8 +18,8 @@ const hostProblem = (hostname: string, guard: AddressGuard): Option.Option<strin
   )
 
 /**
- * Why a session cannot have this URL; nothing if it can. Of a name it is not known what it will lead to: that is for the
- * proxy to check.
+ * Why a session cannot have this URL; nothing if it can. A host name is not resolved; the proxy checks its addresses
+ * when it connects.
  */
 export const urlProblem = (url: string, guard: AddressGuard): Option.Option<string> =>
   Either.match(parseDownstreamUrl(url), {
@@ -36,7 +36,7 @@ export const refuse = (problem: Option.Option<string>, hint: string): Effect.Eff
 
 export const urlHint = "give a URL such as http://localhost:9000/base"
 
-/** Says so where a status stops requests; it may well be meant. */
+/** Prints a note if requests with this status are not forwarded, which may be intended. */
 export const warnOfStatus = (id: string, status: string): Effect.Effect<void> =>
   isForwarding(status)
     ? Effect.void
@@ -52,7 +52,7 @@ const speaksTls = (url: string): boolean =>
 
 const shownIds = 3
 
-/** A session that is stored, or about to be. */
+/** A stored session, or one to be stored. */
 interface PolicyHolder {
   readonly id: string
   readonly url: string
@@ -75,7 +75,7 @@ export const warnOfInsecure = (sessions: ReadonlyArray<PolicyHolder>): Effect.Ef
   )
 }
 
-/** The failure for an id that is not there, with the id that may have been meant. */
+/** The failure for an unknown id, with the most similar id as a suggestion. */
 export const unknownSession = (id: string): Effect.Effect<never, CommandFailed, SessionRepo> =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo

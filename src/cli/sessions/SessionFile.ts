@@ -7,7 +7,7 @@ import type { NewSession } from "../../sessions/SessionRepo.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { urlProblem } from "./SessionCheck.js"
 
-/** An entry of a file, and where it stands in it. */
+/** An entry of a file, and its place there, such as `line 3`. */
 interface Entry {
   readonly place: string
   readonly value: unknown
@@ -30,7 +30,7 @@ const lineEntries = (text: string): ReadonlyArray<Parsed<Entry>> =>
         ],
   )
 
-/** A JSON array, or JSON lines: one object on each. */
+/** The entries of a JSON array, or of JSON lines: one object on each line. */
 const entriesOf = (text: string): ReadonlyArray<Parsed<Entry>> => {
   if (!text.trimStart().startsWith("[")) return lineEntries(text)
   const parsed = parseJson(text)
@@ -45,7 +45,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
 
-/** The value of a policy in an entry, or its text where that is invalid. */
+/** The value of a policy in an entry; an invalid text stays a text. */
 const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value: unknown): Parsed<unknown> => {
   if (typeof fallback === "boolean")
     return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)
@@ -54,7 +54,7 @@ const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value
   return Either.right(Option.getOrElse(read(value), () => value))
 }
 
-/** The policy of an entry; what it does not name, an earlier version did not write. */
+/** The policy of an entry. Missing members have their defaults, because earlier versions did not write them. */
 const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolicy> =>
   Either.gen(function* () {
     const values: Record<string, unknown> = { ...defaultPolicy }
@@ -78,18 +78,18 @@ const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   return Either.map(policyOf(value), (policy) => ({ id, url, status, policy }))
 }
 
-/** A file cannot be imported. `problems`: of each entry that is wrong, with its place. */
+/** A file cannot be imported. `problems`: one for each invalid entry, with its place. */
 export class SessionFileInvalid extends Data.TaggedError("SessionFileInvalid")<{
   readonly problems: readonly [string, ...ReadonlyArray<string>]
 }> {}
 
-/** Entries that are checked in one turn of the event loop, so that signals are heard in between. */
+/** Entries per turn of the event loop, so that signals are handled in between. */
 const checkedAtOnce = 500
 
 /**
- * The sessions of a file: a JSON array or JSON lines, of objects with `id`, `url` and perhaps `status` and policies; other
- * fields are passed over. Either every entry is good, or all that are not are named. `checked` is told now and then how many
- * entries have been looked at, of how many.
+ * The sessions of a file: a JSON array or JSON lines. Entries are objects with `id`, `url` and optionally `status` and
+ * policies; other members are ignored. Fails with the problems of all invalid entries. `checked` is called from time to
+ * time with the number of entries checked and the number of all.
  */
 export const parseSessionFile = (
   text: string,
@@ -113,7 +113,7 @@ export const parseSessionFile = (
     return [...sessions.values()]
   })
 
-/** The session of an entry, if it can be one beside those before it. */
+/** The session of an entry. Its id must not be that of an entry before it. */
 const newSessionOf = (
   { place, value }: Entry,
   guard: AddressGuard,

@@ -11,17 +11,17 @@ export interface SessionView {
   readonly id: string
   readonly url: string
   readonly status: string
-  /** Whether requests for it go to its server, as far as its row says. */
+  /** Whether requests for it are forwarded, according to its row. */
   readonly forwards: boolean
   readonly created_at: string | null
   readonly updated_at: string | null
-  /** The policies by their columns, each as the flag of its setting would be given. Invalid ones as they are stored. */
+  /** The policies by their columns, as texts that their flags accept. Invalid ones as they are stored. */
   readonly [column: string]: boolean | string | null
 }
 
 const policyNames = Object.entries(policyRows)
 
-/** Their columns, for the help. */
+/** The columns of the policies, for the help. */
 export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
 
 const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | string | null>> =>
@@ -32,7 +32,7 @@ const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | str
     }),
   )
 
-/** What is wrong with the URL of a session that is stored, as a phrase; other programs store unchecked. */
+/** A phrase that says what is wrong with a stored URL, because other programs store URLs without a check. */
 export const urlFault = ({ url }: Session): string | undefined =>
   Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
 
@@ -52,26 +52,25 @@ const view = (session: Session, url: string): SessionView => ({
   updated_at: session.updatedAt,
 })
 
-/** The session as it may be shown: user info in its URL is hidden. */
+/** The session without the user info in its URL. */
 export const viewOf = (session: Session): SessionView => view(session, redactUrl(session.url))
 
-/** The session whole, user info included, so that it can be brought back. */
+/** The session with the user info in its URL, so that `import` restores it completely. */
 export const backupOf = (session: Session): SessionView => view(session, session.url)
 
-/** The one JSON value that a command prints. */
+/** The JSON text that a command prints. */
 export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
-/** A policy of a session, as it is told of it. */
+/** A policy of a session, for output. */
 export interface ShownPolicy {
-  /** Its flag. */
   readonly flag: string
-  /** Its value in words; "" where the flag says it. */
+  /** Its value as text; "" for a switch that is on. */
   readonly value: string
-  /** What it means, where that is more than the value. */
+  /** An explanation if the policy has one, else the value. */
   readonly meaning: string
 }
 
-/** What a session wants otherwise than the proxy's settings say. */
+/** The policies of a session that differ from their defaults. */
 export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =>
   policyNames.flatMap(([name, { flag, fallback, reading, shown }]) => {
     const value: unknown = Reflect.get(policy, name)
@@ -80,10 +79,10 @@ export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =
     return [{ flag, value: text, meaning: shown ?? text }]
   })
 
-/** The same in a few words; empty for nothing. */
+/** The same as words, such as `ws-path strip`. */
 export const policyWords = (session: Session): ReadonlyArray<string> =>
   shownPolicies(session).map(({ flag, value }) => `${flag} ${value}`.trimEnd())
 
-/** A session in one line of text. */
+/** A session on one line. */
 export const describe = (session: Session): string =>
   printable(`${session.id} -> ${redactUrl(session.url)} (${[session.status, ...policyWords(session)].join(", ")})`)

@@ -1,5 +1,5 @@
-/** Put in by `scripts/build.mjs`, from package.json. */
+/** Defined by `scripts/build.mjs`, from package.json. */
 declare const __SS_PROXY_VERSION__: string
 
-/** The version of this program; `dev` where the sources run unbuilt. */
+/** The version of this program; `dev` if the sources run without a build. */
 export const version: string = typeof __SS_PROXY_VERSION__ === "string" ? __SS_PROXY_VERSION__ : "dev"

@@ -1,0 +1,80 @@
+import type { Exchange } from "../http/Exchange.js"
+import type { Client } from "../http/ProxyRequest.js"
+import type { ClientRefusal } from "../telemetry/Causes.js"
+import type { RecordSink } from "../telemetry/RecordSink.js"
+import { tellSinks } from "../telemetry/RecordSinks.js"
+import type { Counters } from "../telemetry/Telemetry.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+
+/** Something of a client's that never became a request. */
+export interface Refused {
+  readonly client: Client
+  readonly requestId: string
+  readonly error: ClientRefusal
+  /** What the client was answered; 0 for nothing. */
+  readonly status: number
+  readonly bytesOut: number
+}
+
+/** Counts what is over, and tells whoever wants to know of it. A defect in any of that ends no request. */
+export class ExchangeObserver {
+  private readonly withRing: ReadonlyArray<RecordSink>
+
+  /** `sinks`: whoever wants records; `ring` is asked about failures that no client is to blame for. */
+  constructor(
+    private readonly counters: Counters,
+    private readonly sinks: ReadonlyArray<RecordSink>,
+    ring: RecordSink,
+    private readonly defect: (cause: unknown) => void,
+  ) {
+    this.withRing = [ring, ...sinks]
+  }
+
+  readonly finished = (exchange: Exchange, milliseconds: number): void => {
+    this.counters.exchangeEnded(exchange, milliseconds)
+    const { trouble } = exchange
+    const isOfClient = trouble === undefined || trouble.fault === "client"
+    if (!isOfClient) this.tell(this.withRing, exchange, milliseconds)
+    else if (this.sinks.length > 0) this.tell(this.sinks, exchange, milliseconds)
+  }
+
+  refused(refused: Refused): void {
+    this.counters.clientRefused(refused.error)
+    const sinks = refused.error.fault === "client" ? this.sinks : this.withRing
+    if (sinks.length === 0) return
+    const ended = { sessionId: undefined, failed: true }
+    tellSinks(sinks, ended, () => recordOf(refused, this.counters), this.defect)
+  }
+
+  private tell(sinks: ReadonlyArray<RecordSink>, exchange: Exchange, milliseconds: number): void {
+    const { end, sessionId, trouble } = exchange
+    const ended = { sessionId, failed: trouble !== undefined || end !== "complete" }
+    tellSinks(sinks, ended, () => exchange.recordAfter(milliseconds), this.defect)
+  }
+}
+
+const recordOf = ({ bytesOut, client, error, requestId, status }: Refused, counters: Counters): TrafficRecord => ({
+  kind: "refused",
+  id: counters.idOf(counters.nextSerial()),
+  requestId,
+  sessionId: undefined,
+  client: client.address,
+  method: "",
+  target: "",
+  httpVersion: "",
+  host: undefined,
+  userAgent: undefined,
+  status,
+  end: status === 0 ? "proxy" : "complete",
+  error,
+  bytesIn: 0,
+  bytesOut,
+  retries: 0,
+  since: Date.now(),
+  milliseconds: 0,
+  times: { firstByte: undefined, queue: undefined, dial: undefined, server: undefined },
+  server: undefined,
+  reused: undefined,
+  traceId: undefined,
+  webSocket: undefined,
+})

@@ -1,0 +1,128 @@
+import { buildInfo, type Dimension, firstOfEach, type Metric, metrics } from "./Catalogue.js"
+import type { ProcessNumbers, Snapshot } from "./Snapshot.js"
+
+/** The media type of what `exposition` writes. */
+export const expositionType = "text/plain; version=0.0.4; charset=utf-8"
+
+const escaped = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")
+
+const pair = (name: string, value: string): string => `${name}="${escaped(value)}"`
+
+const numberText = (value: number): string => {
+  if (Number.isFinite(value)) return String(value)
+  return value > 0 ? "+Inf" : "-Inf"
+}
+
+/** The labels of every series of a metric, in the order of their cells; empty where it has none. */
+const labelTexts = (dimensions: ReadonlyArray<Dimension>): ReadonlyArray<string> =>
+  dimensions.reduce<ReadonlyArray<string>>(
+    (texts, { labels, values }) =>
+      texts.flatMap((text) =>
+        values.map((row) => {
+          const pairs = labels.map((name, index) => pair(name, row[index] ?? ""))
+          return [...(text === "" ? [] : [text]), ...pairs].join(",")
+        }),
+      ),
+    [""],
+  )
+
+const named = (name: string, ...labels: ReadonlyArray<string>): string => {
+  const present = labels.filter((label) => label !== "")
+  return present.length === 0 ? `${name} ` : `${name}{${present.join(",")}} `
+}
+
+const headOf = ({ name, help, type }: Pick<Metric, "name" | "help" | "type">): string =>
+  `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`
+
+/** What stands before the numbers of one series: one text, or of a histogram those of buckets, sum and count. */
+interface SeriesTexts {
+  readonly value: string
+  readonly buckets: ReadonlyArray<string>
+  readonly sum: string
+  readonly count: string
+}
+
+const seriesTexts = ({ name, bounds }: Metric, labels: string): SeriesTexts => ({
+  value: named(name, labels),
+  buckets: [...bounds, Number.POSITIVE_INFINITY].map((bound) =>
+    named(`${name}_bucket`, labels, pair("le", numberText(bound))),
+  ),
+  sum: named(`${name}_sum`, labels),
+  count: named(`${name}_count`, labels),
+})
+
+/** Everything about a metric but its numbers: it is the same at every scrape. */
+interface MetricTexts {
+  readonly metric: Metric
+  readonly head: string
+  readonly series: ReadonlyArray<SeriesTexts>
+}
+
+const textsOf = (metric: Metric, labels: string): MetricTexts => ({
+  metric,
+  head: headOf(metric),
+  series: labelTexts(metric.dimensions).map((own) =>
+    seriesTexts(metric, [labels, own].filter((text) => text !== "").join(",")),
+  ),
+})
+
+let known: ReadonlyArray<MetricTexts> | undefined
+
+/** Made at the first scrape. */
+const shared = (): ReadonlyArray<MetricTexts> =>
+  (known ??= metrics.filter(({ merge }) => merge !== "each").map((metric) => textsOf(metric, "")))
+
+const isUnknown = (value: number | undefined): value is undefined => value === undefined || Number.isNaN(value)
+
+const histogramText = (texts: SeriesTexts, values: Float64Array, cell: number): string => {
+  let text = ""
+  let count = 0
+  for (const [bucket, before] of texts.buckets.entries()) {
+    count += values[cell + bucket] ?? 0
+    text += `${before}${count}\n`
+  }
+  return `${text}${texts.sum}${numberText(values[cell + texts.buckets.length] ?? 0)}\n${texts.count}${count}\n`
+}
+
+/** The lines of a metric's series. `values[0]` is the cell `first`. */
+const seriesText = ({ metric, series }: MetricTexts, values: Float64Array, first: number): string => {
+  let text = ""
+  let cell = metric.offset - first
+  for (const texts of series) {
+    const value = values[cell]
+    if (metric.type === "histogram") text += histogramText(texts, values, cell)
+    else if (!isUnknown(value)) text += `${texts.value}${numberText(value)}\n`
+    cell += metric.width
+  }
+  return text
+}
+
+/** A metric of which nothing is known has no head either. */
+const withHead = (head: string, lines: string): string => (lines === "" ? "" : head + lines)
+
+/** One process among several is named. */
+const workerLabel = ({ worker }: ProcessNumbers, several: boolean): string => (several ? pair("worker", worker) : "")
+
+const ofEachProcess = (processes: ReadonlyArray<ProcessNumbers>): string => {
+  const several = processes.length > 1
+  const infos = processes.map((process) => {
+    const labels = [pair("version", process.version), pair("node", process.node), workerLabel(process, several)]
+    return `${named(buildInfo.name, ...labels)}1\n`
+  })
+  const own = metrics.filter(({ merge }) => merge === "each")
+  const lines = own.map((metric) =>
+    withHead(
+      headOf(metric),
+      processes
+        .map((process) => seriesText(textsOf(metric, workerLabel(process, several)), process.values, firstOfEach))
+        .join(""),
+    ),
+  )
+  return headOf({ ...buildInfo, type: "gauge" }) + infos.join("") + lines.join("")
+}
+
+/** A snapshot in Prometheus' text format 0.0.4. */
+export const exposition = ({ values, processes }: Snapshot): string =>
+  shared()
+    .map((texts) => withHead(texts.head, seriesText(texts, values, 0)))
+    .join("") + ofEachProcess(processes)
