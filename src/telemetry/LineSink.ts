@@ -40,6 +40,12 @@ interface Piece {
   readonly lines: number
 }
 
+const lineBreaksIn = (bytes: Buffer): number => {
+  let count = 0
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++
+  return count
+}
+
 /**
  * Lines on their way to a file or a reader, who may be slow or stopped, or whose disk may be full: nobody waits for them.
  * They gather for a while, then go out piece by piece, one write at a time. What waits has a bound; the newest line beyond
@@ -82,9 +88,11 @@ export class LineSink {
     this.counters = counters
   }
 
-  /** How many lines still wait; those of a piece that is half written are among them. */
+  /** How many lines still wait; one that is half written is among them. */
   get waiting(): number {
-    return this.pieces.reduce((sum, { lines }) => sum + lines, this.textLines)
+    const [first] = this.pieces
+    const written = first === undefined ? 0 : lineBreaksIn(first.bytes.subarray(0, this.offset))
+    return this.pieces.reduce((sum, { lines }) => sum + lines, this.textLines) - written
   }
 
   /** How many lines were dropped since this was asked last. */
@@ -168,9 +176,10 @@ export class LineSink {
     this.isBusy = false
     this.offset = offset
     if (error !== null) return this.failed(error)
-    this.isFailing = false
     const [piece] = this.pieces
     if (piece !== undefined && offset >= piece.bytes.length) {
+      // A part that still fitted on a full disk is no success.
+      this.isFailing = false
       this.pieces.shift()
       this.offset = 0
       this.pieceWaiting -= piece.bytes.length

@@ -9,6 +9,7 @@ import { layerProxyWith } from "../../src/server/Proxy.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { ErrorRing } from "../../src/telemetry/ErrorRing.js"
 import { Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { NotSeen, patience } from "./Changes.js"
@@ -51,6 +52,8 @@ export interface TestProxy {
   readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
   readonly log: ReadonlyArray<string>
+  /** The failures that it remembers. */
+  readonly errors: Context.Tag.Service<ErrorRing>
   /** A new connection to it. */
   readonly connect: Effect.Effect<RawClient, never, Scope.Scope>
 }
@@ -111,6 +114,7 @@ export const startProxy = (
       quiet,
       metrics: textOf(Context.get(services, Telemetry)),
       log,
+      errors: Context.get(services, ErrorRing),
       connect: RawClient.connect(port, host),
     }
   })
