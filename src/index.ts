@@ -33,6 +33,7 @@ export { layerSqlite } from "./sessions/SqliteSessionRepo.js"
 export { inputOf, type SocketInput } from "./socket/SocketInput.js"
 export { Call, type CallListener, type Fork } from "./step/Call.js"
 export * as Step from "./step/Step.js"
+export { ErrorRing, type FailureQuery, FailureRing, type RememberedFailure } from "./telemetry/ErrorRing.js"
 export { type LiveTraffic, Traffic, type TrafficView } from "./traffic/Traffic.js"
 export { type TrafficObserver, TrafficObservers } from "./traffic/TrafficObservers.js"
 export type {

@@ -66,7 +66,10 @@ const run = async (options, folder) => {
   const started = Date.now()
   const stolen = watchStolen()
   introduce(options)
-  const peers = builds.map(({ name, program, about }) => ({ name, ...built(program, about) }))
+  const peers = builds.map(({ name, program, about }, index) => ({
+    name,
+    ...built(program, about, index === 0 ? [] : options.afterFlags),
+  }))
   const compared = await compareTimes(options, peers, folder, say)
   if (options.isSteady) await compareCounts(builds, folder, say)
   conclude(compared)

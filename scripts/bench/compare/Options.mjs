@@ -8,6 +8,7 @@ usage: npm run bench:compare -- --before REF|DIR [options]
 
   --before REF|DIR  the earlier build: a commit, which is built in a folder of its own, or a checkout that is built already
   --after REF|DIR   the later one; without it, this checkout as it is
+  --after-flags=F   flags of run, between spaces, that the later one alone is started with
   --pairs N         so many pairs of runs of each kind of work; 10. An interval takes 6 at least
   --seconds S       how long each run is, of four in a pair; 1
   --only X,Y        these kinds of work; of: ${judgedWorkloads.join(", ")};
@@ -59,6 +60,7 @@ const parse = (words) => {
       options: {
         before: { type: "string" },
         after: { type: "string" },
+        "after-flags": { type: "string", default: "" },
         pairs: { type: "string", default: "10" },
         seconds: { type: "string", default: "1" },
         only: { type: "string" },
@@ -79,16 +81,17 @@ const parse = (words) => {
  * @param {string[]} words
  */
 export const parseOptions = (words) => {
-  const { before, after, pairs, seconds, only, first, json, help, "no-steady": noSteady } = parse(words)
+  const { before, after, pairs, seconds, only, first, json, help, ...others } = parse(words)
   if (before === undefined && !help) throw new UsageError("--before is missing: a commit, or a checkout that is built")
   return {
     help,
     before,
     after,
+    afterFlags: others["after-flags"].split(" ").filter((word) => word !== ""),
     pairs: whole("pairs", pairs, 1000),
     seconds: whole("seconds", seconds, 60),
     workloads: chosen(only),
-    isSteady: !noSteady,
+    isSteady: !others["no-steady"],
     isFirst: first,
     json,
   }

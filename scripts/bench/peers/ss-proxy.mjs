@@ -25,13 +25,14 @@ export const flags = ({ port, database = "" }) => [
  *
  * @param {string} binary
  * @param {string} about
+ * @param {string[]} more flags
  * @returns {import("./Peer.mjs").Peer}
  */
-export const built = (binary, about) => ({
+export const built = (binary, about, more = []) => ({
   about,
   webSockets: true,
   sessions: true,
-  command: (place) => [process.execPath, binary, "run", ...flags(place)],
+  command: (place) => [process.execPath, binary, "run", ...flags(place), ...more],
   version: [process.execPath, binary, "--version"],
 })
 
