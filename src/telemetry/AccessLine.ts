@@ -16,6 +16,8 @@ export type AccessValue = string | number | boolean
 interface AccessField {
   readonly name: string
   readonly of: (told: Told) => AccessValue | undefined
+  /** How its value stands in JSON. */
+  readonly json: (value: AccessValue) => string
 }
 
 let second = -1
@@ -32,19 +34,38 @@ export const timeText = (milliseconds: number): string => {
   return `${secondText}${String(inSecond).padStart(3, "0")}Z`
 }
 
+const decimals: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, thousandths) =>
+  thousandths === 0 ? "" : `.${String(thousandths).padStart(3, "0").replace(/0+$/, "")}`,
+)
+
+/** A number of three places at most. What the engine makes of a fraction takes longer than the rest of a line. */
+const numberText = (value: number): string => {
+  const thousandths = Math.round(value * 1_000)
+  if (!(thousandths >= 0 && thousandths < 2 ** 52)) return JSON.stringify(value)
+  return `${Math.floor(thousandths / 1_000)}${decimals[thousandths % 1_000] ?? ""}`
+}
+
+const jsonOf = (value: AccessValue): string => {
+  if (typeof value === "string") return jsonText(value)
+  return typeof value === "number" ? numberText(value) : String(value)
+}
+
 /** Milliseconds to three places. */
 const duration = (milliseconds: number | undefined): number | undefined =>
   milliseconds === undefined ? undefined : Math.round(milliseconds * 1_000) / 1_000
 
 const text = (value: string | undefined): string | undefined => (value === undefined ? undefined : shownText(value))
 
-const field = (name: string, of: AccessField["of"]): AccessField => ({ name, of })
+const field = (name: string, of: AccessField["of"], json = jsonOf): AccessField => ({ name, of, json })
+
+/** A field whose text is always a word of our own. */
+const word = (name: string, of: AccessField["of"]): AccessField => field(name, of, (value) => `"${value}"`)
 
 /** Every field of a line, in its order. Names are those of the admin API, too. */
 const fields: ReadonlyArray<AccessField> = [
-  field("time", ({ record }) => timeText(record.since + record.milliseconds)),
-  field("kind", ({ record }) => record.kind),
-  field("id", ({ record }) => record.id),
+  word("time", ({ record }) => timeText(record.since + record.milliseconds)),
+  word("kind", ({ record }) => record.kind),
+  word("id", ({ record }) => record.id),
   field("request_id", ({ record }) => text(record.requestId)),
   field("session", ({ record }) => text(record.sessionId)),
   field("method", ({ record }) => shownField(record.method)),
@@ -53,9 +74,9 @@ const fields: ReadonlyArray<AccessField> = [
   field("host", ({ record }) => (record.host === undefined ? undefined : shownHost(record.host))),
   field("status", ({ record }) => record.status),
   field("cause", ({ failure }) => text(failure?.cause)),
-  field("fault", ({ failure }) => failure?.fault),
+  word("fault", ({ failure }) => failure?.fault),
   field("reason", ({ failure }) => text(failure?.reason)),
-  field("end", ({ record }) => record.end),
+  word("end", ({ record }) => record.end),
   field("client", ({ record }) => text(record.client)),
   field("user_agent", ({ record }) => (record.userAgent === undefined ? undefined : shownField(record.userAgent))),
   field("bytes_in", ({ record }) => record.bytesIn),
@@ -71,7 +92,7 @@ const fields: ReadonlyArray<AccessField> = [
   field("trace_id", ({ record }) => text(record.traceId)),
   field("code", ({ record }) => record.webSocket?.code),
   field("close_reason", ({ record }) => text(record.webSocket?.reason)),
-  field("closed_by", ({ record }) => record.webSocket?.closedBy),
+  word("closed_by", ({ record }) => record.webSocket?.closedBy),
   field("messages_in", ({ record }) => record.webSocket?.messagesIn),
   field("messages_out", ({ record }) => record.webSocket?.messagesOut),
 ]
@@ -103,10 +124,9 @@ export const accessFields = (
 export const jsonLine = (record: TrafficRecord, query: QueryRule): string => {
   const all = told(record, query)
   let line = ""
-  for (const { name, of } of fields) {
+  for (const { name, of, json } of fields) {
     const value = of(all)
-    if (value === undefined || value === "") continue
-    line += `${line === "" ? "{" : ","}"${name}":${typeof value === "string" ? jsonText(value) : String(value)}`
+    if (value !== undefined && value !== "") line += `${line === "" ? "{" : ","}"${name}":${json(value)}`
   }
   return `${line}}`
 }

@@ -40,9 +40,11 @@ interface Piece {
   readonly lines: number
 }
 
+const lineBreak = 10
+
 const lineBreaksIn = (bytes: Buffer): number => {
   let count = 0
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++
+  for (let at = bytes.indexOf(lineBreak); at >= 0; at = bytes.indexOf(lineBreak, at + 1)) count++
   return count
 }
 
@@ -55,8 +57,10 @@ export class LineSink {
   /** How many lines were dropped, and how many attempts to write failed, in all. */
   dropped = 0
   failures = 0
-  private text = ""
-  private textLines = 0
+  /** Lines that gather, as bytes: a text of many pieces that lives on costs the garbage collector more than it is worth. */
+  private gathered: Buffer | undefined
+  private gatheredBytes = 0
+  private gatheredLines = 0
   private readonly pieces: Array<Piece> = []
   private offset = 0
   private pieceWaiting = 0
@@ -69,17 +73,17 @@ export class LineSink {
   private idle: (() => void) | undefined
   private counters: SinkCounters | undefined
 
-  /** `gather`: for how many milliseconds lines are gathered. */
+  /** `gatherTime`: for how many milliseconds lines are gathered. */
   constructor(
     private readonly output: LineOutput,
-    private readonly gather: number,
+    private readonly gatherTime: number,
     private readonly listener: LineSinkListener = {},
   ) {}
 
   /** Takes a line, without its line break. */
   write(line: string): void {
     const isBehindGap = this.droppedSince > 0 && this.listener.gap !== undefined
-    if (isBehindGap || this.pieceWaiting + this.text.length + line.length >= mostWaiting) return this.drop()
+    if (isBehindGap || this.pieceWaiting + this.gatheredBytes + line.length >= mostWaiting) return this.drop()
     this.add(line)
   }
 
@@ -92,7 +96,7 @@ export class LineSink {
   get waiting(): number {
     const [first] = this.pieces
     const written = first === undefined ? 0 : lineBreaksIn(first.bytes.subarray(0, this.offset))
-    return this.pieces.reduce((sum, { lines }) => sum + lines, this.textLines) - written
+    return this.pieces.reduce((sum, { lines }) => sum + lines, this.gatheredLines) - written
   }
 
   /** How many lines were dropped since this was asked last. */
@@ -116,7 +120,7 @@ export class LineSink {
 
   /** Writes what goes out at once, for a process that ends. A piece that is being written is the system's by now. */
   writeNow(): void {
-    if (this.text !== "") this.pack()
+    this.pack()
     const begun = this.isBusy ? 1 : 0
     for (const { bytes } of this.pieces.splice(begun)) {
       if (this.output.writeNow(bytes, begun === 0 ? this.offset : 0) < bytes.length) return
@@ -125,16 +129,19 @@ export class LineSink {
   }
 
   private add(line: string): void {
-    this.text += line
-    this.text += "\n"
-    this.textLines++
-    if (this.text.length >= pieceBytes) {
-      this.pack()
-      this.next()
-    } else if (this.timer === undefined) {
-      this.timer = setTimeout(this.due, this.gather)
-      this.timer.unref()
-    }
+    const most = 3 * line.length + 1
+    if (this.gatheredBytes + most > pieceBytes) this.pack()
+    if (most > pieceBytes) this.push(Buffer.from(`${line}\n`, "utf8"), 1)
+    else this.gather(line)
+    if (this.gatheredBytes > 0) this.timer ??= setTimeout(this.due, this.gatherTime).unref()
+    if (this.pieces.length > 0) this.next()
+  }
+
+  private gather(line: string): void {
+    const bytes = (this.gathered ??= Buffer.allocUnsafeSlow(pieceBytes))
+    this.gatheredBytes += bytes.write(line, this.gatheredBytes, "utf8")
+    bytes[this.gatheredBytes++] = lineBreak
+    this.gatheredLines++
   }
 
   private drop(): void {
@@ -150,19 +157,25 @@ export class LineSink {
     this.next()
   }
 
-  /** Lines are made of pieces of requests: from here on they have memory of their own. */
+  /** Makes a piece of what has gathered. */
   private pack(): void {
-    const bytes = Buffer.from(this.text, "utf8")
-    this.pieces.push({ bytes, lines: this.textLines })
-    this.pieceWaiting += bytes.length
-    this.text = ""
-    this.textLines = 0
+    const { gathered, gatheredBytes, gatheredLines } = this
     this.isDue = false
+    if (gathered === undefined) return
+    this.gathered = undefined
+    this.gatheredBytes = 0
+    this.gatheredLines = 0
+    this.push(gathered.subarray(0, gatheredBytes), gatheredLines)
+  }
+
+  private push(bytes: Buffer, lines: number): void {
+    this.pieces.push({ bytes, lines })
+    this.pieceWaiting += bytes.length
   }
 
   private next(): void {
     if (this.isBusy || this.retry !== undefined) return
-    if (this.pieces.length === 0 && this.isDue && this.text !== "") this.pack()
+    if (this.pieces.length === 0 && this.isDue) this.pack()
     const [piece] = this.pieces
     if (piece === undefined) {
       this.isDue = false
