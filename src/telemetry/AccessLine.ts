@@ -106,6 +106,13 @@ const told = (record: TrafficRecord, query: QueryRule): Told => ({
   query,
 })
 
+/** The same with what stands before each value in JSON: the first field is in every line. */
+const jsonFields = fields.map(({ name, of, json }, index) => ({
+  of,
+  json,
+  prefix: `${index === 0 ? "{" : ","}"${name}":`,
+}))
+
 /** The fields of a record that have something to say, in their order. */
 export const accessFields = (
   record: TrafficRecord,
@@ -124,9 +131,9 @@ export const accessFields = (
 export const jsonLine = (record: TrafficRecord, query: QueryRule): string => {
   const all = told(record, query)
   let line = ""
-  for (const { name, of, json } of fields) {
+  for (const { of, json, prefix } of jsonFields) {
     const value = of(all)
-    if (value !== undefined && value !== "") line += `${line === "" ? "{" : ","}"${name}":${json(value)}`
+    if (value !== undefined && value !== "") line += prefix + json(value)
   }
   return `${line}}`
 }
