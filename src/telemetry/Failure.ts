@@ -28,47 +28,34 @@ export const causeOf = (error: TrafficError): string =>
 type Errors = ProxyError | ResponseBroken | ClientStalled | RequestBroken
 
 type ReasonTable = {
-  readonly [Tag in Errors["_tag"]]: (error: Extract<Errors, { readonly _tag: Tag }>) => string | undefined
+  readonly [Tag in Errors["_tag"]]?: (error: Extract<Errors, { readonly _tag: Tag }>) => string
 }
 
-const none = (): undefined => undefined
-
-/** Every error and what is said of it beside its cause. None of these repeats a URL. */
+/** What is said of an error beside its cause. An error whose cause says it all is not here. None of these repeats a URL. */
 const reasons: ReasonTable = {
   BadRequest: ({ detail }) => detail,
   MethodNotAllowed: ({ detail }) => detail,
-  SessionNotFound: none,
   RequestTimeout: ({ detail }) => detail,
-  BodyTooLarge: none,
-  HeadersTooLarge: none,
-  TargetTooLong: none,
   UpgradeRequired: ({ detail }) => detail,
   SessionLimit: ({ detail }) => detail,
-  ClientLimit: none,
-  LoopDetected: none,
   HookRefused: ({ error }) => error._tag,
   StageRefused: ({ error }) => error._tag,
   DownstreamUnreachable: ({ reason }) => reason,
-  DownstreamReset: none,
   DownstreamProtocol: ({ problem }) => problem,
-  DownstreamTimeout: none,
   DownstreamUrlInvalid: ({ problem }) => problem,
   SessionPolicyInvalid: ({ problem }) => problem,
   SessionUnavailable: ({ status }) => status,
-  Draining: none,
-  Overloaded: none,
   SystemShortage: ({ lacking }) => lacking,
   StoreUnavailable: ({ problem }) => problem,
   Defect: ({ place }) => `a defect of the ${place}`,
   ResponseBroken: ({ problem }) => problem,
-  ClientStalled: none,
   RequestBroken: ({ problem }) => problem,
 }
 
 const reasonOf = <Tag extends Errors["_tag"]>(
   tag: Tag,
   error: Extract<Errors, { readonly _tag: Tag }>,
-): string | undefined => reasons[tag](error)
+): string | undefined => reasons[tag]?.(error)
 
 /** Cause, fault and reason of an error. */
 export const failureOf = (error: TrafficError): Failure => ({
