@@ -104,6 +104,22 @@ describe("a collector that", () => {
     })
   })
 
+  for (const [said, failed] of [
+    ["-5", 0],
+    ["1.5", 1],
+    ["1e400", 3],
+    ["4", 3],
+  ] as const)
+    it.scopedLive(`says that it refused ${said} spans of three makes no count go back`, () => {
+      const answer = JSON.stringify({ partialSuccess: { rejectedSpans: said } })
+      return Effect.gen(function* () {
+        const { ask, proxy } = yield* startTraceLab({ taking: (response) => void response.end(answer) })
+        yield* ask(request("GET /app/x"))
+        yield* until(proxy, { sent: 3 - failed })
+        assert.deepStrictEqual(yield* countsOf(proxy), { sent: 3 - failed, failed, dropped: 0 })
+      })
+    })
+
   it.scopedLive("comes back is told of, and gets what comes then", () => {
     let isDown = true
     const taking: Taking = (response, incoming) =>
