@@ -1,3 +1,5 @@
+import { detachedText } from "../wire/DetachedCopy.js"
+
 /** A failure that came again and again, and how often since it was told last. */
 export interface Repeated {
   /** Absent where too many sessions fail to count each by itself. */
@@ -34,7 +36,7 @@ export class FailureSummary {
     // There are few causes, so that these entries may come on top.
     if (entry === undefined) return this.begin(undefined, cause)
     entry.times++
-    entry.requestId = requestId
+    entry.requestId = detachedText(requestId)
     return false
   }
 
@@ -55,7 +57,8 @@ export class FailureSummary {
   }
 
   private begin(session: string | undefined, cause: string): true {
-    this.entries.set(keyOf(session, cause), { session, cause, times: 0, requestId: "" })
+    const own = session === undefined ? undefined : detachedText(session)
+    this.entries.set(keyOf(own, cause), { session: own, cause, times: 0, requestId: "" })
     return true
   }
 }

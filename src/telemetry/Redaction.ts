@@ -11,7 +11,7 @@ const hidden = "REDACTED"
 
 /** Names of parameters whose values are secrets: where they contain one of these, end in `key`, or are one of these. */
 const secretName =
-  /token|secret|passw|pwd|signature|credential|jwt|session|key$|^(?:auth|authorization|sig|code|state|ticket|pass)$/i
+  /token|secret|passw|passphrase|passcode|pwd|signature|credential|assertion|saml|jwt|session|key$|^(?:auth|authorization|sig|code|state|ticket|pass|otp|pin)$/i
 
 const octet = /%([0-9a-f]{2})/gi
 
@@ -65,8 +65,8 @@ const redactPath = (path: string): string =>
     ? path.replace(/;([^;/=]+)=[^;/]+/g, (whole, name: string) => (isSecretName(name) ? `;${name}=${hidden}` : whole))
     : path
 
-/** User info of an absolute target (RFC 9112 section 3.2.2), up to the last `@` of its authority. */
-const userInfo = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
+/** User info of an absolute target, or of one that is an authority alone (RFC 9112 section 3.2), up to the last `@` of that. */
+const userInfo = /^([a-z][a-z0-9+.-]*:\/\/)?[^/?#]*@/i
 
 /** A text cut; `length` is how long it was before any of it was left out. */
 const cut = (text: string, length: number): string =>

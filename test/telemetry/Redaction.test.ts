@@ -18,6 +18,8 @@ describe("a target in the log", () => {
     "/a?sig=hunter2",
     "/a?passwd=hunter2",
     "/a?pass=hunter2",
+    "/a?passphrase=hunter2&client_assertion=hunter2&SAMLResponse=hunter2",
+    "/a?passcode=hunter2&otp=hunter2&pin=hunter2",
     "/a?to%6ben=hunter2",
     "/a?to%256ben=hunter2",
     "/a?token[]=hunter2",
@@ -37,6 +39,9 @@ describe("a target in the log", () => {
     "/a;jsessionid=hunter2?x=1",
     "http://user:hunter2@h/a",
     "http://us@er:hunter2@h/a?x",
+    "user:hunter2@h:443",
+    "hunter2@h",
+    "mailto:hunter2@h?x",
     `http://${"u".repeat(3_000)}:hunter2@h/a`,
   ])("does not show the secret of %s", (target) => {
     for (const rule of ["redact", "drop"] as const) expect(shownTarget(target, rule)).not.toContain(secret)

@@ -6,7 +6,7 @@ import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
-import { request } from "../support/HttpText.js"
+import { bareRequest, request } from "../support/HttpText.js"
 import { hello } from "../support/Lab.js"
 import { answering, RawOrigin, saying } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
@@ -20,6 +20,15 @@ const from = (flags: string) => [`traceparent: 00-${traceId}-${parentId}-${flags
 const loopback = ["127.0.0.0/8"]
 
 describe("the spans of a request", () => {
+  it.scopedLive("do not show what stands before the @ of a Host", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab()
+      assert.strictEqual((yield* ask(bareRequest("GET /app/x", ["Host: hunter2@h"]))).status, 400)
+      const [span] = yield* collector.has(1)
+      assert.strictEqual(span?.attributes["server.address"], "h")
+    }),
+  )
+
   it.scopedLive("are its own and that of what its server was asked, which gets the id of the latter", () =>
     Effect.gen(function* () {
       const { ask, collector, origin } = yield* startTraceLab()
