@@ -1,7 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { detachedText } from "../wire/DetachedCopy.js"
 import { failureOf } from "./Failure.js"
+import { detachedText } from "../wire/DetachedCopy.js"
 import { type QueryRule, shownField, shownTarget, shownText } from "./Redaction.js"
 import type { RecordSink } from "./RecordSink.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
@@ -37,8 +37,7 @@ export interface FailureQuery {
 export const mostFailures = 200
 const mostOfOne = 50
 
-const detachedOr = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : detachedText(text)
+const ownedOr = (text: string | undefined): string | undefined => (text === undefined ? undefined : detachedText(text))
 
 /** Failures that fit a query, of those that are given newest first. */
 const matching = (
@@ -90,7 +89,7 @@ export class FailureRing implements RecordSink {
       requestId: detachedText(record.requestId),
       method: detachedText(shownField(record.method)),
       target: detachedText(shownTarget(record.target, this.query)),
-      server: detachedOr(record.server),
+      server: ownedOr(record.server),
     })
   }
 

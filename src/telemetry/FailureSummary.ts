@@ -56,9 +56,10 @@ export class FailureSummary {
     return repeated
   }
 
-  private begin(session: string | undefined, cause: string): true {
-    const own = session === undefined ? undefined : detachedText(session)
-    this.entries.set(keyOf(own, cause), { session: own, cause, times: 0, requestId: "" })
+  /** What is kept must not hold the heads of requests, which ids are pieces of. */
+  private begin(named: string | undefined, cause: string): true {
+    const session = named === undefined ? undefined : detachedText(named)
+    this.entries.set(keyOf(session, cause), { session, cause, times: 0, requestId: "" })
     return true
   }
 }
