@@ -6,6 +6,7 @@ import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
+import { eventually } from "../support/Changes.js"
 import { request } from "../support/HttpText.js"
 import { hello } from "../support/Lab.js"
 import { answering, RawOrigin, saying } from "../support/RawOrigin.js"
@@ -20,6 +21,21 @@ const from = (flags: string) => [`traceparent: 00-${traceId}-${parentId}-${flags
 const loopback = ["127.0.0.0/8"]
 
 describe("the spans of a request", () => {
+  it.scopedLive("are found by the id that its client was told, though it was refused at once", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab()
+      for (const head of ["GET /nobody/x", "TRACE /app/x", "GET /ws/app", "GET //"]) {
+        const answer = yield* ask(request(head))
+        const told = answer.value("x-request-id")
+        yield* eventually(
+          Effect.sync(() => collector.spans.some((span) => span.kind === "server" && span.traceId === told)),
+          `a trace ${told}, which was answered with ${answer.status}`,
+        )
+      }
+      assert.strictEqual((yield* ask(request("GET /nobody/x", ["X-Request-Id: mine"]))).value("x-request-id"), "mine")
+    }),
+  )
+
   it.scopedLive("are its own and that of what its server was asked, which gets the id of the latter", () =>
     Effect.gen(function* () {
       const { ask, collector, origin } = yield* startTraceLab()
