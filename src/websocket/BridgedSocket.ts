@@ -63,6 +63,8 @@ export interface BridgeEnd {
   /** Close code and reason that were sent or passed on first; 1005 stands for a close frame without a code. */
   readonly code: number
   readonly reason: string
+  /** The proxy closed it because its session was removed or moved. */
+  readonly bySession?: boolean
   /** Set where something of ours threw. */
   readonly defect?: unknown
 }
@@ -210,7 +212,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
       host,
       userAgent,
       status: 101,
-      end: closedBy,
+      end: this.end?.bySession === true ? "session" : closedBy,
       error: undefined,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
@@ -251,7 +253,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** What both sides answer, and their going, is not read before `othersTold`: it costs more than to tell another. */
   sessionEnded(end: SessionEnd): void {
     const reason = closeReasons[end]
-    this.endWithin({ closedBy: "proxy", ...reason }, closingTime)
+    this.endWithin({ closedBy: "proxy", bySession: end !== "shutdown", ...reason }, closingTime)
     this.isHeld = this.sendClose(reason)
     if (!this.isHeld) return
     this.client.pause()

@@ -466,6 +466,27 @@ describe("the directory", () => {
     }),
   )
 
+  it.scopedLive("finds out by itself that a store can be read again, and then asks it nothing more", () =>
+    Effect.gen(function* () {
+      const { repo, directory, asked, broken } = yield* harness(sqlite)
+      yield* repo.add(alpha)
+      yield* directory.lookup("alpha")
+      broken.error = anOutage
+      yield* Effect.sleep(8)
+      yield* Effect.flip(directory.lookup("alpha"))
+      const { refreshes } = directory.numbers()
+      while (directory.numbers().failures < 5) yield* Effect.sleep(10)
+      expect(directory.numbers()).toMatchObject({ isReadable: false, refreshes })
+      broken.error = undefined
+      while (!directory.numbers().isReadable) yield* Effect.sleep(10)
+      yield* Effect.sleep(150)
+      const before = { ...asked }
+      yield* Effect.sleep(350)
+      expect(asked).toEqual(before)
+      expect((yield* directory.lookup("alpha")).ended).toBeUndefined()
+    }),
+  )
+
   it.scopedLive("has what another program commits in force within 10 ms, and ends what hung on it soon after", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile("sessions.db")
