@@ -234,6 +234,7 @@ class Directory {
       yield* this.anyWatched.await
       yield* Effect.timeoutOption(this.changed.await, watchInterval)
       const now = performance.now()
+      this.sessions.endDrained(now)
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
       this.changed.unsafeClose()
       if (this.sweepDue) yield* this.sweep
