@@ -32,9 +32,9 @@ let generations = 0
 
 /**
  * One lifetime of a session: from the moment the directory first sees it at this URL, until it sees that there is no row, or
- * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round, or that it was killed. Connections and live
- * traffic belong to a lifetime and never outlive it, so that a new session (or the same id at a new address) can not be
- * handed what belonged to an old one.
+ * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round, or
+ * that it was killed. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
+ * same id at a new address) can not be handed what belonged to an old one.
  */
 export class LiveSession {
   /** Differs between any two lifetimes in this process. */
