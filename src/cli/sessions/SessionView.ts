@@ -5,7 +5,7 @@ import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
-import { printable, printableJson } from "../Style.js"
+import { printable, printableJson } from "../../wire/PrintableText.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {
