@@ -86,6 +86,7 @@ const continueAfter = 1_000
 const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
   retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
+  killed: (sessionId) => new SessionUnavailable({ sessionId, status: "killed" }),
   shutdown: () => new Draining(),
 }
 

@@ -248,6 +248,7 @@ class Directory {
       yield* this.awake.await
       yield* Effect.timeoutOption(this.changed.await, watchInterval)
       const now = performance.now()
+      this.sessions.endDrained(now)
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
       this.changed.unsafeClose()
       if (this.sweepDue) yield* this.sweep

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
+import { defaultClose } from "../domain/SessionControl.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
@@ -80,6 +81,7 @@ const closingTime = 30_000
 const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   removed: { code: 1001, reason: "the session was removed" },
   retargeted: { code: 1012, reason: "the session moved to another server" },
+  killed: defaultClose,
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
 
@@ -252,7 +254,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
 
   /** What both sides answer, and their going, is not read before `othersTold`: it costs more than to tell another. */
   sessionEnded(end: SessionEnd): void {
-    const reason = closeReasons[end]
+    const reason = this.session.killClose ?? closeReasons[end]
     this.endWithin({ closedBy: "proxy", bySession: end !== "shutdown", ...reason }, closingTime)
     this.isHeld = this.sendClose(reason)
     if (!this.isHeld) return
