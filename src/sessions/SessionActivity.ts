@@ -33,7 +33,7 @@ export const mergedTimes = (one: ActivityTimes, other: ActivityTimes): ActivityT
 export const neverActive: ActivityTimes = { lastRequestAt: 0, lastClientAt: 0, lastServerAt: 0, lastKind: undefined }
 
 /** Milliseconds since the epoch of a time as SQLite's CURRENT_TIMESTAMP writes it; `undefined` for anything else. */
-const millisecondsOf = (timestamp: string | null): number | undefined => {
+export const millisecondsOf = (timestamp: string | null): number | undefined => {
   if (timestamp === null || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(timestamp)) return undefined
   const found = Date.parse(`${timestamp.replace(" ", "T")}Z`)
   return Number.isNaN(found) ? undefined : found

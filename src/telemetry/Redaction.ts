@@ -46,11 +46,19 @@ const holdsSecret = (value: string): boolean =>
     .split(/[&;?#]/)
     .some(isSecret)
 
+/** User info in a URL (RFC 3986 section 3.2.1). */
+const urlWithUserInfo = /:\/\/[^/?#]*@/
+
+/** Whether a URL in it holds a user's name or password. */
+const holdsUserInfo = (part: string): boolean =>
+  (part.includes("@") || part.includes("%")) && urlWithUserInfo.test(decoded(part))
+
 /**
  * What stands between two `&` of a query. Some servers take `;` for an `&`; for others it is a part of the value, as `?` and
  * `#` are: so what follows a secret is hidden with it.
  */
 const redactParameters = (part: string): string => {
+  if (holdsUserInfo(part)) return /^[^=:%@]+=/.exec(part)?.[0].concat(hidden) ?? hidden
   const pieces = part.split(/([;?#])/)
   const first = pieces.findIndex((piece) => isSecret(piece) || (piece.includes("%") && holdsSecret(piece)))
   const name = nameOf(pieces[first] ?? "")

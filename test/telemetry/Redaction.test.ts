@@ -34,6 +34,12 @@ describe("a target in the log", () => {
     "/a?next=http%3A%2F%2Fh%2F%3Ftoken%3Dhunter2",
     "/a?next=http%253A%252F%252Fh%252F%253Fa%253Db%2526token%253Dhunter2",
     "/a?next=http://h/?token=hunter2",
+    "/a?next=http://user:hunter2@h/x&y=1",
+    "/a?next=http%3A%2F%2Fuser%3Ahunter2%40h%2Fx",
+    "/a?next=http%253A%252F%252Fuser%253Ahunter2%2540h",
+    "/a?next=http://user;hunter2@h",
+    "/a?http://user:hunter2@h/x",
+    "/a?http://user:hunter2@h/?b=c",
     "/a#token=hunter2",
     "/a?x#token=hunter2",
     "/a;jsessionid=hunter2?x=1",
@@ -49,6 +55,9 @@ describe("a target in the log", () => {
 
   it.each([
     ["/a?x=1&token=hunter2&y=2", "/a?x=1&token=REDACTED&y=2"],
+    ["/a?x=1&next=http://user:hunter2@h/x&y=2", "/a?x=1&next=REDACTED&y=2"],
+    ["/a?http://user:hunter2@h/?b=c", "/a?REDACTED"],
+    ["/a?to=me@h&next=http://h/me@h&at=http://h/?me@h", "/a?to=me@h&next=http://h/me@h&at=http://h/?me@h"],
     ["/a?token=", "/a?token="],
     ["/a?token", "/a?token"],
     ["/a?monday=1&zip_code=2", "/a?monday=1&zip_code=2"],
