@@ -1,14 +1,12 @@
 import { Effect, Layer, Runtime } from "effect"
 import type { Scope } from "effect"
-import { jsonLine } from "../telemetry/AccessLine.js"
-import { AccessLog } from "../telemetry/AccessLog.js"
+import { AccessLog, JsonAccessLog } from "../telemetry/AccessLog.js"
 import { type LineOutput, LineSink } from "../telemetry/LineSink.js"
 import { LogFile } from "../telemetry/LogFile.js"
 import { prettyLine } from "../telemetry/PrettyLine.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
 import { RecordSinks } from "../telemetry/RecordSinks.js"
 import { standardOutput } from "../telemetry/StandardOutput.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 import { CommandFailed } from "./Failure.js"
 import { flushedAtEnd, type ProgramLog } from "./Log.js"
 
@@ -91,9 +89,6 @@ const openFile = (path: string, say: Say): Effect.Effect<LogFile, CommandFailed,
     (file) => Effect.sync(() => file.close()),
   )
 
-const sinkOf = (lineOf: (record: TrafficRecord) => string, lines: LineSink): Layer.Layer<never> =>
-  RecordSinks.layer(new AccessLog(lineOf, lines))
-
 /**
  * Opens the access log for as long as the scope lasts. `place`: `off`, `pretty` or `json` beside the log, `-` for standard
  * output, or the path of a file. The end waits for what it still holds, and says how many lines were lost.
@@ -107,19 +102,20 @@ export const openAccessLog = (
     const runtime = yield* Effect.runtime<never>()
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
-    const json = (record: TrafficRecord): string => jsonLine(record, query)
+    const json = (lines: LineSink) => RecordSinks.layer(new JsonAccessLog(query, lines))
     const besideLog = { reopen: undefined, lines: undefined }
     if (place === "off") return { layer: Layer.empty, ...besideLog }
     if (place === "pretty") {
       const look = { paint: log.style, brief: log.brief, query }
-      return { layer: sinkOf((record) => prettyLine(record, look), log.lines), ...besideLog }
+      const pretty = new AccessLog((record) => prettyLine(record, look), log.lines)
+      return { layer: RecordSinks.layer(pretty), ...besideLog }
     }
-    if (place === "json") return { layer: sinkOf(json, log.lines), ...besideLog }
+    if (place === "json") return { layer: json(log.lines), ...besideLog }
     if (place === "-") {
       const lines = yield* openLines(standardOutput(process.stdout), say)
-      return { layer: sinkOf(json, lines), reopen: undefined, lines }
+      return { layer: json(lines), reopen: undefined, lines }
     }
     const file = yield* openFile(place, say)
     const lines = yield* openLines(file, say)
-    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), lines }
+    return { layer: json(lines), reopen: () => file.reopen(), lines }
   })
