@@ -1,14 +1,12 @@
 import { Effect, Layer, Runtime } from "effect"
 import type { Scope } from "effect"
-import { jsonLine } from "../telemetry/AccessLine.js"
-import { AccessLog } from "../telemetry/AccessLog.js"
+import { AccessLog, JsonAccessLog } from "../telemetry/AccessLog.js"
 import { type LineOutput, LineSink, type SinkCounters } from "../telemetry/LineSink.js"
 import { LogFile } from "../telemetry/LogFile.js"
 import { prettyLine } from "../telemetry/PrettyLine.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
 import { RecordSinks } from "../telemetry/RecordSinks.js"
 import { standardOutput } from "../telemetry/StandardOutput.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 import { CommandFailed } from "./Failure.js"
 import { flushedAtEnd, type ProgramLog } from "./Log.js"
 
@@ -30,6 +28,10 @@ class LinesBesideLog {
 
   write(line: string): void {
     if (!this.log.write(line)) this.counters?.accessLogDropped(1)
+  }
+
+  writeBytes(bytes: Buffer, length: number): void {
+    if (!this.log.writeBytes(bytes, length)) this.counters?.accessLogDropped(1)
   }
 
   readonly countIn = (counters: SinkCounters): void => {
@@ -107,9 +109,6 @@ const openFile = (path: string, say: Say): Effect.Effect<LogFile, CommandFailed,
     (file) => Effect.sync(() => file.close()),
   )
 
-const sinkOf = (lineOf: (record: TrafficRecord) => string, lines: LineSink | LinesBesideLog): Layer.Layer<never> =>
-  RecordSinks.layer(new AccessLog(lineOf, lines))
-
 /**
  * Opens the access log for as long as the scope lasts. `place`: `off`, `pretty` or `json` beside the log, `-` for standard
  * output, or the path of a file. The end waits for what it still holds, and says how many lines were lost.
@@ -123,20 +122,21 @@ export const openAccessLog = (
     const runtime = yield* Effect.runtime<never>()
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
-    const json = (record: TrafficRecord): string => jsonLine(record, query)
+    const json = (lines: LineSink | LinesBesideLog) => RecordSinks.layer(new JsonAccessLog(query, lines))
     const beside = new LinesBesideLog(log.lines)
     const besideLog = { reopen: undefined, countIn: beside.countIn }
     if (place === "off") return { layer: Layer.empty, reopen: undefined, countIn: undefined }
     if (place === "pretty") {
       const look = { paint: log.style, brief: log.brief, query }
-      return { layer: sinkOf((record) => prettyLine(record, look), beside), ...besideLog }
+      const pretty = new AccessLog((record) => prettyLine(record, look), beside)
+      return { layer: RecordSinks.layer(pretty), ...besideLog }
     }
-    if (place === "json") return { layer: sinkOf(json, beside), ...besideLog }
+    if (place === "json") return { layer: json(beside), ...besideLog }
     if (place === "-") {
       const lines = yield* openLines(standardOutput(process.stdout), say)
-      return { layer: sinkOf(json, lines), reopen: undefined, countIn: (counters) => lines.countIn(counters) }
+      return { layer: json(lines), reopen: undefined, countIn: (counters) => lines.countIn(counters) }
     }
     const file = yield* openFile(place, say)
     const lines = yield* openLines(file, say)
-    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), countIn: (counters) => lines.countIn(counters) }
+    return { layer: json(lines), reopen: () => file.reopen(), countIn: (counters) => lines.countIn(counters) }
   })

@@ -132,7 +132,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       ): TraceFields => {
         const trace = request.traceOf(routeTemplate(route))
         if (trace === undefined) return untraced
-        const fields = trace.askServer(request.method, session.target, target, performance.now())
+        const fields = trace.askServer(request.method, session.target, target)
         return traceContext === "on" ? fields : untouchedTrace
       }
 

@@ -1,27 +1,64 @@
-import { jsonText } from "../wire/PrintableText.js"
-import { type Failure, failureOf } from "./Failure.js"
-import { type QueryRule, shownField, shownHost, shownTarget, shownText } from "./Redaction.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import { failureOf } from "./Failure.js"
+import { type QueryRule, shownField, shownTarget, shownText, withoutUserInfo } from "./Redaction.js"
+import type { TrafficError, TrafficRecord, WebSocketRecord } from "./TrafficRecord.js"
 
-/** A record, and what is made of it once for several fields. */
-interface Told {
-  readonly record: TrafficRecord
-  readonly failure: Failure | undefined
-  readonly query: QueryRule
-}
+/** Names of the fields of a line, in their order. Those of the admin API are the same. */
+export const accessFieldNames = [
+  "time",
+  "kind",
+  "id",
+  "request_id",
+  "session",
+  "method",
+  "target",
+  "http_version",
+  "host",
+  "status",
+  "cause",
+  "fault",
+  "reason",
+  "end",
+  "client",
+  "user_agent",
+  "bytes_in",
+  "bytes_out",
+  "duration_ms",
+  "first_byte_ms",
+  "dial_ms",
+  "queue_ms",
+  "server_ms",
+  "reused",
+  "retries",
+  "server",
+  "trace_id",
+  "code",
+  "close_reason",
+  "closed_by",
+  "messages_in",
+  "messages_out",
+] as const
 
-/** A value of a line. Fields that have nothing to say are left out: `undefined`, and empty text. */
-export type AccessValue = string | number | boolean
+export type AccessFieldName = (typeof accessFieldNames)[number]
 
-interface AccessField {
-  readonly name: string
-  readonly of: (told: Told) => AccessValue | undefined
-  /** How its value stands in JSON. */
-  readonly json: (value: AccessValue) => string
+/** How a text is shown that somebody else may have chosen: what is in ASCII, and not long, is shown as it is. */
+export type Shown = typeof shownText
+
+/** Takes the fields of a record one by one. Those that have nothing to say, which are `undefined` or empty, it leaves out. */
+export interface FieldTaker {
+  /** A word of our own: letters, digits and what else needs no escape. */
+  word(name: AccessFieldName, value: string): void
+  /** A text that somebody else may have chosen. */
+  text(name: AccessFieldName, value: string | undefined, shown: Shown): void
+  /** A whole number that is not negative. */
+  number(name: AccessFieldName, value: number | undefined): void
+  milliseconds(name: AccessFieldName, value: number | undefined): void
+  flag(name: AccessFieldName, value: boolean | undefined): void
 }
 
 let second = -1
 let secondText = ""
+
+const threeDigits: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, value) => String(value).padStart(3, "0"))
 
 /** A time in milliseconds since the epoch, in UTC (RFC 3339). Most lines are of the same second as the one before. */
 export const timeText = (milliseconds: number): string => {
@@ -31,109 +68,89 @@ export const timeText = (milliseconds: number): string => {
     second = whole - inSecond
     secondText = new Date(second).toISOString().slice(0, 20)
   }
-  return `${secondText}${String(inSecond).padStart(3, "0")}Z`
+  return `${secondText}${threeDigits[inSecond] ?? ""}Z`
 }
 
-const decimals: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, thousandths) =>
-  thousandths === 0 ? "" : `.${String(thousandths).padStart(3, "0").replace(/0+$/, "")}`,
-)
-
-/** A number of three places at most. What the engine makes of a fraction takes longer than the rest of a line. */
-const numberText = (value: number): string => {
-  const thousandths = Math.round(value * 1_000)
-  if (!(thousandths >= 0 && thousandths < 2 ** 52)) return JSON.stringify(value)
-  return `${Math.floor(thousandths / 1_000)}${decimals[thousandths % 1_000] ?? ""}`
+/**
+ * Tells every field of a record, in order. One function of plain calls: a table of functions, one a field, took as long
+ * again as everything else about a line.
+ */
+export const tellFields = (record: TrafficRecord, query: QueryRule, into: FieldTaker): void => {
+  const { error, times, webSocket } = record
+  into.word("time", timeText(record.since + record.milliseconds))
+  into.word("kind", record.kind)
+  into.word("id", record.id)
+  into.text("request_id", record.requestId, shownText)
+  into.text("session", record.sessionId, shownText)
+  into.text("method", record.method, shownField)
+  into.text("target", shownTarget(record.target, query), alreadyShown)
+  into.text("http_version", record.httpVersion, shownField)
+  into.text("host", record.host === undefined ? undefined : withoutUserInfo(record.host), shownField)
+  into.number("status", record.status)
+  if (error !== undefined) tellFailure(error, into)
+  into.word("end", record.end)
+  into.text("client", record.client, shownText)
+  into.text("user_agent", record.userAgent, shownField)
+  into.number("bytes_in", record.bytesIn)
+  into.number("bytes_out", record.bytesOut)
+  into.milliseconds("duration_ms", record.milliseconds)
+  into.milliseconds("first_byte_ms", times.firstByte)
+  into.milliseconds("dial_ms", times.dial)
+  into.milliseconds("queue_ms", times.queue)
+  into.milliseconds("server_ms", times.server)
+  into.flag("reused", record.reused)
+  into.number("retries", record.retries === 0 ? undefined : record.retries)
+  into.text("server", record.server, shownText)
+  into.text("trace_id", record.traceId, shownText)
+  if (webSocket !== undefined) tellWebSocket(webSocket, into)
 }
 
-const jsonOf = (value: AccessValue): string => {
-  if (typeof value === "string") return jsonText(value)
-  return typeof value === "number" ? numberText(value) : String(value)
+const alreadyShown: Shown = (text) => text
+
+const tellFailure = (error: TrafficError, into: FieldTaker): void => {
+  const { cause, fault, reason } = failureOf(error)
+  into.text("cause", cause, shownText)
+  into.word("fault", fault)
+  into.text("reason", reason, shownText)
 }
 
-/** Milliseconds to three places. */
-const duration = (milliseconds: number | undefined): number | undefined =>
-  milliseconds === undefined ? undefined : Math.round(milliseconds * 1_000) / 1_000
+const tellWebSocket = (socket: WebSocketRecord, into: FieldTaker): void => {
+  into.number("code", socket.code)
+  into.text("close_reason", socket.reason, shownText)
+  into.word("closed_by", socket.closedBy)
+  into.number("messages_in", socket.messagesIn)
+  into.number("messages_out", socket.messagesOut)
+}
 
-const text = (value: string | undefined): string | undefined => (value === undefined ? undefined : shownText(value))
+/** A value of a line. */
+export type AccessValue = string | number | boolean
 
-const field = (name: string, of: AccessField["of"], json = jsonOf): AccessField => ({ name, of, json })
+/** Gathers fields as pairs. */
+class FieldPairs implements FieldTaker {
+  readonly pairs: Array<readonly [name: AccessFieldName, value: AccessValue]> = []
+  readonly word = this.take.bind(this)
+  readonly number = this.word
+  readonly flag = this.word
 
-/** A field whose text is always a word of our own. */
-const word = (name: string, of: AccessField["of"]): AccessField => field(name, of, (value) => `"${value}"`)
+  text(name: AccessFieldName, value: string | undefined, shown: Shown): void {
+    if (value !== undefined) this.take(name, shown(value))
+  }
 
-/** Every field of a line, in its order. Names are those of the admin API, too. */
-const fields: ReadonlyArray<AccessField> = [
-  word("time", ({ record }) => timeText(record.since + record.milliseconds)),
-  word("kind", ({ record }) => record.kind),
-  word("id", ({ record }) => record.id),
-  field("request_id", ({ record }) => text(record.requestId)),
-  field("session", ({ record }) => text(record.sessionId)),
-  field("method", ({ record }) => shownField(record.method)),
-  field("target", ({ record, query }) => shownTarget(record.target, query)),
-  field("http_version", ({ record }) => shownField(record.httpVersion)),
-  field("host", ({ record }) => (record.host === undefined ? undefined : shownHost(record.host))),
-  field("status", ({ record }) => record.status),
-  field("cause", ({ failure }) => text(failure?.cause)),
-  word("fault", ({ failure }) => failure?.fault),
-  field("reason", ({ failure }) => text(failure?.reason)),
-  word("end", ({ record }) => record.end),
-  field("client", ({ record }) => text(record.client)),
-  field("user_agent", ({ record }) => (record.userAgent === undefined ? undefined : shownField(record.userAgent))),
-  field("bytes_in", ({ record }) => record.bytesIn),
-  field("bytes_out", ({ record }) => record.bytesOut),
-  field("duration_ms", ({ record }) => duration(record.milliseconds)),
-  field("first_byte_ms", ({ record }) => duration(record.times.firstByte)),
-  field("dial_ms", ({ record }) => duration(record.times.dial)),
-  field("queue_ms", ({ record }) => duration(record.times.queue)),
-  field("server_ms", ({ record }) => duration(record.times.server)),
-  field("reused", ({ record }) => record.reused),
-  field("retries", ({ record }) => (record.retries === 0 ? undefined : record.retries)),
-  field("server", ({ record }) => text(record.server)),
-  field("trace_id", ({ record }) => text(record.traceId)),
-  field("code", ({ record }) => record.webSocket?.code),
-  field("close_reason", ({ record }) => text(record.webSocket?.reason)),
-  word("closed_by", ({ record }) => record.webSocket?.closedBy),
-  field("messages_in", ({ record }) => record.webSocket?.messagesIn),
-  field("messages_out", ({ record }) => record.webSocket?.messagesOut),
-]
+  milliseconds(name: AccessFieldName, value: number | undefined): void {
+    if (value !== undefined) this.take(name, Math.round(value * 1_000) / 1_000)
+  }
 
-/** Names of the fields of a line, in their order. */
-export const accessFieldNames: ReadonlyArray<string> = fields.map(({ name }) => name)
-
-const told = (record: TrafficRecord, query: QueryRule): Told => ({
-  record,
-  failure: record.error === undefined ? undefined : failureOf(record.error),
-  query,
-})
-
-/** The same with what stands before each value in JSON: the first field is in every line. */
-const jsonFields = fields.map(({ name, of, json }, index) => ({
-  of,
-  json,
-  prefix: `${index === 0 ? "{" : ","}"${name}":`,
-}))
+  private take(name: AccessFieldName, value: AccessValue | undefined): void {
+    if (value !== undefined && value !== "") this.pairs.push([name, value])
+  }
+}
 
 /** The fields of a record that have something to say, in their order. */
 export const accessFields = (
   record: TrafficRecord,
   query: QueryRule,
-): ReadonlyArray<readonly [name: string, value: AccessValue]> => {
-  const all = told(record, query)
-  const found: Array<readonly [string, AccessValue]> = []
-  for (const { name, of } of fields) {
-    const value = of(all)
-    if (value !== undefined && value !== "") found.push([name, value])
-  }
-  return found
-}
-
-/** A record as one line of JSON, without its line break. Numbers are numbers; any text in it is on that one line. */
-export const jsonLine = (record: TrafficRecord, query: QueryRule): string => {
-  const all = told(record, query)
-  let line = ""
-  for (const { of, json, prefix } of jsonFields) {
-    const value = of(all)
-    if (value !== undefined && value !== "") line += prefix + json(value)
-  }
-  return `${line}}`
+): ReadonlyArray<readonly [name: AccessFieldName, value: AccessValue]> => {
+  const found = new FieldPairs()
+  tellFields(record, query, found)
+  return found.pairs
 }

@@ -1,3 +1,5 @@
+import { JsonLine } from "./JsonLine.js"
+import type { QueryRule } from "./Redaction.js"
 import type { RecordSink } from "./RecordSink.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
 
@@ -15,5 +17,28 @@ export class AccessLog implements RecordSink {
 
   write(record: TrafficRecord): void {
     this.lines.write(this.lineOf(record))
+  }
+}
+
+/** The access log as JSON. */
+export class JsonAccessLog implements RecordSink {
+  private readonly line: JsonLine
+
+  /** `lines` takes each line with its line break: the first `length` of `bytes`, which are another line's afterwards. */
+  constructor(
+    query: QueryRule,
+    private readonly lines: { writeBytes(bytes: Buffer, length: number): unknown },
+  ) {
+    this.line = new JsonLine(query)
+  }
+
+  wants(): boolean {
+    return true
+  }
+
+  write(record: TrafficRecord): void {
+    const { line } = this
+    line.make(record)
+    this.lines.writeBytes(line.bytes, line.length)
   }
 }

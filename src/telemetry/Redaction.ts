@@ -89,11 +89,15 @@ const redacted = (target: string, rule: "redact" | "drop"): string => {
   return rule === "drop" ? path : `${path}${target.charAt(mark)}${redactQuery(target.slice(mark + 1))}`
 }
 
+/** A path that hides nothing and needs no change, as most targets are. */
+const isHarmless = (target: string): boolean => target.length <= longestTarget && /^\/[!$-:<->@-~]*$/.test(target)
+
 /**
  * A request target, raw as latin1, as it may be shown: without secrets in its query and without user info, cut at 2 KiB,
  * its bytes read as UTF-8. What cannot be seen is still to be spelled out.
  */
 export const shownTarget = (target: string, rule: QueryRule): string => {
+  if (isHarmless(target)) return target
   const isAbsolute = target !== "" && target.charCodeAt(0) !== 47
   const whole = isAbsolute ? target.replace(userInfo, "$1***@") : target
   const part = whole.length > longestTarget ? whole.slice(0, longestTarget) : whole
@@ -101,13 +105,14 @@ export const shownTarget = (target: string, rule: QueryRule): string => {
 }
 
 /** The longest value of a field that is shown, in characters. */
-const longestField = 200
+export const longestField = 200
 
 /** A field's value, raw as latin1, as it may be shown. */
 export const shownField = (value: string): string => textOfBytes(shortened(value, longestField))
 
-/** A `Host`, as it may be shown: user info has no place there, but is a secret where it stands. */
-export const shownHost = (host: string): string => shownField(host.slice(host.lastIndexOf("@") + 1))
+/** A `Host` without user info, which has no place there, but is a secret where it stands. */
+export const withoutUserInfo = (host: string): string =>
+  host.includes("@") ? host.slice(host.lastIndexOf("@") + 1) : host
 
 /** A text that somebody else chose, as it may be shown. */
 export const shownText = (text: string): string => shortened(text, longestField)

@@ -78,7 +78,8 @@ class Recording {
     this.lookup = { from, to }
   }
 
-  askServer(method: string, server: AskedServer, target: string, now: number): Tracer.Span {
+  askServer(method: string, server: AskedServer, target: string): Tracer.Span {
+    const now = performance.now()
     const span = this.spans.begin(spanName(method, undefined), this.span, "client", now)
     this.asked = { span, from: now, server, target }
     return span
@@ -183,13 +184,13 @@ export class RequestTrace {
   }
 
   /**
-   * Its session's server is asked, with this method and target. Gives the trace fields for that: what came goes on where
+   * Its session's server is asked now, with this method and target. Gives the trace fields for that: what came goes on where
    * nothing is recorded here, unless it is malformed, with which `tracestate` loses its meaning.
    */
-  askServer(method: string, server: AskedServer, target: string, now: number): TraceFields {
+  askServer(method: string, server: AskedServer, target: string): TraceFields {
     const { recording, traceId } = this
     if (recording === undefined && !this.isFirst) return untouchedTrace
-    const spanId = recording === undefined ? randomHex(8) : recording.askServer(method, server, target, now).spanId
+    const spanId = recording === undefined ? randomHex(8) : recording.askServer(method, server, target).spanId
     const replaced = traceParent(traceId, spanId, recording !== undefined)
     return { replaced, added: true, keepsState: this.received !== "malformed" }
   }

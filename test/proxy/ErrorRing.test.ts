@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { jsonLine } from "../../src/telemetry/AccessLine.js"
-import { AccessLog } from "../../src/telemetry/AccessLog.js"
 import { RecordSinks } from "../../src/telemetry/RecordSinks.js"
 import { request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 import { answering, saying } from "../support/RawOrigin.js"
+import { jsonLog } from "../telemetry/Records.js"
 
 /** An access log in memory. */
 const accessLog = () => {
   const lines: Array<string> = []
-  const sink = new AccessLog((record) => jsonLine(record, "redact"), { write: (line) => void lines.push(line) })
+  const sink = jsonLog("redact", (line) => void lines.push(line))
   return { lines, hooks: RecordSinks.layer(sink) }
 }
 

@@ -1,3 +1,5 @@
+import { JsonAccessLog } from "../../src/telemetry/AccessLog.js"
+import type { QueryRule } from "../../src/telemetry/Redaction.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
 
 /** A record of a request that went well, but for what is given. */
@@ -27,3 +29,14 @@ export const recordWith = (given: Partial<TrafficRecord> = {}): TrafficRecord =>
   webSocket: undefined,
   ...given,
 })
+
+/** Writes every line of an access log as JSON there, without its line break. */
+export const jsonLog = (query: QueryRule, write: (line: string) => void): JsonAccessLog =>
+  new JsonAccessLog(query, { writeBytes: (bytes, length) => write(bytes.toString("utf8", 0, length - 1)) })
+
+/** A record as a line of the access log. */
+export const jsonLine = (record: TrafficRecord, query: QueryRule): string => {
+  let line = ""
+  jsonLog(query, (written) => (line = written)).write(record)
+  return line
+}

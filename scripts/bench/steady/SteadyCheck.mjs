@@ -37,7 +37,7 @@ const judge = (title, { bytes, calls }, known) => {
   const callsText =
     "count" in calls ? `${calls.count} system calls of ${known.calls} (${calls.names})` : "system calls not counted"
   const verdict = hasFewBytes && hasFewCalls ? "kept" : hasFewBytes ? "MORE CALLS" : "MORE BYTES"
-  return { text: `${title.padEnd(18)} ${bytesText}; ${callsText}  ${verdict}\n`, isKept: verdict === "kept" }
+  return { text: `${title.padEnd(28)} ${bytesText}; ${callsText}  ${verdict}\n`, isKept: verdict === "kept" }
 }
 
 /**

@@ -103,7 +103,9 @@ const measure = async (work, program, folder) => {
   const url = `http://127.0.0.1:${originPort}`
   makeSessions(database, url, 0)
   const place = { port, origin: url, folder, database }
-  const proxy = new Child([process.execPath, ...nodeFlags, program, "run", ...flags(place)], "proxy")
+  const { flags: more = () => [], variables = [] } = work
+  const command = [process.execPath, ...nodeFlags, program, "run", ...flags(place), ...more(folder)]
+  const proxy = new Child(["env", ...variables, ...command], "proxy")
   try {
     await untilListening(proxy, port, 20_000)
     const hops = await work.open(port, origin)

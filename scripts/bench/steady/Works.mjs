@@ -1,4 +1,5 @@
 // The workloads that are counted. Each consists of equal steps of one or two hops.
+import { join } from "node:path"
 import { answers, postBody } from "../origin/Answers.mjs"
 import { openThrough } from "./Ends.mjs"
 
@@ -19,6 +20,8 @@ import { openThrough } from "./Ends.mjs"
  *   come before the proxy has finished with the last
  * @property {(port: number, origin: import("./Ends.mjs").ScriptedOrigin) => Promise<Hop[]>} open begins the work, and
  *   returns the hops of a step
+ * @property {(folder: string) => string[]} [flags] of the proxy, beside the usual; the folder is for files
+ * @property {string[]} [variables] of its environment, as `env` takes them
  */
 
 /** A Content-Length that no workload uses up, and a piece of content that the kernel's send buffer takes at once. */
@@ -34,11 +37,13 @@ const answer =
  * @param {string} name
  * @param {string} title
  * @param {string} request
+ * @param {Pick<SteadyWork, "flags" | "variables">} [more]
  * @returns {SteadyWork}
  */
-const asking = (name, title, request) => ({
+const asking = (name, title, request, more = {}) => ({
   name,
   title,
+  ...more,
   open: async (port, origin) => {
     const { client, server } = await openThrough(port, origin, request)
     await server.message()
@@ -116,9 +121,25 @@ const echo = {
 
 const event = "data: ".padEnd(57, "x") + "\n\n"
 
+const get = "GET /bench/small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+/**
+ * Spans of one request in a hundred. Nobody takes them: what is counted is the least of many windows, and so above all
+ * what the other requests cost.
+ */
+const traced = [
+  "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
+  "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+  "OTEL_TRACES_SAMPLER_ARG=0.01",
+]
+
 /** @type {SteadyWork[]} */
 export const steadyWorks = [
-  asking("get", "GET of 118 bytes", "GET /bench/small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+  asking("get", "GET of 118 bytes", get),
+  asking("get-logged", "GET with the JSON access log", get, {
+    flags: (folder) => ["--access-log", join(folder, "access.log")],
+  }),
+  asking("get-traced", "GET with traces at 1 %", get, { variables: traced }),
   asking(
     "post",
     "POST of 1 KiB",
