@@ -10,12 +10,23 @@ import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExi
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
-import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import {
+  type AddAllOptions,
+  type ApplyOptions,
+  type NewSession,
+  type SessionChange,
+  type SessionQuery,
+  SessionRepo,
+  type SessionRow,
+  type SessionStep,
+} from "./SessionRepo.js"
 import { checkChange, checkNew } from "./SessionRules.js"
-import { addAll } from "./SqliteAddAll.js"
+import { addAll, putConflict, sessionColumns } from "./SqliteAddAll.js"
+import { applySteps } from "./SqliteApply.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { forEachRowPage, type Selected } from "./SqlitePages.js"
 import { usablePath } from "./SqlitePath.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
@@ -61,6 +72,11 @@ const query = (what: string, rest: string): Query => ({
   withoutPolicies: `SELECT ${what} FROM sessions ${rest}`,
 })
 
+const pages: { readonly whole: Selected; readonly withoutPolicies: Selected } = {
+  whole: { columns: `${columns}, ${policyColumns}`, from: joined },
+  withoutPolicies: { columns, from: "sessions" },
+}
+const policyTableStatement = `SELECT 1 FROM ${policyTable} LIMIT 0`
 const findQuery = query(columns, "WHERE sessions.session_id = ?")
 const listQuery = query(columns, "ORDER BY sessions.session_id")
 // Rows that are counted in one turn of the event loop: about a millisecond's work.
@@ -74,11 +90,8 @@ const tallyStatement = (where: string) => `WITH slice AS (
     sum(status IN (${Array.from(forwardingStatuses, (status) => `'${status}'`).join(", ")})) AS forwarding FROM slice`
 const firstTallyStatement = tallyStatement("")
 const nextTallyStatement = tallyStatement("WHERE session_id > ?")
-const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
-  VALUES (?, ?, ?)`
-const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
-  downstream_server_url = excluded.downstream_server_url,
-  downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
+const addStatement = `INSERT INTO sessions ${sessionColumns} VALUES (?, ?, ?)`
+const putStatement = `${addStatement} ${putConflict}`
 const setStatement = `UPDATE sessions SET
   downstream_server_url = coalesce(?, downstream_server_url),
   downstream_server_status = coalesce(?, downstream_server_status), updated_at = CURRENT_TIMESTAMP
@@ -404,6 +417,37 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     error instanceof SessionNotFound ? error : asFault(error),
   )
 
+  const forEachPage = <E, R>(
+    query: SessionQuery,
+    take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
+  ) =>
+    Effect.gen(function* () {
+      const { sql } = yield* file.upToDate
+      const run = <Found extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+        whileBusy(lockTimeout)(sql.unsafe<Found>(statement, parameters))
+      const hasPolicies = yield* run(policyTableStatement, []).pipe(
+        Effect.as(true),
+        Effect.catchIf(lacksPolicies, () => Effect.succeed(false)),
+        fault,
+      )
+      yield* forEachRowPage<Row, E, R>(
+        (statement, parameters) => fault(run(statement, parameters)),
+        hasPolicies ? pages.whole : pages.withoutPolicies,
+        query,
+        (rows) => take(rows.map(toSession)),
+      )
+    })
+
+  const apply = (steps: ReadonlyArray<SessionStep>, options: ApplyOptions) =>
+    Effect.gen(function* () {
+      for (const step of steps) if (step._tag === "Put") yield* checkNew(step.session)
+      const { sql } = yield* file.upToDate
+      return yield* transaction(sql, (run) => applySteps(run, filename, steps, options)).pipe(
+        whileBusy(lockTimeout),
+        fault,
+      )
+    })
+
   /** A row that comes or goes meanwhile is counted, or not. */
   const tally = Effect.gen(function* () {
     let [forwarding, others] = [0, 0]
@@ -418,6 +462,8 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
   })
 
   return {
+    apply,
+    forEachPage,
     tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
     list: select<Row>(listQuery.whole).pipe(
