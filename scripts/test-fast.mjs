@@ -18,6 +18,7 @@ export const fastTests = [
   "test/cli/LogOutput",
   "test/cli/Report",
   "test/cli/SessionFile",
+  "test/cli/SessionLines",
   "test/cli/Setting",
   "test/cli/StopSignal",
   "test/cli/Table",

@@ -88,7 +88,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       Effect.gen(function* () {
         for (const page of Arr.chunksOf(listed(query), pageSize)) if (!(yield* take(page))) return
       }),
-    apply: (steps, { replace, partly }) =>
+    apply: (steps, { replace, partly, committed }) =>
       Effect.map(
         Effect.forEach(steps, (step) => (step._tag === "Put" ? checkNew(step.session) : Effect.void), {
           discard: true,
@@ -98,6 +98,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
           const { refused } = plan.applied
           if (refused.length > 0 && !partly) return { added: 0, replaced: 0, removed: 0, absent: 0, refused }
           write(plan)
+          committed?.(plan.applied)
           return plan.applied
         },
       ),

@@ -56,6 +56,8 @@ export interface ApplyOptions {
   readonly replace: boolean
   /** The other steps are applied where some are refused. Otherwise none is. */
   readonly partly: boolean
+  /** Told when they are in force, before anything can interrupt. */
+  readonly committed?: (applied: Applied) => void
 }
 
 /** Which sessions to list, and in which order. */

@@ -442,7 +442,7 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     Effect.gen(function* () {
       for (const step of steps) if (step._tag === "Put") yield* checkNew(step.session)
       const { sql } = yield* file.upToDate
-      return yield* transaction(sql, (run) => applySteps(run, filename, steps, options)).pipe(
+      return yield* transaction(sql, (run) => applySteps(run, filename, steps, options), options.committed).pipe(
         whileBusy(lockTimeout),
         fault,
       )
