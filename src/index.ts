@@ -5,6 +5,16 @@ export { AdminServer, layerAdmin } from "./admin/AdminServer.js"
 export * from "./domain/ProxyConfig.js"
 export * from "./domain/ProxyError.js"
 export * from "./domain/Session.js"
+export {
+  drainOf,
+  isUnusable,
+  type KillClose,
+  noControl,
+  type SessionControl,
+  type SessionDrain,
+  type StoredControl,
+  type UnusableControl,
+} from "./domain/SessionControl.js"
 export * from "./domain/SessionPolicy.js"
 export { layerConnections } from "./downstream/ConnectionDownstream.js"
 export * from "./downstream/Downstream.js"
@@ -39,6 +49,7 @@ export { layerSqlite } from "./sessions/SqliteSessionRepo.js"
 export { inputOf, type SocketInput } from "./socket/SocketInput.js"
 export { Call, type CallListener, type Fork } from "./step/Call.js"
 export * as Step from "./step/Step.js"
+export { ErrorRing, type FailureQuery, FailureRing, type RememberedFailure } from "./telemetry/ErrorRing.js"
 export type { ParentSays, RequestRecorder } from "./telemetry/RequestTrace.js"
 export { ChosenTraceId, UntrustedParent } from "./telemetry/Spans.js"
 export { RequestTracer } from "./telemetry/Tracing.js"

@@ -132,6 +132,29 @@ export const duration: Reading<number> = reading({
   show: (value) => `${value / 1_000}s`,
 })
 
+const isCloseCode = (code: number): boolean =>
+  code === 1001 || code === 1008 || code === 1012 || (code >= 4_000 && code <= 4_999)
+
+/** A code with which the proxy may be told to close WebSockets (RFC 6455 section 7.4). */
+export const closeCode: Reading<number> = reading({
+  placeholder: "CODE",
+  allowed: "1001, 1008, 1012, or a number from 4000 to 4999",
+  value: Schema.Int.pipe(Schema.filter(isCloseCode)),
+  parse: (text) => (text.length > 4 ? undefined : whole(text)),
+})
+
+const longestReason = 100
+const isCloseReason = (reason: string): boolean =>
+  Buffer.byteLength(reason) <= longestReason && !/\p{Surrogate}/u.test(reason)
+
+/** The reason that goes with it. A close frame has room for 123 bytes. */
+export const closeReason: Reading<string> = reading({
+  placeholder: "TEXT",
+  allowed: `a text of at most ${longestReason} bytes`,
+  value: Schema.String.pipe(Schema.filter(isCloseReason)),
+  parse: (text) => text,
+})
+
 /** A whole number; 0 is allowed. */
 export const count: Reading<number> = reading({
   placeholder: "COUNT",
@@ -192,6 +215,22 @@ export const onOrOff: Reading<boolean> = reading({
   allowed: "true or false",
   value: Schema.Boolean,
   parse: (text) => truth[text.toLowerCase()],
+})
+
+/** Where lines go, with what switches say for it, too; `-` is standard output. A path has a `/` or a `.`, so that a slip of the pen is none. */
+export const logPlace: Reading<string> = reading({
+  placeholder: "WHERE",
+  note: "off, pretty, json, - for standard output, or a file: ./access.log",
+  choices: ["off", "pretty", "json", "-"],
+  allowed: "off, pretty, json, - for standard output, or the path of a file, such as ./access.log",
+  value: Schema.NonEmptyString,
+  parse: (text) => {
+    const word = text.toLowerCase()
+    const isOn = truth[word]
+    if (isOn !== undefined) return isOn ? "pretty" : "off"
+    if (["pretty", "json", "-"].includes(word)) return word
+    return /[/.]/.test(text) ? text : undefined
+  },
 })
 
 const isBlock = (block: string): boolean => {

@@ -398,13 +398,22 @@ export const settings = {
     guide:
       "Records spans of requests and WebSockets with the `Tracer` that the proxy's Layer is given ([how](TRACES.md)).",
   }),
-  accessLog: setting({
+  accessLog: settingOfPrograms({
     reading: Reading.onOrOff,
     fallback: false,
-    flag: { name: "access-log" },
     group: "Running",
     help: "Logs a line for every request and WebSocket.",
-    guide: "Logs a line for every request and WebSocket when it is over.",
+    guide:
+      "Logs a line for every request and WebSocket when it is over, to Effect's log, with [these fields](CONFIGURATION.md#access-log).",
+  }),
+  logQuery: setting({
+    reading: Reading.oneOf<"redact" | "keep" | "drop">("RULE", ["redact", "keep", "drop"]),
+    fallback: "redact",
+    flag: { name: "log-query" },
+    group: "Running",
+    help: "What logs show of a request's query: redact hides likely secrets, keep shows all, drop nothing.",
+    guide:
+      "What logs show of a request's query: `redact` hides [likely secrets](CONFIGURATION.md#secrets), `keep` shows all of it, `drop` nothing.",
   }),
   grace: setting({
     reading: Reading.seconds,

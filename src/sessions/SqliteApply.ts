@@ -5,7 +5,7 @@ import type { Applied, ApplyOptions, NewSession, SessionStep } from "./SessionRe
 import { idOf, type Plan, planSteps } from "./SessionSteps.js"
 import { policyNames, policyValues, putConflict, sessionColumns } from "./SqliteAddAll.js"
 import { tableFault } from "./SqliteFault.js"
-import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import type { Run } from "./SqliteTransaction.js"
 
 /**
@@ -25,7 +25,9 @@ const forRows = (statement: (rows: number) => string): ((rows: number) => string
 
 const presentStatement = forRows((rows) => `SELECT session_id AS id FROM sessions WHERE session_id IN (${marks(rows)})`)
 const removeStatement = forRows((rows) => `DELETE FROM sessions WHERE session_id IN (${marks(rows)})`)
-const forgetStatement = forRows((rows) => `DELETE FROM ${policyTable} WHERE session_id IN (${marks(rows)})`)
+const forgetStatements = [policyTable, controlTable].map((table) =>
+  forRows((rows) => `DELETE FROM ${table} WHERE session_id IN (${marks(rows)})`),
+)
 const addStatement = forRows((rows) => `INSERT INTO sessions ${sessionColumns} VALUES ${rowsOf(3, rows)}`)
 const putStatement = forRows((rows) => `${addStatement(rows)} ${putConflict}`)
 const policyStatement = forRows(
@@ -83,7 +85,8 @@ const write = (run: Run, { removals, puts }: Plan, replace: boolean, filename: s
   Effect.gen(function* () {
     const ids = new Set([...removals, ...puts.map(({ id }) => id)])
     yield* inChunks(removals, (chunk) => Effect.asVoid(run(removeStatement(chunk.length), chunk)))
-    yield* inChunks([...ids], (chunk) => Effect.asVoid(run(forgetStatement(chunk.length), chunk)))
+    for (const statement of forgetStatements)
+      yield* inChunks([...ids], (chunk) => Effect.asVoid(run(statement(chunk.length), chunk)))
     yield* writePuts(run, puts, replace, filename)
     yield* writePolicies(run, puts)
   })
@@ -97,6 +100,7 @@ export const applySteps = (
 ): Effect.Effect<Applied, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     yield* run(createPolicyTable, [])
+    yield* run(createControlTable, [])
     const present = yield* presentOf(run, [...new Set(steps.map(idOf))])
     const plan = planSteps(steps, replace, (id) => present.has(id))
     const { refused } = plan.applied

@@ -43,7 +43,7 @@ export const importDoc: CommandDoc = {
   summary: "Add the sessions of a file: JSON, NDJSON or CSV.",
   about:
     "Adds the sessions of a file, with id, url and perhaps status, " +
-    `${policyColumns}, as export prints them. What else export prints, forwards, created_at and updated_at, is passed over. ` +
+    `${policyColumns}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. ` +
     "A JSON array is checked first, then written by one change: if anything is wrong, or a signal comes, nothing is. " +
     "NDJSON (a JSON object a line) and CSV (with a header line) are read in pieces and written in batches of 500, each " +
     "one change, so that nobody waits long however large the file is; an import that stops says how far it came. There, " +

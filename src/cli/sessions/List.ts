@@ -3,6 +3,7 @@ import { Clock, Context, Effect, Layer, Option, type Scope } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { count, duration, oneOf, text } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { type SessionQuery, SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
@@ -12,7 +13,8 @@ import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printPiece } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
-import { printable, type Style, styleOf } from "../Style.js"
+import { printable } from "../../wire/PrintableText.js"
+import { type Style, styleOf } from "../Style.js"
 import { type Column, renderTable, Table } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
@@ -63,7 +65,7 @@ export const listDoc: CommandDoc = {
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
+      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at, draining_until`,
     ],
     ["ss-proxy sessions list --prefix team-a/ --sort updated --limit 20", "those that changed last"],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
@@ -76,6 +78,23 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): Column =>
   cells: sessions.map((session) => policyWords(session).join(", ")),
   colour: (cell) => (cell.includes("insecure") ? style.red : style.cyan),
 })
+
+const drainCell = ({ control }: Session, now: number): string => {
+  if (isUnusable(control)) return "(cannot be used)"
+  const drain = drainOf(control)
+  if (drain === undefined) return ""
+  return drain.until > now ? `for ${inWords(drain.until - now)}` : "over"
+}
+
+/** For how long sessions still drain. */
+const drainColumn = (sessions: ReadonlyArray<Session>, style: Style): Column => {
+  const now = Date.now()
+  return { title: "DRAINS", cells: sessions.map((session) => drainCell(session, now)), colour: () => style.yellow }
+}
+
+/** The column, unless it is empty and may be left out. */
+const unlessEmpty = (column: Column, isNeeded: boolean): ReadonlyArray<Column> =>
+  isNeeded || column.cells.some((cell) => cell !== "") ? [column] : []
 
 const plain = (text: string): string => text
 
@@ -92,15 +111,13 @@ interface Listed {
   readonly view: object
 }
 
-/** The columns of these sessions. `withPolicy`: also if none of them has one. */
+/** The columns of these sessions. `withAll`: also those that are empty. */
 const columnsOf = (
   listed: ReadonlyArray<Omit<Listed, "view">>,
   style: Style,
-  withPolicy: boolean,
+  withAll: boolean,
 ): ReadonlyArray<Column> => {
   const sessions = listed.map(({ session }) => session)
-  const policy = policyColumn(sessions, style)
-  const hasPolicy = withPolicy || policy.cells.some((cell) => cell !== "")
   const isIdle = listed.some(({ idle }) => idle !== undefined)
   return [
     { title: "ID", cells: sessions.map((session) => session.id) },
@@ -109,8 +126,9 @@ const columnsOf = (
       cells: sessions.map((session) => session.status),
       colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
     },
+    ...unlessEmpty(drainColumn(sessions, style), withAll),
     ...(isIdle ? [{ title: "IDLE", cells: listed.map(({ idle = 0 }) => inWords(idle)) }] : []),
-    ...(hasPolicy ? [policy] : []),
+    ...unlessEmpty(policyColumn(sessions, style), withAll),
     {
       title: "URL",
       cells: sessions.map(urlCell),

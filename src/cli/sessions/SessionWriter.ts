@@ -1,5 +1,5 @@
 import type { Session } from "../../domain/Session.js"
-import { printable } from "../Style.js"
+import { printable } from "../../wire/PrintableText.js"
 import { type CsvField, renderCsvRecord } from "./Csv.js"
 import type { FileFormat } from "./FileFormat.js"
 import { backupOf, renderJson, renderJsonLine, type SessionView, viewFields } from "./SessionView.js"
