@@ -7,6 +7,7 @@ import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
+import { health } from "./Health.js"
 import { IgnoredSignals } from "./IgnoredSignals.js"
 import { closeLostTerminal } from "./LostTerminal.js"
 import { printResult } from "./Output.js"
@@ -20,7 +21,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, sessions]),
+  Command.withSubcommands([run, health, sessions]),
 )
 
 /**

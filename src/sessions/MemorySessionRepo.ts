@@ -4,7 +4,15 @@ import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/S
 import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
 import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
-import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import {
+  type NewSession,
+  pageSize,
+  type SessionChange,
+  type SessionQuery,
+  SessionRepo,
+  type SessionRow,
+} from "./SessionRepo.js"
+import { type Plan, planSteps } from "./SessionSteps.js"
 
 /**
  * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
@@ -18,6 +26,14 @@ const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " "
 
 /** SQLite's order of text: by the bytes of UTF-8, not by UTF-16 code units. */
 const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
+
+/** The latest first, and those of one time by id. */
+const byTime =
+  (time: "createdAt" | "updatedAt") =>
+  (a: Session, b: Session): number =>
+    (b[time] ?? "").localeCompare(a[time] ?? "") || byId(a, b)
+
+const order = { id: byId, created: byTime("createdAt"), updated: byTime("updatedAt") }
 
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   const rows = new Map<string, Required<SessionRow>>()
@@ -51,6 +67,15 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     rows.set(session.id, { session, incarnation })
     return session
   }
+  const write = ({ removals, puts }: Plan): void => {
+    version++
+    for (const id of removals) rows.delete(id)
+    for (const session of puts) put(session)
+  }
+  const listed = ({ prefix, sort }: SessionQuery): ReadonlyArray<Session> =>
+    Array.from(rows.values(), (row) => row.session)
+      .filter(({ id }) => id.startsWith(prefix))
+      .sort(order[sort])
   const existing = (id: string) =>
     Effect.suspend(() => {
       const row = rows.get(id)
@@ -68,6 +93,24 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       return { forwarding, others: rows.size - forwarding }
     }),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
+    forEachPage: (query, take) =>
+      Effect.gen(function* () {
+        for (const page of Arr.chunksOf(listed(query), pageSize)) if (!(yield* take(page))) return
+      }),
+    apply: (steps, { replace, partly, committed }) =>
+      Effect.map(
+        Effect.forEach(steps, (step) => (step._tag === "Put" ? checkNew(step.session) : Effect.void), {
+          discard: true,
+        }),
+        () => {
+          const plan = planSteps(steps, replace, (id) => rows.has(id))
+          const { refused } = plan.applied
+          if (refused.length > 0 && !partly) return { added: 0, replaced: 0, removed: 0, absent: 0, refused }
+          write(plan)
+          committed?.(plan.applied)
+          return plan.applied
+        },
+      ),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),

@@ -35,6 +35,43 @@ export interface AddAllOptions {
   readonly watcher?: AddAllWatcher
 }
 
+/** One step of many: stores a session, or removes one. */
+export type SessionStep =
+  | { readonly _tag: "Put"; readonly session: NewSession }
+  | { readonly _tag: "Remove"; readonly id: string }
+
+/** What steps come to. */
+export interface Applied {
+  readonly added: number
+  readonly replaced: number
+  readonly removed: number
+  /** Removals of what was not there. */
+  readonly absent: number
+  /** The places of the steps that were refused, because a session with their id exists. */
+  readonly refused: ReadonlyArray<number>
+}
+
+/** How `SessionRepo.apply` applies steps. */
+export interface ApplyOptions {
+  /** A session takes the place of the one that may have its id. Otherwise such a step is refused. */
+  readonly replace: boolean
+  /** The other steps are applied where some are refused. Otherwise none is. */
+  readonly partly: boolean
+  /** Told when they are in force, before anything can interrupt. */
+  readonly committed?: (applied: Applied) => void
+}
+
+/** Which sessions to list, and in which order. */
+export interface SessionQuery {
+  /** Only ids that begin with this text. */
+  readonly prefix: string
+  /** By the bytes of the id, or by a time: the latest first. */
+  readonly sort: "id" | "created" | "updated"
+}
+
+/** Sessions of a page. */
+export const pageSize = 500
+
 /** A row as the directory needs it. */
 export interface SessionRow {
   readonly session: Session
@@ -69,6 +106,14 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly tally: Effect.Effect<SessionTally, StoreUnavailable>
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
+    /**
+     * Hands the sessions to `take`, `pageSize` at a time in a turn of the event loop each, until it says that it wants no
+     * more. A session that comes, goes or changes meanwhile is among them, or not; none is twice.
+     */
+    readonly forEachPage: <E, R>(
+      query: SessionQuery,
+      take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
+    ) => Effect.Effect<void, E | StoreUnavailable, R>
     /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
@@ -82,6 +127,14 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       sessions: ReadonlyArray<NewSession>,
       options: AddAllOptions,
     ) => Effect.Effect<number, SessionsExist | SessionInvalid | StoreUnavailable>
+    /**
+     * Takes steps in their order, by one change: all that are not refused, or none. Other writers wait until it is done,
+     * so a call should have some hundred steps.
+     */
+    readonly apply: (
+      steps: ReadonlyArray<SessionStep>,
+      options: ApplyOptions,
+    ) => Effect.Effect<Applied, SessionInvalid | StoreUnavailable>
     /** Changes a session. */
     readonly set: (
       id: string,

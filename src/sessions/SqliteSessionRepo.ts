@@ -18,13 +18,24 @@ import {
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
-import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import {
+  type AddAllOptions,
+  type ApplyOptions,
+  type NewSession,
+  type SessionChange,
+  type SessionQuery,
+  SessionRepo,
+  type SessionRow,
+  type SessionStep,
+} from "./SessionRepo.js"
 import { millisecondsOf } from "./SessionActivity.js"
 import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
-import { addAll } from "./SqliteAddAll.js"
+import { addAll, putConflict, sessionColumns } from "./SqliteAddAll.js"
+import { applySteps } from "./SqliteApply.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { isBusy, isKeyConflict, missingOwnTable, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
 import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { forEachRowPage, type Selected } from "./SqlitePages.js"
 import { usablePath } from "./SqlitePath.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
@@ -67,13 +78,22 @@ const ownTables: ReadonlyArray<readonly [name: string, columns: string]> = [
   [controlTable, controlTexts],
 ]
 
+/** What is selected of sessions and of the proxy's own tables, but for tables that are missing. */
+const selected = (missing: ReadonlyArray<string>): Selected => {
+  const present = ownTables.filter(([name]) => !missing.includes(name))
+  const joins = present.map(([name]) => `LEFT JOIN ${name} ON ${name}.session_id = sessions.session_id`)
+  return {
+    columns: [columns, ...present.map(([, texts]) => texts)].join(", "),
+    from: `sessions ${joins.join(" ")}`,
+  }
+}
+
 /** A SELECT of sessions with what the proxy's own tables have of them, but for tables that are missing. */
 const query =
   (rest: string) =>
   (missing: ReadonlyArray<string>): string => {
-    const present = ownTables.filter(([name]) => !missing.includes(name))
-    const joins = present.map(([name]) => `LEFT JOIN ${name} ON ${name}.session_id = sessions.session_id`)
-    return `SELECT ${[columns, ...present.map(([, texts]) => texts)].join(", ")} FROM sessions ${joins.join(" ")} ${rest}`
+    const { columns, from } = selected(missing)
+    return `SELECT ${columns} FROM ${from} ${rest}`
   }
 
 const findQuery = query("WHERE sessions.session_id = ?")
@@ -90,11 +110,8 @@ const tallyStatement = (where: string) => `WITH slice AS (
     sum(status IN (${Array.from(forwardingStatuses, (status) => `'${status}'`).join(", ")})) AS forwarding FROM slice`
 const firstTallyStatement = tallyStatement("")
 const nextTallyStatement = tallyStatement("WHERE session_id > ?")
-const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
-  VALUES (?, ?, ?)`
-const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
-  downstream_server_url = excluded.downstream_server_url,
-  downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
+const addStatement = `INSERT INTO sessions ${sessionColumns} VALUES (?, ?, ?)`
+const putStatement = `${addStatement} ${putConflict}`
 const setStatement = `UPDATE sessions SET
   downstream_server_url = coalesce(?, downstream_server_url),
   downstream_server_status = coalesce(?, downstream_server_status), updated_at = CURRENT_TIMESTAMP
@@ -329,6 +346,19 @@ const alsoMissing = (missing: ReadonlyArray<string>, error: unknown): ReadonlyAr
   return table === undefined || missing.includes(table) ? undefined : [...missing, table]
 }
 
+/** Those of the proxy's own tables that are not there. */
+const missingTables = <E>(
+  run: (statement: string, parameters: ReadonlyArray<unknown>) => Effect.Effect<unknown, E>,
+): Effect.Effect<ReadonlyArray<string>, E> =>
+  Effect.filter(
+    ownTables.map(([name]) => name),
+    (name) =>
+      run(`SELECT 1 FROM ${name} LIMIT 0`, []).pipe(
+        Effect.as(false),
+        Effect.catchAll((error) => (missingOwnTable(error) === name ? Effect.succeed(true) : Effect.fail(error))),
+      ),
+  )
+
 /**
  * The reads that requests wait for. They run synchronously (microseconds) and return `Exit` values, so the caller
  * continues in the same turn without a fiber. They take longer only if the file has been replaced or is locked.
@@ -488,6 +518,33 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     error instanceof SessionNotFound ? error : asFault(error),
   )
 
+  const forEachPage = <E, R>(
+    query: SessionQuery,
+    take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
+  ) =>
+    Effect.gen(function* () {
+      const { sql } = yield* file.upToDate
+      const run = <Found extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+        whileBusy(lockTimeout)(sql.unsafe<Found>(statement, parameters))
+      const missing = yield* fault(missingTables(run))
+      yield* forEachRowPage<Row, E, R>(
+        (statement, parameters) => fault(run(statement, parameters)),
+        selected(missing),
+        query,
+        (rows) => take(rows.map(toSession)),
+      )
+    })
+
+  const apply = (steps: ReadonlyArray<SessionStep>, options: ApplyOptions) =>
+    Effect.gen(function* () {
+      for (const step of steps) if (step._tag === "Put") yield* checkNew(step.session)
+      const { sql } = yield* file.upToDate
+      return yield* transaction(sql, (run) => applySteps(run, filename, steps, options), options.committed).pipe(
+        whileBusy(lockTimeout),
+        fault,
+      )
+    })
+
   /** A row that comes or goes meanwhile is counted, or not. */
   const tally = Effect.gen(function* () {
     let [forwarding, others] = [0, 0]
@@ -508,6 +565,8 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     })
 
   return {
+    apply,
+    forEachPage,
     tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
     list: Effect.map(fault(listed([])), (rows) => rows.map(toSession)),

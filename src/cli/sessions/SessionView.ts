@@ -85,6 +85,9 @@ export const backupOf = (session: Session): SessionView => view(session, session
 /** The JSON text that a command prints. */
 export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
 
+/** The same on one line. */
+export const renderJsonLine = (value: unknown): string => printableJson(JSON.stringify(value))
+
 /** A policy of a session, for output. */
 export interface ShownPolicy {
   readonly flag: string
