@@ -1,7 +1,7 @@
 import type { Tracer } from "effect"
 import { detachedCopy, detachedText } from "../wire/DetachedCopy.js"
 import { causeOf } from "./Failure.js"
-import { type QueryRule, shownHost, shownTarget } from "./Redaction.js"
+import { type QueryRule, shownField, shownTarget, withoutUserInfo } from "./Redaction.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
 
 /** What a span says. What is `undefined` is left out. */
@@ -52,7 +52,7 @@ const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
 export const serverAttributes = (record: TrafficRecord, route: string | undefined, query: QueryRule): Attributes => {
   const target = detachedText(shownTarget(record.target, query))
   const mark = target.indexOf("?")
-  const [, host, port] = hostPattern.exec(shownHost(record.host ?? "")) ?? []
+  const [, host, port] = hostPattern.exec(shownField(withoutUserInfo(record.host ?? ""))) ?? []
   return {
     "http.request.method": shownMethod(record.method),
     "http.request.method_original": originalMethod(record.method),
