@@ -17,6 +17,7 @@ export const fastTests = [
   "test/cli/CommandLine",
   "test/cli/Report",
   "test/cli/SessionFile",
+  "test/cli/SessionLines",
   "test/cli/Setting",
   "test/cli/StopSignal",
   "test/cli/Table",

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { Context, Effect, FiberSet, Layer, Runtime } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
@@ -13,8 +14,10 @@ import { refusalOf } from "./AdminGate.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { livez, makeReadyz } from "./Probes.js"
 
-/** Connections at a time; one more is closed. */
+/** Connections at a time; for one more, that is closed which has asked for nothing for longest. */
 const maxConnections = 64
+/** Requests of a connection at a time. Each holds a whole answer until it is taken; who sends more without a wait is cut. */
+const maxPipelined = 4
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
 /** Within this time a whole request has to come, and an answer has to be taken on; milliseconds. */
@@ -65,7 +68,6 @@ const makeServer = (): Server => {
     // The gate asks for it.
     requireHostHeader: false,
   })
-  server.maxConnections = maxConnections
   server.timeout = longestWait
   // Lines beyond a number would be left out in silence, a second `Host` among them. The size of the head limits them.
   server.maxHeadersCount = 0
@@ -79,6 +81,35 @@ const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
     return new URL(url, "http://admin")
   } catch {
     return undefined
+  }
+}
+
+/** Connections in the order of their last requests, so that those who only hold theirs open keep nobody out. */
+class AdminConnections {
+  /** And how many requests are under way on each. */
+  private readonly underWay = new Map<Socket, number>()
+
+  readonly opened = (socket: Socket): void => {
+    this.underWay.set(socket, 0)
+    socket.once("close", () => this.underWay.delete(socket))
+    const [oldest] = this.underWay.keys()
+    if (this.underWay.size > maxConnections) oldest?.destroy()
+  }
+
+  /** Whether one more request may come. Node makes requests of all that has arrived before anything is answered. */
+  admits({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const underWay = this.underWay.get(socket) ?? maxPipelined
+    if (underWay >= maxPipelined) socket.destroy()
+    if (socket.destroyed) return false
+    this.underWay.delete(socket)
+    this.underWay.set(socket, underWay + 1)
+    response.once("close", () => this.answered(socket))
+    return true
+  }
+
+  private answered(socket: Socket): void {
+    const underWay = this.underWay.get(socket)
+    if (underWay !== undefined) this.underWay.set(socket, underWay - 1)
   }
 }
 
@@ -97,6 +128,7 @@ const stop = (server: Server): Effect.Effect<void> =>
 class AdminHandler {
   private readonly names: ReadonlySet<string>
   private readonly routes: ReadonlyMap<string, AdminRoute>
+  readonly connections = new AdminConnections()
 
   constructor(
     { adminHosts }: Pick<ProxySettings, "adminHosts">,
@@ -109,6 +141,7 @@ class AdminHandler {
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!this.connections.admits(request, response)) return
     const url = urlOf(request)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const answered = Effect.map(this.answerTo(request, route, url), (answer) => {
@@ -160,6 +193,7 @@ export const layerAdmin: Layer.Layer<AdminServer, ListenError, ProxyConfig | Tra
     const log = Runtime.runFork(yield* Effect.runtime<never>())
     const handler = new AdminHandler(settings, [metricsRoute(counters), livez, yield* makeReadyz], counters, fork)
     const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
+    server.on("connection", handler.connections.opened)
     server.on("request", handler.handle)
     const address = yield* listen(
       server,

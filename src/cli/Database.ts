@@ -112,8 +112,9 @@ export const openActivity = (
     ({ layerSqlite }) => layerSqlite({ sessions, readonly: access === "read" }),
   )
 
+/** `endsAtOnce`: a signal ends a command that reads, even in a long turn; otherwise the command sees to signals. */
 const withDatabase =
-  (access: Access) =>
+  (access: Access, endsAtOnce = access === "read") =>
   <A, E, R>(
     choice: DatabaseChoice,
     use: (database: Database) => Effect.Effect<A, E, R>,
@@ -121,7 +122,7 @@ const withDatabase =
     Effect.gen(function* () {
       const database = yield* resolveDatabase(choice)
       const store = yield* openDatabase(database, access)
-      if (access === "read") yield* endAtOnceBySignal
+      if (endsAtOnce) yield* endAtOnceBySignal
       // No logger: Effect logs to standard output, which is for the result, and a command reports errors as its
       // failure.
       return yield* Effect.provide(use(database), Layer.merge(store, Logger.remove(Logger.defaultLogger)))
@@ -129,6 +130,9 @@ const withDatabase =
 
 /** Runs a command that reads sessions on the chosen database. */
 export const readingDatabase = withDatabase("read")
+
+/** The same for a command that has something to do at the end, whatever ends it. */
+export const readingUntilSignal = withDatabase("read", false)
 
 /** Runs a command that changes sessions on the chosen database. */
 export const changingDatabase = withDatabase("change")

@@ -12,10 +12,27 @@ const isFile = ({ fd, isTTY }: { readonly fd: number; readonly isTTY: boolean })
 }
 
 /** Repeats partial writes: Node's stream for a file takes a partial write (a full disk) for a complete one. */
-const writeWhole = (descriptor: number, text: string): void => {
+export const writeWhole = (descriptor: number, text: string): void => {
   const bytes = Buffer.from(text)
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
 }
+
+/**
+ * Prints a part of a result on standard output, which gets nothing else, and waits for a reader that is slow. A fault of
+ * standard output ends the process (`SsProxy.ts`).
+ */
+export const printPiece = (text: string): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const { stdout } = process
+    const done = () => resume(Effect.void)
+    if (!isFile(stdout)) return stdout.write(text) ? done() : void stdout.once("drain", done)
+    try {
+      writeWhole(stdout.fd, text)
+      done()
+    } catch (error) {
+      stdout.emit("error", error)
+    }
+  })
 
 /** Prints a result on standard output, which gets nothing else. */
 export const printResult = (text: string): Effect.Effect<void> =>

@@ -1,4 +1,5 @@
 import type { CommandDoc } from "./CommandDoc.js"
+import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
@@ -21,4 +22,4 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, ...sessionsDocs]
+export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs]

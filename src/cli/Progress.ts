@@ -19,3 +19,13 @@ export const progressLine: Effect.Effect<(line: string) => void, never, Scope.Sc
     stderr.write(`\r${line}\u001b[K`)
   }
 })
+
+const barWidth = 24
+
+/** A bar, how much is done in percent, and a text; only the text where it is not known how much there is. */
+export const progressBar = (part: number | undefined, text: string): string => {
+  if (part === undefined) return text
+  const done = Math.min(1, part)
+  const filled = Math.round(done * barWidth)
+  return `[${"#".repeat(filled)}${".".repeat(barWidth - filled)}] ${Math.floor(done * 100)} %  ${text}`
+}

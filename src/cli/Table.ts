@@ -29,37 +29,61 @@ const fit = (natural: ReadonlyArray<number>, lineWidth: number | undefined): Rea
   return widths
 }
 
-/** Lines of aligned columns under their titles. `lineWidth`: width of the terminal; `undefined`: cut nothing. */
-export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWidth: number | undefined): string => {
-  const shown = columns.map((column) => ({ ...column, cells: column.cells.map(printable) }))
+const shownCells = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> =>
+  columns.map((column) => ({ ...column, cells: column.cells.map(printable) }))
+
+/** The widths of the columns. `lineWidth`: width of the terminal; `undefined`: cut nothing. */
+const widthsOf = (shown: ReadonlyArray<Column>, lineWidth: number | undefined): ReadonlyArray<number> => {
   // Not `Math.max(...)` with an argument for each cell, because there may be a million.
   const natural = shown.map(({ title, cells }) =>
     cells.reduce((most, cell) => Math.max(most, cell.length), title.length),
   )
-  const widths = fit(natural, lineWidth)
-  const rows = shown[0]?.cells.length ?? 0
-  const line = (
-    cellAt: (column: Column) => string,
-    colourOf: (column: Column, cell: string) => (text: string) => string,
-  ) =>
-    shown
-      .map((column, index) => {
-        const cell = cellAt(column)
-        const padded = clip(cell, widths[index] ?? 0).padEnd(index === shown.length - 1 ? 0 : (widths[index] ?? 0))
-        return colourOf(column, cell)(padded)
-      })
-      .join(gap)
-      .trimEnd()
-  return [
-    line(
-      (column) => column.title,
-      () => style.bold,
-    ),
-    ...Array.from({ length: rows }, (_, row) =>
-      line(
-        (column) => column.cells[row] ?? "",
-        (column, cell) => column.colour?.(cell) ?? plainText,
-      ),
-    ),
-  ].join("\n")
+  return fit(natural, lineWidth)
 }
+
+/** A table in parts, whose columns are as wide in each as the first part makes them. */
+export class Table {
+  private widths: ReadonlyArray<number> | undefined
+
+  /** `lineWidth`: width of the terminal; `undefined`: cut nothing. */
+  constructor(
+    private readonly style: Style,
+    private readonly lineWidth: number | undefined,
+  ) {}
+
+  /** The lines of the next part; before the first one those of the titles. */
+  render(columns: ReadonlyArray<Column>): string {
+    const shown = shownCells(columns)
+    const isFirst = this.widths === undefined
+    this.widths ??= widthsOf(shown, this.lineWidth)
+    const { bold } = this.style
+    const title = this.line(shown, this.widths, ({ title }) => [title, bold])
+    const rows = Array.from({ length: shown[0]?.cells.length ?? 0 }, (_, row) =>
+      this.line(shown, this.widths ?? [], ({ cells, colour }) => {
+        const cell = cells[row] ?? ""
+        return [cell, colour?.(cell) ?? plainText]
+      }),
+    )
+    return [...(isFirst ? [title] : []), ...rows].join("\n")
+  }
+
+  private line(
+    columns: ReadonlyArray<Column>,
+    widths: ReadonlyArray<number>,
+    cellOf: (column: Column) => readonly [text: string, colour: (text: string) => string],
+  ): string {
+    const last = columns.length - 1
+    const cells = columns.map((column, index) => {
+      const [text, colour] = cellOf(column)
+      const width = widths[index] ?? 0
+      // What a later part has may be longer than a column; in a pipe nothing is cut.
+      const cut = this.lineWidth === undefined ? text : clip(text, width)
+      return colour(cut.padEnd(index === last ? 0 : width))
+    })
+    return cells.join(gap).trimEnd()
+  }
+}
+
+/** Lines of aligned columns under their titles. `lineWidth`: width of the terminal; `undefined`: cut nothing. */
+export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWidth: number | undefined): string =>
+  new Table(style, lineWidth).render(columns)

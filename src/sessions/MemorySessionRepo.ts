@@ -1,9 +1,18 @@
 import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
+import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
-import { checkChange, checkNew } from "./SessionRules.js"
-import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
+import {
+  type NewSession,
+  pageSize,
+  type SessionChange,
+  type SessionQuery,
+  SessionRepo,
+  type SessionRow,
+} from "./SessionRepo.js"
+import { type Plan, planSteps } from "./SessionSteps.js"
 
 /**
  * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
@@ -18,13 +27,22 @@ const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " "
 /** SQLite's order of text: by the bytes of UTF-8, not by UTF-16 code units. */
 const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
 
+/** The latest first, and those of one time by id. */
+const byTime =
+  (time: "createdAt" | "updatedAt") =>
+  (a: Session, b: Session): number =>
+    (b[time] ?? "").localeCompare(a[time] ?? "") || byId(a, b)
+
+const order = { id: byId, created: byTime("createdAt"), updated: byTime("updatedAt") }
+
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   const rows = new Map<string, Required<SessionRow>>()
   let version = 0
 
   const insert = ({ policy, ...session }: NewSession): Session => {
     const time = now()
-    const whole = { ...session, policy: { ...defaultPolicy, ...policy }, createdAt: time, updatedAt: time }
+    const own = { policy: { ...defaultPolicy, ...policy }, control: noControl }
+    const whole = { ...session, ...own, createdAt: time, updatedAt: time }
     return store(new Session(whole), String(++version))
   }
   const update = ({ session, incarnation }: Required<SessionRow>, { policy, ...change }: SessionChange): Session => {
@@ -34,14 +52,30 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   }
   const put = (session: NewSession): Session => {
     const row = rows.get(session.id)
-    return row === undefined
-      ? insert(session)
-      : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
+    if (row === undefined) return insert(session)
+    const fresh = { ...row, session: new Session({ ...row.session, control: noControl }) }
+    return update(fresh, { ...session, policy: { ...defaultPolicy, ...session.policy } })
   }
+  /** Its own time of change stays, for the session itself does not change. */
+  const ask = ({ session, incarnation }: Required<SessionRow>, asked: Partial<SessionControl>): Session => {
+    version++
+    const control = isUnusable(session.control) ? noControl : session.control
+    return store(new Session({ ...session, control: { ...control, ...asked } }), incarnation)
+  }
+  const killsAfter = ({ session }: Required<SessionRow>): number => Math.max(session.control.kills + 1, Date.now())
   const store = (session: Session, incarnation: string): Session => {
     rows.set(session.id, { session, incarnation })
     return session
   }
+  const write = ({ removals, puts }: Plan): void => {
+    version++
+    for (const id of removals) rows.delete(id)
+    for (const session of puts) put(session)
+  }
+  const listed = ({ prefix, sort }: SessionQuery): ReadonlyArray<Session> =>
+    Array.from(rows.values(), (row) => row.session)
+      .filter(({ id }) => id.startsWith(prefix))
+      .sort(order[sort])
   const existing = (id: string) =>
     Effect.suspend(() => {
       const row = rows.get(id)
@@ -59,6 +93,24 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       return { forwarding, others: rows.size - forwarding }
     }),
     list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
+    forEachPage: (query, take) =>
+      Effect.gen(function* () {
+        for (const page of Arr.chunksOf(listed(query), pageSize)) if (!(yield* take(page))) return
+      }),
+    apply: (steps, { replace, partly, committed }) =>
+      Effect.map(
+        Effect.forEach(steps, (step) => (step._tag === "Put" ? checkNew(step.session) : Effect.void), {
+          discard: true,
+        }),
+        () => {
+          const plan = planSteps(steps, replace, (id) => rows.has(id))
+          const { refused } = plan.applied
+          if (refused.length > 0 && !partly) return { added: 0, replaced: 0, removed: 0, absent: 0, refused }
+          write(plan)
+          committed?.(plan.applied)
+          return plan.applied
+        },
+      ),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
@@ -77,6 +129,17 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       Effect.zipRight(
         checkChange(id, change),
         Effect.map(existing(id), (row) => update(row, change)),
+      ),
+    drain: (id, grace) =>
+      Effect.zipRight(
+        checkDrain(id, grace),
+        Effect.map(existing(id), (row) => ask(row, { drain: drainFor(Date.now(), grace) })),
+      ),
+    resume: (id) => Effect.map(existing(id), (row) => ask(row, { drain: undefined })),
+    kill: (id, close = {}) =>
+      Effect.zipRight(
+        checkKill(id, close),
+        Effect.map(existing(id), (row) => ask(row, { kills: killsAfter(row), close: { ...defaultClose, ...close } })),
       ),
     remove: (id) =>
       Effect.map(existing(id), (row) => {

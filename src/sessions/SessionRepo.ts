@@ -1,6 +1,7 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
 import type { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import type { KillClose } from "../domain/SessionControl.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
 /** A session to be stored. Every store refuses one whose id, URL or policy cannot be (`SessionRules.ts`). */
@@ -33,6 +34,43 @@ export interface AddAllOptions {
   readonly replace: boolean
   readonly watcher?: AddAllWatcher
 }
+
+/** One step of many: stores a session, or removes one. */
+export type SessionStep =
+  | { readonly _tag: "Put"; readonly session: NewSession }
+  | { readonly _tag: "Remove"; readonly id: string }
+
+/** What steps come to. */
+export interface Applied {
+  readonly added: number
+  readonly replaced: number
+  readonly removed: number
+  /** Removals of what was not there. */
+  readonly absent: number
+  /** The places of the steps that were refused, because a session with their id exists. */
+  readonly refused: ReadonlyArray<number>
+}
+
+/** How `SessionRepo.apply` applies steps. */
+export interface ApplyOptions {
+  /** A session takes the place of the one that may have its id. Otherwise such a step is refused. */
+  readonly replace: boolean
+  /** The other steps are applied where some are refused. Otherwise none is. */
+  readonly partly: boolean
+  /** Told when they are in force, before anything can interrupt. */
+  readonly committed?: (applied: Applied) => void
+}
+
+/** Which sessions to list, and in which order. */
+export interface SessionQuery {
+  /** Only ids that begin with this text. */
+  readonly prefix: string
+  /** By the bytes of the id, or by a time: the latest first. */
+  readonly sort: "id" | "created" | "updated"
+}
+
+/** Sessions of a page. */
+export const pageSize = 500
 
 /** A row as the directory needs it. */
 export interface SessionRow {
@@ -68,7 +106,15 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly tally: Effect.Effect<SessionTally, StoreUnavailable>
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
-    /** Stores a new session. A policy that is left of an earlier one of this id is not taken over. */
+    /**
+     * Hands the sessions to `take`, `pageSize` at a time in a turn of the event loop each, until it says that it wants no
+     * more. A session that comes, goes or changes meanwhile is among them, or not; none is twice.
+     */
+    readonly forEachPage: <E, R>(
+      query: SessionQuery,
+      take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
+    ) => Effect.Effect<void, E | StoreUnavailable, R>
+    /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
     readonly put: (session: NewSession) => Effect.Effect<Session, SessionInvalid | StoreUnavailable>
@@ -81,12 +127,38 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       sessions: ReadonlyArray<NewSession>,
       options: AddAllOptions,
     ) => Effect.Effect<number, SessionsExist | SessionInvalid | StoreUnavailable>
+    /**
+     * Takes steps in their order, by one change: all that are not refused, or none. Other writers wait until it is done,
+     * so a call should have some hundred steps.
+     */
+    readonly apply: (
+      steps: ReadonlyArray<SessionStep>,
+      options: ApplyOptions,
+    ) => Effect.Effect<Applied, SessionInvalid | StoreUnavailable>
     /** Changes a session. */
     readonly set: (
       id: string,
       change: SessionChange,
     ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
-    /** Removes a session, and its policy. */
+    /**
+     * Lets a session take nothing new from now on, and kills what is left of it after `grace` milliseconds; in force on every
+     * proxy, until `resume`. A drain that is under way begins anew. Its status stays as it is.
+     */
+    readonly drain: (
+      id: string,
+      grace: number,
+    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
+    /** Ends the drain of a session, if it drains. */
+    readonly resume: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    /**
+     * Ends what is live on a session, on every proxy; what is asked of it next begins anew. `close`: how WebSockets are
+     * closed, 1001 unless it says otherwise.
+     */
+    readonly kill: (
+      id: string,
+      close?: Partial<KillClose>,
+    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
+    /** Removes a session, its policy, and what was asked of it. */
     readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /**
      * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap

@@ -9,7 +9,7 @@ import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
-import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
 
 // Rows per turn of the event loop: a few milliseconds of work, so that signals are handled in between.
@@ -21,25 +21,33 @@ const writtenAtOnce = 1_000
 const cacheStatement = "PRAGMA cache_size = -65536"
 const usualCacheStatement = "PRAGMA cache_size = -2000"
 const policies = Object.entries(policyRows)
-const columns = policies.map(([, { column }]) => column)
+/** The columns of the policies. */
+export const policyNames = policies.map(([, { column }]) => column)
 const createStage = `CREATE TEMP TABLE arriving (
-    place INTEGER PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL, ${columns.join(", ")}
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL, ${policyNames.join(", ")}
   )`
 const dropStage = "DROP TABLE IF EXISTS temp.arriving"
-const stagedRow = `(?, ?, ?, ?${", ?".repeat(columns.length)})`
+const stagedRow = `(?, ?, ?, ?${", ?".repeat(policyNames.length)})`
 const stageStatement = (rows: number) =>
-  `INSERT INTO temp.arriving (place, id, url, status, ${columns.join(", ")}) VALUES ${Arr.replicate(stagedRow, rows).join(", ")}`
+  `INSERT INTO temp.arriving (place, id, url, status, ${policyNames.join(", ")}) VALUES ${Arr.replicate(stagedRow, rows).join(", ")}`
 
 const slice = "WHERE place BETWEEN ? AND ?"
-const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
-  SELECT id, url, status FROM temp.arriving ${slice} ORDER BY place`
-const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
+/** The columns that a session is stored in. */
+export const sessionColumns = "(session_id, downstream_server_url, downstream_server_status)"
+/** Ends an INSERT that puts sessions in the place of others. */
+export const putConflict = `ON CONFLICT (session_id) DO UPDATE SET
   downstream_server_url = excluded.downstream_server_url,
   downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
-const forgetStatement = `DELETE FROM ${policyTable} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
+const addStatement = `INSERT INTO sessions ${sessionColumns}
+  SELECT id, url, status FROM temp.arriving ${slice} ORDER BY place`
+const putStatement = `${addStatement} ${putConflict}`
+const forgetStatement = (table: string) =>
+  `DELETE FROM ${table} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
+const forgetPolicies = forgetStatement(policyTable)
+const forgetControl = forgetStatement(controlTable)
 // A session without policies of its own needs no row.
-const policyStatement = `INSERT INTO ${policyTable} (session_id, ${columns.join(", ")})
-  SELECT id, ${columns.join(", ")} FROM temp.arriving ${slice} AND NOT (${columns.map((name) => `${name} IS NULL`).join(" AND ")})`
+const policyStatement = `INSERT INTO ${policyTable} (session_id, ${policyNames.join(", ")})
+  SELECT id, ${policyNames.join(", ")} FROM temp.arriving ${slice} AND NOT (${policyNames.map((name) => `${name} IS NULL`).join(" AND ")})`
 const presentStatement = `SELECT id FROM temp.arriving WHERE EXISTS (SELECT 1 FROM sessions WHERE session_id = id)
   ORDER BY place`
 const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement})`
@@ -48,7 +56,7 @@ const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement
 const byId = (one: NewSession, other: NewSession): number => (one.id < other.id ? -1 : 1)
 
 /** The values of the policy columns; NULL for a policy that has its default. */
-const policyValues = (policy: Partial<SessionPolicy> = {}): ReadonlyArray<string | number | null> =>
+export const policyValues = (policy: Partial<SessionPolicy> = {}): ReadonlyArray<string | number | null> =>
   policies.map(([name, { fallback, write }]) => {
     const value: unknown = Reflect.get(policy, name) ?? fallback
     return value === fallback ? null : write(value)
@@ -79,7 +87,8 @@ const write = (run: Run, statement: string, from: number, to: number, filename: 
     const [changes] = yield* run<{ readonly count: number }>("SELECT changes() AS count", [])
     if (changes?.count !== to - from + 1)
       return yield* tableFault(filename, "passes over rows: it has a rule of its own")
-    yield* run(forgetStatement, [from, to])
+    yield* run(forgetPolicies, [from, to])
+    yield* run(forgetControl, [from, to])
     yield* run(policyStatement, [from, to])
   })
 
@@ -87,6 +96,7 @@ const write = (run: Run, statement: string, from: number, to: number, filename: 
 const writeAll = (run: Run, count: number, { replace, watcher }: AddAllOptions, filename: string) =>
   Effect.gen(function* () {
     yield* run(createPolicyTable, [])
+    yield* run(createControlTable, [])
     const [present] = replace ? yield* run<{ readonly count: number }>(countPresentStatement, []) : []
     for (let from = 0; from < count; from += writtenAtOnce) {
       const end = Math.min(from + writtenAtOnce, count)

@@ -8,7 +8,7 @@ export class AccessLog implements RecordSink {
   /** `lineOf` makes the line of a record, without its line break; `lines` takes it. */
   constructor(
     private readonly lineOf: (record: TrafficRecord) => string,
-    private readonly lines: { write(line: string): void },
+    private readonly lines: { write(line: string): unknown },
   ) {}
 
   wants(): boolean {
@@ -27,7 +27,7 @@ export class JsonAccessLog implements RecordSink {
   /** `lines` takes each line with its line break: the first `length` of `bytes`, which are another line's afterwards. */
   constructor(
     query: QueryRule,
-    private readonly lines: { writeBytes(bytes: Buffer, length: number): void },
+    private readonly lines: { writeBytes(bytes: Buffer, length: number): unknown },
   ) {
     this.line = new JsonLine(query)
   }

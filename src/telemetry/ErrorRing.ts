@@ -1,6 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { failureOf } from "./Failure.js"
+import { detachedText } from "../wire/DetachedCopy.js"
 import { type QueryRule, shownField, shownTarget, shownText } from "./Redaction.js"
 import type { RecordSink } from "./RecordSink.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
@@ -36,9 +37,7 @@ export interface FailureQuery {
 export const mostFailures = 200
 const mostOfOne = 50
 
-/** A text in memory of its own: what is remembered must not keep the head alive that it was cut out of. */
-const owned = (text: string): string => Buffer.from(text, "utf8").toString("utf8")
-const ownedOr = (text: string | undefined): string | undefined => (text === undefined ? undefined : owned(text))
+const ownedOr = (text: string | undefined): string | undefined => (text === undefined ? undefined : detachedText(text))
 
 /** Failures that fit a query, of those that are given newest first. */
 const matching = (
@@ -82,14 +81,14 @@ export class FailureRing implements RecordSink {
     if (fault === "client") return
     this.keep({
       time: record.since + record.milliseconds,
-      session: record.sessionId === undefined ? undefined : owned(shownText(record.sessionId)),
+      session: record.sessionId === undefined ? undefined : detachedText(shownText(record.sessionId)),
       code: cause,
       fault,
-      reason: reason === undefined ? undefined : owned(shownText(reason)),
+      reason: reason === undefined ? undefined : detachedText(shownText(reason)),
       status: record.status,
-      requestId: owned(record.requestId),
-      method: owned(shownField(record.method)),
-      target: owned(shownTarget(record.target, this.query)),
+      requestId: detachedText(record.requestId),
+      method: detachedText(shownField(record.method)),
+      target: detachedText(shownTarget(record.target, this.query)),
       server: ownedOr(record.server),
     })
   }

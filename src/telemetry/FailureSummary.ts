@@ -1,3 +1,5 @@
+import { detachedText } from "../wire/DetachedCopy.js"
+
 /** A failure that came again and again, and how often since it was told last. */
 export interface Repeated {
   /** Absent where too many sessions fail to count each by itself. */
@@ -34,7 +36,7 @@ export class FailureSummary {
     // There are few causes, so that these entries may come on top.
     if (entry === undefined) return this.begin(undefined, cause)
     entry.times++
-    entry.requestId = requestId
+    entry.requestId = detachedText(requestId)
     return false
   }
 
@@ -54,7 +56,9 @@ export class FailureSummary {
     return repeated
   }
 
-  private begin(session: string | undefined, cause: string): true {
+  /** What is kept must not hold the heads of requests, which ids are pieces of. */
+  private begin(named: string | undefined, cause: string): true {
+    const session = named === undefined ? undefined : detachedText(named)
     this.entries.set(keyOf(session, cause), { session, cause, times: 0, requestId: "" })
     return true
   }

@@ -84,19 +84,21 @@ export class LineSink {
     private readonly listener: LineSinkListener = {},
   ) {}
 
-  /** Takes a line, without its line break. */
-  write(line: string): void {
-    if (this.isFullFor(line.length)) this.drop()
-    else this.add(line)
+  /** Takes a line, without its line break; `false`: it is dropped. */
+  write(line: string): boolean {
+    if (this.isFullFor(line.length)) return this.drop()
+    this.add(line)
+    return true
   }
 
-  /** Takes a line, with its line break, as the first `length` of `bytes`, which it copies. */
-  writeBytes(bytes: Buffer, length: number): void {
+  /** Takes a line, with its line break, as the first `length` of `bytes`, which it copies; `false`: it is dropped. */
+  writeBytes(bytes: Buffer, length: number): boolean {
     if (this.isFullFor(length)) return this.drop()
     if (this.gatheredBytes + length > pieceBytes) this.pack()
     if (length > pieceBytes) this.push(Buffer.from(bytes.subarray(0, length)), 1, undefined)
     else this.gathers(bytes.copy(this.room(), this.gatheredBytes, 0, length))
     this.added()
+    return true
   }
 
   /** Counts there, from now on, what is dropped and what fails. */
@@ -177,10 +179,11 @@ export class LineSink {
     this.gatheredLines++
   }
 
-  private drop(): void {
+  private drop(): false {
     this.dropped++
     this.counters?.accessLogDropped(1)
     if (++this.droppedSince === 1) this.listener.dropping?.()
+    return false
   }
 
   private readonly due = (): void => {

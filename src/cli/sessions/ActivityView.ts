@@ -1,14 +1,8 @@
 import { Effect } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
-import { ActivityStore, forEachPage } from "../../sessions/ActivityStore.js"
-import {
-  type ActivityTimes,
-  idleSince,
-  idleTime,
-  neverActive,
-  type StoredActivity,
-} from "../../sessions/SessionActivity.js"
+import { ActivityStore } from "../../sessions/ActivityStore.js"
+import { type ActivityTimes, idleSince, idleTime, neverActive } from "../../sessions/SessionActivity.js"
 
 /** When a session was last active, as `--json` prints it. These names are stable. Times as RFC 3339 has them, in UTC. */
 export interface ActivityView {
@@ -77,21 +71,6 @@ export const activityInWords = (times: ActivityTimes, now: number): string => {
   if (lastRequestAt === 0 && lastClientAt === 0 && lastServerAt === 0) return "never"
   return `last request ${ago(lastRequestAt, now)}, client ${ago(lastClientAt, now)}, server ${ago(lastServerAt, now)}`
 }
-
-/** Of every session what is known, by its id. */
-export const allActivity: Effect.Effect<
-  ReadonlyMap<string, StoredActivity>,
-  StoreUnavailable,
-  ActivityStore
-> = Effect.gen(function* () {
-  const all = new Map<string, StoredActivity>()
-  yield* forEachPage(yield* ActivityStore, (rows) =>
-    Effect.sync(() => {
-      for (const row of rows) all.set(row.sessionId, row)
-    }),
-  )
-  return all
-})
 
 /** What is known of one session. */
 export const activityOf = (id: string): Effect.Effect<ActivityTimes, StoreUnavailable, ActivityStore> =>

@@ -1,28 +1,93 @@
 import * as Command from "@effect/cli/Command"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
+import { text } from "../../domain/Reading.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
-import { printDiagnostic, printResult } from "../Output.js"
-import { backupOf, renderJson } from "./SessionView.js"
+import { type Database, databaseFlags, databaseOptions, readingDatabase, readingUntilSignal } from "../Database.js"
+import * as Flag from "../Flag.js"
+import { printDiagnostic } from "../Output.js"
+import { progressBar, progressLine } from "../Progress.js"
+import { endBySignal, untilSignal } from "../StoppedBySignal.js"
+import { type ExportTarget, fileTarget, standardOutput } from "./ExportTarget.js"
+import { type FileFormat, format, formatOfName } from "./FileFormat.js"
+import { counted } from "./ImportTally.js"
+import { sessionWriter } from "./SessionWriter.js"
+
+const output: Flag.Flag<string> = {
+  name: "output",
+  alias: "o",
+  reading: text("FILE"),
+  about: "Writes a file, which is there when it is whole, in place of standard output.",
+}
+
+const formatFlag: Flag.Flag<FileFormat> = {
+  ...format,
+  about: `${format.about} Without it, the name of --output tells, else json.`,
+}
 
 export const exportDoc: CommandDoc = {
   path: ["sessions", "export"],
-  summary: "Print every session as JSON, for import.",
+  summary: "Print every session as JSON, NDJSON or CSV, for import.",
   about:
-    'Prints every session as one JSON array, with the fields of "sessions list --json". Unlike there, user names and ' +
-    "passwords in URLs are included, so that import brings back what was there: keep the file safe.",
+    'Prints every session, ordered by id, with the fields of "sessions list --json". Unlike there, user names and ' +
+    "passwords in URLs are included, so that import brings back what was there: keep the file safe. Sessions are read " +
+    "500 at a time, so that nobody waits: one that changes meanwhile is there as it was before or after.",
   args: [],
-  groups: [{ title: "Database", flags: databaseFlags }],
-  examples: [["ss-proxy sessions export > sessions.json", "a copy of all sessions"]],
+  groups: [
+    { title: "Options", flags: [formatFlag, output] },
+    { title: "Database", flags: databaseFlags },
+  ],
+  examples: [
+    ["ss-proxy sessions export > sessions.json", "a copy of all sessions"],
+    ["ss-proxy sessions export --output sessions.csv", "for a spreadsheet"],
+    ["ss-proxy sessions export --format ndjson | wc -l", "one line for each session"],
+  ],
 }
 
-export const exportAll = Command.make("export", { database: databaseOptions }, ({ database }) =>
+const hasSecret = (url: string): boolean => url.includes("@") && redactUrl(url) !== url
+
+/** Writes all sessions; how many of them hold a secret. */
+const writeAll = (format: FileFormat, target: ExportTarget, isTerminal: boolean) =>
   Effect.gen(function* () {
-    const sessions = yield* readingDatabase(database, () => Effect.flatMap(SessionRepo, (repo) => repo.list))
-    const secrets = sessions.filter((session) => redactUrl(session.url) !== session.url).length
-    if (secrets > 0) yield* printDiagnostic(`note: ${secrets} of the URLs hold a user name or password; keep this safe`)
-    yield* printResult(renderJson(sessions.map(backupOf)))
-  }),
+    const repo = yield* SessionRepo
+    const total = yield* repo.count
+    const progress = yield* progressLine
+    const writer = sessionWriter(format, isTerminal)
+    let [secrets, done] = [0, 0]
+    yield* repo.forEachPage({ prefix: "", sort: "id" }, (sessions) =>
+      Effect.gen(function* () {
+        yield* target.write(writer.page(sessions))
+        for (const { url } of sessions) if (hasSecret(url)) secrets++
+        done += sessions.length
+        if (!isTerminal) progress(progressBar(done / total, counted(done)))
+        return true
+      }),
+    )
+    yield* target.write(writer.end())
+    yield* target.finish
+    return secrets
+  }).pipe(Effect.scoped)
+
+const writeFile = (file: string, format: FileFormat, { filename }: Database) =>
+  Effect.flatMap(fileTarget(file, filename), (target) => writeAll(format, target, false)).pipe(
+    Effect.scoped,
+    untilSignal,
+    Effect.catchTag("StoppedBySignal", (stopped) => endBySignal(stopped, `${file} was not written`)),
+  )
+
+export const exportAll = Command.make(
+  "export",
+  { format: Flag.option(formatFlag), output: Flag.option(output), database: databaseOptions },
+  ({ database, ...given }) =>
+    Effect.gen(function* () {
+      const file = Option.getOrUndefined(given.output)
+      const format = Option.getOrElse(given.format, () => formatOfName(file ?? "") ?? "json")
+      const secrets =
+        file === undefined || file === "-"
+          ? yield* readingDatabase(database, () => writeAll(format, standardOutput, process.stdout.isTTY))
+          : yield* readingUntilSignal(database, (found) => writeFile(file, format, found))
+      if (secrets > 0)
+        yield* printDiagnostic(`note: ${secrets} of the URLs hold a user name or password; keep this safe`)
+    }),
 ).pipe(Command.withDescription(exportDoc.summary))

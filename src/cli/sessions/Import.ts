@@ -1,144 +1,212 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect } from "effect"
-import { readFile } from "node:fs/promises"
-import { text as readStream } from "node:stream/consumers"
+import { Effect, Option, type Scope } from "effect"
+import { oneOf, onOrOff } from "../../domain/Reading.js"
 import { AddressGuard } from "../../downstream/AddressGuard.js"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
-import { isForwarding } from "../../domain/Session.js"
-import { type AddAllOptions, type AddAllWatcher, type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
+import { type AddAllWatcher, type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { type DatabaseChoice, databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
+import { type DatabaseChoice, databaseFlags, databaseOptions, makingDatabase, readingDatabase } from "../Database.js"
 import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed, type UsageError } from "../Failure.js"
-import { fileFault } from "../FileFault.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { progressLine } from "../Progress.js"
 import { endBySignal, untilSignal } from "../StoppedBySignal.js"
-import { warnOfInsecure } from "./SessionCheck.js"
+import { type FileFormat, format } from "./FileFormat.js"
+import { type FileSource, openSource, readWhole } from "./FileSource.js"
+import { type BatchOptions, importBatches } from "./ImportBatches.js"
+import { counted, ImportTally } from "./ImportTally.js"
 import { parseSessionFile } from "./SessionFile.js"
 import { policyColumns } from "./SessionView.js"
 
+const onError: Flag.Flag<BatchOptions["onError"]> = {
+  name: "on-error",
+  reading: oneOf("ACTION", ["stop", "skip"]),
+  about: "What to do about an entry of NDJSON or CSV that is wrong: stop, or skip it.",
+  fallback: "stop",
+}
+
+const dryRun: Flag.Flag<boolean> = {
+  name: "dry-run",
+  reading: onOrOff,
+  about: "Checks the file, says what it comes to, and writes nothing.",
+}
+
+const formatFlag: Flag.Flag<FileFormat> = {
+  ...format,
+  about: `${format.about} Without it, the file's name or its beginning tells.`,
+}
+
 export const importDoc: CommandDoc = {
   path: ["sessions", "import"],
-  summary: "Add the sessions of a JSON file.",
+  summary: "Add the sessions of a file: JSON, NDJSON or CSV.",
   about:
-    "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, " +
-    `${policyColumns}, as export prints them. What else export prints, forwards, created_at and updated_at, is passed over. The whole file is checked first, then written by one change: if anything ` +
-    "is wrong, or a signal comes, nothing is. Other programs wait to write meanwhile, well under a second for 100,000 " +
-    "sessions; split a file that is much larger.",
+    "Adds the sessions of a file, with id, url and perhaps status, " +
+    `${policyColumns}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. ` +
+    "A JSON array is checked first, then written by one change: if anything is wrong, or a signal comes, nothing is. " +
+    "NDJSON (a JSON object a line) and CSV (with a header line) are read in pieces and written in batches of 500, each " +
+    "one change, so that nobody waits long however large the file is; an import that stops says how far it came. There, " +
+    'an entry with "remove": true removes the session. Lines count in their order. With --on-error skip an import that ' +
+    "skipped anything ends with exit code 1.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [
-    { title: "Options", flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }] },
+    {
+      title: "Options",
+      flags: [{ ...Flag.replace, about: "Replaces sessions that exist already." }, formatFlag, onError, dryRun],
+    },
     { title: "Addresses", flags: addressFlags },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions import sessions.json", "adds them all, or none"],
-    ["ss-proxy sessions export -d old.db | ss-proxy sessions import - -d new.db", "copies one database to another"],
+    ["ss-proxy sessions import sessions.csv --dry-run --on-error skip", "names every line that is wrong"],
+    [
+      "ss-proxy sessions export --format ndjson -d old.db | ss-proxy sessions import - -d new.db",
+      "copies one database to another, in batches",
+    ],
   ],
 }
 
-const read = (file: string): Effect.Effect<string, CommandFailed> =>
-  Effect.tryPromise({
-    try: () => (file === "-" ? readStream(process.stdin) : readFile(file, "utf8")),
-    catch: (cause) =>
-      new CommandFailed({
-        problem: `cannot read ${file === "-" ? "standard input" : file}: ${fileFault(cause)}`,
-        hint: "give the path of a file that sessions export wrote, or - for standard input",
-      }),
-  })
-
 const shownProblems = 3
 
-const refuseAll = (file: string, problems: ReadonlyArray<string>, hint: string): CommandFailed => {
+const refuseAll = (name: string, problems: ReadonlyArray<string>, hint: string): CommandFailed => {
   const more = problems.length > shownProblems ? `, and ${problems.length - shownProblems} more` : ""
   return new CommandFailed({
-    problem: `nothing was imported from ${file === "-" ? "standard input" : file}: ${problems.slice(0, shownProblems).join(", ")}${more}`,
+    problem: `nothing was imported from ${name}: ${problems.slice(0, shownProblems).join(", ")}${more}`,
     hint,
   })
 }
 
 const correctIt = "correct the file and import it again"
+const replaceIt = "add --replace to replace what exists"
 
-const parse = (
-  file: string,
-  content: string,
-  guard: AddressGuard,
-  progress: (line: string) => void,
-): Effect.Effect<ReadonlyArray<NewSession>, CommandFailed> =>
-  Effect.mapError(
-    parseSessionFile(content, guard, (count, total) => progress(`checking: ${count} of ${counted(total)}`)),
-    ({ problems }) => refuseAll(file, problems, correctIt),
+const existing = (name: string, ids: ReadonlyArray<string>): CommandFailed =>
+  refuseAll(
+    name,
+    ids.map((id) => `${JSON.stringify(id)} exists already`),
+    replaceIt,
   )
 
-/** Writes the sessions, all of them or none; how many of them were there before. */
-const store = (file: string, sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
-  Effect.flatMap(SessionRepo, (repo) => repo.addAll(sessions, options)).pipe(
+/** Writes the sessions, all of them or none. */
+const storeAll = (name: string, sessions: ReadonlyArray<NewSession>, replace: boolean, watcher: AddAllWatcher) =>
+  Effect.flatMap(SessionRepo, (repo) => repo.addAll(sessions, { replace, watcher })).pipe(
     Effect.mapError((error) => {
       switch (error._tag) {
-        case "SessionsExist": {
-          const problems = error.sessionIds.map((id) => `${JSON.stringify(id)} exists already`)
-          return refuseAll(file, problems, "add --replace to replace what exists")
-        }
+        case "SessionsExist":
+          return existing(name, error.sessionIds)
         case "SessionInvalid":
-          return refuseAll(file, [error.problem], correctIt)
+          return refuseAll(name, [error.problem], correctIt)
         case "StoreUnavailable":
-          return refuseAll(file, [error.problem], error.hint)
+          return refuseAll(name, [error.problem], error.hint)
       }
     }),
   )
 
-interface Imported {
-  readonly sessions: ReadonlyArray<NewSession>
-  readonly replaced: number
+/** How many of the sessions exist. Refuses that, unless they are to be replaced. */
+const wouldReplace = (name: string, sessions: ReadonlyArray<NewSession>, replace: boolean) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const found = yield* repo.findMany(sessions.map(({ id }) => id))
+    if (found.length > 0 && !replace)
+      return yield* existing(
+        name,
+        found.map(({ session }) => session.id),
+      )
+    return found.length
+  })
+
+interface ImportChoice extends BatchOptions {
+  readonly file: string
+  readonly format: FileFormat | undefined
+  readonly guard: AddressGuard
+  readonly database: DatabaseChoice
 }
 
-/** Reads, checks and writes. A signal takes it back, and ends the process, unless all is in force already. */
+/** Imports a JSON array, as one change. */
+const importArray = (
+  source: FileSource,
+  { guard, database, replace, dryRun }: ImportChoice,
+  tally: ImportTally,
+  progress: (line: string) => void,
+  done: () => void,
+): Effect.Effect<void, CommandFailed | UsageError | StoreUnavailable> =>
+  Effect.gen(function* () {
+    const { name } = source
+    const content = yield* readWhole(source)
+    const sessions = yield* Effect.mapError(
+      parseSessionFile(content, guard, (count, total) => progress(`checking: ${count} of ${counted(total)}`)),
+      ({ problems }) => refuseAll(name, problems, correctIt),
+    )
+    const committed = (replaced: number): void => {
+      const added = sessions.length - replaced
+      const batch = sessions.map((session) => ({ line: 0, step: { _tag: "Put", session } as const }))
+      tally.add(batch, { added, replaced, removed: 0, absent: 0, refused: [] })
+      done()
+    }
+    const written = (count: number) => progress(`writing: ${count} of ${counted(sessions.length)}`)
+    if (dryRun) committed(yield* readingDatabase(database, () => wouldReplace(name, sessions, replace)))
+    else yield* makingDatabase(database, () => storeAll(name, sessions, replace, { written, committed }))
+  })
+
+/** Reads, checks and writes. A signal ends the process, unless all is in force already, and takes back what is not. */
 const importFile = (
-  file: string,
-  guard: AddressGuard,
-  database: DatabaseChoice,
-  replace: boolean,
-): Effect.Effect<Imported, CommandFailed | UsageError | StoreUnavailable> =>
+  choice: ImportChoice,
+): Effect.Effect<ImportTally, CommandFailed | UsageError | StoreUnavailable, Scope.Scope> =>
   Effect.suspend(() => {
-    let imported: Imported | undefined
+    const tally = new ImportTally()
+    let isDone = false
+    const done = () => void (isDone = true)
     const work = Effect.gen(function* () {
       const progress = yield* progressLine
-      const sessions = yield* Effect.flatMap(read(file), (content) => parse(file, content, guard, progress))
-      const watcher: AddAllWatcher = {
-        written: (count) => progress(`writing: ${count} of ${counted(sessions.length)}`),
-        committed: (replaced) => (imported = { sessions, replaced }),
-      }
-      const replaced = yield* makingDatabase(database, () => store(file, sessions, { replace, watcher }))
-      return { sessions, replaced }
+      const source = yield* openSource(choice.file, choice.format)
+      const { format } = source
+      const database = choice.dryRun ? readingDatabase : makingDatabase
+      if (format === "json") yield* importArray(source, choice, tally, progress, done)
+      else yield* database(choice.database, () => importBatches(source, format, choice.guard, choice, tally, progress))
+      done()
     }).pipe(Effect.scoped)
-    return Effect.catchTag(untilSignal(work), "StoppedBySignal", (stopped) =>
-      imported === undefined ? endBySignal(stopped, "nothing was imported") : Effect.succeed(imported),
+    return Effect.as(
+      Effect.catchTag(untilSignal(work), "StoppedBySignal", (stopped) =>
+        isDone ? Effect.void : endBySignal(stopped, choice.dryRun ? "nothing was imported" : tally.reached),
+      ),
+      tally,
     )
   })
 
-const counted = (count: number): string => (count === 1 ? "1 session" : `${count} sessions`)
+const tellSkipped = ({ skipped }: ImportTally): Effect.Effect<void, CommandFailed> =>
+  skipped === 0
+    ? Effect.void
+    : new CommandFailed({
+        problem: `${skipped === 1 ? "1 entry was" : `${skipped} entries were`} skipped`,
+        hint: "correct what is named above, then import the file again with --replace",
+      })
 
 export const importAll = Command.make(
   "import",
   {
     file: Args.text({ name: "FILE" }),
     replace: Flag.isOn(Flag.replace),
+    format: Flag.option(formatFlag),
+    onError: Flag.optionOr(onError, "stop"),
+    dryRun: Flag.isOn(dryRun),
     addresses: addressOptions,
     database: databaseOptions,
   },
-  ({ file, replace, addresses, database }) =>
+  ({ addresses, ...given }) =>
     Effect.gen(function* () {
       const guard = new AddressGuard(addresses)
-      const { sessions, replaced } = yield* importFile(file, guard, database, replace)
-      const silent = sessions.filter((session) => !isForwarding(session.status)).length
-      if (silent > 0)
+      const tally = yield* importFile({ ...given, guard, format: Option.getOrUndefined(given.format) })
+      if (tally.silent > 0)
         yield* printDiagnostic(
-          `note: ${counted(silent)} of a status that does not forward; active, online and ready do`,
+          `note: ${counted(tally.silent)} of a status that does not forward; active, online and ready do`,
         )
-      yield* warnOfInsecure(sessions)
-      yield* printResult(`imported ${counted(sessions.length)}${replaced > 0 ? `, ${replaced} of them replaced` : ""}`)
-    }),
+      yield* tally.insecure.warning
+      yield* printResult(
+        given.dryRun
+          ? `${tally.summary("would import", "would remove")}; nothing was written`
+          : tally.summary("imported", "removed"),
+      )
+      yield* tellSkipped(tally)
+    }).pipe(Effect.scoped),
 ).pipe(Command.withDescription(importDoc.summary))

@@ -1,22 +1,26 @@
 import * as Command from "@effect/cli/Command"
-import { Clock, Effect, Option } from "effect"
-import { duration } from "../../domain/Reading.js"
+import { Clock, Context, Effect, Layer, Option, type Scope } from "effect"
+import type { StoreUnavailable } from "../../domain/ProxyError.js"
+import { count, duration, oneOf, text } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
-import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { drainOf, isUnusable } from "../../domain/SessionControl.js"
+import { ActivityStore } from "../../sessions/ActivityStore.js"
+import { type SessionQuery, SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
-import { printDiagnostic, printResult } from "../Output.js"
+import { printDiagnostic, printPiece } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { printable } from "../../wire/PrintableText.js"
 import { type Style, styleOf } from "../Style.js"
-import { type Column, renderTable } from "../Table.js"
+import { type Column, renderTable, Table } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
-import { activityFields, activityViewOf, allActivity, idleTimeOf, inWords } from "./ActivityView.js"
-import { warnOfInsecure } from "./SessionCheck.js"
-import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
+import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
+import { InsecureSessions } from "./SessionCheck.js"
+import { policyColumns, policyWords, urlFault, viewOf } from "./SessionView.js"
+import { JsonArray } from "./SessionWriter.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 
@@ -26,33 +30,71 @@ const idleFor: Flag.Flag<number> = {
   about: "Lists only those that were not active for this long: 30m, 12h, 7d.",
 }
 
+const prefix: Flag.Flag<string> = {
+  name: "prefix",
+  reading: text("TEXT"),
+  about: "Lists only those whose id begins with this.",
+}
+
+const sort: Flag.Flag<SessionQuery["sort"]> = {
+  name: "sort",
+  reading: oneOf("BY", ["id", "created", "updated"]),
+  about: "By id, or the latest first: created or updated.",
+  fallback: "id",
+}
+
+const limit: Flag.Flag<number> = {
+  name: "limit",
+  reading: count,
+  about: "Lists so many at most; 0 lists all.",
+  fallback: "0",
+}
+
 export const listDoc: CommandDoc = {
   path: ["sessions", "list"],
   summary: "List the sessions.",
   about:
-    "Lists the sessions, ordered by id. User names and passwords in URLs are not shown. With --idle-for: those that are " +
+    "Lists the sessions, ordered by id, or the latest first. User names and passwords in URLs are not shown. With --idle-for: those that are " +
     "in nobody's use, as far as proxies have written it down (docs/DATABASE.md); a new session counts from when it was added.",
   args: [],
   groups: [
-    { title: "Options", flags: [status, idleFor, Flag.json] },
+    { title: "Options", flags: [status, prefix, idleFor, sort, limit, Flag.json] },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
+      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at, draining_until`,
     ],
+    ["ss-proxy sessions list --prefix team-a/ --sort updated --limit 20", "those that changed last"],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
   ],
 }
 
-/** What sessions want otherwise than the proxy's settings say; no column where none wants anything. */
-const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyArray<Column> => {
-  const cells = sessions.map((session) => policyWords(session).join(", "))
-  const colour = (cell: string) => (cell.includes("insecure") ? style.red : style.cyan)
-  return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
+/** What sessions want otherwise than the proxy's settings say. */
+const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): Column => ({
+  title: "POLICY",
+  cells: sessions.map((session) => policyWords(session).join(", ")),
+  colour: (cell) => (cell.includes("insecure") ? style.red : style.cyan),
+})
+
+const drainCell = ({ control }: Session, now: number): string => {
+  if (isUnusable(control)) return "(cannot be used)"
+  const drain = drainOf(control)
+  if (drain === undefined) return ""
+  return drain.until > now ? `for ${inWords(drain.until - now)}` : "over"
 }
+
+/** For how long sessions still drain. */
+const drainColumn = (sessions: ReadonlyArray<Session>, style: Style): Column => {
+  const now = Date.now()
+  return { title: "DRAINS", cells: sessions.map((session) => drainCell(session, now)), colour: () => style.yellow }
+}
+
+/** The column, unless it is empty and may be left out. */
+const unlessEmpty = (column: Column, isNeeded: boolean): ReadonlyArray<Column> =>
+  isNeeded || column.cells.some((cell) => cell !== "") ? [column] : []
 
 const plain = (text: string): string => text
 
@@ -60,41 +102,50 @@ const unusable = " (cannot be used)"
 
 const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
 
-/** A session, and for how long it has been idle where that was asked. */
-interface Idle {
+/** A session of the list. */
+interface Listed {
   readonly session: Session
-  /** Milliseconds. */
-  readonly time: number
+  /** Milliseconds that it has been idle; `undefined` where that was not asked. */
+  readonly idle: number | undefined
+  /** What is printed of it as JSON. */
+  readonly view: object
 }
 
-/** For how long each has been idle; no column where that was not asked. */
-const idleColumn = (idle: ReadonlyArray<Idle> | undefined): ReadonlyArray<Column> =>
-  idle === undefined ? [] : [{ title: "IDLE", cells: idle.map(({ time }) => inWords(time)) }]
-
-/** The sessions as a table; cut to the width of a terminal. `idle`: the same ones, where that was asked. */
-export const sessionTable = (
-  sessions: ReadonlyArray<Session>,
+/** The columns of these sessions. `withAll`: also those that are empty. */
+const columnsOf = (
+  listed: ReadonlyArray<Omit<Listed, "view">>,
   style: Style,
-  lineWidth: number | undefined,
-  idle?: ReadonlyArray<Idle>,
-): string =>
+  withAll: boolean,
+): ReadonlyArray<Column> => {
+  const sessions = listed.map(({ session }) => session)
+  const isIdle = listed.some(({ idle }) => idle !== undefined)
+  return [
+    { title: "ID", cells: sessions.map((session) => session.id) },
+    {
+      title: "STATUS",
+      cells: sessions.map((session) => session.status),
+      colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
+    },
+    ...unlessEmpty(drainColumn(sessions, style), withAll),
+    ...(isIdle ? [{ title: "IDLE", cells: listed.map(({ idle = 0 }) => inWords(idle)) }] : []),
+    ...unlessEmpty(policyColumn(sessions, style), withAll),
+    {
+      title: "URL",
+      cells: sessions.map(urlCell),
+      colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
+    },
+    { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
+  ]
+}
+
+/** The sessions as a table; cut to the width of a terminal. */
+export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
-    [
-      { title: "ID", cells: sessions.map((session) => session.id) },
-      {
-        title: "STATUS",
-        cells: sessions.map((session) => session.status),
-        colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
-      },
-      ...idleColumn(idle),
-      ...policyColumn(sessions, style),
-      {
-        title: "URL",
-        cells: sessions.map(urlCell),
-        colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
-      },
-      { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
-    ],
+    columnsOf(
+      sessions.map((session) => ({ session, idle: undefined })),
+      style,
+      false,
+    ),
     style,
     lineWidth,
   )
@@ -108,61 +159,148 @@ const whatToDoAboutNone = (filename: string, conditions: ReadonlyArray<string>):
     ? `no sessions in ${filename}${isAbsent(filename) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`
     : `no sessions ${conditions.join(" and ")} in ${filename}`
 
-/** What is known of their activity. Without it none may be taken for idle. */
-const knownActivity = (database: Database) =>
-  Effect.flatMap(openActivity(database, "read"), (store) => Effect.provide(allActivity, store)).pipe(
-    Effect.mapError(
-      ({ problem }) =>
-        new CommandFailed({
-          problem: `nobody knows which sessions are idle: ${problem}`,
-          hint: "a proxy writes it down while it runs, unless its --activity-interval is 0",
-        }),
-    ),
-  )
+const nobodyKnows = ({ problem }: StoreUnavailable): CommandFailed =>
+  new CommandFailed({
+    problem: `nobody knows which sessions are idle: ${problem}`,
+    hint: "a proxy writes it down while it runs, unless its --activity-interval is 0",
+  })
 
-/** Those of them that have been idle for this long, and what is printed of each as JSON. */
-const idleOf = (database: Database, sessions: ReadonlyArray<Session>, milliseconds: number) =>
+/** Leaves of a page those that have been idle for so long. Without what is known of activity none may be taken for idle. */
+type Filter = (sessions: ReadonlyArray<Session>) => Effect.Effect<ReadonlyArray<Listed>, CommandFailed>
+
+/** Everything, as it is. */
+const everything: Filter = (sessions) =>
+  Effect.succeed(sessions.map((session) => ({ session, idle: undefined, view: viewOf(session) })))
+
+/** Those that have been idle for so many milliseconds. The file of activity is opened when the first page comes. */
+const idleFilter = (database: Database, milliseconds: number): Effect.Effect<Filter, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const known = yield* knownActivity(database)
+    const scope = yield* Effect.scope
+    const open = Effect.flatMap(openActivity(database, "read"), Layer.buildWithScope(scope))
+    const opened = yield* Effect.cached(Effect.map(open, Context.get(ActivityStore)))
     const now = yield* Clock.currentTimeMillis
-    return sessions.flatMap((session) => {
-      const times = known.get(session.id) ?? neverActive
-      const time = idleTimeOf(session, times, now)
-      if (time === undefined || time < milliseconds) return []
-      return [{ session, time, view: { ...viewOf(session), ...activityViewOf(session, times, now) } }]
-    })
+    const find = (sessions: ReadonlyArray<Session>) =>
+      Effect.mapError(
+        Effect.flatMap(opened, (store) => store.find(sessions.map(({ id }) => id))),
+        nobodyKnows,
+      )
+    return (sessions) =>
+      Effect.map(find(sessions), (rows) => {
+        const known = new Map(rows.map((row) => [row.sessionId, row]))
+        return sessions.flatMap((session) => {
+          const times = known.get(session.id) ?? neverActive
+          const idle = idleTimeOf(session, times, now)
+          if (idle === undefined || idle < milliseconds) return []
+          return [{ session, idle, view: { ...viewOf(session), ...activityViewOf(session, times, now) } }]
+        })
+      })
   })
 
-/** The sessions that were asked for, and what is printed of them as JSON. */
-const chosen = (database: Database, sessions: ReadonlyArray<Session>, idleFor: Option.Option<number>) =>
-  Effect.gen(function* () {
-    if (Option.isNone(idleFor) || sessions.length === 0)
-      return { sessions, idle: undefined, views: sessions.map(viewOf) }
-    const idle = yield* idleOf(database, sessions, idleFor.value)
-    return { sessions: idle.map(({ session }) => session), idle, views: idle.map(({ view }) => view) }
+/** Prints parts of the list as they come. */
+interface ListPrinter {
+  readonly part: (listed: ReadonlyArray<Listed>) => Effect.Effect<void>
+  readonly end: Effect.Effect<void>
+}
+
+const jsonPrinter = (): ListPrinter => {
+  const array = new JsonArray()
+  return {
+    part: (listed) => printPiece(array.page(listed.map(({ view }) => view))),
+    end: Effect.suspend(() => printPiece(array.end())),
+  }
+}
+
+/** Sessions by which a table's columns are made as wide as they need to be; longer ones follow in parts. */
+const alignedSessions = 10_000
+
+const tablePrinter = (): ListPrinter => {
+  const { stdout } = process
+  const style = styleOf(stdout)
+  const table = new Table(style, terminalWidth(stdout))
+  let held: Array<Listed> = []
+  let isLong = false
+  const print = Effect.suspend(() => {
+    const text = held.length === 0 ? "" : `${table.render(columnsOf(held, style, isLong))}\n`
+    held = []
+    return printPiece(text)
   })
+  return {
+    part: (listed) =>
+      Effect.suspend(() => {
+        held.push(...listed)
+        if (held.length < alignedSessions) return Effect.void
+        isLong = true
+        return print
+      }),
+    end: print,
+  }
+}
 
 /** What sessions were asked for by, as phrases behind "sessions". */
-const conditionsOf = (status: Option.Option<string>, idleFor: Option.Option<number>): ReadonlyArray<string> => [
+const conditionsOf = ({
+  status,
+  prefix,
+  idleFor,
+}: Pick<ListChoice, "status" | "prefix" | "idleFor">): ReadonlyArray<string> => [
   ...Option.toArray(Option.map(status, (status) => `with the status ${JSON.stringify(status)}`)),
+  ...(prefix === "" ? [] : [`whose id begins with ${JSON.stringify(prefix)}`]),
   ...Option.toArray(Option.map(idleFor, (time) => `idle for ${inWords(time)}`)),
 ]
 
+interface ListChoice extends SessionQuery {
+  readonly status: Option.Option<string>
+  readonly idleFor: Option.Option<number>
+  /** Infinite for all. */
+  readonly limit: number
+}
+
+/** Prints what was asked for, page by page; how many that were, and which of them are insecure. */
+const printList = (database: Database, choice: ListChoice, printer: ListPrinter) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const insecure = new InsecureSessions()
+    const filter = yield* Option.match(choice.idleFor, {
+      onNone: () => Effect.succeed(everything),
+      onSome: (milliseconds) => idleFilter(database, milliseconds),
+    })
+    let printed = 0
+    yield* repo.forEachPage(choice, (page) =>
+      Effect.gen(function* () {
+        const ofStatus = page.filter(({ status }) => Option.isNone(choice.status) || status === choice.status.value)
+        const listed = (ofStatus.length === 0 ? [] : yield* filter(ofStatus)).slice(0, choice.limit - printed)
+        for (const { session } of listed) insecure.add(session)
+        printed += listed.length
+        if (listed.length > 0) yield* printer.part(listed)
+        return printed < choice.limit
+      }),
+    )
+    yield* printer.end
+    return { printed, insecure }
+  }).pipe(Effect.scoped)
+
 export const list = Command.make(
   "list",
-  { status: Flag.words(status), idleFor: Flag.option(idleFor), json: Flag.isOn(Flag.json), database: databaseOptions },
-  ({ status, idleFor, json, ...choice }) =>
+  {
+    status: Flag.words(status),
+    prefix: Flag.optionOr(prefix, ""),
+    idleFor: Flag.option(idleFor),
+    sort: Flag.optionOr(sort, "id"),
+    limit: Flag.optionOr(limit, 0),
+    json: Flag.isOn(Flag.json),
+    database: databaseOptions,
+  },
+  ({ json, ...choice }) =>
     readingDatabase(choice.database, (database) =>
       Effect.gen(function* () {
-        const all = yield* Effect.flatMap(SessionRepo, (repo) => repo.list)
-        const ofStatus = all.filter((session) => Option.isNone(status) || session.status === status.value)
-        const { sessions, idle, views } = yield* chosen(database, ofStatus, idleFor)
-        if (json) yield* printResult(renderJson(views))
-        if (sessions.length === 0)
-          return yield* printDiagnostic(printable(whatToDoAboutNone(database.filename, conditionsOf(status, idleFor))))
-        const { stdout } = process
-        if (!json) yield* printResult(sessionTable(sessions, styleOf(stdout), terminalWidth(stdout), idle))
-        yield* warnOfInsecure(sessions)
+        const limit = choice.limit === 0 ? Number.POSITIVE_INFINITY : choice.limit
+        const { printed, insecure } = yield* printList(
+          database,
+          { ...choice, limit },
+          json ? jsonPrinter() : tablePrinter(),
+        )
+        if (printed === 0)
+          return yield* printDiagnostic(printable(whatToDoAboutNone(database.filename, conditionsOf(choice))))
+        yield* insecure.warning
       }),
     ),
 ).pipe(Command.withDescription(listDoc.summary))

@@ -59,20 +59,34 @@ interface PolicyHolder {
   readonly policy?: Partial<StoredPolicy>
 }
 
-const idsOf = (sessions: ReadonlyArray<PolicyHolder>): string => {
-  const shown = sessions.slice(0, shownIds).map(({ id }) => id)
-  const more = sessions.length > shownIds ? [`${sessions.length - shownIds} more`] : []
-  return printable([...shown, ...more].join(", "))
+/** Sessions whose server's certificate is not verified: some of their ids, and how many there are. */
+export class InsecureSessions {
+  private readonly shown: Array<string> = []
+  private count = 0
+
+  /** Takes a session into account. */
+  add({ id, url, policy }: PolicyHolder): void {
+    if (policy?.insecure !== true || !speaksTls(url)) return
+    if (++this.count <= shownIds) this.shown.push(id)
+  }
+
+  /** Warns of them, if there are any. */
+  get warning(): Effect.Effect<void> {
+    if (this.count === 0) return Effect.void
+    const more = this.count > shownIds ? [`${this.count - shownIds} more`] : []
+    const ids = printable([...this.shown, ...more].join(", "))
+    return printDiagnostic(
+      `${styleOf(process.stderr).red("warning:")} insecure: ${ids}: the certificate of the server is not verified, ` +
+        "so anybody on the way there can pass for it; better give the proxy the authority to trust, with --downstream-ca",
+    )
+  }
 }
 
 /** Warns of sessions whose server's certificate is not verified. */
 export const warnOfInsecure = (sessions: ReadonlyArray<PolicyHolder>): Effect.Effect<void> => {
-  const insecure = sessions.filter(({ url, policy }) => policy?.insecure === true && speaksTls(url))
-  if (insecure.length === 0) return Effect.void
-  return printDiagnostic(
-    `${styleOf(process.stderr).red("warning:")} insecure: ${idsOf(insecure)}: the certificate of the server is not verified, ` +
-      "so anybody on the way there can pass for it; better give the proxy the authority to trust, with --downstream-ca",
-  )
+  const insecure = new InsecureSessions()
+  for (const session of sessions) insecure.add(session)
+  return insecure.warning
 }
 
 /** The failure for an unknown id, with the most similar id as a suggestion. */

@@ -15,9 +15,10 @@ interface Entry {
   readonly value: unknown
 }
 
-type Parsed<A> = Either.Either<A, string>
+/** What was read, or a phrase about what is wrong. */
+export type Parsed<A> = Either.Either<A, string>
 
-const parseJson = (text: string): Parsed<unknown> =>
+export const parseJson = (text: string): Parsed<unknown> =>
   Either.try({ try: () => JSON.parse(text) as unknown, catch: () => "it is not JSON" })
 
 const lineEntries = (text: string): ReadonlyArray<Parsed<Entry>> =>
@@ -42,7 +43,7 @@ const entriesOf = (text: string): ReadonlyArray<Parsed<Entry>> => {
     : [Either.left("it is not a JSON array")]
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
@@ -67,16 +68,21 @@ const policyOf = (entry: Readonly<Record<string, unknown>>): Parsed<SessionPolic
     return yield* readPolicy(values)
   })
 
+/** Says that entries have no such field, and which one may be meant. */
+export const unknownField = (name: string, fields: ReadonlySet<string>): string => {
+  const guess = mostSimilar(name, fields)
+  const hint = guess === undefined ? "" : `; did you mean "${guess}"?`
+  return `${JSON.stringify(name)} is no field of a session${hint}`
+}
+
 /** What nobody would read of an entry would be lost without a word. */
 const strangerIn = (entry: Readonly<Record<string, unknown>>): string | undefined => {
   const stranger = Object.keys(entry).find((name) => !viewFields.has(name))
-  if (stranger === undefined) return undefined
-  const guess = mostSimilar(stranger, [...viewFields])
-  const hint = guess === undefined ? "" : `; did you mean "${guess}"?`
-  return `${JSON.stringify(stranger)} is no field of a session${hint}`
+  return stranger === undefined ? undefined : unknownField(stranger, viewFields)
 }
 
-const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
+/** The session of an entry: an object with `id`, `url` and optionally `status` and policies. */
+export const sessionOf = (value: unknown, guard: AddressGuard): Parsed<NewSession> => {
   if (!isRecord(value)) return Either.left("it is not an object")
   const stranger = strangerIn(value)
   if (stranger !== undefined) return Either.left(stranger)

@@ -1,6 +1,7 @@
 import { Either, Option } from "effect"
 import { policyRows } from "../../domain/Policies.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
@@ -15,6 +16,8 @@ export interface SessionView {
   readonly forwards: boolean
   readonly created_at: string | null
   readonly updated_at: string | null
+  /** When what is left of a session that drains is killed, as RFC 3339 has it; null while it does not drain. */
+  readonly draining_until: string | null
   /** The policies by their columns, as texts that their flags accept. Invalid ones as they are stored. */
   readonly [column: string]: boolean | string | null
 }
@@ -30,6 +33,7 @@ export const viewFields: ReadonlySet<string> = new Set([
   ...policyNames.map(([, { column }]) => column),
   "created_at",
   "updated_at",
+  "draining_until",
 ])
 
 /** The columns of the policies, for the help. */
@@ -47,8 +51,16 @@ const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | str
 export const urlFault = ({ url }: Session): string | undefined =>
   Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
 
+/** When its drain is over, as RFC 3339 has it; none while it does not drain. */
+export const drainingUntil = ({ control }: Session): string | undefined => {
+  const drain = drainOf(control)
+  return drain === undefined ? undefined : new Date(drain.until).toISOString()
+}
+
 const forwards = (session: Session): boolean =>
   isForwarding(session.status) &&
+  !isUnusable(session.control) &&
+  drainOf(session.control) === undefined &&
   Option.isNone(idProblem(session.id)) &&
   urlFault(session) === undefined &&
   Either.isRight(readPolicy(session.policy))
@@ -61,6 +73,7 @@ const view = (session: Session, url: string): SessionView => ({
   ...policyView(session.policy),
   created_at: session.createdAt,
   updated_at: session.updatedAt,
+  draining_until: drainingUntil(session) ?? null,
 })
 
 /** The session without the user info in its URL. */
@@ -71,6 +84,9 @@ export const backupOf = (session: Session): SessionView => view(session, session
 
 /** The JSON text that a command prints. */
 export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
+
+/** The same on one line. */
+export const renderJsonLine = (value: unknown): string => printableJson(JSON.stringify(value))
 
 /** A policy of a session, for output. */
 export interface ShownPolicy {
@@ -94,6 +110,11 @@ export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =
 export const policyWords = (session: Session): ReadonlyArray<string> =>
   shownPolicies(session).map(({ flag, value }) => `${flag} ${value}`.trimEnd())
 
+/** Whether it drains, as a word. */
+const drainWords = ({ control }: Session): ReadonlyArray<string> => (drainOf(control) === undefined ? [] : ["draining"])
+
 /** A session on one line. */
-export const describe = (session: Session): string =>
-  printable(`${session.id} -> ${redactUrl(session.url)} (${[session.status, ...policyWords(session)].join(", ")})`)
+export const describe = (session: Session): string => {
+  const words = [session.status, ...drainWords(session), ...policyWords(session)]
+  return printable(`${session.id} -> ${redactUrl(session.url)} (${words.join(", ")})`)
+}
