@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { loadPeer } from "./peers/Peers.mjs"
+import { logged, traced } from "./peers/ss-proxy.mjs"
 import { ratio, section } from "./report/Figures.mjs"
 import { checkCounts, recordCounts } from "./steady/SteadyCheck.mjs"
 import { runWorkload } from "./workloads/Runner.mjs"
@@ -20,9 +21,17 @@ const attempts = 3
 /** Number of measurements for the record, of which the median counts. */
 const recordings = 3
 
-/** A workload for each path through the code, with the shortest useful round. */
+/**
+ * A kind of work for each path through the code, with the shortest useful round. `watched`: this build with something
+ * that is off by default, beside itself.
+ *
+ * @type {Array<{ name?: string, workload: string, against: string, watched?: import("./peers/Peer.mjs").Peer, rounds:
+ * number, seconds: number, warmUp: number }>}
+ */
 const comparisons = [
   { workload: "get", against: "floor", rounds: 3, seconds: 1, warmUp: 1 },
+  { name: "get-logged", workload: "get", against: "ss-proxy", watched: logged, rounds: 3, seconds: 1, warmUp: 1 },
+  { name: "get-traced", workload: "get", against: "ss-proxy", watched: traced, rounds: 3, seconds: 1, warmUp: 1 },
   { workload: "post", against: "http-proxy", rounds: 3, seconds: 1, warmUp: 1 },
   { workload: "download", against: "http-proxy", rounds: 5, seconds: 0.2, warmUp: 0.1 },
   { workload: "events", against: "http-proxy", rounds: 3, seconds: 0.6, warmUp: 0.4 },
@@ -50,17 +59,18 @@ const readRecord = () => JSON.parse(readFileSync(file, "utf8"))
  * @param {string} folder
  * @returns {Promise<number>}
  */
-const measure = async ({ workload: name, against, rounds, seconds, warmUp }, folder) => {
+const measure = async ({ workload: name, against, watched, rounds, seconds, warmUp }, folder) => {
   const workload = workloads.find((one) => one.name === name)
   if (workload === undefined) throw new Error(`there is no workload ${name}`)
-  const peers = await Promise.all(["ss-proxy", against].map(loadPeer))
+  const own = watched === undefined ? await loadPeer("ss-proxy") : { name: "watched", ...watched }
+  const peers = [own, await loadPeer(against)]
   const extent = { rounds, seconds, warmUp, isQuick: true, folder, say: () => {} }
   const results = await runWorkload(workload, peers, extent)
   const missing = results.find(({ leftOut }) => leftOut !== undefined)
   if (missing !== undefined) throw new Error(`${name}: ${missing.name} ${missing.leftOut}`)
-  const errors = results.find((result) => result.name === "ss-proxy")?.samples.reduce((sum, one) => sum + one.errors, 0)
+  const errors = results.find((result) => result.name === own.name)?.samples.reduce((sum, one) => sum + one.errors, 0)
   if (errors !== 0) throw new Error(`${name}: ss-proxy made ${errors} errors`)
-  const measured = ratio(section(workload, results), "cpu", "ss-proxy", against)
+  const measured = ratio(section(workload, results), "cpu", own.name, against)
   if (measured === undefined) throw new Error(`${name}: there is nothing to compare`)
   return measured
 }
@@ -82,14 +92,14 @@ const compareRatios = async (folder) => {
   const record = readRecord()
   let isWorse = false
   for (const comparison of comparisons) {
-    const { workload, against } = comparison
-    const known = record[workload] ?? Number.POSITIVE_INFINITY
+    const { workload, against, name = workload } = comparison
+    const known = record[name] ?? Number.POSITIVE_INFINITY
     const allowed = known * tolerance
     const measured = await measureBest(comparison, allowed, folder)
     const verdict = measured <= allowed ? "kept" : "SLOWER"
     if (measured > allowed) isWorse = true
     process.stdout.write(
-      `${workload.padEnd(10)} CPU is ${measured.toFixed(2)} of ${against.padEnd(10)} on record ${known.toFixed(2)}, ` +
+      `${name.padEnd(10)} CPU is ${measured.toFixed(2)} of ${against.padEnd(10)} on record ${known.toFixed(2)}, ` +
         `allowed ${allowed.toFixed(2)}  ${verdict}\n`,
     )
   }
@@ -103,7 +113,7 @@ const recordRatios = async (folder) => {
     const found = []
     for (let turn = 1; turn <= recordings; turn += 1) found.push(await measure(comparison, join(folder, String(turn))))
     const median = found.toSorted((one, other) => one - other)[Math.floor(recordings / 2)] ?? Number.NaN
-    measured.push([comparison.workload, Number(median.toFixed(2))])
+    measured.push([comparison.name ?? comparison.workload, Number(median.toFixed(2))])
   }
   const text = JSON.stringify(Object.fromEntries(measured), null, 2)
   writeFileSync(file, `${text}\n`)

@@ -57,18 +57,23 @@ export interface FieldTaker {
 
 let second = -1
 let secondText = ""
+let millisecond = Number.NaN
+let millisecondText = ""
 
 const threeDigits: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, value) => String(value).padStart(3, "0"))
 
-/** A time in milliseconds since the epoch, in UTC (RFC 3339). Most lines are of the same second as the one before. */
+/** A time in milliseconds since the epoch, in UTC (RFC 3339). Most lines are of the same second, or millisecond, as the one before. */
 export const timeText = (milliseconds: number): string => {
   const whole = Math.floor(milliseconds)
+  if (whole === millisecond) return millisecondText
   const inSecond = ((whole % 1_000) + 1_000) % 1_000
   if (whole - inSecond !== second) {
     second = whole - inSecond
     secondText = new Date(second).toISOString().slice(0, 20)
   }
-  return `${secondText}${threeDigits[inSecond] ?? ""}Z`
+  millisecond = whole
+  millisecondText = `${secondText}${threeDigits[inSecond] ?? ""}Z`
+  return millisecondText
 }
 
 /**

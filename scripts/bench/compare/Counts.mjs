@@ -17,7 +17,8 @@ const callsText = (calls) => ("count" in calls ? String(calls.count) : "-")
 export const compareCounts = async (builds, folder, say) => {
   const rows = [["", "bytes before", "after", "ratio", "calls before", "after"]]
   const notes = /** @type {Set<string>} */ (new Set())
-  for (const work of steadyWorks) {
+  // An earlier build may not know a flag.
+  for (const work of steadyWorks.filter(({ flags }) => flags === undefined)) {
     const found = []
     for (const { name, program } of builds) {
       say(`${work.title}: what is counted of ${name}`)

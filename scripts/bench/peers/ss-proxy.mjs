@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const program = fileURLToPath(new URL("../../../dist/bin.js", import.meta.url))
@@ -45,3 +46,19 @@ export const built = (binary, about, variables = [], more = []) => ({
 })
 
 export const peer = built(program, "this project, as `ss-proxy run` starts it")
+
+/** With its access log as JSON, which nobody keeps. */
+export const logged = {
+  ...peer,
+  /** @type {typeof peer.command} */
+  command: (place) => [...peer.command(place), "--access-log", join(place.folder, "access.log")],
+}
+
+/** Spans of one request in a hundred, for a collector that nobody has started. */
+export const tracedVariables = [
+  "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
+  "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+  "OTEL_TRACES_SAMPLER_ARG=0.01",
+]
+
+export const traced = built(program, "this project, with traces at 1 %", tracedVariables)

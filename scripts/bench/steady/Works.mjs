@@ -1,6 +1,7 @@
 // The workloads that are counted. Each consists of equal steps of one or two hops.
 import { join } from "node:path"
 import { answers, postBody } from "../origin/Answers.mjs"
+import { tracedVariables } from "../peers/ss-proxy.mjs"
 import { openThrough } from "./Ends.mjs"
 
 /**
@@ -123,23 +124,14 @@ const event = "data: ".padEnd(57, "x") + "\n\n"
 
 const get = "GET /bench/small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
-/**
- * Spans of one request in a hundred. Nobody takes them: what is counted is the least of many windows, and so above all
- * what the other requests cost.
- */
-const traced = [
-  "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
-  "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
-  "OTEL_TRACES_SAMPLER_ARG=0.01",
-]
-
 /** @type {SteadyWork[]} */
 export const steadyWorks = [
   asking("get", "GET of 118 bytes", get),
   asking("get-logged", "GET with the JSON access log", get, {
     flags: (folder) => ["--access-log", join(folder, "access.log")],
   }),
-  asking("get-traced", "GET with traces at 1 %", get, { variables: traced }),
+  // The least of many windows counts, and so above all what requests cost that are not recorded.
+  asking("get-traced", "GET with traces at 1 %", get, { variables: tracedVariables }),
   asking(
     "post",
     "POST of 1 KiB",
