@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer, type Server } from "node:http"
 import type { Duplex } from "node:stream"
-import { Context, Effect, FiberSet, Layer, Runtime } from "effect"
+import { Context, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError } from "../server/Listening.js"
@@ -8,9 +8,10 @@ import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { Traffic } from "../traffic/Traffic.js"
-import { type AdminAnswer, problemAnswer, rawAnswer, writeAnswer } from "./AdminAnswer.js"
-import { refusalOf } from "./AdminGate.js"
+import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
+import { AdminHandler, type Door } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
+import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { livez, makeReadyz } from "./Probes.js"
 
 /** Connections at a time; one more is closed. */
@@ -29,12 +30,6 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
   answer: () =>
     Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
 })
-
-const notFound = (): AdminAnswer =>
-  problemAnswer(404, "not_found", "There is nothing here. There is /metrics, /livez and /readyz.")
-
-const methodNotAllowed = (): AdminAnswer =>
-  problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
 
 /** What Node found wrong with the bytes of a connection. */
 const brokenAnswer = (error: Error): AdminAnswer => {
@@ -73,15 +68,6 @@ const makeServer = (): Server => {
   return server
 }
 
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
-
 /** Stops within `endTime`. */
 const stop = (server: Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -93,82 +79,76 @@ const stop = (server: Server): Effect.Effect<void> =>
     server.closeIdleConnections()
   })
 
-/** Answers requests, one fiber each: they are few. */
-class AdminHandler {
-  private readonly names: ReadonlySet<string>
-  private readonly routes: ReadonlyMap<string, AdminRoute>
-
-  constructor(
-    { adminHosts }: Pick<ProxySettings, "adminHosts">,
-    routes: ReadonlyArray<AdminRoute>,
-    private readonly counters: Counters,
-    private readonly fork: (effect: Effect.Effect<void>) => unknown,
-  ) {
-    this.names = new Set(adminHosts.map((name) => name.toLowerCase()))
-    this.routes = new Map(routes.map((route) => [route.path, route]))
-  }
-
-  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const url = urlOf(request)
-    const route = url === undefined ? undefined : this.routes.get(url.pathname)
-    const answered = Effect.map(this.answerTo(request, route, url), (answer) => {
-      this.counters.adminAnswered(route?.path ?? "other", answer.status)
-      writeAnswer(response, answer)
-    })
-    this.fork(answered)
-  }
-
-  private answerTo(
-    { method, rawHeaders }: IncomingMessage,
-    route: AdminRoute | undefined,
-    url: URL | undefined,
-  ): Effect.Effect<AdminAnswer> {
-    const refusal = refusalOf(rawHeaders, this.names)
-    if (refusal !== undefined) return Effect.succeed(refusal)
-    if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
-    if (route === undefined || url === undefined) return Effect.sync(notFound)
-    if (method !== "GET" && method !== "HEAD") return Effect.sync(methodNotAllowed)
-    return Effect.catchAllCause(route.answer(url.searchParams), (cause) =>
-      Effect.as(
-        Effect.logError("a defect in ss-proxy; please report it", cause),
-        problemAnswer(500, "internal_error", "Something went wrong. The log says what."),
-      ),
-    )
-  }
-}
-
 /** A second listener, for whoever operates the proxy. It is up as long as its Layer is, and no session's URL leads to it. */
 export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
   AdminServer,
   {
     /** Where it listens; `undefined` where the settings say `off`. */
     readonly address: { readonly host: string; readonly port: number } | undefined
+    /** The path of its Unix socket; `undefined` where it has none. */
+    readonly socket: string | undefined
   }
 >() {}
 
+export { AdminSocketBeside } from "./AdminSocket.js"
+
+/** Why there is no admin listener where the settings ask for one. */
+export type AdminError = ListenError | AdminSocketError
+
+/** What listens, whichever way requests come in to it. */
+const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
+    server.on("request", (request, response) => handle(request, response, door))
+    return server
+  })
+
+/** From here on an error of a listener is about one connection that could not be accepted. */
+const logFailures = (server: Server): Effect.Effect<void> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const log = Runtime.runFork(runtime)
+    server.on("error", (cause) => log(Effect.logWarning("the admin listener could not accept a connection", cause)))
+  })
+
+const listenOnPort = (
+  handle: AdminHandler["handle"],
+  { adminHost: host, adminPort: port }: ProxySettings,
+): Effect.Effect<(typeof AdminServer.Service)["address"], ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (port === "off") return undefined
+    prepareExposition()
+    const ownListeners = yield* OwnListeners
+    const server = yield* listener(handle, "tcp")
+    const flags = { host: "--admin-host", port: "--admin-port" }
+    const address = yield* listen(server, { host, port, flags }, maxConnections)
+    ownListeners.add(address)
+    yield* logFailures(server)
+    return { host, port: address.port }
+  })
+
+const listenOnPath = (
+  handle: AdminHandler["handle"],
+  settings: ProxySettings,
+): Effect.Effect<string | undefined, AdminSocketError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (settings.adminSocket === "off") return undefined
+    const server = yield* listener(handle, "socket")
+    const path = yield* listenOnSocket(server, settings)
+    if (path !== undefined) yield* logFailures(server)
+    return path
+  })
+
 /** The admin listener of the proxy below, as its settings say. It answers while that drains, and ends within a second. */
-export const layerAdmin: Layer.Layer<AdminServer, ListenError, ProxyConfig | Traffic | SessionDirectory> = Layer.scoped(
+export const layerAdmin: Layer.Layer<AdminServer, AdminError, ProxyConfig | Traffic | SessionDirectory> = Layer.scoped(
   AdminServer,
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
-    const { adminHost: host, adminPort: port } = settings
-    if (port === "off") return { address: undefined }
     const counters = yield* Telemetry
-    prepareExposition()
-    const ownListeners = yield* OwnListeners
     const fork = yield* FiberSet.makeRuntime<never>()
-    const log = Runtime.runFork(yield* Effect.runtime<never>())
-    const handler = new AdminHandler(settings, [metricsRoute(counters), livez, yield* makeReadyz], counters, fork)
-    const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
-    server.on("request", handler.handle)
-    const address = yield* listen(
-      server,
-      { host, port, flags: { host: "--admin-host", port: "--admin-port" } },
-      maxConnections,
-    )
-    ownListeners.add(address)
-    // From here on an error of the listener is about one connection that could not be accepted.
-    server.on("error", (cause) => log(Effect.logWarning("the admin listener could not accept a connection", cause)))
-    return { address: { host, port: address.port } }
+    const { handle } = new AdminHandler(settings, [metricsRoute(counters), livez, yield* makeReadyz], counters, fork)
+    return {
+      address: yield* listenOnPort(handle, settings),
+      socket: yield* listenOnPath(handle, settings),
+    }
   }),
 )

@@ -1,5 +1,6 @@
 import { Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
+import type { AdminSocketError } from "../admin/AdminSocket.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
@@ -62,17 +63,20 @@ const localUrl = (address: { readonly host: string; readonly port: number }): st
   return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
 }
 
+const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
+  new CommandFailed({ problem: `cannot listen on ${path}: ${problem}`, hint })
+
 /** The admin listener, which is loaded only where the settings ask for it. */
-const layerAdminListener = ({ adminPort }: ProxySettings) => {
-  if (adminPort === "off") return Layer.empty
+const layerAdminListener = ({ adminPort, adminSocket }: ProxySettings, { filename }: Database) => {
+  if (adminPort === "off" && adminSocket === "off") return Layer.empty
   const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
   return Layer.unwrapEffect(
-    Effect.map(loaded, ({ AdminServer, layerAdmin }) =>
+    Effect.map(loaded, ({ AdminServer, AdminSocketBeside, layerAdmin }) =>
       Layer.effectDiscard(
         Effect.flatMap(AdminServer, ({ address }) =>
           address === undefined ? Effect.void : Effect.logInfo(`admin listener on ${localUrl(address)}`),
         ),
-      ).pipe(Layer.provide(layerAdmin)),
+      ).pipe(Layer.provide(layerAdmin), Layer.provide(Layer.succeed(AdminSocketBeside, filename))),
     ),
   )
 }
@@ -117,7 +121,7 @@ export const serve = ({
   Effect.gen(function* () {
     const store = yield* openDatabase(database, "make")
     const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
-    const proxy = layerAdminListener(settings).pipe(
+    const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls), activity]),
@@ -128,4 +132,4 @@ export const serve = ({
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
       Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)
-  }).pipe(Effect.catchTag("ListenError", cannotListen))
+  }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket }))

@@ -33,6 +33,8 @@ export interface Setting<A> {
   readonly zeroIsNoLimit?: boolean
   /** On the command line it names a file that holds the value. */
   readonly inFile?: boolean
+  /** Nobody is shown its value. */
+  readonly isSecret?: boolean
 }
 
 /** A setting of programs and of the command line. */
@@ -275,6 +277,7 @@ export const settings = {
     group: "Servers of sessions",
     help: "The private key (PEM) of that certificate.",
     inFile: true,
+    isSecret: true,
   }),
   poolIdleTimeout: settingOfPrograms({
     reading: Reading.seconds,
@@ -363,6 +366,23 @@ export const settings = {
     flag: { name: "max-websockets-per-session" },
     group: "WebSockets",
     help: "The same for each session.",
+  }),
+  adminSocket: setting({
+    reading: Reading.socketPath,
+    fallback: "auto",
+    flag: { name: "admin-socket" },
+    group: "Admin listener",
+    help: "Unix socket of the admin listener; auto is beside the database, DB.HEX.sock, and off is none.",
+    guide:
+      "Unix socket of the admin listener ([ADMIN.md](ADMIN.md)). `auto` is beside the database, `sessions.db.1a2b3c.sock`; a program that embeds the proxy has none then. `off`: none.",
+  }),
+  adminSocketMode: setting({
+    reading: Reading.ownersMode,
+    fallback: 0o600,
+    flag: { name: "admin-socket-mode" },
+    group: "Admin listener",
+    help: "Who may use that socket: 0600 the user of the proxy, 0660 its group too.",
+    guide: "Who may use that socket: with `0600` the user of the proxy, with `0660` its group too.",
   }),
   adminPort: setting({
     reading: Reading.portOrOff,
