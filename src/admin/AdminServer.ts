@@ -3,16 +3,24 @@ import type { Duplex } from "node:stream"
 import { Context, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import { listen, type ListenError } from "../server/Listening.js"
+import { listen, type ListenError, localUrl } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
+import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import type { Activity } from "../traffic/Activity.js"
 import type { Traffic } from "../traffic/Traffic.js"
+import { Access } from "./Access.js"
 import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
-import { AdminHandler, type Door } from "./AdminHandler.js"
+import { TokenGate } from "./AdminGate.js"
+import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
+import { makeTokens } from "./AdminTokens.js"
+import type { ApiParts } from "./ApiServer.js"
+import { FailedTries } from "./FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
+import type { TokenFileError } from "./TokenFile.js"
 
 /** Connections at a time; one more is closed. */
 const maxConnections = 64
@@ -90,10 +98,11 @@ export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
   }
 >() {}
 
+export { SettingOrigins } from "./Access.js"
 export { AdminSocketBeside } from "./AdminSocket.js"
 
 /** Why there is no admin listener where the settings ask for one. */
-export type AdminError = ListenError | AdminSocketError
+export type AdminError = ListenError | AdminSocketError | TokenFileError
 
 /** What listens, whichever way requests come in to it. */
 const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
@@ -138,17 +147,38 @@ const listenOnPath = (
     return path
   })
 
+/** What is loaded when it is asked for first, and then kept as long as the listener. */
+const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.gen(function* () {
+  const context = yield* Effect.context<ApiParts | Scope.Scope>()
+  const loaded = Effect.promise(() => import("./ApiServer.js"))
+  return {
+    handler: yield* Effect.cached(
+      Effect.flatMap(loaded, ({ makeApiHandler }) => Effect.provide(makeApiHandler, context)),
+    ),
+    description: yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi())),
+  }
+})
+
+/** Parts of the proxy that the admin listener shows and steers. */
+export type AdminParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity
+
 /** The admin listener of the proxy below, as its settings say. It answers while that drains, and ends within a second. */
-export const layerAdmin: Layer.Layer<AdminServer, AdminError, ProxyConfig | Traffic | SessionDirectory> = Layer.scoped(
+export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Layer.scoped(
   AdminServer,
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
     const counters = yield* Telemetry
     const fork = yield* FiberSet.makeRuntime<never>()
-    const { handle } = new AdminHandler(settings, [metricsRoute(counters), livez, yield* makeReadyz], counters, fork)
-    return {
-      address: yield* listenOnPort(handle, settings),
-      socket: yield* listenOnPath(handle, settings),
-    }
+    const tokens = yield* makeTokens(settings)
+    /** What is known once it listens. */
+    const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
+    const access = { tokens, url: () => bound.address && localUrl(bound.address) }
+    const api = yield* Effect.provideService(lazyApi, Access, access)
+    const routes = [metricsRoute(counters), livez, yield* makeReadyz]
+    const gate = new TokenGate(tokens, new FailedTries())
+    const { handle } = new AdminHandler(settings, routes, gate, api, counters, fork)
+    const address = yield* listenOnPort(handle, settings)
+    bound.address = address
+    return { address, socket: yield* listenOnPath(handle, settings) }
   }),
 )

@@ -176,6 +176,25 @@ export const oneOf = <A extends string>(placeholder: string, words: ReadonlyArra
     parse: (text) => words.find((word) => word === text.toLowerCase()),
   })
 
+/** A path of a file; "" is none. */
+export const filePath: Reading<string> = reading({
+  placeholder: "FILE",
+  allowed: "the path of a file",
+  value: Schema.String.pipe(Schema.filter((path) => !path.includes("\0"))),
+  parse: (path) => path,
+})
+
+/** What a token is made of: what `Authorization` can carry (RFC 6750 section 2.1), and enough of it. */
+export const isToken = (text: string): boolean => /^[\w.~+/-]{16,1024}=*$/.test(text)
+
+/** A token; "" is none. */
+export const token: Reading<string> = reading({
+  placeholder: "TOKEN",
+  allowed: "at least 16 letters, digits and -._~+/",
+  value: Schema.String.pipe(Schema.filter((text) => text === "" || isToken(text))),
+  parse: (text) => (text === "" ? undefined : text),
+})
+
 /** Where a Unix socket is to be: a path; `auto`, which leaves that to the program; or `off`. */
 export const socketPath: Reading<string> = reading({
   placeholder: "PATH|off",

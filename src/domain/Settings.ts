@@ -389,9 +389,9 @@ export const settings = {
     fallback: "off",
     flag: { name: "admin-port" },
     group: "Admin listener",
-    help: "Port for /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
+    help: "Port for the admin API, /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
     guide:
-      "Port for `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
+      "Port for the admin API ([ADMIN.md](ADMIN.md)), `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
   }),
   adminHost: setting({
     reading: Reading.hostName,
@@ -417,6 +417,32 @@ export const settings = {
     help: "Records spans of requests and WebSockets with the Tracer that the proxy's Layer is given.",
     guide:
       "Records spans of requests and WebSockets with the `Tracer` that the proxy's Layer is given ([how](TRACES.md)).",
+  }),
+  adminTokenFile: setting({
+    reading: Reading.filePath,
+    fallback: "",
+    flag: { name: "admin-token-file" },
+    group: "Admin listener",
+    help: "File of tokens for that port, one a line; after the word read and a space, one that changes nothing.",
+    guide:
+      "File of tokens for that port, one a line; after `read` and a space, one that changes nothing ([ADMIN.md](ADMIN.md#tokens)). It is read again when it changes.",
+  }),
+  adminToken: settingOfPrograms({
+    reading: Reading.token,
+    fallback: "",
+    group: "Admin listener",
+    help: "A token for that port.",
+    guide:
+      "A token for the port of the admin listener ([ADMIN.md](ADMIN.md#tokens)); the same as the variable `SS_PROXY_ADMIN_TOKEN`.",
+    isSecret: true,
+  }),
+  adminReadToken: settingOfPrograms({
+    reading: Reading.token,
+    fallback: "",
+    group: "Admin listener",
+    help: "A token for that port that changes nothing.",
+    guide: "A token for that port that changes nothing; the same as the variable `SS_PROXY_ADMIN_READ_TOKEN`.",
+    isSecret: true,
   }),
   accessLog: setting({
     reading: Reading.onOrOff,

@@ -10,7 +10,14 @@ import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExi
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
-import { type AddAllOptions, type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
+import {
+  type AddAllOptions,
+  type NewSession,
+  type SessionChange,
+  type SessionPage,
+  SessionRepo,
+  type SessionRow,
+} from "./SessionRepo.js"
 import { checkChange, checkNew } from "./SessionRules.js"
 import { addAll } from "./SqliteAddAll.js"
 import { Sqlite } from "./SqliteDriver.js"
@@ -63,6 +70,8 @@ const query = (what: string, rest: string): Query => ({
 
 const findQuery = query(columns, "WHERE sessions.session_id = ?")
 const listQuery = query(columns, "ORDER BY sessions.session_id")
+const pageQuery = query(columns, "WHERE sessions.session_id >= ? ORDER BY sessions.session_id LIMIT ?")
+const nextPageQuery = query(columns, "WHERE sessions.session_id > ? ORDER BY sessions.session_id LIMIT ?")
 // Rows that are counted in one turn of the event loop: about a millisecond's work.
 const talliedAtOnce = 2_000
 const countStatement = "SELECT count(*) AS count FROM sessions"
@@ -417,14 +426,19 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     return { forwarding, others }
   })
 
+  /** The sessions of a SELECT, also in a file without the table of policies. */
+  const selectSessions = ({ whole, withoutPolicies }: Query, params: ReadonlyArray<unknown> = []) =>
+    select<Row>(whole, params).pipe(
+      Effect.catchIf(lacksPolicies, () => select<Row>(withoutPolicies, params)),
+      fault,
+      Effect.map((rows) => rows.map(toSession)),
+    )
+
   return {
     tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
-    list: select<Row>(listQuery.whole).pipe(
-      Effect.catchIf(lacksPolicies, () => select<Row>(listQuery.withoutPolicies)),
-      fault,
-      Effect.map((rows) => rows.map(toSession)),
-    ),
+    list: selectSessions(listQuery),
+    page: ({ behind, from, limit }: SessionPage) => selectSessions(behind ? nextPageQuery : pageQuery, [from, limit]),
     add: (session: NewSession) =>
       Effect.zipRight(
         checkNew(session),

@@ -2,6 +2,7 @@ import * as Command from "@effect/cli/Command"
 import { Clock, Effect, Option } from "effect"
 import { duration } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
@@ -15,7 +16,7 @@ import { type Column, renderTable } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, allActivity, idleTimeOf, inWords } from "./ActivityView.js"
 import { warnOfInsecure } from "./SessionCheck.js"
-import { policyColumns, policyWords, renderJson, urlFault, viewOf } from "./SessionView.js"
+import { policyColumns, policyWords, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
 

@@ -1,9 +1,7 @@
-import { Either, Option } from "effect"
 import { policyRows } from "../../domain/Policies.js"
-import { isForwarding, type Session } from "../../domain/Session.js"
-import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
-import { idProblem } from "../../sessions/SessionRules.js"
-import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
+import type { Session } from "../../domain/Session.js"
+import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
 import { printable, printableJson } from "../Style.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
@@ -35,30 +33,12 @@ export const viewFields: ReadonlySet<string> = new Set([
 /** The columns of the policies, for the help. */
 export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
 
-const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | string | null>> =>
-  Object.fromEntries(
-    policyNames.map(([name, { column, reading }]) => {
-      const value: unknown = Reflect.get(policy, name)
-      return [column, typeof value === "boolean" || value === null ? value : reading.show(value)]
-    }),
-  )
-
-/** A phrase that says what is wrong with a stored URL, because other programs store URLs without a check. */
-export const urlFault = ({ url }: Session): string | undefined =>
-  Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
-
-const forwards = (session: Session): boolean =>
-  isForwarding(session.status) &&
-  Option.isNone(idProblem(session.id)) &&
-  urlFault(session) === undefined &&
-  Either.isRight(readPolicy(session.policy))
-
 const view = (session: Session, url: string): SessionView => ({
   id: session.id,
   url,
   status: session.status,
   forwards: forwards(session),
-  ...policyView(session.policy),
+  ...policyFields(session.policy),
   created_at: session.createdAt,
   updated_at: session.updatedAt,
 })
