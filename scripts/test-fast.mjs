@@ -15,7 +15,6 @@ export const fastTests = [
   "test/traffic/",
   "test/wire/",
   "test/cli/CommandLine",
-  "test/cli/LogOutput",
   "test/cli/Report",
   "test/cli/SessionFile",
   "test/cli/Setting",

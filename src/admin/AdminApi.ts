@@ -178,6 +178,21 @@ export const ExplainView = Schema.Struct({
   steps: Schema.Array(Schema.String),
 }).annotations({ identifier: "Explanation" })
 
+export const ErrorView = Schema.Struct({
+  time: Schema.String,
+  session: Nullable(Schema.String),
+  code: Schema.String,
+  /** What clients do wrong is not remembered. */
+  fault: Schema.Literal("downstream", "proxy"),
+  reason: Nullable(Schema.String),
+  /** 0: nothing was answered. */
+  status: Schema.Int,
+  request_id: Schema.String,
+  method: Schema.String,
+  target: Schema.String,
+  server: Nullable(Schema.String),
+}).annotations({ identifier: "RememberedError" })
+
 const Next = Nullable(Schema.String)
 /** Processes that did not answer in time. */
 const Missing = Schema.Array(Schema.String)
@@ -209,6 +224,12 @@ const ExplainQuery = Schema.Struct({
   upgrade: optional(Schema.Literal("websocket")),
 })
 
+const ErrorsQuery = Schema.Struct({
+  session: optional(Schema.String),
+  request_id: optional(Schema.String),
+  limit: optional(Limit(200)),
+})
+
 const TokenRequest = Schema.Struct({
   read_only: optional(Schema.Boolean),
   for: optional(Duration),
@@ -226,6 +247,11 @@ const proxy = HttpApiGroup.make("proxy", { topLevel: true })
   )
   .add(HttpApiEndpoint.get("config", "/v1/config").addSuccess(Schema.Struct({ settings: Schema.Array(SettingView) })))
   .add(HttpApiEndpoint.get("explain", "/v1/explain").setUrlParams(ExplainQuery).addSuccess(ExplainView))
+  .add(
+    HttpApiEndpoint.get("errors", "/v1/errors")
+      .setUrlParams(ErrorsQuery)
+      .addSuccess(Schema.Struct({ errors: Schema.Array(ErrorView), missing: Missing })),
+  )
   .add(
     HttpApiEndpoint.post("makeToken", "/v1/tokens")
       .setPayload(TokenRequest)

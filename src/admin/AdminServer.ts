@@ -8,6 +8,7 @@ import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import type { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./Access.js"
@@ -160,7 +161,7 @@ const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.ge
 })
 
 /** Parts of the proxy that the admin listener shows and steers. */
-export type AdminParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity
+export type AdminParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
 
 /** The admin listener of the proxy below, as its settings say. It answers while that drains, and ends within a second. */
 export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Layer.scoped(

@@ -15,6 +15,7 @@ import { Cause, Effect, Layer, Option, type Scope } from "effect"
 import type { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
+import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import type { Traffic } from "../traffic/Traffic.js"
 import { randomHex } from "../wire/RandomHex.js"
@@ -32,7 +33,7 @@ import { layerSessionCalls } from "./SessionCalls.js"
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** What the API shows, and what it steers. */
-export type ApiParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | Access
+export type ApiParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | Access | ErrorRing
 
 const endpoints = Object.values(AdminApi.groups).flatMap((group) =>
   Object.values(group.endpoints).map(({ method, path }) => ({

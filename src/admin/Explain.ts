@@ -12,7 +12,7 @@ import { Upgrader } from "../http/Upgrader.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
-import { redactedTarget } from "../telemetry/Redaction.js"
+import { shownTarget } from "../telemetry/Redaction.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { describeError } from "../wire/Reply.js"
 import { parseTarget, type Route } from "../wire/Target.js"
@@ -144,12 +144,12 @@ const make = Effect.gen(function* () {
 const routeView = (route: Route, target: string): Explanation["route"] => ({
   form: target.startsWith("/") ? "origin" : target === "*" ? "asterisk" : "absolute",
   session: route._tag === "Session" ? route.id : null,
-  rest: route._tag === "Session" ? redactedTarget(route.rest, "redact") : "",
+  rest: route._tag === "Session" ? shownTarget(route.rest, "redact") : "",
   websocket_only: route._tag === "Session" && route.webSocketOnly,
 })
 
 const urlOf = ({ target }: LiveSession, head: RequestHead): string =>
-  `${target.secure ? "https" : "http"}://${target.authority}${redactedTarget(head.target, "redact")}`
+  `${target.secure ? "https" : "http"}://${target.authority}${shownTarget(head.target, "redact")}`
 
 /** Credentials of the session's URL are among the fields. */
 const fieldsOf = ({ fields }: RequestHead): Explanation["fields"] =>

@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, Option } from "effect"
+import { ErrorRing, type FailureQuery, type RememberedFailure } from "../telemetry/ErrorRing.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { type LiveTraffic, Traffic } from "../traffic/Traffic.js"
 import type { LiveCounts, LiveView, ProcessView } from "./AdminApi.js"
@@ -43,16 +44,19 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
     readonly find: (id: string) => Effect.Effect<Option.Option<typeof LiveView.Type>>
     /** Ends it (`LiveTraffic.closeNow`). `false`: it is not under way. */
     readonly end: (id: string) => Effect.Effect<boolean>
+    /** The latest failures that were not a client's fault, newest first. */
+    readonly errors: (query: FailureQuery) => Effect.Effect<Gathered<RememberedFailure>>
     /** How much is under way, by session. */
     readonly liveCounts: Effect.Effect<ReadonlyMap<string, Counts>>
   }
 >() {
   /** The one process that this is. */
-  static readonly layerHere: Layer.Layer<Fleet, never, Traffic> = Layer.effect(
+  static readonly layerHere: Layer.Layer<Fleet, never, Traffic | ErrorRing> = Layer.effect(
     Fleet,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const counters = yield* Telemetry
+      const ring = yield* ErrorRing
 
       const serialOf = (id: string): number | undefined => {
         const [process, serial = "", ...more] = id.split("-")
@@ -96,6 +100,7 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
             const serial = serialOf(id)
             return serial !== undefined && traffic.closeNow(serial)
           }),
+        errors: (query) => Effect.sync(() => ({ found: ring.find(query), missing: [] })),
         liveCounts: Effect.suspend(() => liveCounts(traffic.things())),
       }
     }),

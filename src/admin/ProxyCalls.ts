@@ -8,7 +8,7 @@ import { AdminApi, type SettingView } from "./AdminApi.js"
 import { invalidRequest, storeUnavailable } from "./ApiProblem.js"
 import { Explain, type ExplainQuery } from "./Explain.js"
 import { Fleet } from "./Fleet.js"
-import { timestamp } from "./Shapes.js"
+import { errorView, timestamp } from "./Shapes.js"
 
 /** How long a token is in force that the socket hands out, in milliseconds, unless it is asked for otherwise. */
 const tokenTime = 12 * 3_600_000
@@ -82,6 +82,16 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
             return yield* invalidRequest("This needs either url or target, and a method of HTTP if any.")
           return yield* explain.explain(query)
         }).pipe(Effect.catchTag("StoreUnavailable", ({ problem }) => storeUnavailable(problem))),
+      )
+      .handle("errors", ({ urlParams: { limit = 100, request_id, session } }) =>
+        Effect.map(
+          fleet.errors({
+            limit,
+            ...(session !== undefined && { session }),
+            ...(request_id !== undefined && { requestId: request_id }),
+          }),
+          ({ found, missing }) => ({ errors: found.map(errorView), missing }),
+        ),
       )
       .handle("makeToken", ({ payload }) =>
         Effect.gen(function* () {

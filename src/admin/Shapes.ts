@@ -3,12 +3,21 @@ import type { Session } from "../domain/Session.js"
 import { addressOf } from "../downstream/Dial.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../sessions/SessionActivity.js"
 import { forwards, policyFields } from "../sessions/SessionShape.js"
-import { redactedTarget } from "../telemetry/Redaction.js"
+import { shownTarget } from "../telemetry/Redaction.js"
+import type { RememberedFailure } from "../telemetry/ErrorRing.js"
 import type { ActivityReport } from "../traffic/Activity.js"
 import type { OpenTraffic } from "../traffic/ActivityRound.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
-import type { ActivityTimesView, ActivityView, LiveCounts, LiveView, OpenView, SessionView } from "./AdminApi.js"
+import type {
+  ActivityTimesView,
+  ActivityView,
+  ErrorView,
+  LiveCounts,
+  LiveView,
+  OpenView,
+  SessionView,
+} from "./AdminApi.js"
 
 /** RFC 3339 in UTC, of milliseconds since the epoch. */
 export const timestamp = (time: number): string => new Date(time).toISOString()
@@ -115,7 +124,7 @@ export const liveView = (traffic: LiveTraffic, id: string, now: number): typeof 
   request_id: traffic.requestId,
   client: traffic.clientAddress,
   method: traffic.method,
-  target: redactedTarget(traffic.target, "redact"),
+  target: shownTarget(traffic.target, "redact"),
   status: traffic.status,
   server: traffic.session === undefined ? "" : addressOf(traffic.session.target),
   since: timestamp(traffic.since),
@@ -125,4 +134,17 @@ export const liveView = (traffic: LiveTraffic, id: string, now: number): typeof 
   bytes_out: traffic.bytesOut,
   messages_in: traffic.messagesIn,
   messages_out: traffic.messagesOut,
+})
+
+export const errorView = (failure: RememberedFailure): typeof ErrorView.Type => ({
+  time: timestamp(failure.time),
+  session: failure.session ?? null,
+  code: failure.code,
+  fault: failure.fault,
+  reason: failure.reason ?? null,
+  status: failure.status,
+  request_id: failure.requestId,
+  method: failure.method,
+  target: failure.target,
+  server: failure.server ?? null,
 })

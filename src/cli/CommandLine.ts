@@ -64,8 +64,13 @@ const isNegativeNumber = (word: string): boolean => /^-\.?\d/.test(word)
 
 const looksLikeFlag = (word: string): boolean => word.length > 1 && word.startsWith("-") && !isNegativeNumber(word)
 
-/** Separates flags with their values from positionals. `flags`: the flags of all commands. */
-const lex = (words: ReadonlyArray<string>, flags: ReadonlyArray<Flag>): Either.Either<Lexed, UsageError> => {
+/** Whether a word is the value of the flag before it, which may also be given without one. */
+const isValue = (word: string | undefined, docs: ReadonlyArray<CommandDoc>): word is string =>
+  word !== undefined && word !== "--" && !looksLikeFlag(word) && !docs.some(({ path }) => path.at(-1) === word)
+
+/** Separates flags with their values from positionals, by the flags of all commands. */
+const lex = (words: ReadonlyArray<string>, docs: ReadonlyArray<CommandDoc>): Either.Either<Lexed, UsageError> => {
+  const flags = [...docs.flatMap(flagsOf), ...builtInFlags]
   const byName = new Map(flags.map((flag) => [`--${flag.name}`, flag]))
   for (const flag of flags) if (flag.alias !== undefined) byName.set(`-${flag.alias}`, flag)
   const given: Array<GivenFlag> = []
@@ -86,6 +91,8 @@ const lex = (words: ReadonlyArray<string>, flags: ReadonlyArray<Flag>): Either.E
     if (flag === undefined) unknown ??= { word, after: positionals.length }
     else if (value !== undefined) given.push({ word: name, flag, value })
     else if (isSwitch(flag)) given.push({ word: name, flag, value: "true" })
+    else if (flag.alone !== undefined && !isValue(words[index + 1], docs))
+      given.push({ word: name, flag, value: flag.alone })
     else {
       const next = words[++index]
       if (next === undefined || next === "--" || byName.has(splitFlag(next).name))
@@ -183,7 +190,7 @@ export const readCommandLine = (
   words: ReadonlyArray<string>,
 ): Either.Either<Invocation, UsageError> =>
   Either.gen(function* () {
-    const { flags, unknown, positionals, plain } = yield* lex(words, [...docs.flatMap(flagsOf), ...builtInFlags])
+    const { flags, unknown, positionals, plain } = yield* lex(words, docs)
     const doc = findCommand(docs, positionals.slice(0, plain))
     if (doc === undefined) return yield* usageError("there is no such command; see ss-proxy --help")
     const args = positionals.slice(doc.path.length)

@@ -21,6 +21,8 @@ export interface Flag<A = unknown> {
   /** The default as text, for the help. */
   readonly fallback?: string
   readonly reading: Reading<A>
+  /** What it means where no value follows; absent where one has to. */
+  readonly alone?: string
 }
 
 /** Whether the flag takes no value in a word of its own: `--name` means `--name=true`. */

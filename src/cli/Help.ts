@@ -40,8 +40,14 @@ const definitions = (rows: ReadonlyArray<Definition>, style: Style, left: number
     )
     .join("\n")
 
+const valueOf = (flag: Flag): string => {
+  if (isSwitch(flag)) return ""
+  const { placeholder } = flag.reading
+  return flag.alone === undefined ? ` ${placeholder}` : ` [${placeholder}]`
+}
+
 const flagName = (flag: Flag): string =>
-  `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${isSwitch(flag) ? "" : ` ${flag.reading.placeholder}`}`
+  `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${valueOf(flag)}`
 
 const flagDefinition = (flag: Flag): Definition => {
   const notes = [

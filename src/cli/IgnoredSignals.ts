@@ -1,13 +1,13 @@
 import { hangUpStops } from "./SignalCatcher.js"
 
 /**
- * Signals without a meaning here whose default action would end the process (SIGUSR2, SIGHUP) or open the port of
- * Node's debugger (SIGUSR1). SIGHUP asks many programs to reload their files, and comes when the terminal of a `nohup`
+ * Signals that do not stop the proxy, and whose default action would end the process (SIGUSR2, SIGHUP) or open the port
+ * of Node's debugger (SIGUSR1). SIGHUP asks many programs to reload their files, and comes when the terminal of a `nohup`
  * closes.
  */
 const ignored: ReadonlyArray<NodeJS.Signals> = ["SIGUSR1", "SIGUSR2", ...(hangUpStops ? [] : (["SIGHUP"] as const))]
 
-/** Ignores these signals, and keeps them until there is a listener that reports them. */
+/** Prevents the default action of these signals, and keeps them until there is a listener. */
 export class IgnoredSignals {
   private static current: IgnoredSignals | undefined
   private readonly kept: Array<NodeJS.Signals> = []

@@ -28,6 +28,9 @@ const logLeft = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
     }),
   )
 
+/** The ends that are planned. */
+const ahead = new Set<NodeJS.Timeout>()
+
 /**
  * Ends the process with exit code 0 after this time, unless it has ended before, and logs what was `left`. It works
  * even if a socket, fiber or finalizer never ends. Its timer does not keep the process alive. It may be called more
@@ -45,5 +48,11 @@ export const endProcessWithin = (
         process.exit(0)
       }
     }
-    setTimeout(end, Math.min(milliseconds, longestDelay)).unref()
+    ahead.add(setTimeout(end, Math.min(milliseconds, longestDelay)).unref())
   })
+
+/** Cancels every end that `endProcessWithin` has planned. */
+export const callOffEnd: Effect.Effect<void> = Effect.sync(() => {
+  for (const timer of ahead) clearTimeout(timer)
+  ahead.clear()
+})

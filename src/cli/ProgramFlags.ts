@@ -1,7 +1,8 @@
-import { onOrOff, oneOf, text } from "../domain/Reading.js"
+import { logPlace, onOrOff, oneOf, text } from "../domain/Reading.js"
 import { type FlaggedSetting, type Setting, settingGroups, settingRows } from "../domain/Settings.js"
 import type { FlagGroup } from "./CommandDoc.js"
 import { type Flag, flagOf } from "./Flag.js"
+import type { LogFormat } from "./LogLine.js"
 
 /** The database that is used where none is named. */
 export const defaultDatabase = "./sessions.db"
@@ -45,10 +46,30 @@ export const logLevel: Flag<LogThreshold> = {
   fallback: "info",
 }
 
+export const logFormat: Flag<LogFormat> = {
+  name: "log-format",
+  reading: oneOf<LogFormat>("FORMAT", ["pretty", "json", "logfmt"]),
+  env: "SS_PROXY_LOG_FORMAT",
+  about: "How the log is written: pretty for people, json, logfmt.",
+  guide: "How the log is written: `pretty` for people, on a terminal shorter and in colour; `json`; `logfmt`.",
+  fallback: "pretty",
+}
+
+export const accessLog: Flag<string> = {
+  name: "access-log",
+  reading: logPlace,
+  env: "SS_PROXY_ACCESS_LOG",
+  about: "A line for every request and WebSocket, when it is over. By itself the flag means pretty.",
+  guide:
+    "A line for every request and WebSocket, when it is over ([fields](#access-log)): `pretty` or `json` beside the log; as JSON to a file, or to standard output (`-`). By itself the flag means `pretty`.",
+  fallback: "off",
+  alone: "pretty",
+}
+
 /** Flags of the program that are no settings of the proxy, by the group that they stand in, before its settings. */
 const ofTheProgram: Readonly<Partial<Record<Setting<unknown>["group"], ReadonlyArray<Flag>>>> = {
   Sessions: [dbPath, db, demo],
-  Running: [logLevel],
+  Running: [logLevel, logFormat, accessLog],
 }
 
 const hasFlag = (row: Setting<unknown>): row is FlaggedSetting<unknown> => row.flag !== undefined

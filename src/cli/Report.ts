@@ -5,7 +5,8 @@ import { stripVTControlCharacters } from "node:util"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
 import type { CommandFailed, UsageError } from "./Failure.js"
-import { printable, type Style } from "./Style.js"
+import { printable } from "../wire/PrintableText.js"
+import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
 export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError

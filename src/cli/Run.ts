@@ -1,4 +1,5 @@
 import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
 import { Effect, Queue } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { adminTokens } from "./AdminVariables.js"
@@ -6,11 +7,12 @@ import type { CommandDoc } from "./CommandDoc.js"
 import { type DatabaseChoice, databaseOptions, resolveDatabase } from "./Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
 import { isOn, optionOr } from "./Flag.js"
-import { endProcessWithin, endTime } from "./LastResort.js"
-import { layerLog } from "./Log.js"
-import { demo, logLevel, type LogThreshold, runGroups } from "./ProgramFlags.js"
+import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
+import { callOffEnd, endProcessWithin, endTime } from "./LastResort.js"
+import { type LogChoice, openLog, type ProgramLog } from "./Log.js"
+import { accessLog, demo, logFormat, logLevel, runGroups } from "./ProgramFlags.js"
 import { settingOptions } from "./SettingOptions.js"
-import { logIgnoredSignals } from "./SignalLog.js"
+import { followSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 import { resolveTraces } from "./traces/Traces.js"
 
@@ -20,7 +22,8 @@ const runOptions = {
   tls: tlsOptions,
   database: databaseOptions,
   demo: isOn(demo),
-  logLevel: optionOr(logLevel, "info"),
+  log: Options.all({ level: optionOr(logLevel, "info"), format: optionOr(logFormat, "pretty") }),
+  accessLog: optionOr(accessLog, "off"),
 }
 
 /** What was given for them. */
@@ -29,7 +32,9 @@ interface RunChoice {
   readonly tls: TlsChoice
   readonly database: DatabaseChoice
   readonly demo: boolean
-  readonly logLevel: LogThreshold
+  readonly log: LogChoice
+  /** Where the access log goes; `off`: nowhere. */
+  readonly accessLog: string
 }
 
 export const runDoc: CommandDoc = {
@@ -49,29 +54,39 @@ export const runDoc: CommandDoc = {
 }
 
 /** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
-const startProxy = ({ settings, demo, ...given }: RunChoice) =>
+const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces
     const database = yield* resolveDatabase(given.database)
     const tokens = yield* adminTokens
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    return yield* serve({ settings: { ...settings, ...tokens }, tls, traces, database, demo })
+    return yield* serve({ settings: { ...settings, ...tokens }, tls, traces, database, demo, accessLog })
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */
-const runProxy = (given: RunChoice) => {
-  const untilStopped = Effect.gen(function* () {
+const untilStopped = (given: RunChoice, accessLog: AccessLogOutput, { toggleDebug }: ProgramLog) =>
+  Effect.gen(function* () {
     const signals = yield* stopSignals
-    yield* logIgnoredSignals
-    const started = Effect.map(startProxy(given), (run) => run(signals))
+    yield* followSignals({ reopen: accessLog.reopen, toggleDebug })
+    const started = Effect.map(startProxy(given, accessLog), (run) => run(signals))
     const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
     yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
   })
-  return Effect.scoped(untilStopped).pipe(
-    Effect.zipRight(Effect.logInfo("stopped")),
-    Effect.provide(layerLog(given.logLevel)),
+
+/** The same with an access log. What that and the log still hold may go out, when all else has ended. */
+const withAccessLog = (given: RunChoice, log: ProgramLog) =>
+  Effect.gen(function* () {
+    const accessLog = yield* openAccessLog(given.accessLog, log, given.settings.logQuery)
+    yield* Effect.scoped(untilStopped(given, accessLog, log))
+    yield* callOffEnd
+  })
+
+const runProxy = (given: RunChoice) =>
+  Effect.scoped(
+    Effect.flatMap(openLog(given.log), (log) =>
+      Effect.provide(Effect.zipRight(Effect.scoped(withAccessLog(given, log)), Effect.logInfo("stopped")), log.layer),
+    ),
   )
-}
 
 export const run = Command.make("run", runOptions, runProxy).pipe(Command.withDescription(runDoc.summary))

@@ -1,4 +1,4 @@
-import { Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
 import type { TokenFileError } from "../admin/TokenFile.js"
@@ -9,6 +9,8 @@ import { layerProxy } from "../server/Proxy.js"
 import { type ListenError, localUrl } from "../server/Listening.js"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
+import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { originOf } from "./AdminVariables.js"
 import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
@@ -30,6 +32,7 @@ export interface ServeOptions {
   readonly database: Database
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
+  readonly accessLog: AccessLogOutput
 }
 
 /** Certificates and key as they are in their files at any moment. */
@@ -114,6 +117,7 @@ export const serve = ({
   traces,
   database,
   demo,
+  accessLog,
 }: ServeOptions): Effect.Effect<
   (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
   CommandFailed | StoreUnavailable,
@@ -125,10 +129,11 @@ export const serve = ({
     const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls), activity]),
-      Layer.provide(layerTraces(traces)),
+      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
+      Layer.provide([activity, accessLog.layer, layerTraces(traces)]),
     )
     const context = yield* Layer.build(proxy)
+    accessLog.lines?.countIn(Context.get(context, Telemetry))
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>

@@ -72,9 +72,11 @@ const isDetailed = (invocation: Invocation | undefined): boolean => {
   return /^(trace|debug)$/i.test(level ?? "")
 }
 
+const isUnread = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE"
+
 /** A reader such as `head` may close our output early, which is no failure. Any other error is. */
 const outputFailed = (error: NodeJS.ErrnoException): void => {
-  if (error.code === "EPIPE") process.exit(0)
+  if (isUnread(error)) process.exit(0)
   process.stderr.write(
     `ss-proxy: standard output cannot be written (${error.code ?? error.message}); make room for it\n`,
   )
@@ -104,7 +106,9 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
   const style = styleOf(process.stderr)
   const invocation = readCommandLine(docs, words)
   const detailed = isDetailed(Either.getOrUndefined(invocation))
-  process.stdout.on("error", outputFailed)
+  // The proxy goes on if the reader of its standard output closes, too.
+  const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
+  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
   // The proxy goes on if the reader of the log closes.
   process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {

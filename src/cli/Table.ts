@@ -1,5 +1,5 @@
 import type { Style } from "./Style.js"
-import { printable } from "./Style.js"
+import { printable } from "../wire/PrintableText.js"
 
 /** A column of a table. `colour` chooses the style of a cell. */
 export interface Column {

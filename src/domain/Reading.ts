@@ -232,6 +232,22 @@ export const onOrOff: Reading<boolean> = reading({
   parse: (text) => truth[text.toLowerCase()],
 })
 
+/** Where lines go, with what switches say for it, too; `-` is standard output. A path has a `/` or a `.`, so that a slip of the pen is none. */
+export const logPlace: Reading<string> = reading({
+  placeholder: "WHERE",
+  note: "off, pretty, json, - for standard output, or a file: ./access.log",
+  choices: ["off", "pretty", "json", "-"],
+  allowed: "off, pretty, json, - for standard output, or the path of a file, such as ./access.log",
+  value: Schema.NonEmptyString,
+  parse: (text) => {
+    const word = text.toLowerCase()
+    const isOn = truth[word]
+    if (isOn !== undefined) return isOn ? "pretty" : "off"
+    if (["pretty", "json", "-"].includes(word)) return word
+    return /[/.]/.test(text) ? text : undefined
+  },
+})
+
 const isBlock = (block: string): boolean => {
   const [address = "", prefix, ...more] = block.split("/")
   const family = isIP(address)

@@ -444,13 +444,22 @@ export const settings = {
     guide: "A token for that port that changes nothing; the same as the variable `SS_PROXY_ADMIN_READ_TOKEN`.",
     isSecret: true,
   }),
-  accessLog: setting({
+  accessLog: settingOfPrograms({
     reading: Reading.onOrOff,
     fallback: false,
-    flag: { name: "access-log" },
     group: "Running",
     help: "Logs a line for every request and WebSocket.",
-    guide: "Logs a line for every request and WebSocket when it is over.",
+    guide:
+      "Logs a line for every request and WebSocket when it is over, to Effect's log, with [these fields](CONFIGURATION.md#access-log).",
+  }),
+  logQuery: setting({
+    reading: Reading.oneOf<"redact" | "keep" | "drop">("RULE", ["redact", "keep", "drop"]),
+    fallback: "redact",
+    flag: { name: "log-query" },
+    group: "Running",
+    help: "What logs show of a request's query: redact hides likely secrets, keep shows all, drop nothing.",
+    guide:
+      "What logs show of a request's query: `redact` hides [likely secrets](CONFIGURATION.md#secrets), `keep` shows all of it, `drop` nothing.",
   }),
   grace: setting({
     reading: Reading.seconds,

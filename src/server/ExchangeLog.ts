@@ -1,10 +1,15 @@
 import { Cause, Effect, LogLevel, Runtime } from "effect"
+import type { Scope } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Defect, type DefectPlace } from "../domain/ProxyError.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { ClientRefusal } from "../telemetry/Causes.js"
+import { failureOf } from "../telemetry/Failure.js"
+import { FailureSummary } from "../telemetry/FailureSummary.js"
+import { LineLog } from "../telemetry/LineLog.js"
+import { type QueryRule, shownTarget } from "../telemetry/Redaction.js"
 import { describeError } from "../wire/Reply.js"
-import { LineLog } from "./LineLog.js"
 
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
@@ -32,12 +37,12 @@ const internals = (error: ExchangeTrouble): Record<string, unknown> => {
   return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
 }
 
-const lineOf = (exchange: Exchange): Record<string, unknown> => ({
+const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
   ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
   method: exchange.method,
-  target: exchange.target,
+  target: shownTarget(exchange.target, query),
 })
 
 const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
@@ -54,17 +59,25 @@ const placeNames: { readonly [Place in DefectPlace]: string } = {
 
 const causeOf = (thrown: unknown): Cause.Cause<unknown> => (Cause.isCause(thrown) ? thrown : Cause.die(thrown))
 
-/** Tells of a request that was refused or failed. Most are the client's fault, and nobody asks for their lines. */
+/**
+ * Logs a request that was refused or failed. Most are the client's fault, and are logged for debugging only. So is the
+ * same failure of a session when it comes again.
+ */
 const errorsTo =
-  (log: LineLog) =>
+  (log: LineLog, isNews: (exchange: Exchange, error: ExchangeTrouble) => boolean, query: QueryRule) =>
   (exchange: Exchange, error: ExchangeTrouble): void => {
     if (error._tag === "Defect")
-      return log.write(LogLevel.Error, `a defect in ${placeNames[error.place]}`, lineOf(exchange), causeOf(error.cause))
+      return log.write(
+        LogLevel.Error,
+        `a defect in ${placeNames[error.place]}`,
+        lineOf(exchange, query),
+        causeOf(error.cause),
+      )
     const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
     const isOfClient = isBrokenOff || error.fault === "client"
-    const level = isOfClient ? LogLevel.Debug : LogLevel.Warning
+    const level = isOfClient || !isNews(exchange, error) ? LogLevel.Debug : LogLevel.Warning
     if (!log.has(level)) return
-    const fields = { ...lineOf(exchange), ...internals(error) }
+    const fields = { ...lineOf(exchange, query), ...internals(error) }
     if (error._tag === "ClientStalled" || exchange.blame !== undefined)
       return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
     if (error._tag === "ResponseBroken")
@@ -88,16 +101,56 @@ const refusalsTo =
     })
   }
 
+/** How often the log tells how many failures came again, in milliseconds. */
+const summaryInterval = 60_000
+
+/**
+ * Leaves the same failure of the same session out of the log but for the first, and counts it. How often it came is told
+ * once a minute, and when the scope is closed.
+ */
+const makeIsNews = (
+  log: LineLog,
+): Effect.Effect<(exchange: Exchange, error: ExchangeTrouble) => boolean, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const summary = new FailureSummary()
+    let timer: NodeJS.Timeout | undefined
+    const tell = (): void => {
+      for (const { session, cause, times, requestId } of summary.round())
+        log.write(LogLevel.Warning, "failed again", {
+          ...(session === undefined ? {} : { session }),
+          code: cause,
+          times,
+          last_request_id: requestId,
+        })
+      if (!summary.isEmpty) return
+      clearInterval(timer)
+      timer = undefined
+    }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        tell()
+        clearInterval(timer)
+      }),
+    )
+    return ({ requestId, sessionId }, error) => {
+      timer ??= setInterval(tell, summaryInterval).unref()
+      return summary.isNews(error.fault === "proxy" ? undefined : sessionId, failureOf(error).cause, requestId)
+    }
+  })
+
 /** The reporter that writes to the log of whoever builds it. */
-export const exchangeReporter: Effect.Effect<ExchangeReporter> = Effect.gen(function* () {
-  const log = yield* LineLog.make
-  const fork = Runtime.runFork(yield* Effect.runtime<never>())
-  return {
-    logError: errorsTo(log),
-    refused: refusalsTo(log),
-    defect: (thrown) => {
-      const { cause, place } = Defect.at("proxy", thrown)
-      fork(Effect.logError(`a defect in ${placeNames[place]}`, causeOf(cause)))
-    },
-  }
-})
+export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfig | Scope.Scope> = Effect.gen(
+  function* () {
+    const { logQuery } = yield* ProxyConfig
+    const log = yield* LineLog.make
+    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    return {
+      logError: errorsTo(log, yield* makeIsNews(log), logQuery),
+      refused: refusalsTo(log),
+      defect: (thrown) => {
+        const { cause, place } = Defect.at("proxy", thrown)
+        fork(Effect.logError(`a defect in ${placeNames[place]}`, causeOf(cause)))
+      },
+    }
+  },
+)

@@ -18,28 +18,38 @@ export interface Refused {
 
 /** Counts what is over, and tells whoever wants to know of it. A defect in any of that ends no request. */
 export class ExchangeObserver {
+  private readonly withRing: ReadonlyArray<RecordSink>
+
+  /** `sinks`: whoever wants records; `ring` is asked about failures that no client is to blame for. */
   constructor(
     private readonly counters: Counters,
     private readonly sinks: ReadonlyArray<RecordSink>,
+    ring: RecordSink,
     private readonly defect: (cause: unknown) => void,
-  ) {}
+  ) {
+    this.withRing = [ring, ...sinks]
+  }
 
   readonly finished = (exchange: Exchange, milliseconds: number): void => {
     this.counters.exchangeEnded(exchange, milliseconds)
-    if (this.sinks.length > 0) this.tell(exchange, milliseconds)
+    const { trouble } = exchange
+    const isOfClient = trouble === undefined || trouble.fault === "client"
+    if (!isOfClient) this.tell(this.withRing, exchange, milliseconds)
+    else if (this.sinks.length > 0) this.tell(this.sinks, exchange, milliseconds)
   }
 
   refused(refused: Refused): void {
     this.counters.clientRefused(refused.error)
-    if (this.sinks.length === 0) return
+    const sinks = refused.error.fault === "client" ? this.sinks : this.withRing
+    if (sinks.length === 0) return
     const ended = { sessionId: undefined, failed: true }
-    tellSinks(this.sinks, ended, () => recordOf(refused, this.counters), this.defect)
+    tellSinks(sinks, ended, () => recordOf(refused, this.counters), this.defect)
   }
 
-  private tell(exchange: Exchange, milliseconds: number): void {
+  private tell(sinks: ReadonlyArray<RecordSink>, exchange: Exchange, milliseconds: number): void {
     const { end, sessionId, trouble } = exchange
     const ended = { sessionId, failed: trouble !== undefined || end !== "complete" }
-    tellSinks(this.sinks, ended, () => exchange.recordAfter(milliseconds), this.defect)
+    tellSinks(sinks, ended, () => exchange.recordAfter(milliseconds), this.defect)
   }
 }
 

@@ -8,6 +8,7 @@ import { Admission } from "../http/Admission.js"
 import { Upgrader } from "../http/Upgrader.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
+import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Activity } from "../traffic/Activity.js"
 import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
@@ -19,7 +20,7 @@ import type { ListenError } from "./Listening.js"
 import { ProxyServer } from "./ProxyServer.js"
 
 /** What a proxy is made of that others may look at: what is under way, what it knows and counts, and where it listens. */
-export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | OwnListeners | Activity
+export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | ErrorRing | OwnListeners | Activity
 
 /**
  * The proxy on a `Downstream` of the caller's choice. `Traffic`, `Telemetry` and `Activity` are there for whoever wants to look.
@@ -34,7 +35,7 @@ export const layerProxyWith = <E>(
     Layer.merge(layerProxyNumbers),
     Layer.provideMerge(SessionDirectory.layer),
     Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
-    Layer.provideMerge(Layer.merge(OwnListeners.layer, Telemetry.layer)),
+    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, ErrorRing.layer)),
   )
 
 /** The whole proxy: it needs settings and a session store, nothing else. */

@@ -7,6 +7,7 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Upgrader } from "../http/Upgrader.js"
+import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { makeTracing } from "../telemetry/Tracing.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
@@ -79,7 +80,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
   static readonly layer: Layer.Layer<
     ProxyServer,
     ListenError,
-    ProxyConfig | Traffic | Forwarder | Upgrader | WsBridge
+    ProxyConfig | Traffic | Forwarder | Upgrader | WsBridge | ErrorRing
   > = Layer.scoped(
     ProxyServer,
     Effect.gen(function* () {
@@ -88,7 +89,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const reporter = yield* exchangeReporter
       const counters = yield* Telemetry
       const sinks = yield* recordSinks
-      const observer = new ExchangeObserver(counters, sinks, reporter.defect)
+      const observer = new ExchangeObserver(counters, sinks, yield* ErrorRing, reporter.defect)
       const tracing = yield* makeTracing
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader

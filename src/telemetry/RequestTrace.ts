@@ -12,13 +12,14 @@ import {
 import {
   askedAttributes,
   type AskedServer,
-  causeOf,
   describe,
   serverAttributes,
   serverFault,
   spanName,
   webSocketAttributes,
 } from "./SpanAttributes.js"
+import { causeOf } from "./Failure.js"
+import type { QueryRule } from "./Redaction.js"
 import { clientSpan, Spans } from "./Spans.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
 
@@ -70,6 +71,7 @@ class Recording {
     readonly span: Tracer.Span,
     private readonly route: string | undefined,
     private readonly begun: number,
+    private readonly query: QueryRule,
   ) {}
 
   lookedUp(from: number, to: number): void {
@@ -87,7 +89,7 @@ class Recording {
     if (this.lookup !== undefined) this.tell("lookup", span, this.lookup.from, this.lookup.to, undefined)
     if (this.asked !== undefined && record.server !== undefined) this.endAsked(this.asked, record, now)
     if (record.times.firstByte !== undefined) spans.event(span, "first_byte", this.begun + record.times.firstByte)
-    describe(span, serverAttributes(record, this.route))
+    describe(span, serverAttributes(record, this.route, this.query))
     spans.end(span, now, outcomeOf(failureOf(record)))
   }
 
@@ -104,7 +106,7 @@ class Recording {
     }
     const refusal = error?._tag === "DownstreamUnreachable" ? error.reason : undefined
     if (times.dial !== undefined) this.tell("dial", span, queued, queued + times.dial, refusal)
-    describe(span, askedAttributes(record, server, target))
+    describe(span, askedAttributes(record, server, target, this.query))
     this.spans.end(span, now, outcomeOf(serverFault(record)))
   }
 
@@ -142,12 +144,13 @@ export class RequestTrace {
   private readonly received: ReceivedTrace
   private readonly recording: Recording | undefined
 
-  /** `route`: the template of its path; `begun`: when it began, as `performance.now()` tells. */
+  /** `route`: the template of its path; `begun`: when it began, as `performance.now()` tells; `query`: what is shown of queries. */
   constructor(
     { isSampled, tracer }: RequestRecorder,
     request: TracedRequest,
     route: string | undefined,
     begun: number,
+    query: QueryRule,
   ) {
     this.received = receivedTrace(request.fields)
     const parent = this.received === "malformed" ? undefined : this.received
@@ -161,7 +164,7 @@ export class RequestTrace {
         ? spans.beginTrace(name, traceId, "server", begun)
         : spans.begin(name, clientSpan(parent, request.client.trusted), "server", begun)
     this.traceId = span.traceId
-    if (span.sampled) this.recording = new Recording(spans, span, route, begun)
+    if (span.sampled) this.recording = new Recording(spans, span, route, begun, query)
   }
 
   /** Whether it is recorded. Where not, there is no need to call `end` and `switched`. */

@@ -1,8 +1,8 @@
 import type { Tracer } from "effect"
 import { detachedCopy } from "../wire/DetachedCopy.js"
-import { describeError } from "../wire/Reply.js"
-import { redactedTarget } from "./Redaction.js"
-import type { TrafficError, TrafficRecord } from "./TrafficRecord.js"
+import { causeOf } from "./Failure.js"
+import { type QueryRule, shownTarget } from "./Redaction.js"
+import type { TrafficRecord } from "./TrafficRecord.js"
 
 /** What a span says. What is `undefined` is left out. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>
@@ -45,23 +45,9 @@ const originalMethod = (method: string): string | undefined => (knownMethods.has
 /** `Host`, without and with its port. */
 const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
 
-/** The cause of an error, as the answer's `code` names it. */
-export const causeOf = (error: TrafficError): string => {
-  switch (error._tag) {
-    case "ResponseBroken":
-      return "response_broken"
-    case "ClientStalled":
-      return "client_stalled"
-    case "RequestBroken":
-      return "request_broken"
-    default:
-      return describeError(error).code
-  }
-}
-
 /** What a request's own span says. */
-export const serverAttributes = (record: TrafficRecord, route: string | undefined): Attributes => {
-  const target = redactedTarget(record.target, "redact")
+export const serverAttributes = (record: TrafficRecord, route: string | undefined, query: QueryRule): Attributes => {
+  const target = shownTarget(record.target, query)
   const mark = target.indexOf("?")
   const [, host, port] = hostPattern.exec(record.host ?? "") ?? []
   return {
@@ -106,12 +92,17 @@ export const serverFault = (record: TrafficRecord): string | undefined => {
 }
 
 /** What the span of a request to a session's server says. `target`: the request target there. */
-export const askedAttributes = (record: TrafficRecord, server: AskedServer, target: string): Attributes => ({
+export const askedAttributes = (
+  record: TrafficRecord,
+  server: AskedServer,
+  target: string,
+  query: QueryRule,
+): Attributes => ({
   "http.request.method": shownMethod(record.method),
   "http.request.method_original": originalMethod(record.method),
   "server.address": server.hostname,
   "server.port": server.port,
-  "url.full": `${server.secure ? "https" : "http"}://${server.authority}${redactedTarget(target, "redact")}`,
+  "url.full": `${server.secure ? "https" : "http"}://${server.authority}${shownTarget(target, query)}`,
   "http.request.resend_count": record.retries === 0 ? undefined : record.retries,
   "http.response.status_code": isOfServer(record) ? record.status : undefined,
   "error.type": serverFault(record),

@@ -1,17 +1,21 @@
 import { Context, Effect, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import type { QueryRule } from "./Redaction.js"
 import { type RequestRecorder, RequestTrace, type TracedRequest } from "./RequestTrace.js"
 
 /** Begins the traces of requests: plain calls on their path. */
 export class Tracing {
-  constructor(private readonly recorder: RequestRecorder) {}
+  constructor(
+    private readonly recorder: RequestRecorder,
+    private readonly query: QueryRule,
+  ) {}
 
   /**
    * The trace of a request that began at `begun`, as `performance.now()` tells. `route`: the template of its path, such as
    * `/{session_id}`, where it has one.
    */
   begin(request: TracedRequest, route: string | undefined, begun: number): RequestTrace {
-    return new RequestTrace(this.recorder, request, route, begun)
+    return new RequestTrace(this.recorder, request, route, begun, this.query)
   }
 }
 
@@ -26,9 +30,9 @@ export class RequestTracer extends Context.Reference<RequestTracer>()("@ss-proxy
 /** What begins traces; `undefined` where the settings say that there are none. */
 export const makeTracing: Effect.Effect<Tracing | undefined, never, ProxyConfig | Scope.Scope> = Effect.gen(
   function* () {
-    const { traces } = yield* ProxyConfig
+    const { logQuery, traces } = yield* ProxyConfig
     if (!traces) return undefined
     const own = yield* Effect.flatten(RequestTracer)
-    return new Tracing(own ?? { tracer: yield* Effect.tracer, isSampled: () => true })
+    return new Tracing(own ?? { tracer: yield* Effect.tracer, isSampled: () => true }, logQuery)
   },
 )

@@ -1,6 +1,8 @@
-import { Cause, Context, Effect, Fiber, FiberRef, Layer, LogLevel, Runtime } from "effect"
+import { Cause, Context, Effect, Fiber, Layer, LogLevel, Runtime } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
+import { levelCheck } from "../telemetry/LogLimit.js"
+import { annotationsOf } from "../telemetry/LogSink.js"
 import { tellSinks } from "../telemetry/RecordSinks.js"
 import type { WebSocketTrace } from "../telemetry/RequestTrace.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
@@ -10,22 +12,6 @@ import { Traffic } from "../traffic/Traffic.js"
 import { recordSinks } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
-
-/** The line of the log about a WebSocket that is over. */
-const lineOf = (socket: BridgedSocket): Record<string, unknown> => ({
-  request_id: socket.requestId,
-  client: socket.clientAddress,
-  session: socket.session.id,
-  target: socket.target,
-  seconds: Math.round(socket.age) / 1_000,
-  closed_by: socket.end?.closedBy,
-  code: socket.end?.code,
-  reason: socket.end?.reason,
-  messages_in: socket.up.messages,
-  messages_out: socket.down.messages,
-  bytes_in: socket.bytesIn,
-  bytes_out: socket.bytesOut,
-})
 
 /** Codes with which a WebSocket ends as it may: as both sides wanted, or as one of them says itself (RFC 6455 section 7.4). */
 const isGoodEnd = (code: number): boolean => code === 1000 || code === 1001 || code === 1005 || code >= 3_000
@@ -72,26 +58,26 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         return socket
       }
 
-      const level = settings.accessLog ? LogLevel.Info : LogLevel.Debug
-      // A line that nobody asks for is not put together either: many WebSockets may end at once.
-      const isReported = LogLevel.greaterThanEqual(level, yield* FiberRef.get(FiberRef.currentMinimumLogLevel))
+      const hasLevel = yield* levelCheck
 
+      /** A line that nobody asks for is not put together either: many WebSockets may end at once. */
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
         const defect = socket.end?.defect
-        if (defect === undefined && !isReported) return Effect.void
+        if (defect === undefined && (settings.accessLog || !hasLevel(LogLevel.Debug))) return Effect.void
         const line =
           defect === undefined
-            ? Effect.logWithLevel(level, "websocket closed")
+            ? Effect.logDebug("websocket closed")
             : Effect.logError("a defect in ss-proxy; please report it", Cause.die(defect))
-        return Effect.annotateLogs(line, lineOf(socket))
+        return Effect.annotateLogs(line, annotationsOf(recordOf(socket), settings.logQuery))
       }
 
+      const recordOf = (socket: BridgedSocket) => socket.recordAs(counters.idOf(socket.serial))
       const defect = (cause: unknown): void => {
         logDefect(Effect.logError("a defect in ss-proxy; please report it", Cause.die(cause)))
       }
       const tell = (socket: BridgedSocket): void => {
         const ended = { sessionId: socket.session.id, failed: !isGoodEnd(socket.code) }
-        tellSinks(sinks, ended, () => socket.recordAs(counters.idOf(socket.serial)), defect)
+        tellSinks(sinks, ended, () => recordOf(socket), defect)
       }
 
       /** What a tracer throws is nothing to the WebSocket. */

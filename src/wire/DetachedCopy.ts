@@ -4,3 +4,6 @@
  * contain secrets.
  */
 export const detachedCopy = (text: string): string => Buffer.from(text, "latin1").toString("latin1")
+
+/** The same for a text of any characters, such as a decoded id. */
+export const detachedText = (text: string): string => Buffer.from(text, "utf8").toString("utf8")

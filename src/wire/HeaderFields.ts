@@ -135,7 +135,8 @@ const treatment = (name: string): Treatment => {
 /** The value of the first field of this name (lower-cased), or `undefined`. */
 export const firstValue = (fields: RawFields, name: string): string | undefined => {
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (fields[index]?.toLowerCase() === name) return fields[index + 1]
+    const other = fields[index]
+    if (other?.length === name.length && other.toLowerCase() === name) return fields[index + 1]
   }
   return undefined
 }

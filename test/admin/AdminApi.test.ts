@@ -234,6 +234,22 @@ describe("the admin API", () => {
     }),
   )
 
+  it.scopedLive("remembers what went wrong, by session and by request, and not what clients did", () =>
+    Effect.gen(function* () {
+      const { ask, get, proxy } = yield* startAdminLab()
+      yield* put(proxy.repo, "gone", "active", "http://127.0.0.1:1")
+      const answer = yield* ask(request("GET /gone/?token=hunter2"))
+      yield* ask(request("GET /none/"))
+      const errors = yield* get("/v1/errors?session=gone")
+      assert.nestedPropertyVal(errors, "errors.length", 1)
+      assert.nestedPropertyVal(errors, "errors[0].code", "downstream_unreachable")
+      assert.nestedPropertyVal(errors, "errors[0].target", "/gone/?token=REDACTED")
+      const id = answer.value("x-request-id")
+      assert.nestedPropertyVal(yield* get(`/v1/errors?request_id=${id}`), "errors[0].session", "gone")
+      assert.nestedPropertyVal(yield* get("/v1/errors"), "errors.length", 1)
+    }),
+  )
+
   it.scopedLive("describes itself", () =>
     Effect.gen(function* () {
       const { askPort } = yield* startAdminLab()

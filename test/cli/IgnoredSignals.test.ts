@@ -36,7 +36,7 @@ const isDebuggerOpen = async (): Promise<boolean> => {
 }
 
 describe("a signal that means nothing to the proxy", () => {
-  it.each(["SIGUSR1", "SIGUSR2", "SIGHUP"] as const)("is told in the log and ignored: %s", async (signal) => {
+  it.each(["SIGUSR1", "SIGHUP"] as const)("is told in the log and ignored: %s", async (signal) => {
     const { child, log, says, closed, port } = await listening()
     const before = await isDebuggerOpen()
     for (let count = 1; count <= 3; count++) {
@@ -48,6 +48,24 @@ describe("a signal that means nothing to the proxy", () => {
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
     child.kill("SIGTERM")
     expect(await closed).toEqual([0, null])
+  })
+})
+
+describe("SIGUSR2", () => {
+  it("turns what debug logs on, and off again", async () => {
+    const { child, log, says, closed, port } = await listening()
+    const ask = (target: string) => fetch(`http://127.0.0.1:${port}/${target}`)
+    await ask("before")
+    child.kill("SIGUSR2")
+    await says(/the log level is debug/)
+    await ask("between")
+    await says(/refused .*target=\/between /)
+    child.kill("SIGUSR2")
+    await says(/the log level is info/)
+    await ask("behind")
+    child.kill("SIGTERM")
+    expect(await closed).toEqual([0, null])
+    expect(log.said).not.toMatch(/before|behind/)
   })
 })
 

@@ -18,7 +18,10 @@ describe("a mistake on the command line", () => {
     [["--port", "99999"], '--port is "99999"; it must be a whole number from 0 to 65535'],
     [["run", "-t", "soon"], '--timeout is "soon"; it must be a number of seconds above 0'],
     [["--log-level=loud"], '--log-level is "loud"; it must be one of trace, debug, info, warn, error, off'],
-    [["--access-log=maybe"], '--access-log is "maybe"; it must be true or false'],
+    [
+      ["--access-log=maybe"],
+      '--access-log is "maybe"; it must be off, pretty, json, - for standard output, or the path of a file',
+    ],
     [
       ["--trusted-proxies", "10.0.0.0/40"],
       '--trusted-proxies is "10.0.0.0/40"; it must be IP addresses or CIDR blocks',

@@ -23,9 +23,14 @@ describe("the settings", () => {
   it.effect("come from a flag, else from its variable, else from the default", () =>
     Effect.gen(function* () {
       const settings = yield* resolveSettings(choice({ port: "9001", timeout: "0.5" })).pipe(
-        withVariables({ SS_PROXY_PORT: "9000", SS_PROXY_HOST: "[::1]", SS_PROXY_GRACE: "", SS_PROXY_ACCESS_LOG: "1" }),
+        withVariables({
+          SS_PROXY_PORT: "9000",
+          SS_PROXY_HOST: "[::1]",
+          SS_PROXY_GRACE: "",
+          SS_PROXY_LOG_QUERY: "drop",
+        }),
       )
-      expect(settings).toEqual({ ...defaultSettings, port: 9001, timeout: 500, host: "::1", accessLog: true })
+      expect(settings).toEqual({ ...defaultSettings, port: 9001, timeout: 500, host: "::1", logQuery: "drop" })
     }),
   )
 

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
-import { layerLog } from "../../src/cli/Log.js"
+import { openLog } from "../../src/cli/Log.js"
 import { endTime } from "../../src/cli/LastResort.js"
 import { stopAtSignal } from "../../src/cli/Stop.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
@@ -37,4 +37,8 @@ const program = Effect.scoped(
   }),
 )
 
-void Effect.runPromise(Effect.provide(program, layerLog("info")))
+void Effect.runPromise(
+  Effect.scoped(
+    Effect.flatMap(openLog({ level: "info", format: "pretty" }), ({ layer }) => Effect.provide(program, layer)),
+  ),
+)

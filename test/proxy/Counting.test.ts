@@ -70,9 +70,9 @@ describe("a proxy counts", () => {
       yield* counts(proxy, 'client_refused_total{cause="bad_request"}', 1)
       yield* counts(proxy, 'client_refused_total{cause="headers_too_large"}', 1)
       const lines = proxy.log.filter((line) => /level=INFO .*message=refused/.test(line))
-      for (const text of ["client=127.0.0.1", "status=400", "code=bad_request", "end=complete"])
+      for (const text of ["client=127.0.0.1", "status=400", "cause=bad_request", "end=complete"])
         assert.include(lines[0], text)
-      for (const text of ["status=431", "code=headers_too_large"]) assert.include(lines[1], text)
+      for (const text of ["status=431", "cause=headers_too_large"]) assert.include(lines[1], text)
     }),
   )
 

@@ -10,6 +10,7 @@ import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
+import { ErrorRing } from "../../src/telemetry/ErrorRing.js"
 import { Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Activity } from "../../src/traffic/Activity.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
@@ -60,6 +61,8 @@ export interface TestProxy {
   readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
   readonly log: ReadonlyArray<string>
+  /** The failures that it remembers. */
+  readonly errors: Context.Tag.Service<ErrorRing>
   /** A new connection to it. */
   readonly connect: Effect.Effect<RawClient, never, Scope.Scope>
 }
@@ -125,6 +128,7 @@ export const startProxy = (
       adminSocket: admin.socket,
       metrics: textOf(Context.get(services, Telemetry)),
       log,
+      errors: Context.get(services, ErrorRing),
       connect: RawClient.connect(port, host),
     }
   })

@@ -53,7 +53,7 @@ describe("a WebSocket that its ends close themselves", () => {
       yield* proxy.quiet
       assertLogged(proxy.log, "session=app", "closed_by=server", "code=4002", "reason=tired")
       assertLogged(proxy.log, "messages_in=2", "messages_out=1", "bytes_in=26", "bytes_out=16")
-      assertLogged(proxy.log, "request_id=", "seconds=", "client=127.0.0.1", "target=/app/socket")
+      assertLogged(proxy.log, "request_id=", "duration_ms=", "client=127.0.0.1", "target=/app/socket")
     }),
   )
 

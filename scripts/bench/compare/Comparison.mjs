@@ -68,7 +68,10 @@ const run = async (options, folder) => {
   const started = Date.now()
   const stolen = watchStolen()
   introduce(options)
-  const peers = builds.map(({ name, program, about, variables }) => ({ name, ...built(program, about, variables) }))
+  const peers = builds.map(({ name, program, about, variables }, index) => ({
+    name,
+    ...built(program, about, variables, index === 0 ? [] : options.afterFlags),
+  }))
   const compared = await compareTimes(options, peers, folder, say)
   if (options.isSteady) await compareCounts(builds, folder, say)
   conclude(compared)

@@ -10,6 +10,7 @@ usage: npm run bench:compare -- --before REF|DIR [options]
   --after REF|DIR   the later one; without it, this checkout as it is
   --before-env X=Y,…  variables of the earlier build, beside those that both have; no value may hold a comma
   --after-env X=Y,…   those of the later one: what a build costs with something that a variable switches on
+  --after-flags=F   flags of run, between spaces, that the later one alone is started with
   --pairs N         so many pairs of runs of each kind of work; 10. An interval takes 6 at least
   --seconds S       how long each run is, of four in a pair; 1
   --only X,Y        these kinds of work; of: ${judgedWorkloads.join(", ")};
@@ -75,6 +76,7 @@ const parse = (words) => {
         after: { type: "string" },
         "before-env": { type: "string" },
         "after-env": { type: "string" },
+        "after-flags": { type: "string", default: "" },
         pairs: { type: "string", default: "10" },
         seconds: { type: "string", default: "1" },
         only: { type: "string" },
@@ -105,6 +107,7 @@ export const parseOptions = (words) => {
       before: variables("before-env", more["before-env"]),
       after: variables("after-env", more["after-env"]),
     },
+    afterFlags: more["after-flags"].split(" ").filter((word) => word !== ""),
     pairs: whole("pairs", pairs, 1000),
     seconds: whole("seconds", seconds, 60),
     workloads: chosen(only),

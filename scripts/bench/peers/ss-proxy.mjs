@@ -26,9 +26,10 @@ export const flags = ({ port, database = "" }) => [
  * @param {string} binary
  * @param {string} about
  * @param {readonly string[]} [variables] of its environment, as `env` takes them
+ * @param {readonly string[]} [more] flags
  * @returns {import("./Peer.mjs").Peer}
  */
-export const built = (binary, about, variables = []) => ({
+export const built = (binary, about, variables = [], more = []) => ({
   about,
   webSockets: true,
   sessions: true,
@@ -38,6 +39,7 @@ export const built = (binary, about, variables = []) => ({
     binary,
     "run",
     ...flags(place),
+    ...more,
   ],
   version: [process.execPath, binary, "--version"],
 })

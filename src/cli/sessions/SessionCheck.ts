@@ -9,7 +9,8 @@ import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
 import { mostSimilar } from "../Similar.js"
-import { printable, styleOf } from "../Style.js"
+import { printable } from "../../wire/PrintableText.js"
+import { styleOf } from "../Style.js"
 
 const hostProblem = (hostname: string, guard: AddressGuard): Option.Option<string> =>
   Option.fromNullable(isIP(hostname) === 0 ? undefined : guard.denialOf(hostname)).pipe(

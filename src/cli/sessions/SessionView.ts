@@ -2,7 +2,7 @@ import { policyRows } from "../../domain/Policies.js"
 import type { Session } from "../../domain/Session.js"
 import { forwards, policyFields } from "../../sessions/SessionShape.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
-import { printable, printableJson } from "../Style.js"
+import { printable, printableJson } from "../../wire/PrintableText.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
 export interface SessionView {

@@ -7,7 +7,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, openActivity, readingDatabase } from "../Database.js"
 import { printResult } from "../Output.js"
-import { printable } from "../Style.js"
+import { printable } from "../../wire/PrintableText.js"
 import { unknownSession } from "./SessionCheck.js"
 
 export const touchDoc: CommandDoc = {

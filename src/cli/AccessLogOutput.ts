@@ -1,0 +1,125 @@
+import { Effect, Layer, Runtime } from "effect"
+import type { Scope } from "effect"
+import { jsonLine } from "../telemetry/AccessLine.js"
+import { AccessLog } from "../telemetry/AccessLog.js"
+import { type LineOutput, LineSink } from "../telemetry/LineSink.js"
+import { LogFile } from "../telemetry/LogFile.js"
+import { prettyLine } from "../telemetry/PrettyLine.js"
+import type { QueryRule } from "../telemetry/Redaction.js"
+import { RecordSinks } from "../telemetry/RecordSinks.js"
+import { standardOutput } from "../telemetry/StandardOutput.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import { CommandFailed } from "./Failure.js"
+import { flushedAtEnd, type ProgramLog } from "./Log.js"
+
+/** The access log, where there is one. */
+export interface AccessLogOutput {
+  /** Brings its records to it. */
+  readonly layer: Layer.Layer<never>
+  /** Opens its file anew; `undefined` where it is no file. */
+  readonly reopen: (() => void) | undefined
+  /** Where its lines wait; `undefined` where they go out with the log. */
+  readonly lines: LineSink | undefined
+}
+
+/** For how long lines are gathered, in milliseconds. */
+const gatherTime = 200
+
+/** How often the log tells how many lines were dropped, in milliseconds. */
+const tellInterval = 60_000
+
+type Fault = NodeJS.ErrnoException
+type Say = (message: string, fields?: Readonly<Record<string, unknown>>) => void
+
+const hints: Readonly<Record<string, string>> = {
+  ENOENT: "make its folder first",
+  EACCES: "choose a file that this user may write",
+  EISDIR: "name a file in that folder",
+}
+
+const cannotOpen = (path: string, error: Fault): CommandFailed =>
+  new CommandFailed({
+    problem: `the access log ${path} cannot be opened: ${error.code ?? error.message}`,
+    hint: hints[error.code ?? ""] ?? "choose another with --access-log",
+  })
+
+/** Tells of lines that are dropped: that it begins, then once a minute how many. */
+const dropReport = (say: Say, takeDropped: () => number) => {
+  let timer: NodeJS.Timeout | undefined
+  const tell = (): void => {
+    const dropped = takeDropped()
+    if (dropped > 0) return say("lines of the access log were dropped", { dropped })
+    clearInterval(timer)
+    timer = undefined
+  }
+  return (): void => {
+    if (timer !== undefined) return
+    say("lines of the access log are dropped: it is not read or written as fast as they come")
+    timer = setInterval(tell, tellInterval).unref()
+  }
+}
+
+/** Lines on their way to `output`, until the scope is closed; what was lost is said then. */
+const openLines = (output: LineOutput, say: Say): Effect.Effect<LineSink, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const lines: LineSink = new LineSink(output, gatherTime, {
+      dropping: dropReport(say, () => lines.takeDropped()),
+      failing: (error) =>
+        say("the access log cannot be written; it is tried again every second", {
+          problem: error.code ?? error.message,
+        }),
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        const dropped = lines.takeDropped() + lines.waiting
+        if (dropped > 0) say("lines of the access log were dropped", { dropped })
+      }),
+    )
+    yield* flushedAtEnd(lines)
+    return lines
+  })
+
+const openFile = (path: string, say: Say): Effect.Effect<LogFile, CommandFailed, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () =>
+        new LogFile(path, (error) =>
+          say("the access log cannot be opened anew; the old one goes on", { problem: error.code ?? error.message }),
+        ),
+      catch: (error) => cannotOpen(path, error instanceof Error ? error : new Error(String(error))),
+    }),
+    (file) => Effect.sync(() => file.close()),
+  )
+
+const sinkOf = (lineOf: (record: TrafficRecord) => string, lines: LineSink): Layer.Layer<never> =>
+  RecordSinks.layer(new AccessLog(lineOf, lines))
+
+/**
+ * Opens the access log for as long as the scope lasts. `place`: `off`, `pretty` or `json` beside the log, `-` for standard
+ * output, or the path of a file. The end waits for what it still holds, and says how many lines were lost.
+ */
+export const openAccessLog = (
+  place: string,
+  log: ProgramLog,
+  query: QueryRule,
+): Effect.Effect<AccessLogOutput, CommandFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const say: Say = (message, fields = {}) =>
+      Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
+    const json = (record: TrafficRecord): string => jsonLine(record, query)
+    const besideLog = { reopen: undefined, lines: undefined }
+    if (place === "off") return { layer: Layer.empty, ...besideLog }
+    if (place === "pretty") {
+      const look = { paint: log.style, brief: log.brief, query }
+      return { layer: sinkOf((record) => prettyLine(record, look), log.lines), ...besideLog }
+    }
+    if (place === "json") return { layer: sinkOf(json, log.lines), ...besideLog }
+    if (place === "-") {
+      const lines = yield* openLines(standardOutput(process.stdout), say)
+      return { layer: sinkOf(json, lines), reopen: undefined, lines }
+    }
+    const file = yield* openFile(place, say)
+    const lines = yield* openLines(file, say)
+    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), lines }
+  })

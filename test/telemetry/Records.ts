@@ -1,0 +1,29 @@
+import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
+
+/** A record of a request that went well, but for what is given. */
+export const recordWith = (given: Partial<TrafficRecord> = {}): TrafficRecord => ({
+  kind: "request",
+  id: "p1-a",
+  requestId: "0123456789abcdef0123456789abcdef",
+  sessionId: "alice",
+  client: "192.0.2.7",
+  method: "GET",
+  target: "/alice/run",
+  httpVersion: "1.1",
+  host: "proxy.example",
+  userAgent: "curl/8.5.0",
+  status: 200,
+  end: "complete",
+  error: undefined,
+  bytesIn: 1_200,
+  bytesOut: 340,
+  retries: 0,
+  since: Date.UTC(2026, 0, 2, 12, 3, 4, 5),
+  milliseconds: 41.2345,
+  times: { firstByte: 38, queue: undefined, dial: undefined, server: 36.5 },
+  server: "10.0.0.7:9000",
+  reused: true,
+  traceId: undefined,
+  webSocket: undefined,
+  ...given,
+})
