@@ -6,7 +6,8 @@ import { version } from "../domain/Version.js"
 import { Access, type Origin, SettingOrigins } from "./Access.js"
 import { AdminApi, type SettingView } from "./AdminApi.js"
 import { invalidRequest, storeUnavailable } from "./ApiProblem.js"
-import { Explain, type ExplainQuery } from "./Explain.js"
+import { Explain } from "./Explain.js"
+import { explainQueryOf } from "./ExplainQuery.js"
 import { Fleet } from "./Fleet.js"
 import { errorView, timestamp } from "./Shapes.js"
 
@@ -34,32 +35,6 @@ const settingViews = (
     const from = isFallback(row, value) ? "default" : originOf(name)
     return { name: row.flag?.name ?? name, value: shownValue(row, value), from }
   })
-
-/** A token of HTTP (RFC 9110 section 5.6.2). */
-const methodPattern = /^[\w!#$%&'*+.^`|~-]{1,64}$/
-
-const behindAuthority = /^(?:https?|wss?):\/\/[^/?#]*([^#]*)/i
-
-/** The target that a client would send for a URL; a path is one. Characters that no target has are encoded. */
-const targetOf = (url: string): string => {
-  const rest = behindAuthority.exec(url)?.[1] ?? url.replace(/#.*$/, "")
-  return (rest.startsWith("/") ? rest : `/${rest}`).replace(/[^\u0021-\u007e]+/g, encodeURIComponent)
-}
-
-interface ExplainParameters {
-  readonly url?: string | undefined
-  readonly target?: string | undefined
-  readonly method?: string | undefined
-  readonly upgrade?: "websocket" | undefined
-}
-
-/** What to explain; `undefined` where it cannot be told. A URL of `ws` or `wss` is a WebSocket's. */
-const explainQueryOf = ({ method = "GET", target, upgrade, url }: ExplainParameters): ExplainQuery | undefined => {
-  if (!methodPattern.test(method) || (url === undefined) === (target === undefined)) return undefined
-  if (target !== undefined && !/^[\u0021-\u00ff]+$/.test(target)) return undefined
-  const upgrades = upgrade === "websocket" || (url !== undefined && /^wss?:/i.test(url))
-  return { method, target: target ?? targetOf(url ?? ""), upgrades }
-}
 
 /** Calls about the proxy as a whole. */
 export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers) =>

@@ -1,3 +1,5 @@
+import { errorsDoc } from "./admin/Errors.js"
+import { explainDoc } from "./admin/Explain.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
@@ -21,4 +23,4 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, ...sessionsDocs]
+export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, ...sessionsDocs, errorsDoc, explainDoc]

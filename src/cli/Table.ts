@@ -63,3 +63,7 @@ export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWi
     ),
   ].join("\n")
 }
+
+/** Columns of a terminal; none for anything else, and for a terminal that does not say. */
+export const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
+  stream.isTTY && stream.columns > 0 ? stream.columns : undefined

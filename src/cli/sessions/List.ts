@@ -13,7 +13,7 @@ import { printDiagnostic, printResult } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { printable } from "../../wire/PrintableText.js"
 import { type Style, styleOf } from "../Style.js"
-import { type Column, renderTable } from "../Table.js"
+import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, allActivity, idleTimeOf, inWords } from "./ActivityView.js"
 import { warnOfInsecure } from "./SessionCheck.js"
@@ -99,10 +99,6 @@ export const sessionTable = (
     style,
     lineWidth,
   )
-
-/** Columns of a terminal; none for anything else, and for a terminal that does not say. */
-const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
-  stream.isTTY && stream.columns > 0 ? stream.columns : undefined
 
 const whatToDoAboutNone = (filename: string, conditions: ReadonlyArray<string>): string =>
   conditions.length === 0
