@@ -16,8 +16,8 @@ import { Fleet } from "./Fleet.js"
 import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
-/** Rows that are read in one turn of the event loop, at most a millisecond's work or two; and for one page of sessions. */
-const sliceSize = 100
+/** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
+const sliceSize = 40
 const mostScanned = 20_000
 
 /** Sessions that are listed. */
