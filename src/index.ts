@@ -8,6 +8,16 @@ export { AdminSocketBeside, AdminSocketError } from "./admin/AdminSocket.js"
 export * from "./domain/ProxyConfig.js"
 export * from "./domain/ProxyError.js"
 export * from "./domain/Session.js"
+export {
+  drainOf,
+  isUnusable,
+  type KillClose,
+  noControl,
+  type SessionControl,
+  type SessionDrain,
+  type StoredControl,
+  type UnusableControl,
+} from "./domain/SessionControl.js"
 export * from "./domain/SessionPolicy.js"
 export { layerConnections } from "./downstream/ConnectionDownstream.js"
 export * from "./downstream/Downstream.js"

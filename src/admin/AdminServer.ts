@@ -14,6 +14,7 @@ import type { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./Access.js"
 import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
+import { AdminConnections, maxConnections } from "./AdminConnections.js"
 import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
@@ -23,8 +24,6 @@ import { FailedTries } from "./FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
 import type { TokenFileError } from "./TokenFile.js"
 
-/** Connections at a time; one more is closed. */
-const maxConnections = 64
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
 /** Within this time a whole request has to come, and an answer has to be taken on; milliseconds. */
@@ -69,7 +68,6 @@ const makeServer = (): Server => {
     // The gate asks for it.
     requireHostHeader: false,
   })
-  server.maxConnections = maxConnections
   server.timeout = longestWait
   // Lines beyond a number would be left out in silence, a second `Host` among them. The size of the head limits them.
   server.maxHeadersCount = 0
@@ -109,7 +107,11 @@ export type AdminError = ListenError | AdminSocketError | TokenFileError
 const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
-    server.on("request", (request, response) => handle(request, response, door))
+    const connections = new AdminConnections()
+    server.on("connection", connections.opened)
+    server.on("request", (request, response) => {
+      if (connections.admits(request, response)) handle(request, response, door)
+    })
     return server
   })
 

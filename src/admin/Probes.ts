@@ -19,7 +19,8 @@ const probe = (path: "/livez" | "/readyz", checks: ReadonlyArray<Check>): AdminR
       const succeeds = results.every(({ holds }) => holds)
       const status = succeeds ? 200 : 503
       const failed = results.filter(({ holds }) => !holds).map(({ name }) => name)
-      if (!query.has("verbose")) return textAnswer(status, succeeds ? "ok\n" : `not ready: ${failed.join(", ")}\n`)
+      if (!query.has("verbose"))
+        return textAnswer(status, succeeds ? "ok\n" : `not ready; what does not hold: ${failed.join(", ")}\n`)
       const lines = results.map(({ name, holds }) => `${holds ? "[+]" : "[-]"} ${name}\n`)
       return textAnswer(status, `${lines.join("")}${succeeds ? "ok" : "failed"}\n`)
     }),

@@ -2,7 +2,7 @@ import { Effect, Layer, Runtime } from "effect"
 import type { Scope } from "effect"
 import { jsonLine } from "../telemetry/AccessLine.js"
 import { AccessLog } from "../telemetry/AccessLog.js"
-import { type LineOutput, LineSink } from "../telemetry/LineSink.js"
+import { type LineOutput, LineSink, type SinkCounters } from "../telemetry/LineSink.js"
 import { LogFile } from "../telemetry/LogFile.js"
 import { prettyLine } from "../telemetry/PrettyLine.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
@@ -18,8 +18,24 @@ export interface AccessLogOutput {
   readonly layer: Layer.Layer<never>
   /** Opens its file anew; `undefined` where it is no file. */
   readonly reopen: (() => void) | undefined
-  /** Where its lines wait; `undefined` where they go out with the log. */
-  readonly lines: LineSink | undefined
+  /** Counts there what is dropped and what fails; `undefined` where there is no access log. */
+  readonly countIn: ((counters: SinkCounters) => void) | undefined
+}
+
+/** Lines that go out with those of the log, and of which alone it is counted how many are dropped. */
+class LinesBesideLog {
+  private counters: SinkCounters | undefined
+
+  constructor(private readonly log: LineSink) {}
+
+  write(line: string): void {
+    if (!this.log.write(line)) this.counters?.accessLogDropped(1)
+  }
+
+  readonly countIn = (counters: SinkCounters): void => {
+    this.counters = counters
+    this.log.countIn({ accessLogDropped: () => {}, accessLogFailed: () => counters.accessLogFailed() })
+  }
 }
 
 /** For how long lines are gathered, in milliseconds. */
@@ -91,7 +107,7 @@ const openFile = (path: string, say: Say): Effect.Effect<LogFile, CommandFailed,
     (file) => Effect.sync(() => file.close()),
   )
 
-const sinkOf = (lineOf: (record: TrafficRecord) => string, lines: LineSink): Layer.Layer<never> =>
+const sinkOf = (lineOf: (record: TrafficRecord) => string, lines: LineSink | LinesBesideLog): Layer.Layer<never> =>
   RecordSinks.layer(new AccessLog(lineOf, lines))
 
 /**
@@ -108,18 +124,19 @@ export const openAccessLog = (
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
     const json = (record: TrafficRecord): string => jsonLine(record, query)
-    const besideLog = { reopen: undefined, lines: undefined }
-    if (place === "off") return { layer: Layer.empty, ...besideLog }
+    const beside = new LinesBesideLog(log.lines)
+    const besideLog = { reopen: undefined, countIn: beside.countIn }
+    if (place === "off") return { layer: Layer.empty, reopen: undefined, countIn: undefined }
     if (place === "pretty") {
       const look = { paint: log.style, brief: log.brief, query }
-      return { layer: sinkOf((record) => prettyLine(record, look), log.lines), ...besideLog }
+      return { layer: sinkOf((record) => prettyLine(record, look), beside), ...besideLog }
     }
-    if (place === "json") return { layer: sinkOf(json, log.lines), ...besideLog }
+    if (place === "json") return { layer: sinkOf(json, beside), ...besideLog }
     if (place === "-") {
       const lines = yield* openLines(standardOutput(process.stdout), say)
-      return { layer: sinkOf(json, lines), reopen: undefined, lines }
+      return { layer: sinkOf(json, lines), reopen: undefined, countIn: (counters) => lines.countIn(counters) }
     }
     const file = yield* openFile(place, say)
     const lines = yield* openLines(file, say)
-    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), lines }
+    return { layer: sinkOf(json, lines), reopen: () => file.reopen(), countIn: (counters) => lines.countIn(counters) }
   })

@@ -133,7 +133,7 @@ export const serve = ({
       Layer.provide([activity, accessLog.layer, layerTraces(traces)]),
     )
     const context = yield* Layer.build(proxy)
-    accessLog.lines?.countIn(Context.get(context, Telemetry))
+    accessLog.countIn?.(Context.get(context, Telemetry))
     yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>

@@ -1,10 +1,13 @@
 import * as Command from "@effect/cli/Command"
 import type { CommandDoc } from "./CommandDoc.js"
 import { add, addDoc } from "./sessions/Add.js"
+import { drain, drainDoc } from "./sessions/Drain.js"
 import { exportAll, exportDoc } from "./sessions/Export.js"
 import { importAll, importDoc } from "./sessions/Import.js"
+import { kill, killDoc } from "./sessions/Kill.js"
 import { list, listDoc } from "./sessions/List.js"
 import { remove, removeDoc } from "./sessions/Remove.js"
+import { resume, resumeDoc } from "./sessions/Resume.js"
 import { set, setDoc } from "./sessions/Set.js"
 import { show, showDoc } from "./sessions/Show.js"
 import { touch, touchDoc } from "./sessions/Touch.js"
@@ -31,6 +34,9 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
   listDoc,
   showDoc,
   setDoc,
+  drainDoc,
+  resumeDoc,
+  killDoc,
   touchDoc,
   removeDoc,
   importDoc,
@@ -39,5 +45,5 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
 
 export const sessions = Command.make("sessions").pipe(
   Command.withDescription(sessionsDoc.summary),
-  Command.withSubcommands([add, list, show, set, touch, remove, importAll, exportAll]),
+  Command.withSubcommands([add, list, show, set, drain, resume, kill, touch, remove, importAll, exportAll]),
 )

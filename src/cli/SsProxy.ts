@@ -86,19 +86,19 @@ const outputFailed = (error: NodeJS.ErrnoException): void => {
 }
 
 /**
- * Time limit for flushing the log at the end, in milliseconds: a reader that does not read must not keep the process
- * alive.
+ * Time limit for flushing at the end, in milliseconds: a reader that does not read must not keep the process alive. It is for
+ * the log; for standard output only where a service ends, whose access log may go there.
  */
-const longestLogFlush = 1_000
+const longestFlush = 1_000
 
-const endProcess = (exitCode: number): void => {
-  // Flush standard output completely, then the log within the time limit.
+const endProcess = (exitCode: number, isService: boolean): void => {
   const exit = (): void => {
     closeLostTerminal()
     process.exit(exitCode)
   }
+  if (isService) setTimeout(exit, longestFlush)
   process.stdout.write("", () => {
-    setTimeout(exit, longestLogFlush)
+    setTimeout(exit, longestFlush)
     process.stderr.write("", exit)
   })
 }
@@ -121,8 +121,8 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
   process.on("unhandledRejection", die)
 
   const exit = await Effect.runPromiseExit(Effect.flatMap(invocation, invoke))
-  if (Exit.isSuccess(exit)) return endProcess(0)
+  if (Exit.isSuccess(exit)) return endProcess(0, isService)
   const report = reportCause(exit.cause, style, detailed)
   process.stderr.write(`${report.text}\n`)
-  endProcess(report.exitCode)
+  endProcess(report.exitCode, isService)
 }

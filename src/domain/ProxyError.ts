@@ -32,6 +32,7 @@ export type DownstreamError =
   | DownstreamTimeout
   | DownstreamUrlInvalid
   | SessionPolicyInvalid
+  | SessionControlInvalid
   | SessionUnavailable
 
 /** The proxy itself cannot serve now. */
@@ -191,10 +192,20 @@ export class SessionPolicyInvalid extends TaggedError("SessionPolicyInvalid")<{
   readonly fault = "downstream"
 }
 
-/** The session exists, but its status does not forward, or it was moved while this request waited. */
+/** What was asked of the session in the store, to end or to drain, cannot be understood. `problem` names the value. */
+export class SessionControlInvalid extends TaggedError("SessionControlInvalid")<{
+  readonly sessionId: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
+/** The session exists, but its status does not forward, or it drains, or it was moved or killed while this request waited. */
 export class SessionUnavailable extends TaggedError("SessionUnavailable")<{
   readonly sessionId: string
   readonly status: string
+  /** Where it drains: when what is left of it is killed, by `performance.now()`. */
+  readonly drainEndsAt?: number
 }> {
   readonly fault = "downstream"
 }

@@ -132,6 +132,29 @@ export const duration: Reading<number> = reading({
   show: (value) => `${value / 1_000}s`,
 })
 
+const isCloseCode = (code: number): boolean =>
+  code === 1001 || code === 1008 || code === 1012 || (code >= 4_000 && code <= 4_999)
+
+/** A code with which the proxy may be told to close WebSockets (RFC 6455 section 7.4). */
+export const closeCode: Reading<number> = reading({
+  placeholder: "CODE",
+  allowed: "1001, 1008, 1012, or a number from 4000 to 4999",
+  value: Schema.Int.pipe(Schema.filter(isCloseCode)),
+  parse: (text) => (text.length > 4 ? undefined : whole(text)),
+})
+
+const longestReason = 100
+const isCloseReason = (reason: string): boolean =>
+  Buffer.byteLength(reason) <= longestReason && !/\p{Surrogate}/u.test(reason)
+
+/** The reason that goes with it. A close frame has room for 123 bytes. */
+export const closeReason: Reading<string> = reading({
+  placeholder: "TEXT",
+  allowed: `a text of at most ${longestReason} bytes`,
+  value: Schema.String.pipe(Schema.filter(isCloseReason)),
+  parse: (text) => text,
+})
+
 /** A whole number; 0 is allowed. */
 export const count: Reading<number> = reading({
   placeholder: "COUNT",

@@ -1,4 +1,5 @@
 import { Data, Schema } from "effect"
+import { noControl, StoredControl } from "./SessionControl.js"
 import { defaultPolicy, StoredPolicy } from "./SessionPolicy.js"
 
 /** First path segments that the proxy answers itself. */
@@ -22,6 +23,8 @@ export class Session extends Schema.Class<Session>("Session")({
   url: Schema.String,
   status: Schema.String,
   policy: Schema.optionalWith(StoredPolicy, { default: () => defaultPolicy }),
+  /** That it was killed, or drains. */
+  control: Schema.optionalWith(StoredControl, { default: () => noControl }),
   createdAt: Schema.NullOr(Schema.String),
   updatedAt: Schema.NullOr(Schema.String),
 }) {}

@@ -324,8 +324,11 @@ export class HttpCall
     this.listener?.settled(exit)
   }
 
+  /** May come more than once: a dial is given up, and counted, once. */
   private close(): void {
-    this.cancelDial?.()
+    const { cancelDial } = this
+    this.cancelDial = undefined
+    cancelDial?.()
     this.settleConnection(false)
   }
 

@@ -86,6 +86,7 @@ const continueAfter = 1_000
 const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
   retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
+  killed: (sessionId) => new SessionUnavailable({ sessionId, status: "killed" }),
   shutdown: () => new Draining(),
 }
 
@@ -203,9 +204,21 @@ export class Exchange
     return this.id
   }
 
-  /** The id of a trace that begins with this request. */
+  /** The id of a trace that begins with this request. That a tracer throws is told when the trace is to end. */
   private get ownTraceId(): string | undefined {
-    return this.trace?.isFirst === true ? this.trace.traceId : undefined
+    try {
+      const trace = this.traceInAnyCase
+      return trace?.isFirst === true ? trace.traceId : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Its trace, of a request too that was refused at once, before anybody asked for it. */
+  private get traceInAnyCase(): RequestTrace | undefined {
+    if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
+    const route = parseTarget(this.method, this.target)
+    return this.traceOf(Either.isRight(route) ? routeTemplate(route.right) : undefined)
   }
 
   /** The trace that it belongs to; known once something of it was recorded, or would have been. */
@@ -577,12 +590,10 @@ export class Exchange
     return trace.switched({ ...this.recordAfter(now - this.begun), status: 101 }, now)
   }
 
-  /** A request that was refused at once has no spans yet. What a tracer throws is nothing to the connection. */
+  /** What a tracer throws is nothing to the connection. */
   private endTrace(milliseconds: number): void {
     try {
-      const route = this.trace === undefined ? parseTarget(this.method, this.target) : undefined
-      const template = route !== undefined && Either.isRight(route) ? routeTemplate(route.right) : undefined
-      const trace = this.traceOf(template)
+      const trace = this.traceInAnyCase
       if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
     } catch (cause) {
       this.context.logError(this, Defect.at("proxy", cause))

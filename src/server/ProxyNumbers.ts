@@ -20,6 +20,7 @@ const fillDirectory = (directory: typeof SessionDirectory.Service, cells: Cells)
   cells.add(catalogue.storeFailures.offset, failures)
   cells.set(cellOf(catalogue.sessionsEnded, "removed"), ended.removed)
   cells.set(cellOf(catalogue.sessionsEnded, "retargeted"), ended.retargeted)
+  cells.set(cellOf(catalogue.sessionsEnded, "killed"), ended.killed)
   cells.set(cellOf(catalogue.sessionsEnded, "shutdown"), ended.shutdown)
 }
 

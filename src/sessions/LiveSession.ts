@@ -1,12 +1,13 @@
+import type { KillClose } from "../domain/SessionControl.js"
 import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
 import { SessionActivity } from "./SessionActivity.js"
 
 /**
- * Why a session's lifetime is over: its row is gone, it has another server or another way to know that one, or the proxy
- * shuts down.
+ * Why a session's lifetime is over: its row is gone, it has another server or another way to know that one, somebody killed
+ * it or its drain is over, or the proxy shuts down.
  */
-export type SessionEnd = "removed" | "retargeted" | "shutdown"
+export type SessionEnd = "removed" | "retargeted" | "killed" | "shutdown"
 
 /** What hangs on a session's lifetime: an exchange, a WebSocket, a pool of idle connections. */
 export interface SessionListener {
@@ -31,9 +32,9 @@ let generations = 0
 
 /**
  * One lifetime of a session: from the moment the directory first sees it at this URL, until it sees that there is no row, or
- * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round. Connections and live
- * traffic belong to a lifetime and never outlive it, so that a new session (or the same id at a new address) can not be
- * handed what belonged to an old one.
+ * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round, or
+ * that it was killed. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
+ * same id at a new address) can not be handed what belonged to an old one.
  */
 export class LiveSession {
   /** Differs between any two lifetimes in this process. */
@@ -42,6 +43,7 @@ export class LiveSession {
   /** An array and no Set: few, and they come and go with every request. */
   private readonly listeners: Array<SessionListener> = []
   private endedBy: SessionEnd | undefined
+  private closedAs: KillClose | undefined
 
   constructor(
     readonly id: string,
@@ -62,6 +64,11 @@ export class LiveSession {
   /** Set once the lifetime is over. */
   get ended(): SessionEnd | undefined {
     return this.endedBy
+  }
+
+  /** How its WebSockets are closed, where it was killed. */
+  get killClose(): KillClose | undefined {
+    return this.closedAs
   }
 
   /** Whether anything hangs on this lifetime, so that its end must be noticed even while no request comes. */
@@ -89,10 +96,11 @@ export class LiveSession {
     this.policyInForce = policy
   }
 
-  /** Ends the lifetime. Only the directory calls this. */
-  end(reason: SessionEnd): void {
+  /** Ends the lifetime; `close`: how WebSockets are closed, where it was killed. Only the directory calls this. */
+  end(reason: SessionEnd, close?: KillClose): void {
     if (this.endedBy !== undefined) return
     this.endedBy = reason
+    this.closedAs = close
     const listeners = this.listeners.splice(0)
     if (listeners.length > 0) this.watcher?.unwatched(this)
     for (const listener of listeners) listener.sessionEnded(reason)

@@ -1,11 +1,21 @@
 import { Either, Exit, Option } from "effect"
 import {
   DownstreamUrlInvalid,
+  SessionControlInvalid,
   SessionNotFound,
   SessionPolicyInvalid,
   SessionUnavailable,
 } from "../domain/ProxyError.js"
 import { isForwarding, type Session } from "../domain/Session.js"
+import {
+  defaultClose,
+  drainedClose,
+  drainOf,
+  isSameControl,
+  isUnusable,
+  type KillClose,
+  type SessionDrain,
+} from "../domain/SessionControl.js"
 import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
 import { SessionActivity } from "./SessionActivity.js"
@@ -16,10 +26,22 @@ import type { SessionRow } from "./SessionRepo.js"
 export type RowAnswer = Exit.Exit<LiveSession, RowError>
 
 /** Why a row says nothing to forward to. */
-export type RowError = SessionNotFound | SessionUnavailable | DownstreamUrlInvalid | SessionPolicyInvalid
+export type RowError =
+  | SessionNotFound
+  | SessionUnavailable
+  | DownstreamUrlInvalid
+  | SessionPolicyInvalid
+  | SessionControlInvalid
 
 /** Whether a server's certificate is taken unseen: only where the row says so in as many words. */
 const isInsecure = ({ policy }: Session): boolean => policy.insecure === true
+
+/**
+ * When a drain that is seen now ends, by `performance.now()`: a clock that is set later does not move that. One that was set
+ * back before does not make it longer than it was to be.
+ */
+const endOfDrain = ({ since, until }: SessionDrain): number =>
+  performance.now() + Math.min(until - Date.now(), until - since)
 
 /** Makes an error to be kept: it must not remember where it was made, and with that the request that was looked up. */
 const kept = <E>(make: () => E): E => {
@@ -34,22 +56,31 @@ const kept = <E>(make: () => E): E => {
 class Entry implements SessionWatcher {
   /** The lifetime, or what is wrong with the row's URL. */
   private readonly live: Either.Either<LiveSession, DownstreamUrlInvalid>
+  /** The numbers of its id: those that the lifetime before has had. */
+  readonly activity: SessionActivity
   /** Ready to be handed out, so that a warm lookup makes nothing. */
   answer: RowAnswer
+  /** When what is left of it is killed, by `performance.now()`; Infinity while it does not drain. */
+  drainEndsAt = Number.POSITIVE_INFINITY
+  /** The last number of kills that was read whole. */
+  private killsSeen: number
 
   constructor(
     readonly id: string,
-    private row: SessionRow,
+    public row: SessionRow,
     /** The epoch in which the row was read. */
     public epoch: number,
     private readonly owner: LiveSessions,
-    /** The numbers of its id: those that the lifetime before has had. */
-    readonly activity: SessionActivity = new SessionActivity(id),
+    /** What was known before it, of the same id. */
+    before: Entry | undefined,
   ) {
+    this.activity = before?.activity ?? new SessionActivity(id)
+    this.killsSeen = row.session.control.kills
+    this.followDrain(row, before)
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
       onLeft: ({ problem }) => kept(() => new DownstreamUrlInvalid({ sessionId: id, problem })),
       onRight: (url): LiveSession =>
-        new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }, activity),
+        new LiveSession(id, url, this, { ...defaultPolicy, insecure: isInsecure(row.session) }, this.activity),
     })
     this.answer = this.answerFor(row.session)
   }
@@ -68,19 +99,41 @@ class Entry implements SessionWatcher {
     return isInsecure(session) === isInsecure(known.session)
   }
 
+  /**
+   * Whether `row` says that it was killed since. Another number does, be it smaller: the row may have been made anew. None
+   * at all does not, nor one whose other values cannot be used.
+   */
+  isKilledBy({ session: { control } }: SessionRow): boolean {
+    return !isUnusable(control) && control.kills !== 0 && control.kills !== this.killsSeen
+  }
+
   update(row: SessionRow, epoch: number): RowAnswer {
     const before = this.row.session
+    const { control, policy, status } = row.session
     this.epoch = epoch
+    const isSame = status === before.status && isSamePolicy(policy, before.policy)
+    const isAsked = !isSameControl(control, before.control)
+    if (isAsked) this.followDrain(row, this)
+    if (!isUnusable(control)) this.killsSeen = control.kills
     this.row = row
-    const isSame = row.session.status === before.status && isSamePolicy(row.session.policy, before.policy)
-    if (!isSame) this.answer = this.answerFor(row.session)
+    if (!isSame || isAsked) this.answer = this.answerFor(row.session)
     return this.answer
   }
 
-  end(reason: SessionEnd): void {
+  end(reason: SessionEnd, close?: KillClose): void {
     if (Either.isLeft(this.live)) return
     if (this.live.right.ended === undefined) this.owner.ended[reason]++
-    this.live.right.end(reason)
+    this.live.right.end(reason, close)
+  }
+
+  /** Takes over the end of its drain: that of before where it is the same drain, for it was computed when that was seen. */
+  private followDrain({ session }: SessionRow, before: Entry | undefined): void {
+    const drain = drainOf(session.control)
+    const known = before === undefined ? undefined : drainOf(before.row.session.control)
+    if (drain === undefined) this.drainEndsAt = Number.POSITIVE_INFINITY
+    else if (before !== undefined && known?.since === drain.since && known.until === drain.until)
+      this.drainEndsAt = before.drainEndsAt
+    else this.drainEndsAt = endOfDrain(drain)
   }
 
   watched(session: LiveSession): void {
@@ -91,16 +144,25 @@ class Entry implements SessionWatcher {
     this.owner.unwatch(session)
   }
 
-  private answerFor({ status, policy: stored }: Session): RowAnswer {
-    if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId: this.id, status })))
+  private answerFor({ control, status, policy: stored }: Session): RowAnswer {
+    const { drainEndsAt, id: sessionId } = this
+    if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status })))
+    if (isUnusable(control))
+      return Exit.fail(kept(() => new SessionControlInvalid({ sessionId, problem: control.problem })))
+    if (control.drain !== undefined)
+      return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status: "draining", drainEndsAt })))
     if (Either.isLeft(this.live)) return Exit.fail(this.live.left)
     const policy = readPolicy(stored)
     if (Either.isLeft(policy))
-      return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId: this.id, problem: policy.left })))
+      return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: policy.left })))
     this.live.right.adopt(policy.right)
     return Exit.succeed(this.live.right)
   }
 }
+
+/** How a row asks to close WebSockets. */
+const closeOf = ({ session: { control } }: SessionRow): KillClose =>
+  isUnusable(control) ? defaultClose : control.close
 
 /** Who looks after lifetimes while no request comes. */
 export interface LiveSessionsWatcher {
@@ -112,7 +174,8 @@ export interface LiveSessionsWatcher {
 
 /**
  * The rows that were read, and the lifetimes that come of them: begins, keeps and ends a session's lifetime as its row
- * is read again. Knows nothing of the store, nor of time but an epoch, a number that grows with every change.
+ * is read again. Knows nothing of the store, nor of time but an epoch, a number that grows with every change, and when drains
+ * end.
  */
 export class LiveSessions {
   private readonly entries = new Map<string, Entry>()
@@ -125,7 +188,9 @@ export class LiveSessions {
   ) {}
 
   /** How many lifetimes have ended so far, by their ends. */
-  readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, shutdown: 0 }
+  readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, killed: 0, shutdown: 0 }
+  /** No drain ends before, of what hangs on anything, by `performance.now()`. */
+  private firstDrainEnd = Number.POSITIVE_INFINITY
 
   /** How many sessions are known. */
   get size(): number {
@@ -160,13 +225,29 @@ export class LiveSessions {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(id)
-    return entry?.isAbout(row.value) ? entry.update(row.value, epoch) : this.begin(row.value, epoch)
+    if (entry?.isKilledBy(row.value)) return this.begin(row.value, epoch, "killed", closeOf(row.value))
+    if (!entry?.isAbout(row.value)) return this.begin(row.value, epoch, "retargeted")
+    const answer = entry.update(row.value, epoch)
+    this.noteDrain(entry)
+    return answer
   }
 
   /** The same for a lifetime that is known already; begins none. */
   refresh(id: string, row: Option.Option<SessionRow>, epoch: number): void {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch < epoch) this.update(id, row, epoch)
+  }
+
+  /** Kills what is left of sessions whose drain is over. `now`: by `performance.now()`. They go on draining. */
+  endDrained(now: number): void {
+    if (now < this.firstDrainEnd) return
+    this.firstDrainEnd = Number.POSITIVE_INFINITY
+    for (const { id } of Array.from(this.watched)) {
+      const entry = this.entries.get(id)
+      if (entry === undefined) continue
+      if (entry.drainEndsAt <= now) this.begin(entry.row, entry.epoch, "killed", drainedClose)
+      else this.noteDrain(entry)
+    }
   }
 
   /** Ends every lifetime. */
@@ -184,15 +265,19 @@ export class LiveSessions {
   }
 
   /** The id is the row's own, for the one that was asked for is a piece of a request. */
-  private begin(row: SessionRow, epoch: number): RowAnswer {
+  private begin(row: SessionRow, epoch: number, endOfOther: SessionEnd, close?: KillClose): RowAnswer {
     const { id } = row.session
     const before = this.entries.get(id)
-    const entry = new Entry(id, row, epoch, this, before?.activity)
+    const entry = new Entry(id, row, epoch, this, before)
     // The new one takes its place first: who listens to the end of the old one may look it up again.
     this.entries.set(id, entry)
-    before?.end("retargeted")
+    before?.end(endOfOther, close)
     this.dropSurplus()
     return entry.answer
+  }
+
+  private noteDrain({ drainEndsAt }: Entry): void {
+    if (drainEndsAt < this.firstDrainEnd) this.firstDrainEnd = drainEndsAt
   }
 
   /** Only an entry calls this: something hangs on its lifetime from now on. */
@@ -202,6 +287,7 @@ export class LiveSessions {
     if (known === undefined) this.entries.set(entry.id, entry)
     else if (known !== entry) return session.end("retargeted")
     this.watched.add(session)
+    this.noteDrain(entry)
     this.watcher.watched(entry.epoch)
   }
 

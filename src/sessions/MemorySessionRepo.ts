@@ -1,8 +1,9 @@
 import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
+import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
-import { checkChange, checkNew } from "./SessionRules.js"
+import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
 import { type NewSession, type SessionChange, SessionRepo, type SessionRow } from "./SessionRepo.js"
 
 /**
@@ -32,7 +33,8 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
 
   const insert = ({ policy, ...session }: NewSession): Session => {
     const time = now()
-    const whole = { ...session, policy: { ...defaultPolicy, ...policy }, createdAt: time, updatedAt: time }
+    const own = { policy: { ...defaultPolicy, ...policy }, control: noControl }
+    const whole = { ...session, ...own, createdAt: time, updatedAt: time }
     return store(new Session(whole), String(++version))
   }
   const update = ({ session, incarnation }: Required<SessionRow>, { policy, ...change }: SessionChange): Session => {
@@ -42,10 +44,17 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   }
   const put = (session: NewSession): Session => {
     const row = rows.get(session.id)
-    return row === undefined
-      ? insert(session)
-      : update(row, { ...session, policy: { ...defaultPolicy, ...session.policy } })
+    if (row === undefined) return insert(session)
+    const fresh = { ...row, session: new Session({ ...row.session, control: noControl }) }
+    return update(fresh, { ...session, policy: { ...defaultPolicy, ...session.policy } })
   }
+  /** Its own time of change stays, for the session itself does not change. */
+  const ask = ({ session, incarnation }: Required<SessionRow>, asked: Partial<SessionControl>): Session => {
+    version++
+    const control = isUnusable(session.control) ? noControl : session.control
+    return store(new Session({ ...session, control: { ...control, ...asked } }), incarnation)
+  }
+  const killsAfter = ({ session }: Required<SessionRow>): number => Math.max(session.control.kills + 1, Date.now())
   const store = (session: Session, incarnation: string): Session => {
     rows.set(session.id, { session, incarnation })
     return session
@@ -91,6 +100,17 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       Effect.zipRight(
         checkChange(id, change),
         Effect.map(existing(id), (row) => update(row, change)),
+      ),
+    drain: (id, grace) =>
+      Effect.zipRight(
+        checkDrain(id, grace),
+        Effect.map(existing(id), (row) => ask(row, { drain: drainFor(Date.now(), grace) })),
+      ),
+    resume: (id) => Effect.map(existing(id), (row) => ask(row, { drain: undefined })),
+    kill: (id, close = {}) =>
+      Effect.zipRight(
+        checkKill(id, close),
+        Effect.map(existing(id), (row) => ask(row, { kills: killsAfter(row), close: { ...defaultClose, ...close } })),
       ),
     remove: (id) =>
       Effect.map(existing(id), (row) => {

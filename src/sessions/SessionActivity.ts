@@ -33,7 +33,7 @@ export const mergedTimes = (one: ActivityTimes, other: ActivityTimes): ActivityT
 export const neverActive: ActivityTimes = { lastRequestAt: 0, lastClientAt: 0, lastServerAt: 0, lastKind: undefined }
 
 /** Milliseconds since the epoch of a time as SQLite's CURRENT_TIMESTAMP writes it; `undefined` for anything else. */
-const millisecondsOf = (timestamp: string | null): number | undefined => {
+export const millisecondsOf = (timestamp: string | null): number | undefined => {
   if (timestamp === null || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(timestamp)) return undefined
   const found = Date.parse(`${timestamp.replace(" ", "T")}Z`)
   return Number.isNaN(found) ? undefined : found
@@ -51,6 +51,12 @@ export const idleSince = (createdAt: string | null, times: ActivityTimes): numbe
 
 /** For how long that is, in milliseconds; never negative, also where the clock was set back. */
 export const idleTime = (since: number, now: number): number => Math.max(0, now - since)
+
+/** A time that is so far ahead of the clock, in milliseconds, is of one that was wrong. */
+export const farAhead = 86_400_000
+
+/** The later one stays, so that a clock that is set back makes nobody idle; but one that is far ahead of it gives way. */
+const later = (known: number, at: number, now: number): number => (known > now + farAhead ? at : Math.max(known, at))
 
 /**
  * The numbers of one session id, as far as this process has seen it: plain additions on the path of every request. One
@@ -85,20 +91,20 @@ export class SessionActivity implements StoredActivity {
 
   constructor(readonly sessionId: string) {}
 
-  /** A request began at this time that its server has answered. */
-  requested(at: number): void {
-    this.lastRequestAt = Math.max(this.lastRequestAt, at)
-    this.clientHeard(at)
+  /** A request began at this time that its server has answered by `now`. */
+  requested(at: number, now: number): void {
+    this.lastRequestAt = later(this.lastRequestAt, at, now)
+    this.lastClientAt = later(this.lastClientAt, at, now)
   }
 
-  /** A client sent something. The later time stays, so that a clock that is set back makes nobody idle. */
+  /** A client sent something. */
   clientHeard(at: number): void {
-    this.lastClientAt = Math.max(this.lastClientAt, at)
+    this.lastClientAt = later(this.lastClientAt, at, at)
   }
 
   /** The server sent something. */
   serverHeard(at: number): void {
-    this.lastServerAt = Math.max(this.lastServerAt, at)
+    this.lastServerAt = later(this.lastServerAt, at, at)
   }
 
   /** Somebody said so. */

@@ -56,9 +56,11 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
 // How long the store's version counts as known, in milliseconds: a third of what the contract allows a change to take,
 // which leaves the rest to the event loop.
 const versionAge = 3
-// How often the version is looked at for the sake of live traffic alone, in milliseconds. Such traffic must be gone
-// one second after its session; most of that belongs to saying goodbye.
+// How often the version is looked at for the sake of live traffic alone, or of a store that could not be read, in
+// milliseconds. Such traffic must be gone one second after its session; most of that belongs to saying goodbye.
 const watchInterval = 100
+// No session has this id: whether its row can be looked for tells whether any can.
+const nobody = ""
 // Rows that are read again in one turn of the event loop: well under a millisecond's work for SQLite.
 const sliceSize = 200
 // The part of the time that may go into reading rows again while changes never stop, and the longest rest for it.
@@ -91,16 +93,16 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
  * calls open and close by their "unsafe" methods: these do the same, and are no Effects.
  */
 class Directory {
-  /** Open while there is live traffic. */
-  private readonly anyWatched = Effect.unsafeMakeLatch(false)
+  /** Open while there is something to look after: live traffic, or a store that could not be read. */
+  private readonly awake = Effect.unsafeMakeLatch(false)
   /** Open from a change that was noticed until the watching fiber has seen it. */
   private readonly changed = Effect.unsafeMakeLatch(false)
   readonly sessions = new LiveSessions(unwatchedLimit, {
     watched: (readIn) => {
       if (readIn !== this.epoch) this.sweepDue = true
-      this.anyWatched.unsafeOpen()
+      this.awake.unsafeOpen()
     },
-    noneWatched: () => void this.anyWatched.unsafeClose(),
+    noneWatched: () => this.mayRest(),
   })
   /** Grows whenever the store may hold something else than was read before. */
   private epoch = 0
@@ -118,6 +120,7 @@ class Directory {
   private failures = 0
   /** When the store told its version last. */
   private toldAt = Number.NEGATIVE_INFINITY
+  /** Whether rows could be read when somebody last tried, and the version was told since. */
   private isReadable = true
   /** Reads under way, of a store that does not answer at once. */
   private readonly readings = new Map<string, Reading>()
@@ -165,11 +168,12 @@ class Directory {
   private noteVersion(found: Exit.Exit<number, StoreUnavailable>, askedAt: number): void {
     this.versionTakenAt = askedAt
     const version = Exit.isSuccess(found) ? found.value : undefined
-    this.noteReading(found)
-    if (version !== undefined) this.toldAt = askedAt
+    // That it can be told says nothing of the rows.
+    if (version === undefined) this.noteReading(found)
+    else this.toldAt = askedAt
     if (version !== undefined && version === this.version) return
-    // The first look finds no change.
-    if (this.version !== undefined || this.epoch > 0) this.refreshes++
+    // The first look finds no change, and what cannot be told is none.
+    if (version !== undefined && this.epoch > 0) this.refreshes++
     this.version = version
     this.epoch++
     this.sweepDue = true
@@ -197,10 +201,17 @@ class Directory {
     return this.sessions.update(id, found.value, readIn)
   }
 
-  /** What came of the last look at the store. */
+  /** What came of reading rows, or of a version that could not be told. */
   private noteReading(found: Exit.Exit<unknown, StoreUnavailable>): void {
     this.isReadable = Exit.isSuccess(found)
-    if (!this.isReadable) this.failures++
+    if (this.isReadable) return this.mayRest()
+    this.failures++
+    this.awake.unsafeOpen()
+  }
+
+  /** Nothing is looked after while there is nothing to look after. */
+  private mayRest(): void {
+    if (this.isReadable && !this.sessions.anyWatched) this.awake.unsafeClose()
   }
 
   /**
@@ -228,15 +239,20 @@ class Directory {
     })
   }
 
-  /** Looks after live traffic while no request comes; asleep as long as there is none. Never ends. */
+  /**
+   * Looks after live traffic while no request comes, and after a store that could not be read: whoever sends no requests to
+   * a proxy that is not ready would wait for ever. Asleep as long as there is neither. Never ends.
+   */
   get watch(): Effect.Effect<never> {
     return Effect.gen(this, function* () {
-      yield* this.anyWatched.await
+      yield* this.awake.await
       yield* Effect.timeoutOption(this.changed.await, watchInterval)
       const now = performance.now()
+      this.sessions.endDrained(now)
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
       this.changed.unsafeClose()
       if (this.sweepDue) yield* this.sweep
+      if (!this.isReadable && this.version !== undefined) this.noteReading(yield* Effect.exit(this.repo.find(nobody)))
     }).pipe(
       Effect.catchAllCause((cause) => this.warn(cause)),
       Effect.forever,

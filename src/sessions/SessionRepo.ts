@@ -1,6 +1,7 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
 import type { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import type { KillClose } from "../domain/SessionControl.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 
 /** A session to be stored. Every store refuses one whose id, URL or policy cannot be (`SessionRules.ts`). */
@@ -79,7 +80,7 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** The next sessions from this id on, in the order of ids. For whoever goes through all of them, a slice at a time. */
     readonly page: (query: SessionPage) => Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
-    /** Stores a new session. A policy that is left of an earlier one of this id is not taken over. */
+    /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
     readonly put: (session: NewSession) => Effect.Effect<Session, SessionInvalid | StoreUnavailable>
@@ -97,7 +98,25 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       id: string,
       change: SessionChange,
     ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
-    /** Removes a session, and its policy. */
+    /**
+     * Lets a session take nothing new from now on, and kills what is left of it after `grace` milliseconds; in force on every
+     * proxy, until `resume`. A drain that is under way begins anew. Its status stays as it is.
+     */
+    readonly drain: (
+      id: string,
+      grace: number,
+    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
+    /** Ends the drain of a session, if it drains. */
+    readonly resume: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    /**
+     * Ends what is live on a session, on every proxy; what is asked of it next begins anew. `close`: how WebSockets are
+     * closed, 1001 unless it says otherwise.
+     */
+    readonly kill: (
+      id: string,
+      close?: Partial<KillClose>,
+    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
+    /** Removes a session, its policy, and what was asked of it. */
     readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
     /**
      * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap

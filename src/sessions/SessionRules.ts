@@ -1,7 +1,9 @@
 import { Either, Option, Schema } from "effect"
 import { ArrayFormatter } from "effect/ParseResult"
 import { policyRows } from "../domain/Policies.js"
+import { closeCode, closeReason, duration } from "../domain/Reading.js"
 import { SessionId, SessionInvalid } from "../domain/Session.js"
+import type { KillClose } from "../domain/SessionControl.js"
 import { parseDownstreamUrl, redactUrl } from "../wire/DownstreamUrl.js"
 import type { NewSession, SessionChange } from "./SessionRepo.js"
 
@@ -44,3 +46,17 @@ export const checkChange = (id: string, { url, policy }: SessionChange): Either.
 /** Refuses an invalid session. Every store checks this before it writes. */
 export const checkNew = (session: NewSession): Either.Either<void, SessionInvalid> =>
   Either.flatMap(refuse(session.id, idProblem(session.id)), () => checkChange(session.id, session))
+
+/** Refuses a kill that no close frame can tell. */
+export const checkKill = (id: string, { code, reason }: Partial<KillClose>): Either.Either<void, SessionInvalid> => {
+  const wrong = (name: string, value: unknown, allowed: string) =>
+    Option.some(`its close ${name} is ${JSON.stringify(value)}; it must be ${allowed}`)
+  if (code !== undefined && !closeCode.is(code)) return refuse(id, wrong("code", code, closeCode.allowedValue))
+  if (reason !== undefined && !closeReason.is(reason))
+    return refuse(id, wrong("reason", reason, closeReason.allowedValue))
+  return Either.void
+}
+
+/** Refuses a drain of a length that cannot be. */
+export const checkDrain = (id: string, grace: number): Either.Either<void, SessionInvalid> =>
+  refuse(id, duration.is(grace) ? Option.none() : Option.some(`it cannot drain for ${grace} ms`))

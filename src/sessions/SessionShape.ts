@@ -1,6 +1,7 @@
 import { Either, Option } from "effect"
 import { policyRows } from "../domain/Policies.js"
 import { isForwarding, type Session } from "../domain/Session.js"
+import { drainOf, isUnusable } from "../domain/SessionControl.js"
 import { readPolicy, type StoredPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
 import { idProblem } from "./SessionRules.js"
@@ -21,6 +22,8 @@ export const urlFault = ({ url }: Session): string | undefined =>
 /** Whether requests for a session are forwarded, according to its row. */
 export const forwards = (session: Session): boolean =>
   isForwarding(session.status) &&
+  !isUnusable(session.control) &&
+  drainOf(session.control) === undefined &&
   Option.isNone(idProblem(session.id)) &&
   urlFault(session) === undefined &&
   Either.isRight(readPolicy(session.policy))

@@ -1,5 +1,5 @@
 import { Effect, Layer, type Scope } from "effect"
-import { chmodSync, chownSync, closeSync, openSync, statSync } from "node:fs"
+import { closeSync, fchmodSync, fchownSync, openSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
@@ -75,9 +75,14 @@ const lossOf = (filename: string): string =>
 const makeLike = (path: string, sessions: string): void => {
   try {
     const { mode, uid, gid } = statSync(sessions)
-    closeSync(openSync(path, "ax", mode & 0o666))
-    chmodSync(path, mode & 0o666)
-    if (process.getuid?.() === 0) chownSync(path, uid, gid)
+    const made = openSync(path, "ax", mode & 0o666)
+    try {
+      // By its descriptor: who may write into the folder could put another file at the path meanwhile.
+      fchmodSync(made, mode & 0o666)
+      if (process.getuid?.() === 0) fchownSync(made, uid, gid)
+    } finally {
+      closeSync(made)
+    }
   } catch {
     return
   }

@@ -1,6 +1,6 @@
 import type { Sqlite } from "./SqliteDriver.js"
 import { pageSize } from "./ActivityStore.js"
-import { type ActivityKind, type ActivityTimes, type StoredActivity } from "./SessionActivity.js"
+import { type ActivityKind, type ActivityTimes, farAhead, type StoredActivity } from "./SessionActivity.js"
 
 /** Where the times stand. Other programs may read it, and join it to `sessions`. */
 export const activityTable = "session_activity"
@@ -50,8 +50,6 @@ const findStatement = `${selected} WHERE session_id = ?`
 const pageStatement = `${selected} WHERE session_id > ? AND typeof(session_id) = 'text' ORDER BY session_id LIMIT ${pageSize}`
 
 const forgetStatement = `DELETE FROM ${activityTable} WHERE session_id = ? AND ${latestIn(activityTable)} < ?`
-
-const day = 86_400_000
 
 const kinds: ReadonlyArray<unknown> = ["request", "websocket", "touch"] satisfies ReadonlyArray<ActivityKind>
 
@@ -109,7 +107,7 @@ export const openTable = (database: Sqlite.Database, readonly: boolean): Activit
   return {
     begin: () => void begin.run(),
     write: ({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind = null }) =>
-      void write.run({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind, limit: Date.now() + day }),
+      void write.run({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind, limit: Date.now() + farAhead }),
     commit: () => void commit.run(),
     rollback: () => {
       if (database.inTransaction) rollback.run()

@@ -9,7 +9,7 @@ import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
-import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
 
 // Rows per turn of the event loop: a few milliseconds of work, so that signals are handled in between.
@@ -36,7 +36,10 @@ const addStatement = `INSERT INTO sessions (session_id, downstream_server_url, d
 const putStatement = `${addStatement} ON CONFLICT (session_id) DO UPDATE SET
   downstream_server_url = excluded.downstream_server_url,
   downstream_server_status = excluded.downstream_server_status, updated_at = CURRENT_TIMESTAMP`
-const forgetStatement = `DELETE FROM ${policyTable} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
+const forgetStatement = (table: string) =>
+  `DELETE FROM ${table} WHERE session_id IN (SELECT id FROM temp.arriving ${slice})`
+const forgetPolicies = forgetStatement(policyTable)
+const forgetControl = forgetStatement(controlTable)
 // A session without policies of its own needs no row.
 const policyStatement = `INSERT INTO ${policyTable} (session_id, ${columns.join(", ")})
   SELECT id, ${columns.join(", ")} FROM temp.arriving ${slice} AND NOT (${columns.map((name) => `${name} IS NULL`).join(" AND ")})`
@@ -79,7 +82,8 @@ const write = (run: Run, statement: string, from: number, to: number, filename: 
     const [changes] = yield* run<{ readonly count: number }>("SELECT changes() AS count", [])
     if (changes?.count !== to - from + 1)
       return yield* tableFault(filename, "passes over rows: it has a rule of its own")
-    yield* run(forgetStatement, [from, to])
+    yield* run(forgetPolicies, [from, to])
+    yield* run(forgetControl, [from, to])
     yield* run(policyStatement, [from, to])
   })
 
@@ -87,6 +91,7 @@ const write = (run: Run, statement: string, from: number, to: number, filename: 
 const writeAll = (run: Run, count: number, { replace, watcher }: AddAllOptions, filename: string) =>
   Effect.gen(function* () {
     yield* run(createPolicyTable, [])
+    yield* run(createControlTable, [])
     const [present] = replace ? yield* run<{ readonly count: number }>(countPresentStatement, []) : []
     for (let from = 0; from < count; from += writtenAtOnce) {
       const end = Math.min(from + writtenAtOnce, count)

@@ -38,9 +38,12 @@ export const whileBusy =
       schedule: Schedule.jittered(Schedule.spaced(15)).pipe(Schedule.upTo(milliseconds)),
     })
 
-/** Whether the table of policies is missing: not made yet, or the file was restored from an older copy. */
-export const lacksPolicies = (error: unknown): boolean =>
-  /^no such table: (main\.)?session_policies$/.test(messageOf(error))
+/**
+ * The table of the proxy's own that is missing: not made yet, or the file was restored from an older copy; `undefined` for
+ * any other error.
+ */
+export const missingOwnTable = (error: unknown): string | undefined =>
+  /^no such table: (?:main\.)?(session_policies|session_control)$/.exec(messageOf(error))?.[1]
 
 interface Explanation {
   readonly code: RegExp
@@ -51,7 +54,8 @@ interface Explanation {
 const tableHint =
   "Name the right file with --db-path, or move this table aside: an absent table is made again when the proxy starts."
 
-const policyTableProblem = (file: string) => `the session_policies table in ${file} has other columns than the proxy's`
+const ownTableProblem = (file: string, table: string) =>
+  `the ${table} table in ${file} has other columns than the proxy's`
 
 // The first entry whose `code` matches the result code and message applies.
 const explanations: ReadonlyArray<Explanation> = [
@@ -101,8 +105,9 @@ const explanations: ReadonlyArray<Explanation> = [
     hint: "Restore the table, or restart the proxy to make an empty one.",
   },
   {
-    code: /^SQLITE_ERROR (?=.*session_policies).*(no such column|no column named)/,
-    problem: policyTableProblem,
+    code: /^SQLITE_ERROR (?=.*session_(policies|control)).*(no such column|no column named)/,
+    problem: (file, message) =>
+      ownTableProblem(file, message.includes("session_control") ? "session_control" : "session_policies"),
     hint: "Restart the proxy: it adds what the table of an earlier version lacks.",
   },
   {
@@ -150,9 +155,9 @@ export const storeFault =
 export const tableFault = (filename: string, problem: string): StoreUnavailable =>
   new StoreUnavailable({ problem: `the sessions table in ${filename} ${problem}`, hint: tableHint })
 
-/** The proxy cannot use the `session_policies` table. */
-export const policyTableFault = (filename: string): StoreUnavailable =>
+/** The proxy cannot use a table of its own. */
+export const ownTableFault = (filename: string, table: string): StoreUnavailable =>
   new StoreUnavailable({
-    problem: policyTableProblem(filename),
+    problem: ownTableProblem(filename, table),
     hint: "Move this table aside: an absent table is made again when the proxy starts.",
   })

@@ -17,7 +17,7 @@ export const isWritable = (path: string): boolean => {
 
 /**
  * The absolute path of a database. Refuses what SQLite would only report as "unable to open": a missing folder, a
- * folder in place of the file, no permission to write. `readonly`: the file must exist, and need not be writable.
+ * folder or a device in place of the file, no permission to write. `readonly`: the file must exist, and need not be writable.
  */
 export const usablePath = (filename: string, readonly: boolean): Effect.Effect<string, StoreUnavailable> =>
   Effect.try({ try: () => check(filename, readonly), catch: unreachable(filename) }).pipe(Effect.flatten)
@@ -38,6 +38,9 @@ const check = (filename: string, readonly: boolean): Effect.Effect<string, Store
     return refuse(`the folder of ${filename} does not exist`, "Make the folder, or name another file with --db-path.")
   const file = statSync(path, { throwIfNoEntry: false })
   if (file?.isDirectory()) return refuse(`${filename} is a folder`, "Name a file in it with --db-path.")
+  // To open a pipe may take for ever.
+  if (file?.isFile() === false)
+    return refuse(`${filename} is not a file`, "Move it away, or name another file with --db-path.")
   if (readonly)
     return file === undefined
       ? refuse(`${filename} does not exist`, "Name the right file with --db-path; the proxy makes it when it starts.")

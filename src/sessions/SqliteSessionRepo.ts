@@ -7,6 +7,14 @@ import { nextTurn } from "../clock/NextTurn.js"
 import { policyRows } from "../domain/Policies.js"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
 import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
+import {
+  type ControlColumns,
+  controlColumns,
+  controlOfColumns,
+  drainFor,
+  type KillClose,
+  noControl,
+} from "../domain/SessionControl.js"
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { FollowedFile } from "./FollowedFile.js"
@@ -18,11 +26,12 @@ import {
   SessionRepo,
   type SessionRow,
 } from "./SessionRepo.js"
-import { checkChange, checkNew } from "./SessionRules.js"
+import { millisecondsOf } from "./SessionActivity.js"
+import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
 import { addAll } from "./SqliteAddAll.js"
 import { Sqlite } from "./SqliteDriver.js"
-import { isBusy, isKeyConflict, lacksPolicies, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
-import { createPolicyTable, policyTable } from "./SqliteMigrations.js"
+import { isBusy, isKeyConflict, missingOwnTable, storeFault, tableFault, whileBusy } from "./SqliteFault.js"
+import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { usablePath } from "./SqlitePath.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
@@ -55,23 +64,30 @@ const columns = `${text("sessions.session_id")} AS id, ${text("downstream_server
 const policyColumns = Object.entries(policyRows)
   .map(([name, { column }]) => `CAST(${policyTable}.${column} AS TEXT) AS ${name}`)
   .join(", ")
-const joined = `sessions LEFT JOIN ${policyTable} ON ${policyTable}.session_id = sessions.session_id`
+const controlTexts = Object.entries(controlColumns)
+  .map(([name, column]) => `CAST(${controlTable}.${column} AS TEXT) AS ${name}`)
+  .join(", ")
 
-/** A SELECT of sessions with their policies, and the SELECT for a file without the table of policies. */
-interface Query {
-  readonly whole: string
-  readonly withoutPolicies: string
-}
+/** The proxy's own tables, and what is selected of them. Each may be missing. */
+const ownTables: ReadonlyArray<readonly [name: string, columns: string]> = [
+  [policyTable, policyColumns],
+  [controlTable, controlTexts],
+]
 
-const query = (what: string, rest: string): Query => ({
-  whole: `SELECT ${what}, ${policyColumns} FROM ${joined} ${rest}`,
-  withoutPolicies: `SELECT ${what} FROM sessions ${rest}`,
-})
+/** A SELECT of sessions with what the proxy's own tables have of them, but for tables that are missing. */
+const query =
+  (rest: string) =>
+  (missing: ReadonlyArray<string>): string => {
+    const present = ownTables.filter(([name]) => !missing.includes(name))
+    const joins = present.map(([name]) => `LEFT JOIN ${name} ON ${name}.session_id = sessions.session_id`)
+    return `SELECT ${[columns, ...present.map(([, texts]) => texts)].join(", ")} FROM sessions ${joins.join(" ")} ${rest}`
+  }
 
-const findQuery = query(columns, "WHERE sessions.session_id = ?")
-const listQuery = query(columns, "ORDER BY sessions.session_id")
-const pageQuery = query(columns, "WHERE sessions.session_id >= ? ORDER BY sessions.session_id LIMIT ?")
-const nextPageQuery = query(columns, "WHERE sessions.session_id > ? ORDER BY sessions.session_id LIMIT ?")
+const findQuery = query("WHERE sessions.session_id = ?")
+const listQuery = query("ORDER BY sessions.session_id")
+const findStatement = findQuery([])
+const pageQuery = query("WHERE sessions.session_id >= ? ORDER BY sessions.session_id LIMIT ?")
+const nextPageQuery = query("WHERE sessions.session_id > ? ORDER BY sessions.session_id LIMIT ?")
 // Rows that are counted in one turn of the event loop: about a millisecond's work.
 const talliedAtOnce = 2_000
 const countStatement = "SELECT count(*) AS count FROM sessions"
@@ -97,14 +113,24 @@ const returning = (statement: string) => `${statement} RETURNING ${columns}`
 
 const findPolicyStatement = `SELECT ${policyColumns} FROM ${policyTable} WHERE session_id = ?`
 const forgetPolicyStatement = `DELETE FROM ${policyTable} WHERE session_id = ?`
+const forgetControlStatement = `DELETE FROM ${controlTable} WHERE session_id = ?`
+// The number is never one that was there before, also where the row was deleted in between: then another process, which has
+// not looked meanwhile, would miss this kill.
+const killStatement = `INSERT INTO ${controlTable} (session_id, kills, kill_code, kill_reason) VALUES (?, ?, ?, ?)
+  ON CONFLICT (session_id) DO UPDATE SET
+  kills = max(excluded.kills, CASE WHEN kills < ${Number.MAX_SAFE_INTEGER} THEN CAST(kills AS INTEGER) + 1 ELSE 0 END),
+  kill_code = excluded.kill_code, kill_reason = excluded.kill_reason`
+const drainStatement = `INSERT INTO ${controlTable} (session_id, drain_since, drain_until) VALUES (?, ?, ?)
+  ON CONFLICT (session_id) DO UPDATE SET drain_since = excluded.drain_since, drain_until = excluded.drain_until`
+const resumeStatement = `UPDATE ${controlTable} SET drain_since = NULL, drain_until = NULL WHERE session_id = ?`
 const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
   ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
 
 /** The texts of a row of policies, by the names of the policies. */
 type PolicyRow = Readonly<Record<keyof SessionPolicy, string | null>>
 
-/** A row of `sessions`, with its policy if that was selected and exists. */
-interface Row extends Partial<PolicyRow> {
+/** A row of `sessions`, with what the proxy's own tables have of it if that was selected and exists. */
+interface Row extends Partial<PolicyRow>, Partial<ControlColumns> {
   readonly id: string
   readonly url: string
   readonly status: string
@@ -113,8 +139,19 @@ interface Row extends Partial<PolicyRow> {
 }
 
 // No validation: the casts in the statements guarantee the types.
-const toSession = ({ id, url, status, createdAt, updatedAt, ...policy }: Row): Session =>
-  new Session({ id, url, status, policy: policyOfColumns(policy), createdAt, updatedAt }, { disableValidation: true })
+const toSession = ({ id, url, status, createdAt, updatedAt, ...own }: Row): Session =>
+  new Session(
+    { id, url, status, policy: policyOfColumns(own), control: controlOf(own, createdAt), createdAt, updatedAt },
+    { disableValidation: true },
+  )
+
+/** What was asked of a session. Most sessions have no row of it. */
+const controlOf = (own: Partial<ControlColumns>, createdAt: string | null) => {
+  const { drainSince = null, drainUntil = null, killCode = null, killReason = null, kills = null } = own
+  if (kills === null && drainSince === null && drainUntil === null && killCode === null && killReason === null)
+    return noControl
+  return controlOfColumns({ kills, killCode, killReason, drainSince, drainUntil }, millisecondsOf(createdAt))
+}
 
 /** The open connections of one file. */
 interface Connections {
@@ -270,21 +307,35 @@ const openReader = (
     }).pipe(whileBusy(lockTimeout), Effect.mapError(storeFault(filename)))
   })
 
-/** Finds a row and its policy with one statement. SQLite prepares it again by itself after a schema change. */
+/**
+ * Finds a row and what the proxy's own tables have of it with one statement. SQLite prepares it again by itself after a
+ * schema change.
+ */
 const finder = (database: Sqlite.Database): Reader["find"] => {
-  const prepare = (statement: string) => database.prepare<[id: string], Row>(statement)
-  let withoutPolicies: Sqlite.Statement<[id: string], Row> | undefined
-  let whole: Sqlite.Statement<[id: string], Row> | undefined
-  return (id) => {
+  const statements = new Map<string, Sqlite.Statement<[id: string], Row>>()
+  const prepared = (statement: string) => {
+    const known = statements.get(statement)
+    if (known !== undefined) return known
+    const made = database.prepare<[id: string], Row>(statement)
+    statements.set(statement, made)
+    return made
+  }
+  const find = (id: string, statement: string, missing: ReadonlyArray<string>): Row | undefined => {
     try {
-      whole ??= prepare(findQuery.whole)
-      return whole.get(id)
+      return prepared(statement).get(id)
     } catch (error) {
-      if (!lacksPolicies(error)) throw error
-      withoutPolicies ??= prepare(findQuery.withoutPolicies)
-      return withoutPolicies.get(id)
+      const more = alsoMissing(missing, error)
+      if (more === undefined) throw error
+      return find(id, findQuery(more), more)
     }
   }
+  return (id) => find(id, findStatement, [])
+}
+
+/** The tables to do without, where this error says that one more is missing. */
+const alsoMissing = (missing: ReadonlyArray<string>, error: unknown): ReadonlyArray<string> | undefined => {
+  const table = missingOwnTable(error)
+  return table === undefined || missing.includes(table) ? undefined : [...missing, table]
 }
 
 /**
@@ -359,7 +410,38 @@ const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
     return row
   })
 
-const forgetPolicy = (run: Run, id: string) => run(forgetPolicyStatement, [id])
+/** Deletes what the proxy's own tables have of a session. */
+const forget = (run: Run, id: string) =>
+  Effect.zipRight(run(forgetPolicyStatement, [id]), run(forgetControlStatement, [id]))
+
+/** A session as it stands, within a transaction that has made the tables. */
+const existing = (run: Run, id: string) =>
+  Effect.flatMap(run<Row>(findStatement, [id]), ([row]) =>
+    row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(row),
+  )
+
+const drain = (run: Run, id: string, grace: number) =>
+  Effect.gen(function* () {
+    const row = yield* existing(run, id)
+    // Not before its session: where the clock was set back, the drain would be taken for that of an earlier one.
+    const { since, until } = drainFor(Math.max(Date.now(), millisecondsOf(row.createdAt) ?? 0), grace)
+    yield* run(drainStatement, [row.id, since, until])
+    return toSession(yield* existing(run, id))
+  })
+
+const resume = (run: Run, id: string) =>
+  Effect.gen(function* () {
+    const row = yield* existing(run, id)
+    yield* run(resumeStatement, [row.id])
+    return toSession(yield* existing(run, id))
+  })
+
+const kill = (run: Run, id: string, { code, reason }: Partial<KillClose>) =>
+  Effect.gen(function* () {
+    const row = yield* existing(run, id)
+    yield* run(killStatement, [row.id, Date.now(), code ?? null, reason ?? null])
+    return toSession(yield* existing(run, id))
+  })
 
 /** What a slice of the sessions comes to; `last`: the largest id, of whatever type the row has. */
 interface TallySlice {
@@ -378,16 +460,18 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     Effect.flatMap(file.upToDate, ({ sql }) => sql.unsafe<Found>(statement, params).pipe(whileBusy(lockTimeout)))
   const transact = <A, E>(change: (run: Run) => Effect.Effect<A, E>) =>
     Effect.flatMap(file.upToDate, ({ sql }) =>
-      transaction(sql, (run) => Effect.zipRight(run(createPolicyTable, []), change(run))).pipe(whileBusy(lockTimeout)),
+      transaction(sql, (run) =>
+        run(createPolicyTable, []).pipe(Effect.zipRight(run(createControlTable, [])), Effect.zipRight(change(run))),
+      ).pipe(whileBusy(lockTimeout)),
     )
 
-  /** Replaces any session with this id. None of its policies remain. */
+  /** Replaces any session with this id. None of its policies remain, and nothing of what was asked of it. */
   const store = (statement: string, { id, url, status, policy }: NewSession) =>
     transact((run) =>
       Effect.gen(function* () {
         const [row] = yield* run<Row>(returning(statement), [id, url, status])
         if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
-        yield* forgetPolicy(run, row.id)
+        yield* forget(run, row.id)
         return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
       }),
     )
@@ -396,17 +480,17 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       Effect.gen(function* () {
         const [row] = yield* run<Row>(returning(setStatement), [url ?? null, status ?? null, id])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
-        return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
+        yield* writePolicy(run, row.id, policy ?? {})
+        return toSession(yield* existing(run, id))
       }),
     )
   const remove = (id: string) =>
     transact((run) =>
       Effect.gen(function* () {
-        const [row] = yield* run<Row>(returning(removeStatement), [id])
-        if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
-        const policy = yield* writePolicy(run, row.id, {})
-        yield* forgetPolicy(run, row.id)
-        return toSession({ ...row, ...policy })
+        const row = yield* existing(run, id)
+        yield* run(removeStatement, [id])
+        yield* forget(run, row.id)
+        return toSession(row)
       }),
     )
   const faultUnlessNotFound = Effect.mapError((error: unknown) =>
@@ -426,18 +510,24 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     return { forwarding, others }
   })
 
-  /** The sessions of a SELECT, also in a file without the table of policies. */
-  const selectSessions = ({ whole, withoutPolicies }: Query, params: ReadonlyArray<unknown> = []) =>
-    select<Row>(whole, params).pipe(
-      Effect.catchIf(lacksPolicies, () => select<Row>(withoutPolicies, params)),
-      fault,
-      Effect.map((rows) => rows.map(toSession)),
-    )
+  /** The sessions of a SELECT, whichever of the proxy's own tables are missing. */
+  const listed = (
+    statement: ReturnType<typeof query>,
+    parameters: ReadonlyArray<unknown>,
+    missing: ReadonlyArray<string>,
+  ): Effect.Effect<ReadonlyArray<Row>, StoreUnavailable | SqlError> =>
+    Effect.catchAll(select<Row>(statement(missing), parameters), (error) => {
+      const more = alsoMissing(missing, error)
+      return more === undefined ? Effect.fail(error) : listed(statement, parameters, more)
+    })
+
+  const selectSessions = (statement: ReturnType<typeof query>, parameters: ReadonlyArray<unknown>) =>
+    Effect.map(fault(listed(statement, parameters, [])), (rows) => rows.map(toSession))
 
   return {
     tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
-    list: selectSessions(listQuery),
+    list: selectSessions(listQuery, []),
     page: ({ behind, from, limit }: SessionPage) => selectSessions(behind ? nextPageQuery : pageQuery, [from, limit]),
     add: (session: NewSession) =>
       Effect.zipRight(
@@ -456,6 +546,11 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
       ),
     set: (id: string, changes: SessionChange) =>
       Effect.zipRight(checkChange(id, changes), faultUnlessNotFound(change(id, changes))),
+    drain: (id: string, grace: number) =>
+      Effect.zipRight(checkDrain(id, grace), faultUnlessNotFound(transact((run) => drain(run, id, grace)))),
+    resume: (id: string) => faultUnlessNotFound(transact((run) => resume(run, id))),
+    kill: (id: string, close: Partial<KillClose> = {}) =>
+      Effect.zipRight(checkKill(id, close), faultUnlessNotFound(transact((run) => kill(run, id, close)))),
     remove: (id: string) => faultUnlessNotFound(remove(id)),
   }
 }

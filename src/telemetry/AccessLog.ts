@@ -6,7 +6,7 @@ export class AccessLog implements RecordSink {
   /** `lineOf` makes the line of a record, without its line break; `lines` takes it. */
   constructor(
     private readonly lineOf: (record: TrafficRecord) => string,
-    private readonly lines: { write(line: string): void },
+    private readonly lines: { write(line: string): unknown },
   ) {}
 
   wants(): boolean {

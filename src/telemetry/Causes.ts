@@ -63,6 +63,7 @@ const places: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "St
   DownstreamTimeout: placed("downstream_timeout", "5xx"),
   DownstreamUrlInvalid: placed("downstream_url_invalid", "5xx"),
   SessionPolicyInvalid: placed("session_policy_invalid", "5xx"),
+  SessionControlInvalid: placed("session_control_invalid", "5xx"),
   SessionUnavailable: placed("session_unavailable", "5xx"),
   Draining: placed("draining", "5xx"),
   Overloaded: placed("overloaded", "5xx"),

@@ -80,11 +80,15 @@ export class LineSink {
     private readonly listener: LineSinkListener = {},
   ) {}
 
-  /** Takes a line, without its line break. */
-  write(line: string): void {
+  /** Takes a line, without its line break; `false`: it is dropped. */
+  write(line: string): boolean {
     const isBehindGap = this.droppedSince > 0 && this.listener.gap !== undefined
-    if (isBehindGap || this.pieceWaiting + this.gatheredBytes + line.length >= mostWaiting) return this.drop()
+    if (isBehindGap || this.pieceWaiting + this.gatheredBytes + line.length >= mostWaiting) {
+      this.drop()
+      return false
+    }
     this.add(line)
+    return true
   }
 
   /** Counts there, from now on, what is dropped and what fails. */

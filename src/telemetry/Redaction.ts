@@ -11,7 +11,7 @@ const hidden = "REDACTED"
 
 /** Names of parameters whose values are secrets: where they contain one of these, end in `key`, or are one of these. */
 const secretName =
-  /token|secret|passw|pwd|signature|credential|jwt|session|key$|^(?:auth|authorization|sig|code|state|ticket|pass)$/i
+  /token|secret|passw|passphrase|passcode|pwd|signature|credential|assertion|saml|jwt|session|key$|^(?:auth|authorization|sig|code|state|ticket|pass|otp|pin)$/i
 
 const octet = /%([0-9a-f]{2})/gi
 
@@ -46,11 +46,19 @@ const holdsSecret = (value: string): boolean =>
     .split(/[&;?#]/)
     .some(isSecret)
 
+/** User info in a URL (RFC 3986 section 3.2.1). */
+const urlWithUserInfo = /:\/\/[^/?#]*@/
+
+/** Whether a URL in it holds a user's name or password. */
+const holdsUserInfo = (part: string): boolean =>
+  (part.includes("@") || part.includes("%")) && urlWithUserInfo.test(decoded(part))
+
 /**
  * What stands between two `&` of a query. Some servers take `;` for an `&`; for others it is a part of the value, as `?` and
  * `#` are: so what follows a secret is hidden with it.
  */
 const redactParameters = (part: string): string => {
+  if (holdsUserInfo(part)) return /^[^=:%@]+=/.exec(part)?.[0].concat(hidden) ?? hidden
   const pieces = part.split(/([;?#])/)
   const first = pieces.findIndex((piece) => isSecret(piece) || (piece.includes("%") && holdsSecret(piece)))
   const name = nameOf(pieces[first] ?? "")
@@ -65,8 +73,8 @@ const redactPath = (path: string): string =>
     ? path.replace(/;([^;/=]+)=[^;/]+/g, (whole, name: string) => (isSecretName(name) ? `;${name}=${hidden}` : whole))
     : path
 
-/** User info of an absolute target (RFC 9112 section 3.2.2), up to the last `@` of its authority. */
-const userInfo = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
+/** User info of an absolute target, or of one that is an authority alone (RFC 9112 section 3.2), up to the last `@` of that. */
+const userInfo = /^([a-z][a-z0-9+.-]*:\/\/)?[^/?#]*@/i
 
 /** A text cut; `length` is how long it was before any of it was left out. */
 const cut = (text: string, length: number): string =>

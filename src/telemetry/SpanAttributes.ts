@@ -1,7 +1,7 @@
 import type { Tracer } from "effect"
-import { detachedCopy } from "../wire/DetachedCopy.js"
+import { detachedCopy, detachedText } from "../wire/DetachedCopy.js"
 import { causeOf } from "./Failure.js"
-import { type QueryRule, shownTarget } from "./Redaction.js"
+import { type QueryRule, shownHost, shownTarget } from "./Redaction.js"
 import type { TrafficRecord } from "./TrafficRecord.js"
 
 /** What a span says. What is `undefined` is left out. */
@@ -45,11 +45,14 @@ const originalMethod = (method: string): string | undefined => (knownMethods.has
 /** `Host`, without and with its port. */
 const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
 
-/** What a request's own span says. */
+/**
+ * What a request's own span says. A span waits for its collector, and that of a handshake as long as its WebSocket lives: none of
+ * this may hold the whole head.
+ */
 export const serverAttributes = (record: TrafficRecord, route: string | undefined, query: QueryRule): Attributes => {
-  const target = shownTarget(record.target, query)
+  const target = detachedText(shownTarget(record.target, query))
   const mark = target.indexOf("?")
-  const [, host, port] = hostPattern.exec(record.host ?? "") ?? []
+  const [, host, port] = hostPattern.exec(shownHost(record.host ?? "")) ?? []
   return {
     "http.request.method": shownMethod(record.method),
     "http.request.method_original": originalMethod(record.method),
@@ -60,14 +63,13 @@ export const serverAttributes = (record: TrafficRecord, route: string | undefine
     "http.response.status_code": record.status === 0 ? undefined : record.status,
     "error.type": record.error === undefined ? undefined : causeOf(record.error),
     "client.address": record.client,
-    "server.address": host === undefined ? undefined : shown(host),
+    "server.address": host === undefined ? undefined : detachedText(host),
     "server.port": port === undefined ? undefined : Number(port),
     "network.protocol.version": record.httpVersion,
     "user_agent.original": record.userAgent === undefined ? undefined : shown(record.userAgent),
     "http.request.body.size": record.bytesIn,
     "http.response.body.size": record.bytesOut,
-    // A WebSocket holds the span of its handshake, which must not hold the whole head.
-    "ss_proxy.session": record.sessionId === undefined ? undefined : Buffer.from(record.sessionId).toString(),
+    "ss_proxy.session": record.sessionId === undefined ? undefined : detachedText(record.sessionId),
     "ss_proxy.request_id": detachedCopy(record.requestId),
     "ss_proxy.end": record.end,
   }
@@ -102,7 +104,7 @@ export const askedAttributes = (
   "http.request.method_original": originalMethod(record.method),
   "server.address": server.hostname,
   "server.port": server.port,
-  "url.full": `${server.secure ? "https" : "http"}://${server.authority}${shownTarget(target, query)}`,
+  "url.full": `${server.secure ? "https" : "http"}://${server.authority}${detachedText(shownTarget(target, query))}`,
   "http.request.resend_count": record.retries === 0 ? undefined : record.retries,
   "http.response.status_code": isOfServer(record) ? record.status : undefined,
   "error.type": serverFault(record),

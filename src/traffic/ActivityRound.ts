@@ -146,7 +146,7 @@ export class ActivityRound {
   /** Dates what was noted of a session. */
   private date(activity: SessionActivity, at: Moment): void {
     const { requestedAt, clientSpoke, serverSpoke } = activity
-    if (requestedAt > 0) activity.requested(dateOf(requestedAt, at))
+    if (requestedAt > 0) activity.requested(dateOf(requestedAt, at), at.date)
     if (clientSpoke) activity.clientHeard(at.date)
     if (serverSpoke) activity.serverHeard(at.date)
     activity.requestedAt = 0
@@ -171,7 +171,7 @@ export class ActivityRound {
     if (isActive || isFirst) traffic.activeAt = secondOf(isActive ? at.now : traffic.begun)
     if (!isActive || traffic.isIgnored) return
     const { activity } = session
-    if (isServed && serverSignsSeen < 0) activity.requested(dateOf(traffic.begun, at))
+    if (isServed && serverSignsSeen < 0) activity.requested(dateOf(traffic.begun, at), at.date)
     if (clientSpoke) activity.clientHeard(at.date)
     if (serverSpoke) activity.serverHeard(at.date)
     activity.lastKind = kindOf(traffic)

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
+import { defaultClose } from "../domain/SessionControl.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
@@ -63,6 +64,8 @@ export interface BridgeEnd {
   /** Close code and reason that were sent or passed on first; 1005 stands for a close frame without a code. */
   readonly code: number
   readonly reason: string
+  /** The proxy closed it because its session was removed or moved. */
+  readonly bySession?: boolean
   /** Set where something of ours threw. */
   readonly defect?: unknown
 }
@@ -78,6 +81,7 @@ const closingTime = 30_000
 const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   removed: { code: 1001, reason: "the session was removed" },
   retargeted: { code: 1012, reason: "the session moved to another server" },
+  killed: defaultClose,
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
 
@@ -214,7 +218,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
       host,
       userAgent,
       status: this.status,
-      end: closedBy,
+      end: this.end?.bySession === true ? "session" : closedBy,
       error: undefined,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
@@ -254,8 +258,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
 
   /** What both sides answer, and their going, is not read before `othersTold`: it costs more than to tell another. */
   sessionEnded(end: SessionEnd): void {
-    const reason = closeReasons[end]
-    this.endWithin({ closedBy: "proxy", ...reason }, closingTime)
+    const reason = this.session.killClose ?? closeReasons[end]
+    this.endWithin({ closedBy: "proxy", bySession: end !== "shutdown", ...reason }, closingTime)
     this.isHeld = this.sendClose(reason)
     if (!this.isHeld) return
     this.client.pause()

@@ -73,7 +73,7 @@ export class FusedFlow<E> implements Flow<E> {
     }
   }
 
-  /** The sink, which hears of one end and of nothing behind it. */
+  /** The sink, which hears of one end and of nothing behind it. A chunk without bytes is none: on the wire it would end the body. */
   private guarded(sink: ChunkConsumer<E>): ChunkConsumer<E> {
     const ending =
       <A>(tell: (last: A) => void) =>
@@ -84,7 +84,7 @@ export class FusedFlow<E> implements Flow<E> {
         else sink.defect(bugs[0])
       }
     return {
-      chunk: (chunk) => (this.isOver ? "consumed" : sink.chunk(chunk)),
+      chunk: (chunk) => (this.isOver || chunk.byteLength === 0 ? "consumed" : sink.chunk(chunk)),
       end: ending((trailers) => sink.end(trailers)),
       fail: ending((error) => sink.fail(error)),
       defect: ending((cause) => sink.defect(cause)),

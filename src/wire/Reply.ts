@@ -42,6 +42,9 @@ const unreachable = {
 
 const shortly = ["Retry-After", "1"] as const
 
+/** Whole seconds up to a time by `performance.now()`, and 1 once it has passed (RFC 9110 section 10.2.3). */
+const secondsUntil = (time: number): string => String(Math.max(1, Math.ceil((time - performance.now()) / 1_000)))
+
 /** Every error and its one answer. An error that is not in this table does not compile. */
 const descriptions: ErrorTable = {
   BadRequest: ({ detail }) => ({ status: 400, code: "bad_request", proxyStatus: "http_request_error", detail }),
@@ -137,12 +140,21 @@ const descriptions: ErrorTable = {
     proxyStatus: "proxy_configuration_error",
     detail: "A policy stored for this session cannot be used.",
   }),
-  SessionUnavailable: () => ({
+  SessionControlInvalid: () => ({
+    status: 502,
+    code: "session_control_invalid",
+    proxyStatus: "proxy_configuration_error",
+    detail: "What was stored to end or drain this session cannot be used.",
+  }),
+  SessionUnavailable: ({ drainEndsAt }) => ({
     status: 503,
     code: "session_unavailable",
     proxyStatus: "destination_unavailable",
-    detail: "The session exists but takes no requests now.",
-    fields: shortly,
+    detail:
+      drainEndsAt === undefined
+        ? "The session exists but takes no requests now."
+        : "The session is draining: it takes no new requests.",
+    fields: drainEndsAt === undefined ? shortly : ["Retry-After", secondsUntil(drainEndsAt)],
   }),
   Draining: () => ({
     status: 503,

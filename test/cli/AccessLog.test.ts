@@ -210,6 +210,26 @@ describe.skipIf(!hasPipes)("an access log in a pipe that nobody reads", () => {
   })
 })
 
+describe("an access log that nobody reads, on", () => {
+  for (const [what, place] of [
+    ["standard output", "-"],
+    ["standard error", "json"],
+  ] as const)
+    it(`${what}, counts what is lost, and lets the proxy stop in time`, async () => {
+      const { child, port, says } = await startProxy(["--access-log", place, "--admin-port", "0"])
+      const [, admin] = await says(/admin listener on (\S+)/)
+      const stream = place === "-" ? child.stdout : child.stderr
+      stream?.pause()
+      await askMany(port, 4_500)
+      const counted = /^ss_proxy_access_log_dropped_total (\d+)$/m
+      const [, dropped] = counted.exec(await (await fetch(`${admin}/metrics`)).text()) ?? []
+      expect(Number(dropped)).toBeGreaterThan(0)
+      const exited = once(child, "exit")
+      child.kill("SIGTERM")
+      expect(await Promise.race([exited, pause(8_000, "it is still there")])).toEqual([0, null])
+    })
+})
+
 const pythonOnTerminal = `
 import os, pty, signal, sys
 terminal, other = pty.openpty()

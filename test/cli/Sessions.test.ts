@@ -21,6 +21,7 @@ describe("ss-proxy sessions", () => {
       ws_path: null,
       created_at: time,
       updated_at: time,
+      draining_until: null,
     }
     expect(json(await sessions("list", "--json"))).toEqual([expected])
     const unknown = { last_request_at: null, last_client_at: null, last_server_at: null, last_kind: null }

@@ -104,11 +104,18 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
     remedy:
       "The log says which policy and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` refuses such values; other writers may store them.",
   },
+  SessionControlInvalid: {
+    samples: [new Errors.SessionControlInvalid({ sessionId, problem: "" })],
+    meaning: "A value in the session's row of `session_control` cannot be used.",
+    remedy:
+      "The log says which value and why ([DATABASE.md](DATABASE.md#control)). `ss-proxy sessions kill ID` writes the values of a kill anew, `ss-proxy sessions resume ID` those of a drain.",
+  },
   SessionUnavailable: {
     samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
     meaning:
-      "The session's status is not active, online or ready; or its URL or `insecure` changed while this request waited.",
-    remedy: "If it is the status: `ss-proxy sessions set ID --status active`. Otherwise try again after `Retry-After`.",
+      "The session's status is not active, online or ready; or it drains (`Retry-After` is then the time that is left, and `detail` says so); or it was killed, or its URL or `insecure` changed, while this request waited.",
+    remedy:
+      "If it is the status: `ss-proxy sessions set ID --status active`. If it drains: `ss-proxy sessions resume ID`. Otherwise try again after `Retry-After`.",
   },
   Draining: {
     samples: [new Errors.Draining()],

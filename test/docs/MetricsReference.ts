@@ -83,7 +83,7 @@ The proxy always counts. \`--admin-port\` shows the numbers:
 | \`/readyz\` | \`200 ok\`, or \`503\` if the proxy drains or could not read its store when it read it last |
 
 \`?verbose\` shows each check of a probe on its own line. A probe reads neither disk nor network. So it does not notice that the
-store is lost before a request does.
+store is lost before a request does. That the store is back, the proxy finds out by itself within a second.
 
 These three paths need no token. They show no session id, no URL and no address of a client. The listener accepts only requests
 whose \`Host\` is an IP address, \`localhost\` or a name of \`--admin-hosts\`. It refuses pages of other origins and sends no CORS
@@ -101,7 +101,8 @@ scrape_configs:
 [grafana.json](grafana.json) is a board for Grafana: import it and choose the data source.
 
 The values of every label are a fixed list. Clients, rows and servers cannot add one. An unknown method counts as
-\`_OTHER\`, an unknown close code as \`other\`. So the number of series is the same from the first scrape on: fewer than 800.
+\`_OTHER\`, an unknown close code as \`other\`. So the number of series, fewer than 800, is the same from the first
+scrape on; only \`ss_proxy_directory_age_seconds\` comes with the first request for a session.
 
 Bytes and messages of requests and WebSockets in flight are in the counters too. So a stream of three hours grows at every scrape.
 

@@ -7,6 +7,7 @@ import type { Answer, RequestBody, ResponseHead } from "../../src/downstream/Dow
 import { textOf as exposed, valueIn } from "../support/Numbers.js"
 import { layerUndici } from "../undici/UndiciDownstream.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
+import { Call } from "../../src/step/Call.js"
 import { bytes as bytesOf, empty } from "../../src/wire/Body.js"
 import { answer, chunk, lastChunk, response } from "../support/HttpText.js"
 import { answering, inTurn, RawOrigin, saying, type Script, silent } from "../support/RawOrigin.js"
@@ -608,6 +609,20 @@ for (const [layerName, layer] of layers) {
           yield* origin.connection()
           yield* Fiber.interrupt(asked)
           yield* origin.deserted
+        }),
+      )
+
+      it.scopedLive("counts what it gave up connecting to once at most, however often that is said", () =>
+        Effect.gen(function* () {
+          const { counters, call, origin } = yield* lab(silent)
+          const dialling = call({}, sessionAt(`https://${origin.authority}`))
+          if (!(dialling instanceof Call)) return
+          dialling.start({ settled: () => {} }, () => () => {})
+          yield* origin.connection()
+          for (let time = 0; time < 2; time++) dialling.cancel()
+          yield* origin.deserted
+          const cancelled = 'ss_proxy_downstream_dials_total{result="cancelled"}'
+          assert.isAtMost(valueIn(yield* exposed(counters), cancelled) ?? 0, 1)
         }),
       )
 

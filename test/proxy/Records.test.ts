@@ -214,4 +214,28 @@ describe("the record of a WebSocket", () => {
       assert.isAbove(times.firstByte ?? 0, times.server ?? Number.POSITIVE_INFINITY)
     }),
   )
+
+  it.scopedLive(
+    "says that its session ended it where that was removed or moved, and the proxy where that stopped",
+    () =>
+      Effect.gen(function* () {
+        const kept = new Kept()
+        const lab = yield* startLab({ ...labWith(kept), script: agreeing() })
+        const { repo, server } = lab.proxy
+        const url = lab.origin.url
+        const endAfter = (change: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function* () {
+            const { client } = yield* openThrough(lab, "/app/socket")
+            const before = kept.records.length
+            yield* Effect.forkScoped(Effect.orDie(change))
+            const record = yield* kept.number(before + 1)
+            yield* client.raw.reset
+            return [record?.end, record?.webSocket?.closedBy]
+          })
+        assert.deepStrictEqual(yield* endAfter(repo.set("app", { url: `${url}/elsewhere` })), ["session", "proxy"])
+        assert.deepStrictEqual(yield* endAfter(repo.remove("app")), ["session", "proxy"])
+        yield* repo.add({ id: "app", url, status: "active" })
+        assert.deepStrictEqual(yield* endAfter(server.drain), ["proxy", "proxy"])
+      }),
+  )
 })

@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer } from "node:net"
 import { request } from "../support/HttpText.js"
-import { hello, startLab } from "../support/Lab.js"
+import { hello, type Lab, startLab } from "../support/Lab.js"
 import { listening } from "../support/Listening.js"
 import { liveBytes } from "../support/Memory.js"
 import type { RawClient } from "../support/RawClient.js"
 import { startProxy } from "../support/TestProxy.js"
+import { startTraceLab } from "../traces/TraceLab.js"
 import { agreeing, openThrough } from "../websocket/Tunnel.js"
 
 const size = 30_000
@@ -16,6 +17,14 @@ const count = 200
 /** Asks until what the first requests make has been made. */
 const warmUp = (client: RawClient) =>
   Effect.forEach(Array.from({ length: 50 }), () => client.ask(request("GET /nobody", ["X-A: b"])), { discard: true })
+
+/** Opens WebSockets whose heads have such fields, and gives how many bytes each of them keeps. */
+const keptFor = (lab: Lab, id: (index: number) => ReadonlyArray<string> = () => []) =>
+  Effect.gen(function* () {
+    const before = liveBytes()
+    for (let index = 0; index < 50; index++) yield* openThrough(lab, "/app/a-path-of-a-socket", [large, ...id(index)])
+    return (liveBytes() - before) / 50
+  })
 
 describe("the head of a request that is over", () => {
   it.scopedLive("is not kept for the names of its fields", () =>
@@ -58,17 +67,23 @@ describe("the head of a request that is over", () => {
   it.scopedLive("is not kept for the id of a WebSocket's request", () =>
     Effect.gen(function* () {
       const lab = yield* startLab({ script: agreeing() })
-      const each = (id: (index: number) => ReadonlyArray<string>) =>
-        Effect.gen(function* () {
-          const before = liveBytes()
-          for (let index = 0; index < 50; index++) yield* openThrough(lab, "/app/x", [large, ...id(index)])
-          return (liveBytes() - before) / 50
-        })
-      yield* each(() => [])
-      const plain = yield* each(() => [])
-      const named = yield* each((index) => [`X-Request-Id: a-request-of-its-own-${index}`])
+      yield* keptFor(lab)
+      const plain = yield* keptFor(lab)
+      const named = yield* keptFor(lab, (index) => [`X-Request-Id: a-request-of-its-own-${index}`])
       assert.isBelow(named - plain, size / 2)
       for (const { socket } of lab.origin.connections) socket.destroy()
+    }),
+  )
+
+  it.scopedLive("is not kept for the spans of a WebSocket", () =>
+    Effect.gen(function* () {
+      const lab = yield* startLab({ script: agreeing() })
+      const traced = yield* startTraceLab({ script: agreeing() })
+      yield* keptFor(lab)
+      const plain = yield* keptFor(lab)
+      yield* keptFor(traced)
+      assert.isBelow((yield* keptFor(traced)) - plain, (2 * size) / 3)
+      for (const { socket } of [...lab.origin.connections, ...traced.origin.connections]) socket.destroy()
     }),
   )
 })

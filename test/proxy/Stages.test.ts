@@ -109,6 +109,42 @@ for (const [way, stage] of ways) {
   })
 }
 
+/** Gives an empty chunk before each one, and before the end. */
+const hesitating: Stage = {
+  stream: (body) => Stream.flatMap(body, (bytes) => Stream.make(new Uint8Array(0), bytes)),
+  fused: (next) => ({
+    chunk: (bytes) => {
+      next.chunk(new Uint8Array(0))
+      return next.chunk(bytes)
+    },
+    end: (trailers) => {
+      next.chunk(new Uint8Array(0))
+      next.end(trailers)
+    },
+    fail: (error) => next.fail(error),
+    defect: (cause) => next.defect(cause),
+  }),
+  resizes: true,
+}
+
+describe("a stage that gives chunks without bytes", () => {
+  for (const [way, stage] of [
+    ["on callbacks", hesitating],
+    ["as a Stream", asStream(hesitating)],
+  ] as const) {
+    it.scopedLive(`does not end a content with them, ${way}: what is behind would be taken for another message`, () =>
+      Effect.gen(function* () {
+        const hooks = BodyStages.layer({ download: () => [stage], upload: () => [stage] })
+        const { origin, proxy } = yield* startLab({ hooks })
+        const client = yield* proxy.connect
+        assert.strictEqual((yield* client.ask(post("POST /other HTTP/1.1"))).text, "hello")
+        assert.strictEqual((yield* origin.request()).text, "POST /other HTTP/1.1")
+        assert.strictEqual((yield* client.ask(get)).text, "hello")
+      }),
+    )
+  }
+})
+
 describe("a stage that fails", () => {
   const broken = new ResponseBroken({ sessionId: "app", address: "a", problem: "the stage said no" })
   const failing: Stage<ResponseBroken> = { stream: () => Stream.fail(broken), resizes: false }

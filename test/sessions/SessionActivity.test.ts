@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { Session } from "../../src/domain/Session.js"
 import { LiveSessions, type RowAnswer } from "../../src/sessions/LiveSessions.js"
-import { idleSince, idleTime, mergedTimes, neverActive } from "../../src/sessions/SessionActivity.js"
+import { idleSince, idleTime, mergedTimes, neverActive, SessionActivity } from "../../src/sessions/SessionActivity.js"
 
 const rowOf = (url: string, status = "active") =>
   Option.some({ session: new Session({ id: "a", url, status, createdAt: null, updatedAt: null }) })
@@ -38,6 +38,37 @@ describe("the numbers of a session", () => {
     sessions.update("a", Option.none(), 2)
     assert.isUndefined(sessions.activityOf("a"))
     assert.notStrictEqual(activityIn(sessions.update("a", rowOf("http://h:1"), 3)), first)
+  })
+})
+
+describe("when a session was last active", () => {
+  const now = Date.UTC(2027, 0, 15, 8)
+  const day = 86_400_000
+  const timesOf = ({ lastClientAt, lastRequestAt, lastServerAt }: SessionActivity) =>
+    [lastRequestAt, lastClientAt, lastServerAt] as const
+  const activeAt = (time: number): SessionActivity => {
+    const activity = new SessionActivity("a")
+    activity.requested(time, time)
+    activity.serverHeard(time)
+    return activity
+  }
+
+  it("stays where the clock is set back, but not where it was days ahead", () => {
+    for (const [ahead, expected] of [
+      [day, now + day],
+      [365 * day, now],
+    ] as const) {
+      const activity = activeAt(now + ahead)
+      activity.requested(now, now)
+      activity.serverHeard(now)
+      assert.deepStrictEqual(timesOf(activity), [expected, expected, expected])
+    }
+  })
+
+  it("stays where a request is answered that began days ago", () => {
+    const activity = activeAt(now)
+    activity.requested(now - 3 * day, now)
+    assert.deepStrictEqual(timesOf(activity), [now, now, now])
   })
 })
 

@@ -3,8 +3,10 @@ import Sqlite from "better-sqlite3"
 import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
 import { renameSync } from "node:fs"
+import { vi } from "vitest"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { isForwarding, Session } from "../../src/domain/Session.js"
+import { isUnusable } from "../../src/domain/SessionControl.js"
 import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
@@ -30,8 +32,16 @@ interface Asked {
 const unusable = "http://unusable.example"
 const unusableUrl = "ftp://user:secret@host"
 
-const asOthersWrite = (row: SessionRow): SessionRow =>
-  row.session.url === unusable ? { ...row, session: new Session({ ...row.session, url: unusableUrl }) } : row
+/** Stands for values of control that only another program can write. */
+const unclear = "http://unclear.example"
+
+const asOthersWrite = (row: SessionRow): SessionRow => {
+  const { control, url } = row.session
+  if (url === unusable) return { ...row, session: new Session({ ...row.session, url: unusableUrl }) }
+  if (isUnusable(control) || control.close.reason !== unclear) return row
+  const unusableControl = { problem: "it is unclear", kills: control.kills }
+  return { ...row, session: new Session({ ...row.session, control: unusableControl }) }
+}
 
 const isDone = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
@@ -203,6 +213,153 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
       yield* repo.set("alpha", { policy: { insecure: false } })
       expect(yield* Deferred.await(ended)).toBe("retargeted")
     }),
+  )
+
+  scenario("ends a lifetime that is killed, while no request comes, and begins a new one", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      yield* repo.kill("alpha")
+      const killed = yield* directory.lookup("alpha")
+      const ended = yield* endOf(killed)
+      yield* repo.kill("alpha", { code: 4_000, reason: "enough" })
+      expect(yield* Deferred.await(ended)).toBe("killed")
+      expect(killed.killClose).toEqual({ code: 4_000, reason: "enough" })
+      const next = yield* directory.lookup("alpha")
+      expect(next.generation).not.toBe(killed.generation)
+      expect(next.activity).toBe(killed.activity)
+      expect(directory.numbers().ended.killed).toBe(1)
+    }),
+  )
+
+  scenario(
+    "ends a lifetime that is killed as often as one before was, and put anew in between",
+    ({ repo, directory }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        yield* repo.kill("alpha")
+        const live = yield* directory.lookup("alpha")
+        yield* endOf(live)
+        yield* repo.put(alpha)
+        yield* inForce
+        expect(yield* directory.lookup("alpha")).toBe(live)
+        yield* repo.kill("alpha")
+        yield* repo.put(alpha)
+        yield* repo.kill("alpha")
+        yield* inForce
+        yield* directory.lookup("alpha")
+        expect(live.ended).toBe("killed")
+      }),
+  )
+
+  scenario(
+    "keeps what hangs on a session that drains until its time is over, and then ends it",
+    ({ repo, directory }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        const live = yield* directory.lookup("alpha")
+        const ended = yield* endOf(live)
+        const startedAt = performance.now()
+        yield* repo.drain("alpha", 400)
+        yield* inForce
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+          _tag: "SessionUnavailable",
+          status: "draining",
+        })
+        expect(live.ended).toBeUndefined()
+        expect(yield* Deferred.await(ended)).toBe("killed")
+        expect(performance.now() - startedAt).toBeGreaterThan(350)
+        expect(live.killClose).toEqual({ code: 1_001, reason: "the session was drained" })
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({ status: "draining" })
+        yield* repo.resume("alpha")
+        yield* inForce
+        const next = yield* directory.lookup("alpha")
+        expect([next.ended, next.generation === live.generation]).toEqual([undefined, false])
+        expect(directory.numbers().ended.killed).toBe(1)
+      }),
+  )
+
+  scenario("keeps what hangs on a session whose drain is ended in time", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add(alpha)
+      const live = yield* directory.lookup("alpha")
+      yield* endOf(live)
+      yield* repo.drain("alpha", 300)
+      yield* inForce
+      yield* Effect.flip(directory.lookup("alpha"))
+      yield* repo.resume("alpha")
+      yield* Effect.sleep(600)
+      expect(yield* directory.lookup("alpha")).toBe(live)
+      expect(live.ended).toBeUndefined()
+    }),
+  )
+
+  scenario(
+    "ends what is left of a drain in time, though the store cannot be read then",
+    ({ repo, directory, broken }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        const ended = yield* endOf(yield* directory.lookup("alpha"))
+        yield* repo.drain("alpha", 200)
+        yield* inForce
+        yield* Effect.flip(directory.lookup("alpha"))
+        broken.error = anOutage
+        expect(yield* Deferred.await(ended)).toBe("killed")
+      }),
+  )
+
+  scenario("lets a drain take as long as it was to take, however the clock is set meanwhile", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.restoreAllMocks()))
+      const setBy = (milliseconds: number) => {
+        const real = Date.now
+        vi.spyOn(Date, "now").mockImplementation(() => real() + milliseconds)
+      }
+      yield* repo.add(alpha)
+      for (const change of [-3_600_000, 3_600_000]) {
+        const ended = yield* endOf(yield* directory.lookup("alpha"))
+        const startedAt = performance.now()
+        yield* repo.drain("alpha", 400)
+        yield* inForce
+        yield* Effect.flip(directory.lookup("alpha"))
+        setBy(change)
+        expect(yield* Deferred.await(ended)).toBe("killed")
+        expect(performance.now() - startedAt).toBeGreaterThan(350)
+        expect(performance.now() - startedAt).toBeLessThan(2_000)
+        vi.restoreAllMocks()
+        yield* repo.resume("alpha")
+        yield* inForce
+      }
+      // Set back before anybody sees the drain.
+      const ended = yield* endOf(yield* directory.lookup("alpha"))
+      yield* repo.drain("alpha", 400)
+      setBy(-3_600_000)
+      yield* Effect.ensuring(
+        Effect.timeout(Deferred.await(ended), 2_000),
+        Effect.sync(() => vi.restoreAllMocks()),
+      )
+    }),
+  )
+
+  scenario(
+    "keeps the traffic of a session of which something is asked that nobody understands",
+    ({ repo, directory }) =>
+      Effect.gen(function* () {
+        yield* repo.add(alpha)
+        const live = yield* directory.lookup("alpha")
+        yield* endOf(live)
+        yield* repo.kill("alpha", { reason: unclear })
+        yield* inForce
+        expect(yield* Effect.flip(directory.lookup("alpha"))).toMatchObject({
+          _tag: "SessionControlInvalid",
+          problem: "it is unclear",
+        })
+        yield* Effect.sleep(150)
+        expect(live.ended).toBeUndefined()
+        yield* repo.kill("alpha")
+        yield* inForce
+        yield* directory.lookup("alpha")
+        expect(live.ended).toBe("killed")
+      }),
   )
 
   scenario("keeps a lifetime through changes of status, and the traffic on it", ({ repo, directory }) =>
@@ -463,6 +620,27 @@ describe("the directory", () => {
       const before = { ...asked }
       yield* Effect.sleep(350)
       expect(asked).toEqual(before)
+    }),
+  )
+
+  it.scopedLive("finds out by itself that a store can be read again, and then asks it nothing more", () =>
+    Effect.gen(function* () {
+      const { repo, directory, asked, broken } = yield* harness(sqlite)
+      yield* repo.add(alpha)
+      yield* directory.lookup("alpha")
+      broken.error = anOutage
+      yield* Effect.sleep(8)
+      yield* Effect.flip(directory.lookup("alpha"))
+      const { refreshes } = directory.numbers()
+      while (directory.numbers().failures < 5) yield* Effect.sleep(10)
+      expect(directory.numbers()).toMatchObject({ isReadable: false, refreshes })
+      broken.error = undefined
+      while (!directory.numbers().isReadable) yield* Effect.sleep(10)
+      yield* Effect.sleep(150)
+      const before = { ...asked }
+      yield* Effect.sleep(350)
+      expect(asked).toEqual(before)
+      expect((yield* directory.lookup("alpha")).ended).toBeUndefined()
     }),
   )
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { defaultClose, drainOf, isUnusable, noControl, type SessionControl } from "../../src/domain/SessionControl.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { type NewSession, SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
@@ -214,6 +215,137 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     }),
   )
 
+  const controlOf = (repo: typeof SessionRepo.Service, id: string) =>
+    Effect.map(repo.find(id), (row): SessionControl => {
+      const { control } = Option.getOrThrow(row).session
+      if (isUnusable(control)) throw new Error(control.problem)
+      return control
+    })
+
+  scenario(
+    "drains a session for as long as was said, and ends that; the session itself does not change",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const added = yield* repo.add({ ...alpha, policy: { wsPath: "strip" } })
+      expect(added.control).toEqual(noControl)
+      const before = Date.now()
+      const draining = yield* repo.drain("alpha", 30_000)
+      const { since = 0, until = 0 } = drainOf(draining.control) ?? {}
+      expect(until - since).toBe(30_000)
+      expect(since).toBeGreaterThanOrEqual(before)
+      expect({ ...draining, control: noControl }).toEqual({ ...added })
+      expect(yield* controlOf(repo, "alpha")).toEqual(draining.control)
+      expect((yield* repo.list).map(({ control }) => control)).toEqual([draining.control])
+      expect((yield* repo.findMany(["alpha"])).map(({ session }) => session.control)).toEqual([draining.control])
+      expect((yield* repo.set("alpha", { status: "ready" })).control).toEqual(draining.control)
+      const again = drainOf((yield* repo.drain("alpha", 0)).control)
+      expect(again?.since).toBe(again?.until)
+      expect((yield* repo.resume("alpha")).control).toEqual(noControl)
+      expect((yield* repo.resume("alpha")).control).toEqual(noControl)
+      expect(yield* controlOf(repo, "alpha")).toEqual(noControl)
+    }),
+  )
+
+  scenario(
+    "kills a session any number of times, each with another and larger number, and says how WebSockets are to be closed",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      let last = 0
+      for (let count = 0; count < 100; count++) {
+        const { kills } = (yield* repo.kill("alpha")).control
+        expect(kills).toBeGreaterThan(last)
+        last = kills
+      }
+      expect((yield* controlOf(repo, "alpha")).close).toEqual(defaultClose)
+      yield* repo.kill("alpha", { code: 4_321, reason: "because" })
+      expect((yield* controlOf(repo, "alpha")).close).toEqual({ code: 4_321, reason: "because" })
+      yield* repo.kill("alpha", { reason: "" })
+      expect((yield* controlOf(repo, "alpha")).close).toEqual({ code: 1_001, reason: "" })
+      yield* repo.kill("alpha")
+      expect((yield* controlOf(repo, "alpha")).close).toEqual(defaultClose)
+    }),
+  )
+
+  scenario(
+    "keeps the drain of a session that is killed, and its kills while it drains",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      yield* repo.drain("alpha", 5_000)
+      const drain = (yield* controlOf(repo, "alpha")).drain
+      yield* repo.kill("alpha", { code: 1_012 })
+      const killed = yield* controlOf(repo, "alpha")
+      expect(killed.drain).toEqual(drain)
+      yield* repo.drain("alpha", 6_000)
+      yield* repo.resume("alpha")
+      expect(yield* controlOf(repo, "alpha")).toEqual({ ...killed, drain: undefined })
+    }),
+  )
+
+  scenario(
+    "lets no session drain for an earlier one of its id, and gives no number of kills a second time",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const again: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        Effect.suspend(() => repo.put(alpha)),
+        Effect.suspend(() => repo.addAll([beta, alpha], { replace: true })),
+        Effect.suspend(() => Effect.zipRight(repo.remove("alpha"), repo.add(alpha))),
+        Effect.suspend(() => Effect.zipRight(repo.remove("alpha"), repo.addAll([alpha], { replace: false }))),
+      ]
+      const numbers = new Set<number>()
+      for (const anew of again) {
+        yield* repo.drain("alpha", 30_000)
+        numbers.add((yield* repo.kill("alpha", { code: 4_000 })).control.kills)
+        yield* Effect.sleep(2)
+        yield* anew
+        expect(yield* controlOf(repo, "alpha")).toEqual(noControl)
+      }
+      expect(numbers.size).toBe(again.length)
+    }),
+  )
+
+  scenario(
+    "gives back a session that drained when it removes it",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const draining = yield* repo.drain("alpha", 1_000)
+      expect(yield* repo.remove("alpha")).toEqual(draining)
+    }),
+  )
+
+  scenario(
+    "refuses to drain and to kill as nobody can, and what is not there",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      yield* repo.add(alpha)
+      const wrong: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, problem: string]> = [
+        [repo.drain("alpha", -1), "it cannot drain for -1 ms"],
+        [repo.drain("alpha", Number.NaN), "it cannot drain for NaN ms"],
+        [repo.drain("alpha", Number.POSITIVE_INFINITY), "it cannot drain for"],
+        ...[1_000, 1_005, 1_006, 3_999, 5_000, 4_000.5, Number.NaN].map(
+          (code) => [repo.kill("alpha", { code }), "its close code is"] as const,
+        ),
+        [repo.kill("alpha", { reason: "é".repeat(51) }), "it must be a text of at most 100 bytes"],
+        [repo.kill("alpha", { reason: "\ud800" }), "its close reason is"],
+      ]
+      for (const [refused, problem] of wrong) {
+        const error = yield* Effect.flip(refused)
+        expect(error).toMatchObject({ _tag: "SessionInvalid", sessionId: "alpha" })
+        expect(Reflect.get(Object(error), "message")).toContain(problem)
+      }
+      yield* repo.kill("alpha", { reason: "é".repeat(50) })
+      expect(drainOf((yield* repo.drain("alpha", Number.MAX_SAFE_INTEGER)).control)?.until).toBe(8.64e15)
+      expect(drainOf((yield* repo.drain("alpha", 0.5)).control)).toBeDefined()
+      const missing = { _tag: "SessionNotFound", sessionId: "beta" }
+      expect(yield* Effect.flip(repo.drain("beta", 0))).toMatchObject(missing)
+      expect(yield* Effect.flip(repo.resume("beta"))).toMatchObject(missing)
+      expect(yield* Effect.flip(repo.kill("beta"))).toMatchObject(missing)
+    }),
+  )
+
   scenario(
     "adds many at once, with their policies, and says when they are in force",
     Effect.gen(function* () {
@@ -319,6 +451,12 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       yield* differs
       yield* repo.set("alpha", { policy: { insecure: true } })
       yield* differs
+      yield* repo.drain("alpha", 1_000)
+      yield* differs
+      yield* repo.kill("alpha")
+      yield* differs
+      yield* repo.resume("alpha")
+      yield* differs
       yield* repo.remove("alpha")
       yield* differs
     }),
@@ -336,6 +474,8 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       yield* repo.set("alpha", { url: beta.url, status: beta.status, policy: { insecure: true } })
       yield* repo.put(alpha)
       yield* repo.addAll([alpha], { replace: true })
+      yield* repo.drain("alpha", 0)
+      yield* repo.kill("alpha")
       expect(yield* incarnation).toBe(before)
       yield* repo.remove("alpha")
       yield* repo.add(alpha)

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Layer, Logger } from "effect"
+import { execFileSync } from "node:child_process"
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { activityFileOf, ActivityStore } from "../../src/sessions/ActivityStore.js"
@@ -50,6 +51,19 @@ const idsOf = (store: typeof ActivityStore.Service) =>
   Effect.map(store.page(""), (rows) => rows.map(({ sessionId }) => sessionId))
 
 describe("a file of activity", () => {
+  it.scopedLive("is none where a pipe is, which nobody waits for", () =>
+    Effect.gen(function* () {
+      const { file, sessions, store } = yield* lab
+      execFileSync("mkfifo", ["-m", "444", file])
+      const isNone = { problem: `${file} is not a file`, hint: expect.stringContaining("Move it away") }
+      expect(yield* faultOf(store.write([active("a")]))).toMatchObject(Either.right(isNone))
+      expect(yield* faultOf((yield* open(sessions, true)).find(["a"]))).toMatchObject(Either.right(isNone))
+      rmSync(file)
+      yield* store.write([active("a")])
+      expect(yield* idsOf(store)).toEqual(["a"])
+    }),
+  )
+
   it.scopedLive("is there for other programs, which join it to the sessions", () =>
     Effect.gen(function* () {
       const { file, sessions, store } = yield* lab

@@ -24,6 +24,9 @@ const sql = (filename: string, ...statements: ReadonlyArray<string>): ReadonlyAr
 
 const columns = Object.values(policies).map(({ column, columnType }) => `${column} ${columnType}`)
 const latest = columns.length + 1
+/** The table of what was asked of sessions has numbers of its own. */
+const control = ["session_id", "kills", "kill_code", "kill_reason", "drain_since", "drain_until"]
+const applied = [...Array.from({ length: latest }, (_, at) => at + 1), 101]
 
 const sessions = `CREATE TABLE sessions (session_id TEXT PRIMARY KEY NOT NULL, downstream_server_url TEXT NOT NULL,
     downstream_server_status TEXT NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP,
@@ -47,6 +50,11 @@ const shapes: ReadonlyArray<readonly [name: string, made: string]> = [
   ...columns.map((_, count) => [`version ${count + 1}`, policyTable(count) + versions(count + 1)] as const),
   [`version ${latest}, the present one`, policyTable(columns.length) + versions(latest)],
   ["the present version, whose table was dropped", versions(latest)],
+  [
+    "the present version, whose table of what was asked of sessions lacks columns",
+    `${policyTable(columns.length)}${versions(latest)}CREATE TABLE session_control (session_id TEXT PRIMARY KEY NOT NULL,
+       kills INTEGER, drain_until INTEGER); INSERT INTO ss_proxy_migrations VALUES (101, 'then');`,
+  ],
   ["the present version, with a table of an earlier one in its place", policyTable(1) + versions(latest)],
 ]
 
@@ -63,6 +71,7 @@ const schemaOf = (filename: string, table: string) =>
 
 const stateOf = (filename: string) => ({
   columns: names(filename, "session_policies"),
+  control: names(filename, "session_control").map(String).toSorted(),
   versions: sql(filename, "SELECT version, applied_at FROM ss_proxy_migrations ORDER BY version"),
 })
 
@@ -77,11 +86,13 @@ describe.each(shapes)("a file of %s", (_, made) => {
       )
       const after = stateOf(filename)
       expect(after.columns).toEqual(["session_id", ...Object.values(policies).map(({ column }) => column)])
-      expect(after.versions).toHaveLength(latest)
+      expect(after.control).toEqual(control.toSorted())
+      expect(after.versions.map((row) => Reflect.get(Object(row), "version") as unknown)).toEqual(applied)
       expect(schemaOf(filename, "sessions")).toEqual(before)
       for (const repo of repos) {
         const changed = yield* repo.set("a", { policy: { insecure: true, wsPath: "full" } })
         expect(changed.policy).toMatchObject({ insecure: true, wsPath: "full" })
+        expect((yield* repo.kill("a", { code: 4_000 })).control).toMatchObject({ close: { code: 4_000 } })
       }
       yield* open(filename)
       expect(stateOf(filename)).toEqual(after)
@@ -147,7 +158,7 @@ describe("several processes that start on a file of an earlier version", () => {
         Promise.all(Array.from({ length: 4 }, () => runProgram(["sessions", "show", "a", "-d", filename]))),
       )
       expect(runs.map(({ code, stderr }) => [code, stderr])).toEqual(runs.map(() => [0, ""]))
-      expect(stateOf(filename).versions).toHaveLength(latest)
+      expect(stateOf(filename).versions).toHaveLength(applied.length)
     }),
   )
 })

@@ -1,7 +1,21 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FailureSummary } from "../../src/telemetry/FailureSummary.js"
+import { liveBytes } from "../support/Memory.js"
 
 describe("failures that go on", () => {
+  it("do not keep the heads of the requests that failed", () => {
+    const summary = new FailureSummary()
+    const size = 30_000
+    const before = liveBytes()
+    for (let round = 0; round < 2; round++)
+      for (let index = 0; index < 200; index++) {
+        const head = Buffer.alloc(size, `/a-session-of-its-own-${index}/a-request-of-its-own`).toString("latin1")
+        summary.isNews(head.slice(1, 25), "downstream_unreachable", head.slice(26, 48))
+      }
+    expect(liveBytes() - before).toBeLessThan((200 * size) / 4)
+    expect(summary.round()).toHaveLength(200)
+  })
+
   it("are news once, and counted from then on, for each session and cause by itself", () => {
     const summary = new FailureSummary()
     const news = [

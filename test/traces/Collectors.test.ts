@@ -41,14 +41,15 @@ const longAnswer: Taking = (response) => {
 
 /** What a collector may do, and what the log says of it. */
 const bad: ReadonlyArray<readonly [what: string, taking: Taking, problem: RegExp]> = [
-  ["refuses all", (response) => void response.writeHead(400).end("no"), /answered 400/],
+  ["refuses all", (response) => void response.writeHead(400).end("no"), /answered 400; see its log/],
+  ["is always busy", (response) => void response.writeHead(503).end(), /within 300 ms: it answered 503; see its log/],
   [
     "asks for a token",
     (response) => void response.writeHead(401).end(),
     /answered 401; check OTEL_EXPORTER_OTLP_HEADERS/,
   ],
   ["has another path", (response) => void response.writeHead(404).end(), /answered 404; check the path/],
-  ["never answers", () => {}, /did not take them within 300 ms/],
+  ["never answers", () => {}, /did not take them within 300 ms: check that it runs/],
   [
     "answers one byte after the other",
     (response) => {
@@ -103,6 +104,22 @@ describe("a collector that", () => {
       assert.match(aboutSpans(proxy.log).join(), /the collector refuses spans/)
     })
   })
+
+  for (const [said, failed] of [
+    ["-5", 0],
+    ["1.5", 1],
+    ["1e400", 3],
+    ["4", 3],
+  ] as const)
+    it.scopedLive(`says that it refused ${said} spans of three makes no count go back`, () => {
+      const answer = JSON.stringify({ partialSuccess: { rejectedSpans: said } })
+      return Effect.gen(function* () {
+        const { ask, proxy } = yield* startTraceLab({ taking: (response) => void response.end(answer) })
+        yield* ask(request("GET /app/x"))
+        yield* until(proxy, { sent: 3 - failed })
+        assert.deepStrictEqual(yield* countsOf(proxy), { sent: 3 - failed, failed, dropped: 0 })
+      })
+    })
 
   it.scopedLive("comes back is told of, and gets what comes then", () => {
     let isDown = true
@@ -174,7 +191,10 @@ describe("a collector that", () => {
       const { ask, proxy } = yield* startLab({ settings: { traces: true }, hooks: tracerOf(variables) })
       assert.strictEqual((yield* ask(request("GET /app/x"))).status, 200)
       yield* until(proxy, { failed: 3 })
-      assert.match(aboutSpans(proxy.log).join(), /spans cannot be sent.*ECONNREFUSED|within 200 ms/)
+      assert.match(
+        aboutSpans(proxy.log).join(),
+        /spans cannot be sent.*within 200 ms: .*ECONNREFUSED.*; check that it runs/,
+      )
     }),
   )
 })

@@ -6,7 +6,8 @@ import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
-import { request } from "../support/HttpText.js"
+import { eventually } from "../support/Changes.js"
+import { bareRequest, request } from "../support/HttpText.js"
 import { hello } from "../support/Lab.js"
 import { answering, RawOrigin, saying } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
@@ -20,6 +21,30 @@ const from = (flags: string) => [`traceparent: 00-${traceId}-${parentId}-${flags
 const loopback = ["127.0.0.0/8"]
 
 describe("the spans of a request", () => {
+  it.scopedLive("do not show what stands before the @ of a Host", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab()
+      assert.strictEqual((yield* ask(bareRequest("GET /app/x", ["Host: hunter2@h"]))).status, 400)
+      const [span] = yield* collector.has(1)
+      assert.strictEqual(span?.attributes["server.address"], "h")
+    }),
+  )
+
+  it.scopedLive("are found by the id that its client was told, though it was refused at once", () =>
+    Effect.gen(function* () {
+      const { ask, collector } = yield* startTraceLab()
+      for (const head of ["GET /nobody/x", "TRACE /app/x", "GET /ws/app", "GET //"]) {
+        const answer = yield* ask(request(head))
+        const told = answer.value("x-request-id")
+        yield* eventually(
+          Effect.sync(() => collector.spans.some((span) => span.kind === "server" && span.traceId === told)),
+          `a trace ${told}, which was answered with ${answer.status}`,
+        )
+      }
+      assert.strictEqual((yield* ask(request("GET /nobody/x", ["X-Request-Id: mine"]))).value("x-request-id"), "mine")
+    }),
+  )
+
   it.scopedLive("are its own and that of what its server was asked, which gets the id of the latter", () =>
     Effect.gen(function* () {
       const { ask, collector, origin } = yield* startTraceLab()

@@ -18,6 +18,7 @@ import {
   SessionLimit,
   SessionNotFound,
   SessionPolicyInvalid,
+  SessionControlInvalid,
   SessionUnavailable,
   StoreUnavailable,
   SystemShortage,
@@ -58,7 +59,9 @@ const errors: ReadonlyArray<readonly [error: ProxyError, status: number, code: s
   [new DownstreamTimeout({ address: secret, milliseconds: 30_000 }), 504, "downstream_timeout"],
   [new DownstreamUrlInvalid({ sessionId: secret, problem: secret }), 502, "downstream_url_invalid"],
   [new SessionPolicyInvalid({ sessionId: secret, problem: secret }), 502, "session_policy_invalid"],
+  [new SessionControlInvalid({ sessionId: secret, problem: secret }), 502, "session_control_invalid"],
   [new SessionUnavailable({ sessionId: secret, status: secret }), 503, "session_unavailable"],
+  [new SessionUnavailable({ sessionId: secret, status: secret, drainEndsAt: 0 }), 503, "session_unavailable"],
   [new Draining(), 503, "draining"],
   ...(["files", "ports", "memory"] as const).map(
     (lacking) => [new SystemShortage({ lacking, address: secret, hint: secret }), 503, "overloaded"] as const,

@@ -25,7 +25,7 @@ export const importDoc: CommandDoc = {
   summary: "Add the sessions of a JSON file.",
   about:
     "Adds the sessions of a file: a JSON array, or one JSON object a line, with id, url and perhaps status, " +
-    `${policyColumns}, as export prints them. What else export prints, forwards, created_at and updated_at, is passed over. The whole file is checked first, then written by one change: if anything ` +
+    `${policyColumns}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. The whole file is checked first, then written by one change: if anything ` +
     "is wrong, or a signal comes, nothing is. Other programs wait to write meanwhile, well under a second for 100,000 " +
     "sessions; split a file that is much larger.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],

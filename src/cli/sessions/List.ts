@@ -3,6 +3,7 @@ import { Clock, Effect, Option } from "effect"
 import { duration } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { urlFault } from "../../sessions/SessionShape.js"
+import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { CommandDoc } from "../CommandDoc.js"
@@ -42,7 +43,7 @@ export const listDoc: CommandDoc = {
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at`,
+      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at, draining_until`,
     ],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
   ],
@@ -53,6 +54,20 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyA
   const cells = sessions.map((session) => policyWords(session).join(", "))
   const colour = (cell: string) => (cell.includes("insecure") ? style.red : style.cyan)
   return cells.every((cell) => cell === "") ? [] : [{ title: "POLICY", cells, colour }]
+}
+
+const drainCell = ({ control }: Session, now: number): string => {
+  if (isUnusable(control)) return "(cannot be used)"
+  const drain = drainOf(control)
+  if (drain === undefined) return ""
+  return drain.until > now ? `for ${inWords(drain.until - now)}` : "over"
+}
+
+/** For how long sessions still drain; no column where none does. */
+const drainColumn = (sessions: ReadonlyArray<Session>, style: Style): ReadonlyArray<Column> => {
+  const now = Date.now()
+  const cells = sessions.map((session) => drainCell(session, now))
+  return cells.every((cell) => cell === "") ? [] : [{ title: "DRAINS", cells, colour: () => style.yellow }]
 }
 
 const plain = (text: string): string => text
@@ -87,6 +102,7 @@ export const sessionTable = (
         cells: sessions.map((session) => session.status),
         colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
       },
+      ...drainColumn(sessions, style),
       ...idleColumn(idle),
       ...policyColumn(sessions, style),
       {

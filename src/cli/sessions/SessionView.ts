@@ -2,6 +2,7 @@ import { policyRows } from "../../domain/Policies.js"
 import type { Session } from "../../domain/Session.js"
 import { forwards, policyFields } from "../../sessions/SessionShape.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { drainOf } from "../../domain/SessionControl.js"
 import { printable, printableJson } from "../../wire/PrintableText.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
@@ -13,6 +14,8 @@ export interface SessionView {
   readonly forwards: boolean
   readonly created_at: string | null
   readonly updated_at: string | null
+  /** When what is left of a session that drains is killed, as RFC 3339 has it; null while it does not drain. */
+  readonly draining_until: string | null
   /** The policies by their columns, as texts that their flags accept. Invalid ones as they are stored. */
   readonly [column: string]: boolean | string | null
 }
@@ -28,10 +31,17 @@ export const viewFields: ReadonlySet<string> = new Set([
   ...policyNames.map(([, { column }]) => column),
   "created_at",
   "updated_at",
+  "draining_until",
 ])
 
 /** The columns of the policies, for the help. */
 export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
+
+/** When its drain is over, as RFC 3339 has it; none while it does not drain. */
+export const drainingUntil = ({ control }: Session): string | undefined => {
+  const drain = drainOf(control)
+  return drain === undefined ? undefined : new Date(drain.until).toISOString()
+}
 
 const view = (session: Session, url: string): SessionView => ({
   id: session.id,
@@ -41,6 +51,7 @@ const view = (session: Session, url: string): SessionView => ({
   ...policyFields(session.policy),
   created_at: session.createdAt,
   updated_at: session.updatedAt,
+  draining_until: drainingUntil(session) ?? null,
 })
 
 /** The session without the user info in its URL. */
@@ -74,6 +85,11 @@ export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =
 export const policyWords = (session: Session): ReadonlyArray<string> =>
   shownPolicies(session).map(({ flag, value }) => `${flag} ${value}`.trimEnd())
 
+/** Whether it drains, as a word. */
+const drainWords = ({ control }: Session): ReadonlyArray<string> => (drainOf(control) === undefined ? [] : ["draining"])
+
 /** A session on one line. */
-export const describe = (session: Session): string =>
-  printable(`${session.id} -> ${redactUrl(session.url)} (${[session.status, ...policyWords(session)].join(", ")})`)
+export const describe = (session: Session): string => {
+  const words = [session.status, ...drainWords(session), ...policyWords(session)]
+  return printable(`${session.id} -> ${redactUrl(session.url)} (${words.join(", ")})`)
+}

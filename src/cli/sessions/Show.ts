@@ -2,6 +2,7 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Clock, Effect, Either, Option } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
@@ -40,6 +41,16 @@ const policyDetails = (session: Session): ReadonlyArray<Detail> =>
     onRight: () => shownPolicies(session).map(({ flag, meaning }) => [flag, meaning]),
   })
 
+/** That it drains, and until when. */
+const controlDetails = ({ control }: Session, now: number): ReadonlyArray<Detail> => {
+  if (isUnusable(control)) return [["control", `cannot be used: ${control.problem} (requests are answered with 502)`]]
+  const drain = drainOf(control)
+  if (drain === undefined) return []
+  const left = drain.until - now
+  const what = left > 0 ? `what is left is killed in ${inWords(left)}` : "what was left is killed"
+  return [["drains", `until ${new Date(drain.until).toISOString()} (${what}; requests are answered with 503)`]]
+}
+
 /** A value, and behind it what is wrong with it. */
 const withFault = (value: string, fault: string | undefined): string =>
   fault === undefined ? value : `${value} (${fault})`.trimStart()
@@ -64,6 +75,7 @@ const details = (session: Session, times: ActivityTimes | undefined, now: number
     ["id", withFault(id, badId)],
     ["url", withFault(url, badUrl)],
     ["status", withFault(status, badStatus)],
+    ...controlDetails(session, now),
     ...policyDetails(session),
     ...activityDetails(session, times, now),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],

@@ -22,10 +22,13 @@ const passing: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 const failed = (problem: string, isPassing: boolean) => new PostFailed({ problem, isPassing })
 
+/** What to do about a collector that says nothing. */
+const whatToCheck = "check that it runs, and takes OTLP over HTTP at this URL"
+
 const statusProblem = (status: number): string => {
   if (status === 401 || status === 403) return `it answered ${status}; check OTEL_EXPORTER_OTLP_HEADERS`
   if (status === 404 || status === 405) return `it answered ${status}; check the path of the URL`
-  return `it answered ${status}`
+  return `it answered ${status}; see its log`
 }
 
 /** Reads an answer to its end. `done` is called at least once, and the first call counts. */
@@ -80,20 +83,25 @@ export const collectorPost = (collector: Collector) => {
       const asked: ClientRequest = request(collector.url, { method: "POST", agent, headers })
       asked.on("response", (answer) => readAnswer(answer, resume))
       asked.on("error", (cause) =>
-        resume(Effect.fail(failed(cause.message === "" ? String(cause) : cause.message, true))),
+        resume(Effect.fail(failed(`${cause.message === "" ? String(cause) : cause.message}; ${whatToCheck}`, true))),
       )
       asked.end(body)
       return Effect.sync(() => void asked.destroy())
     })
 
   const send = (json: Uint8Array): Effect.Effect<Buffer, PostFailed> =>
-    Effect.promise(async () => (collector.gzip ? deflate(json) : json)).pipe(
-      Effect.flatMap((body) => Effect.retry(post(body), { while: ({ isPassing }) => isPassing, schedule: retries })),
-      Effect.timeoutFail({
-        duration: collector.timeout,
-        onTimeout: () => failed(`it did not take them within ${collector.timeout} ms`, true),
-      }),
-    )
+    Effect.suspend(() => {
+      let latest = whatToCheck
+      const noted = (body: Uint8Array) =>
+        Effect.tapError(post(body), ({ problem }) => Effect.sync(() => void (latest = problem)))
+      return Effect.promise(async () => (collector.gzip ? deflate(json) : json)).pipe(
+        Effect.flatMap((body) => Effect.retry(noted(body), { while: ({ isPassing }) => isPassing, schedule: retries })),
+        Effect.timeoutFail({
+          duration: collector.timeout,
+          onTimeout: () => failed(`it did not take them within ${collector.timeout} ms: ${latest}`, true),
+        }),
+      )
+    })
 
   return { send, close: Effect.sync(() => agent.destroy()) }
 }

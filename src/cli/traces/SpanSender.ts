@@ -8,13 +8,13 @@ import { makeLossLog } from "./LossLog.js"
 import { flushTime } from "./Traces.js"
 import type { Batching, Collector } from "./TraceVariables.js"
 
-/** How many spans a collector that took a batch did not want (OTLP, "partial success"); 0 where it does not say. */
-const refusedOf = (answer: Buffer): number => {
+/** How many of so many spans a collector that took them did not want (OTLP, "partial success"); 0 where it does not say. */
+const refusedOf = (answer: Buffer, spans: number): number => {
   try {
     const parsed: unknown = JSON.parse(answer.toString("utf8"))
     const partial: unknown = Reflect.get(Object(parsed), "partialSuccess")
     const count = Number(Reflect.get(Object(partial), "rejectedSpans"))
-    return Number.isFinite(count) ? count : 0
+    return count > 0 ? Math.min(spans, Math.trunc(count)) : 0
   } catch {
     return 0
   }
@@ -45,7 +45,7 @@ export const makeSpanSender = (
     const fork = yield* FiberSet.runtime(underWay)<never>()
 
     const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<ExportResult> => {
-      const refused = Exit.isSuccess(exit) ? Math.min(spans, refusedOf(exit.value)) : spans
+      const refused = Exit.isSuccess(exit) ? refusedOf(exit.value, spans) : spans
       counters.traceSpans("sent", spans - refused)
       counters.traceSpans("failed", refused)
       const told = Exit.isSuccess(exit) ? log.taken(refused) : log.failed(exit.cause, refused)

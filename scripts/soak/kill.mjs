@@ -1,0 +1,177 @@
+// Kills one of many busy sessions. Measures when its WebSocket is closed, whether requests of other sessions fail, and how
+// long their answers take: in rounds with a kill and rounds without, in turns, for both to meet the same machine.
+//
+// The p99 of one round is at the mercy of whatever else the machine does. So the two rounds of each pair are compared, and the
+// script says how far the median of these comparisons can be trusted (a bootstrap, 90 %). It fails where the kill certainly
+// costs more than it may.
+//
+//   node scripts/soak/kill.mjs [--sessions 500] [--per-second 4] [--rounds 20] [--seconds 3]
+import { fork, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import Sqlite from "better-sqlite3"
+
+/** What is promised: time until what is live has ended, in milliseconds, and how much the p99 of others may grow. */
+const endedWithin = 1_000
+const mostGrowth = 1.1
+
+const { values } = parseArgs({
+  options: {
+    sessions: { type: "string", default: "500" },
+    "per-second": { type: "string", default: "4" },
+    rounds: { type: "string", default: "20" },
+    seconds: { type: "string", default: "3" },
+    bin: { type: "string" },
+  },
+})
+const victim = "busy-0"
+const here = dirname(fileURLToPath(import.meta.url))
+const bin = values.bin ?? join(dirname(dirname(here)), "dist", "bin.js")
+const folder = mkdtempSync(join(tmpdir(), "ss-proxy-soak-"))
+const database = join(folder, "sessions.db")
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** A port that is free at this moment. */
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+function makeSessions(serverPort) {
+  const url = `http://127.0.0.1:${serverPort}`
+  spawnSync(process.execPath, [bin, "sessions", "add", victim, url, "-d", database])
+  const db = new Sqlite(database, { timeout: 5_000 })
+  const columns = "session_id, downstream_server_url, downstream_server_status"
+  const add = db.prepare(`INSERT INTO sessions (${columns}) VALUES (?, ?, 'active')`)
+  db.transaction(() => {
+    for (let index = 1; index < Number(values.sessions); index++) add.run(`busy-${index}`, url)
+  })()
+  return db
+}
+
+/** A WebSocket of the session that is killed, and the moment of its close frame. */
+const openWebSocket = (port) =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.on("error", reject)
+    const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    socket.write(`GET /${victim}/x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}`)
+    socket.once("data", (head) => {
+      if (!head.toString("latin1").startsWith("HTTP/1.1 101")) return reject(new Error(head.toString("latin1")))
+      const closed = new Promise((hear) =>
+        socket.on("data", (data) => {
+          if (data[0] === 0x88) hear({ at: performance.now(), code: data.readUInt16BE(2) })
+          socket.destroy()
+        }),
+      )
+      resolve({ closed })
+    })
+  })
+
+/** What a process has seen since it was asked last: the clients their answers, the proxy its longest turn. */
+async function seenBy(child) {
+  child.send("tell")
+  const [seen] = await once(child, "message")
+  return seen
+}
+
+const kill = `INSERT INTO session_control (session_id, kills, kill_code) VALUES ('${victim}', 1, 4001)
+  ON CONFLICT (session_id) DO UPDATE SET kills = ifnull(kills, 0) + 1`
+
+const roundWith = async (port, db, proxy, clients, isKilling) => {
+  const { closed } = isKilling ? await openWebSocket(port) : {}
+  await seenBy(clients)
+  await seenBy(proxy)
+  const killedAt = performance.now()
+  if (isKilling) db.exec(kill)
+  await pause(Number(values.seconds) * 1_000)
+  const { cpu } = await seenBy(proxy)
+  const seen = { ...(await seenBy(clients)), turn: cpu }
+  if (closed === undefined) return { ...seen, ended: 0 }
+  const { at, code } = await Promise.race([closed, pause(5_000).then(() => ({ at: Infinity, code: 0 }))])
+  if (code !== 4_001) throw new Error(`the WebSocket was closed with ${code}`)
+  return { ...seen, ended: at - killedAt }
+}
+
+const medianOf = (numbers) => numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? 0
+
+/** Where the median of such numbers lies with 90 % certainty: medians of samples of them. */
+function rangeOf(numbers) {
+  const medians = Array.from({ length: 2_000 }, () =>
+    medianOf(numbers.map(() => numbers[Math.floor(Math.random() * numbers.length)])),
+  ).toSorted((one, other) => one - other)
+  return [medians[100], medians[1_899]]
+}
+
+const percent = (ratio) => `${ratio < 1 ? "" : "+"}${((ratio - 1) * 100).toFixed(1)} %`
+
+function report(name, rounds) {
+  const [median, p99, longest, turn] = ["median", "p99", "longest", "turn"].map((part) =>
+    medianOf(rounds.map((round) => round[part])),
+  )
+  const count = rounds.reduce((sum, round) => sum + round.count, 0)
+  const failures = rounds.flatMap((round) => round.failures)
+  console.log(
+    `${name}: ${count} answers, ${failures.length} failures; ms, medians of ${rounds.length} rounds: ` +
+      `median ${median.toFixed(2)}, p99 ${p99.toFixed(2)}, longest ${longest.toFixed(1)}, ` +
+      `longest turn of the proxy ${turn.toFixed(2)} of the CPU`,
+  )
+  return failures
+}
+
+async function soak() {
+  const server = fork(join(here, "removal", "Server.mjs"))
+  const [serverPort] = await once(server, "message")
+  const db = makeSessions(serverPort)
+  const port = await freePort()
+  const turns = ["--import", join(here, "removal", "Turns.mjs")]
+  const proxy = spawn(
+    process.execPath,
+    [...turns, bin, "-H", "127.0.0.1", "-p", String(port), "-d", database, "-l", "error"],
+    {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    },
+  )
+  let clients
+  try {
+    while ((await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)) === undefined) await pause(50)
+    clients = fork(join(here, "kill", "Clients.mjs"), [String(port), values.sessions, values["per-second"], victim])
+    await pause(5_000)
+    const rounds = { calm: [], killing: [] }
+    for (let round = 0; round < Number(values.rounds); round++)
+      // The first of a pair takes turns, too.
+      for (const isKilling of round % 2 === 0 ? [false, true] : [true, false])
+        rounds[isKilling ? "killing" : "calm"].push(await roundWith(port, db, proxy, clients, isKilling))
+    const failures = [...report("without a kill", rounds.calm), ...report("with a kill", rounds.killing)]
+    const ended = rounds.killing.map((round) => round.ended)
+    console.log(
+      `the WebSocket of the killed session: closed after ${medianOf(ended).toFixed(0)} ms (median), ${Math.max(...ended).toFixed(0)} ms (longest)`,
+    )
+    const growths = rounds.killing.map(({ p99 }, round) => p99 / (rounds.calm[round]?.p99 ?? p99))
+    const [least, most] = rangeOf(growths)
+    console.log(
+      `p99 of others, with a kill: ${percent(medianOf(growths))}; between ${percent(least)} and ${percent(most)}`,
+    )
+    if (failures.length > 0) throw new Error(`requests of others failed: ${failures.slice(0, 5).join(", ")}`)
+    if (Math.max(...ended) > endedWithin) throw new Error("the session did not end in time")
+    if (least > mostGrowth) throw new Error("the others waited longer")
+  } finally {
+    db.close()
+    proxy.kill("SIGKILL")
+    server.kill("SIGKILL")
+    clients?.kill("SIGKILL")
+  }
+}
+
+await soak().finally(() => rmSync(folder, { recursive: true, force: true }))
+process.exit()
