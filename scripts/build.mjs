@@ -16,6 +16,9 @@ const imported = [...Object.keys(manifest.dependencies), ...Object.keys(manifest
 await build({
   ...common,
   entryPoints: { index: "src/index.ts" },
+  // What is only loaded when somebody asks for it, such as the admin API, is in files of its own.
+  splitting: true,
+  chunkNames: "library/[name]-[hash]",
   outdir: fresh,
   external: imported.flatMap((name) => [name, `${name}/*`]),
 })

@@ -30,12 +30,16 @@ export const problemAnswer = (
   return { status, type: "application/problem+json", body: `${JSON.stringify(problem)}\n`, fields }
 }
 
-/** Fields of every answer. Never one of CORS: no page of another origin is to read what is here. */
+/** Fields of every answer, whoever makes it. Never one of CORS: no page of another origin is to read what is here. */
+export const ownFields = [
+  ["Cache-Control", "no-store"],
+  ["X-Content-Type-Options", "nosniff"],
+] as const
+
 const fieldsOf = ({ body, fields = [], type }: AdminAnswer): ReadonlyArray<readonly [string, string]> => [
   ["Content-Type", type],
   ["Content-Length", String(Buffer.byteLength(body))],
-  ["Cache-Control", "no-store"],
-  ["X-Content-Type-Options", "nosniff"],
+  ...ownFields,
   ...fields,
 ]
 

@@ -1,6 +1,10 @@
+import type { IncomingMessage } from "node:http"
 import { isIP } from "node:net"
+import { Either } from "effect"
 import type { RawFields } from "../wire/HeaderFields.js"
 import { type AdminAnswer, problemAnswer } from "./AdminAnswer.js"
+import type { AdminTokens, Caller } from "./AdminTokens.js"
+import type { FailedTries } from "./FailedTries.js"
 
 /** All values of a field among raw pairs. */
 const valuesOf = (fields: RawFields, name: string): ReadonlyArray<string> =>
@@ -39,4 +43,68 @@ export const refusalOf = (fields: RawFields, names: ReadonlySet<string>): AdminA
   const isForeign = valuesOf(fields, "origin").some((origin) => !isOwnOrigin(origin, authority, names))
   const isCrossSite = valuesOf(fields, "sec-fetch-site").some((site) => site.toLowerCase() === "cross-site")
   return isForeign || isCrossSite ? problemAnswer(403, "origin_forbidden", originForbidden) : undefined
+}
+
+/** The token of a request (RFC 6750 section 2.1); some clients say `token` where others say `Bearer`. */
+const tokenIn = (fields: RawFields): string | undefined => {
+  const [value, ...more] = valuesOf(fields, "authorization")
+  return more.length > 0 ? undefined : /^(?:bearer|token) +(\S+) *$/i.exec(value ?? "")?.[1]
+}
+
+const unauthorized = (): AdminAnswer =>
+  problemAnswer(
+    401,
+    "unauthorized",
+    "This needs a token: Authorization: Bearer TOKEN. The admin socket needs none, and hands tokens out.",
+    [["WWW-Authenticate", "Bearer"]],
+  )
+
+const tooManyTries = (seconds: number): AdminAnswer =>
+  problemAnswer(429, "too_many_tries", "Too many wrong tokens came from this address. Wait, or use the admin socket.", [
+    ["Retry-After", String(seconds)],
+  ])
+
+/** Whether a request only looks. */
+export const isReading = (method: string | undefined): boolean => method === "GET" || method === "HEAD"
+
+/** Who may come in over TCP: who has a token, and one that may write where the request does. */
+export class TokenGate {
+  constructor(
+    private readonly tokens: AdminTokens,
+    private readonly tries: FailedTries,
+  ) {}
+
+  /** Who asks. Left: why nothing is done for it. While an address has to wait, no token of it is looked at. */
+  callerOf({ method, rawHeaders, socket }: IncomingMessage): Either.Either<Caller, AdminAnswer> {
+    const address = socket.remoteAddress ?? ""
+    const wait = this.tries.waitOf(address)
+    if (wait > 0) return Either.left(tooManyTries(wait))
+    const token = tokenIn(rawHeaders)
+    // To come without one is no try: a browser, or a health check that was pointed at the wrong path.
+    if (token === undefined) return Either.left(unauthorized())
+    const caller = this.tokens.find(token)
+    if (caller === undefined) {
+      this.tries.failed(address)
+      const wait = this.tries.waitOf(address)
+      return Either.left(wait > 0 ? tooManyTries(wait) : unauthorized())
+    }
+    if (caller.mayWrite || isReading(method)) return Either.right(caller)
+    return Either.left(problemAnswer(403, "read_only", "This token may only read."))
+  }
+}
+
+/** Largest body of a request, in bytes. */
+export const maxBodyBytes = 1_048_576
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+/** Why the body of a change is not taken; `undefined` where it may come, or there is none. `type`: what it has to be. */
+export const bodyRefusalOf = (request: IncomingMessage, type: string): AdminAnswer | undefined => {
+  if (isReading(request.method) || !hasBody(request)) return undefined
+  const [given = ""] = (request.headers["content-type"] ?? "").split(";")
+  if (given.trim().toLowerCase() !== type)
+    return problemAnswer(415, "unsupported_media_type", `The body of this request has to be ${type}.`)
+  const isLarge = Number(request.headers["content-length"] ?? 0) > maxBodyBytes
+  return isLarge ? problemAnswer(413, "body_too_large", `The body is larger than ${maxBodyBytes} bytes.`) : undefined
 }

@@ -1,23 +1,29 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import { createServer, type Server } from "node:http"
 import type { Duplex } from "node:stream"
-import { Context, Effect, FiberSet, Layer, Runtime } from "effect"
+import { Context, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import { listen, type ListenError } from "../server/Listening.js"
+import { listen, type ListenError, localUrl } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
+import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import type { ErrorRing } from "../telemetry/ErrorRing.js"
+import type { Activity } from "../traffic/Activity.js"
 import type { Traffic } from "../traffic/Traffic.js"
-import { type AdminAnswer, problemAnswer, rawAnswer, writeAnswer } from "./AdminAnswer.js"
-import { refusalOf } from "./AdminGate.js"
+import { Access } from "./Access.js"
+import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
+import { TokenGate } from "./AdminGate.js"
+import { AdminConnections, maxConnections } from "./AdminConnections.js"
+import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
+import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
+import { makeTokens } from "./AdminTokens.js"
+import type { ApiParts } from "./ApiServer.js"
+import { FailedTries } from "./FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
+import type { TokenFileError } from "./TokenFile.js"
 
-/** Connections at a time; for one more, that is closed which has asked for nothing for longest. */
-const maxConnections = 64
-/** Requests of a connection at a time. Each holds a whole answer until it is taken; who sends more without a wait is cut. */
-const maxPipelined = 4
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
 /** Within this time a whole request has to come, and an answer has to be taken on; milliseconds. */
@@ -32,12 +38,6 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
   answer: () =>
     Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
 })
-
-const notFound = (): AdminAnswer =>
-  problemAnswer(404, "not_found", "There is nothing here. There is /metrics, /livez and /readyz.")
-
-const methodNotAllowed = (): AdminAnswer =>
-  problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
 
 /** What Node found wrong with the bytes of a connection. */
 const brokenAnswer = (error: Error): AdminAnswer => {
@@ -75,44 +75,6 @@ const makeServer = (): Server => {
   return server
 }
 
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
-
-/** Connections in the order of their last requests, so that those who only hold theirs open keep nobody out. */
-class AdminConnections {
-  /** And how many requests are under way on each. */
-  private readonly underWay = new Map<Socket, number>()
-
-  readonly opened = (socket: Socket): void => {
-    this.underWay.set(socket, 0)
-    socket.once("close", () => this.underWay.delete(socket))
-    const [oldest] = this.underWay.keys()
-    if (this.underWay.size > maxConnections) oldest?.destroy()
-  }
-
-  /** Whether one more request may come. Node makes requests of all that has arrived before anything is answered. */
-  admits({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    const underWay = this.underWay.get(socket) ?? maxPipelined
-    if (underWay >= maxPipelined) socket.destroy()
-    if (socket.destroyed) return false
-    this.underWay.delete(socket)
-    this.underWay.set(socket, underWay + 1)
-    response.once("close", () => this.answered(socket))
-    return true
-  }
-
-  private answered(socket: Socket): void {
-    const underWay = this.underWay.get(socket)
-    if (underWay !== undefined) this.underWay.set(socket, underWay - 1)
-  }
-}
-
 /** Stops within `endTime`. */
 const stop = (server: Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -124,85 +86,102 @@ const stop = (server: Server): Effect.Effect<void> =>
     server.closeIdleConnections()
   })
 
-/** Answers requests, one fiber each: they are few. */
-class AdminHandler {
-  private readonly names: ReadonlySet<string>
-  private readonly routes: ReadonlyMap<string, AdminRoute>
-  readonly connections = new AdminConnections()
-
-  constructor(
-    { adminHosts }: Pick<ProxySettings, "adminHosts">,
-    routes: ReadonlyArray<AdminRoute>,
-    private readonly counters: Counters,
-    private readonly fork: (effect: Effect.Effect<void>) => unknown,
-  ) {
-    this.names = new Set(adminHosts.map((name) => name.toLowerCase()))
-    this.routes = new Map(routes.map((route) => [route.path, route]))
-  }
-
-  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!this.connections.admits(request, response)) return
-    const url = urlOf(request)
-    const route = url === undefined ? undefined : this.routes.get(url.pathname)
-    const answered = Effect.map(this.answerTo(request, route, url), (answer) => {
-      this.counters.adminAnswered(route?.path ?? "other", answer.status)
-      writeAnswer(response, answer)
-    })
-    this.fork(answered)
-  }
-
-  private answerTo(
-    { method, rawHeaders }: IncomingMessage,
-    route: AdminRoute | undefined,
-    url: URL | undefined,
-  ): Effect.Effect<AdminAnswer> {
-    const refusal = refusalOf(rawHeaders, this.names)
-    if (refusal !== undefined) return Effect.succeed(refusal)
-    if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
-    if (route === undefined || url === undefined) return Effect.sync(notFound)
-    if (method !== "GET" && method !== "HEAD") return Effect.sync(methodNotAllowed)
-    return Effect.catchAllCause(route.answer(url.searchParams), (cause) =>
-      Effect.as(
-        Effect.logError("a defect in ss-proxy; please report it", cause),
-        problemAnswer(500, "internal_error", "Something went wrong. The log says what."),
-      ),
-    )
-  }
-}
-
 /** A second listener, for whoever operates the proxy. It is up as long as its Layer is, and no session's URL leads to it. */
 export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
   AdminServer,
   {
     /** Where it listens; `undefined` where the settings say `off`. */
     readonly address: { readonly host: string; readonly port: number } | undefined
+    /** The path of its Unix socket; `undefined` where it has none. */
+    readonly socket: string | undefined
   }
 >() {}
 
+export { SettingOrigins } from "./Access.js"
+export { AdminSocketBeside } from "./AdminSocket.js"
+
+/** Why there is no admin listener where the settings ask for one. */
+export type AdminError = ListenError | AdminSocketError | TokenFileError
+
+/** What listens, whichever way requests come in to it. */
+const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
+    const connections = new AdminConnections()
+    server.on("connection", connections.opened)
+    server.on("request", (request, response) => {
+      if (connections.admits(request, response)) handle(request, response, door)
+    })
+    return server
+  })
+
+/** From here on an error of a listener is about one connection that could not be accepted. */
+const logFailures = (server: Server): Effect.Effect<void> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const log = Runtime.runFork(runtime)
+    server.on("error", (cause) => log(Effect.logWarning("the admin listener could not accept a connection", cause)))
+  })
+
+const listenOnPort = (
+  handle: AdminHandler["handle"],
+  { adminHost: host, adminPort: port }: ProxySettings,
+): Effect.Effect<(typeof AdminServer.Service)["address"], ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (port === "off") return undefined
+    prepareExposition()
+    const ownListeners = yield* OwnListeners
+    const server = yield* listener(handle, "tcp")
+    const flags = { host: "--admin-host", port: "--admin-port" }
+    const address = yield* listen(server, { host, port, flags }, maxConnections)
+    ownListeners.add(address)
+    yield* logFailures(server)
+    return { host, port: address.port }
+  })
+
+const listenOnPath = (
+  handle: AdminHandler["handle"],
+  settings: ProxySettings,
+): Effect.Effect<string | undefined, AdminSocketError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (settings.adminSocket === "off") return undefined
+    const server = yield* listener(handle, "socket")
+    const path = yield* listenOnSocket(server, settings)
+    if (path !== undefined) yield* logFailures(server)
+    return path
+  })
+
+/** What is loaded when it is asked for first, and then kept as long as the listener. */
+const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.gen(function* () {
+  const context = yield* Effect.context<ApiParts | Scope.Scope>()
+  const loaded = Effect.promise(() => import("./ApiServer.js"))
+  return {
+    handler: yield* Effect.cached(
+      Effect.flatMap(loaded, ({ makeApiHandler }) => Effect.provide(makeApiHandler, context)),
+    ),
+    description: yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi())),
+  }
+})
+
+/** Parts of the proxy that the admin listener shows and steers. */
+export type AdminParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
+
 /** The admin listener of the proxy below, as its settings say. It answers while that drains, and ends within a second. */
-export const layerAdmin: Layer.Layer<AdminServer, ListenError, ProxyConfig | Traffic | SessionDirectory> = Layer.scoped(
+export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Layer.scoped(
   AdminServer,
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
-    const { adminHost: host, adminPort: port } = settings
-    if (port === "off") return { address: undefined }
     const counters = yield* Telemetry
-    prepareExposition()
-    const ownListeners = yield* OwnListeners
     const fork = yield* FiberSet.makeRuntime<never>()
-    const log = Runtime.runFork(yield* Effect.runtime<never>())
-    const handler = new AdminHandler(settings, [metricsRoute(counters), livez, yield* makeReadyz], counters, fork)
-    const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
-    server.on("connection", handler.connections.opened)
-    server.on("request", handler.handle)
-    const address = yield* listen(
-      server,
-      { host, port, flags: { host: "--admin-host", port: "--admin-port" } },
-      maxConnections,
-    )
-    ownListeners.add(address)
-    // From here on an error of the listener is about one connection that could not be accepted.
-    server.on("error", (cause) => log(Effect.logWarning("the admin listener could not accept a connection", cause)))
-    return { address: { host, port: address.port } }
+    const tokens = yield* makeTokens(settings)
+    /** What is known once it listens. */
+    const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
+    const access = { tokens, url: () => bound.address && localUrl(bound.address) }
+    const api = yield* Effect.provideService(lazyApi, Access, access)
+    const routes = [metricsRoute(counters), livez, yield* makeReadyz]
+    const gate = new TokenGate(tokens, new FailedTries())
+    const { handle } = new AdminHandler(settings, routes, gate, api, counters, fork)
+    const address = yield* listenOnPort(handle, settings)
+    bound.address = address
+    return { address, socket: yield* listenOnPath(handle, settings) }
   }),
 )

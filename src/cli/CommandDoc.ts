@@ -6,6 +6,8 @@ export interface ArgumentDoc {
   readonly about: string
   /** One or more of them. */
   readonly repeated?: boolean
+  /** It may be left out. */
+  readonly optional?: boolean
 }
 
 /** Flags under one title of the help. */

@@ -153,7 +153,8 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
 /** Refuses missing and superfluous arguments. */
 const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Either<void, UsageError> => {
   const missing = doc.args[args.length]
-  if (missing !== undefined) return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
+  if (missing !== undefined && missing.optional !== true)
+    return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
   return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)

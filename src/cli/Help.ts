@@ -64,7 +64,9 @@ const commandWord = (doc: CommandDoc): ReadonlyArray<string> => {
 }
 
 const usage = (doc: CommandDoc): string => {
-  const args = doc.args.map((arg) => (arg.repeated === true ? `${arg.name}…` : arg.name))
+  const args = doc.args.map((arg) =>
+    arg.repeated === true ? `${arg.name}…` : arg.optional === true ? `[${arg.name}]` : arg.name,
+  )
   return [fullName(doc), ...commandWord(doc), ...args, "[OPTIONS]"].join(" ")
 }
 

@@ -1,3 +1,5 @@
+import { errorsDoc } from "./admin/Errors.js"
+import { explainDoc } from "./admin/Explain.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
@@ -22,4 +24,4 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs]
+export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs, errorsDoc, explainDoc]

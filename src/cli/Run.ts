@@ -2,6 +2,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Queue } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
+import { adminTokens } from "./AdminVariables.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { type DatabaseChoice, databaseOptions, resolveDatabase } from "./Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
@@ -58,8 +59,9 @@ const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLo
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces
     const database = yield* resolveDatabase(given.database)
+    const tokens = yield* adminTokens
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    return yield* serve({ settings, tls, traces, database, demo, accessLog })
+    return yield* serve({ settings: { ...settings, ...tokens }, tls, traces, database, demo, accessLog })
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */

@@ -1,14 +1,17 @@
 import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
+import type { AdminSocketError } from "../admin/AdminSocket.js"
+import type { TokenFileError } from "../admin/TokenFile.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
-import type { ListenError } from "../server/Listening.js"
+import { type ListenError, localUrl } from "../server/Listening.js"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import type { AccessLogOutput } from "./AccessLogOutput.js"
+import { originOf } from "./AdminVariables.js"
 import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
@@ -58,24 +61,26 @@ const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
 const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
   new CommandFailed({ problem: `cannot listen on ${host}:${port}: ${reason}`, hint })
 
-/** Where somebody on this machine reaches the proxy. */
-const localUrl = (address: { readonly host: string; readonly port: number }): string => {
-  const isEverywhere = address.host === "0.0.0.0" || address.host === "::"
-  const host = isEverywhere ? "localhost" : address.host
-  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`
-}
+const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
+  new CommandFailed({ problem: `cannot listen on ${path}: ${problem}`, hint })
+
+const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
+  new CommandFailed({ problem: `cannot use the tokens in ${path}: ${problem}`, hint: "check --admin-token-file" })
 
 /** The admin listener, which is loaded only where the settings ask for it. */
-const layerAdminListener = ({ adminPort }: ProxySettings) => {
-  if (adminPort === "off") return Layer.empty
+const layerAdminListener = (settings: ProxySettings, { filename }: Database) => {
+  if (settings.adminPort === "off" && settings.adminSocket === "off") return Layer.empty
   const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
   return Layer.unwrapEffect(
-    Effect.map(loaded, ({ AdminServer, layerAdmin }) =>
+    Effect.map(loaded, ({ AdminServer, AdminSocketBeside, layerAdmin, SettingOrigins }) =>
       Layer.effectDiscard(
         Effect.flatMap(AdminServer, ({ address }) =>
           address === undefined ? Effect.void : Effect.logInfo(`admin listener on ${localUrl(address)}`),
         ),
-      ).pipe(Layer.provide(layerAdmin)),
+      ).pipe(
+        Layer.provide(layerAdmin),
+        Layer.provide([Layer.succeed(AdminSocketBeside, filename), Layer.succeed(SettingOrigins, originOf(settings))]),
+      ),
     ),
   )
 }
@@ -121,7 +126,7 @@ export const serve = ({
   Effect.gen(function* () {
     const store = yield* openDatabase(database, "make")
     const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
-    const proxy = layerAdminListener(settings).pipe(
+    const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
@@ -133,4 +138,4 @@ export const serve = ({
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
       Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)
-  }).pipe(Effect.catchTag("ListenError", cannotListen))
+  }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket, TokenFileError: noTokens }))

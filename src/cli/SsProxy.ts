@@ -4,6 +4,8 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
+import { errors } from "./admin/Errors.js"
+import { explain } from "./admin/Explain.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
@@ -21,7 +23,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions]),
+  Command.withSubcommands([run, health, sessions, errors, explain]),
 )
 
 /**

@@ -87,3 +87,7 @@ export class Table {
 /** Lines of aligned columns under their titles. `lineWidth`: width of the terminal; `undefined`: cut nothing. */
 export const renderTable = (columns: ReadonlyArray<Column>, style: Style, lineWidth: number | undefined): string =>
   new Table(style, lineWidth).render(columns)
+
+/** Columns of a terminal; none for anything else, and for a terminal that does not say. */
+export const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
+  stream.isTTY && stream.columns > 0 ? stream.columns : undefined

@@ -26,7 +26,7 @@ const strangerIn = (values: object): string | undefined =>
 
 /** A value, for somebody who gave it. A certificate is long, and a key is a secret. */
 const shown = (setting: string, value: unknown): string => {
-  if (setting === "downstreamKey") return "something else"
+  if (settingRows[setting]?.isSecret === true) return "something else"
   if (typeof value === "string") return value.length > 100 ? "another text" : JSON.stringify(value)
   return Array.isArray(value) ? JSON.stringify(value) : String(value)
 }

@@ -199,6 +199,44 @@ export const oneOf = <A extends string>(placeholder: string, words: ReadonlyArra
     parse: (text) => words.find((word) => word === text.toLowerCase()),
   })
 
+/** A path of a file; "" is none. */
+export const filePath: Reading<string> = reading({
+  placeholder: "FILE",
+  allowed: "the path of a file",
+  value: Schema.String.pipe(Schema.filter((path) => !path.includes("\0"))),
+  parse: (path) => path,
+})
+
+/** What a token is made of: what `Authorization` can carry (RFC 6750 section 2.1), and enough of it. */
+export const isToken = (text: string): boolean => /^[\w.~+/-]{16,1024}=*$/.test(text)
+
+/** A token; "" is none. */
+export const token: Reading<string> = reading({
+  placeholder: "TOKEN",
+  allowed: "at least 16 letters, digits and -._~+/",
+  value: Schema.String.pipe(Schema.filter((text) => text === "" || isToken(text))),
+  parse: (text) => (text === "" ? undefined : text),
+})
+
+/** Where a Unix socket is to be: a path; `auto`, which leaves that to the program; or `off`. */
+export const socketPath: Reading<string> = reading({
+  placeholder: "PATH|off",
+  allowed: "a path, auto or off",
+  value: Schema.NonEmptyString.pipe(Schema.filter((path) => !path.includes("\0"))),
+  parse: (text) => (/^(?:auto|off)$/i.test(text) ? text.toLowerCase() : text),
+})
+
+/** Rights of a file that its owner reads and writes, and that others than its group may not: a text is octal. */
+export const ownersMode: Reading<number> = reading({
+  placeholder: "MODE",
+  note: "octal: 0600, 0660",
+  allowed: "0600, 0640 or 0660",
+  allowedValue: "0o600, 0o640 or 0o660",
+  value: Schema.Literal(0o600, 0o640, 0o660),
+  parse: (text) => ([0o600, 0o640, 0o660] as const).find((mode) => mode.toString(8) === text.replace(/^0o?/, "")),
+  show: (mode) => `0${mode.toString(8)}`,
+})
+
 const truth: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,

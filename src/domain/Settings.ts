@@ -33,6 +33,8 @@ export interface Setting<A> {
   readonly zeroIsNoLimit?: boolean
   /** On the command line it names a file that holds the value. */
   readonly inFile?: boolean
+  /** Nobody is shown its value. */
+  readonly isSecret?: boolean
 }
 
 /** A setting of programs and of the command line. */
@@ -275,6 +277,7 @@ export const settings = {
     group: "Servers of sessions",
     help: "The private key (PEM) of that certificate.",
     inFile: true,
+    isSecret: true,
   }),
   poolIdleTimeout: settingOfPrograms({
     reading: Reading.seconds,
@@ -364,14 +367,31 @@ export const settings = {
     group: "WebSockets",
     help: "The same for each session.",
   }),
+  adminSocket: setting({
+    reading: Reading.socketPath,
+    fallback: "auto",
+    flag: { name: "admin-socket" },
+    group: "Admin listener",
+    help: "Unix socket of the admin listener; auto is beside the database, DB.HEX.sock, and off is none.",
+    guide:
+      "Unix socket of the admin listener ([ADMIN.md](ADMIN.md)). `auto` is beside the database, `sessions.db.1a2b3c.sock`; a program that embeds the proxy has none then. `off`: none.",
+  }),
+  adminSocketMode: setting({
+    reading: Reading.ownersMode,
+    fallback: 0o600,
+    flag: { name: "admin-socket-mode" },
+    group: "Admin listener",
+    help: "Who may use that socket: 0600 the user of the proxy, 0660 its group too.",
+    guide: "Who may use that socket: with `0600` the user of the proxy, with `0660` its group too.",
+  }),
   adminPort: setting({
     reading: Reading.portOrOff,
     fallback: "off",
     flag: { name: "admin-port" },
     group: "Admin listener",
-    help: "Port for /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
+    help: "Port for the admin API, /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
     guide:
-      "Port for `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
+      "Port for the admin API ([ADMIN.md](ADMIN.md)), `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
   }),
   adminHost: setting({
     reading: Reading.hostName,
@@ -397,6 +417,32 @@ export const settings = {
     help: "Records spans of requests and WebSockets with the Tracer that the proxy's Layer is given.",
     guide:
       "Records spans of requests and WebSockets with the `Tracer` that the proxy's Layer is given ([how](TRACES.md)).",
+  }),
+  adminTokenFile: setting({
+    reading: Reading.filePath,
+    fallback: "",
+    flag: { name: "admin-token-file" },
+    group: "Admin listener",
+    help: "File of tokens for that port, one a line; after the word read and a space, one that changes nothing.",
+    guide:
+      "File of tokens for that port, one a line; after `read` and a space, one that changes nothing ([ADMIN.md](ADMIN.md#tokens)). It is read again when it changes.",
+  }),
+  adminToken: settingOfPrograms({
+    reading: Reading.token,
+    fallback: "",
+    group: "Admin listener",
+    help: "A token for that port.",
+    guide:
+      "A token for the port of the admin listener ([ADMIN.md](ADMIN.md#tokens)); the same as the variable `SS_PROXY_ADMIN_TOKEN`.",
+    isSecret: true,
+  }),
+  adminReadToken: settingOfPrograms({
+    reading: Reading.token,
+    fallback: "",
+    group: "Admin listener",
+    help: "A token for that port that changes nothing.",
+    guide: "A token for that port that changes nothing; the same as the variable `SS_PROXY_ADMIN_READ_TOKEN`.",
+    isSecret: true,
   }),
   accessLog: settingOfPrograms({
     reading: Reading.onOrOff,

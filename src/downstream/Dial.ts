@@ -207,13 +207,27 @@ export class Dialer {
     })
   }
 
+  /**
+   * Why nobody may connect to this target; `undefined` where one may, and for a name: what that leads to is known when it is
+   * looked up.
+   */
+  refusalOf(target: SessionTarget): DialError | undefined {
+    const cause = this.problemOf(target)
+    return cause === undefined ? undefined : dialError(target, cause, new Socket(), false)
+  }
+
+  private problemOf({ hostname, port }: SessionTarget): Error | undefined {
+    if (isIP(hostname) === 0) return undefined
+    const denial = this.guard.denialOf(hostname)
+    if (denial !== undefined) return new AddressDenied(denial)
+    return this.context.ownListeners.has(hostname, port) ? new OwnAddress() : undefined
+  }
+
   private open(target: SessionTarget, onread: OnReadOpts | undefined): Socket {
-    const isAddress = isIP(target.hostname) !== 0
     // Node looks no address up, so nothing would ask the guard about it.
-    const denial = isAddress ? this.guard.denialOf(target.hostname) : undefined
-    if (denial !== undefined) return new Socket().destroy(new AddressDenied(denial))
+    const problem = this.problemOf(target)
+    if (problem !== undefined) return new Socket().destroy(problem)
     const isOwn = (address: string): boolean => this.context.ownListeners.has(address, target.port)
-    if (isAddress && isOwn(target.hostname)) return new Socket().destroy(new OwnAddress())
     const options: TcpNetConnectOpts = {
       host: target.hostname,
       port: target.port,

@@ -547,6 +547,12 @@ export class Exchange
   /** An exchange ends by itself: there is nothing to ask of it. */
   close(): void {}
 
+  closeNow(): void {
+    const session = this.liveSession
+    if (this.phase !== "asking" || session === undefined) this.cutBy("proxy")
+    else this.fail(new SessionUnavailable({ sessionId: session.id, status: "its request was ended by an operator" }))
+  }
+
   cut(): void {
     this.cutBy("proxy")
   }

@@ -6,7 +6,8 @@ import { type Answer, Downstream, type RequestHead, type Switched } from "../dow
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
-import { type FullSlots, WebSocketSlots } from "../traffic/WebSocketSlots.js"
+import { Traffic } from "../traffic/Traffic.js"
+import type { FullSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
@@ -98,63 +99,66 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
     readonly upgrade: (request: ProxyRequest) => Effect.Effect<SwitchedUpgrade | Answer, ForwardError>
   }
 >() {
-  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Admission> =
-    Layer.scoped(
-      Upgrader,
-      Effect.gen(function* () {
-        const settings = yield* ProxyConfig
-        const slots = new WebSocketSlots(settings)
-        const directory = yield* SessionDirectory
-        const downstream = yield* Downstream
-        const admission = yield* Admission
-        const { download } = yield* makePassage
+  static readonly layer: Layer.Layer<
+    Upgrader,
+    never,
+    ProxyConfig | SessionDirectory | Downstream | Admission | Traffic
+  > = Layer.scoped(
+    Upgrader,
+    Effect.gen(function* () {
+      const settings = yield* ProxyConfig
+      const { webSocketSlots: slots } = yield* Traffic
+      const directory = yield* SessionDirectory
+      const downstream = yield* Downstream
+      const admission = yield* Admission
+      const { download } = yield* makePassage
 
-        const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
-          const { rest, segment, webSocketOnly } = route
-          const wsPath = session.policy.wsPath ?? settings.wsPath
-          if (!webSocketOnly)
-            return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
-          const target = webSocketTarget(session.target, segment, rest, wsPath)
-          return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
-        }
+      const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
+        const { rest, segment, webSocketOnly } = route
+        const wsPath = session.policy.wsPath ?? settings.wsPath
+        if (!webSocketOnly)
+          return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
+        const target = webSocketTarget(session.target, segment, rest, wsPath)
+        return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
+      }
 
-        /** Lets a handshake in to its session, where there is a place for one more WebSocket. */
-        const enter = (
-          request: ProxyRequest,
-          session: LiveSession,
-          route: SessionRoute,
-        ): Either.Either<RequestHead, ForwardError> => {
-          const head = headFor(request, session, route)
-          if (Either.isLeft(head)) return head
-          const full = slots.full(session)
-          if (full !== undefined) return Either.left(new SessionLimit({ detail: limitDetail[full] }))
-          request.hold(slots.take(session))
-          const refusal = request.join(session)
-          return refusal === undefined ? Either.right(upgrading(head.right)) : Either.left(refusal)
-        }
+      /** Lets a handshake in to its session, where there is a place for one more WebSocket. */
+      const enter = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+      ): Either.Either<RequestHead, ForwardError> => {
+        const head = headFor(request, session, route)
+        if (Either.isLeft(head)) return head
+        const full = slots.full(session)
+        if (full !== undefined) return Either.left(new SessionLimit({ detail: limitDetail[full] }))
+        request.hold(slots.take(session))
+        const refusal = request.join(session)
+        return refusal === undefined ? Either.right(upgrading(head.right)) : Either.left(refusal)
+      }
 
-        const ask = (
-          request: ProxyRequest,
-          session: LiveSession,
-          head: RequestHead,
-        ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
-          Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
-            if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
-            return download === undefined ? Exit.succeed(result) : download(session, result)
-          })
+      const ask = (
+        request: ProxyRequest,
+        session: LiveSession,
+        head: RequestHead,
+      ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
+        Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
+          if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
+          return download === undefined ? Exit.succeed(result) : download(session, result)
+        })
 
-        return {
-          upgrade: (request) =>
-            Step.andThen(admission.admit(request), (route) =>
-              Step.andThen(checkHandshake(request), () =>
-                Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
-                  Step.andThen(enter(request, session, route), (head) =>
-                    Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
-                  ),
+      return {
+        upgrade: (request) =>
+          Step.andThen(admission.admit(request), (route) =>
+            Step.andThen(checkHandshake(request), () =>
+              Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
+                Step.andThen(enter(request, session, route), (head) =>
+                  Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
                 ),
               ),
             ),
-        }
-      }),
-    )
+          ),
+      }
+    }),
+  )
 }

@@ -22,6 +22,13 @@ export interface Place {
   readonly flags: { readonly host: string; readonly port: string }
 }
 
+/** Where somebody on this machine reaches a listener. */
+export const localUrl = ({ host, port }: { readonly host: string; readonly port: number }): string => {
+  const isEverywhere = host === "0.0.0.0" || host === "::"
+  const reached = isEverywhere ? "localhost" : host
+  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`
+}
+
 const problemOf = (code: string, { flags }: Place): readonly [reason: string, hint: string] | undefined => {
   const otherHost = `choose another with ${flags.host}, for example 127.0.0.1`
   switch (code) {

@@ -25,7 +25,8 @@ export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<Ses
 const now = (): string => new Date().toISOString().slice(0, 19).replace("T", " ")
 
 /** SQLite's order of text: by the bytes of UTF-8, not by UTF-16 code units. */
-const byId = (a: Session, b: Session): number => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id))
+const compareIds = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+const byId = (a: Session, b: Session): number => compareIds(a.id, b.id)
 
 /** The latest first, and those of one time by id. */
 const byTime =
@@ -38,6 +39,13 @@ const order = { id: byId, created: byTime("createdAt"), updated: byTime("updated
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   const rows = new Map<string, Required<SessionRow>>()
   let version = 0
+  /** The sessions by their ids, for those who go through all of them; of this version. */
+  let ordered: { readonly version: number; readonly sessions: ReadonlyArray<Session> } = { version, sessions: [] }
+  const inOrder = (): ReadonlyArray<Session> => {
+    if (ordered.version !== version)
+      ordered = { version, sessions: Array.from(rows.values(), (row) => row.session).sort(byId) }
+    return ordered.sessions
+  }
 
   const insert = ({ policy, ...session }: NewSession): Session => {
     const time = now()
@@ -92,7 +100,6 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       const forwarding = Array.from(rows.values()).filter(({ session }) => isForwarding(session.status)).length
       return { forwarding, others: rows.size - forwarding }
     }),
-    list: Effect.sync(() => Array.from(rows.values(), (row) => row.session).sort(byId)),
     forEachPage: (query, take) =>
       Effect.gen(function* () {
         for (const page of Arr.chunksOf(listed(query), pageSize)) if (!(yield* take(page))) return
@@ -111,6 +118,13 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
           return plan.applied
         },
       ),
+    list: Effect.sync(inOrder),
+    page: ({ behind, from, limit }) =>
+      Effect.sync(() => {
+        const all = inOrder()
+        const start = all.findIndex(({ id }) => (behind ? compareIds(id, from) > 0 : compareIds(id, from) >= 0))
+        return start < 0 ? [] : all.slice(start, start + limit)
+      }),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),

@@ -89,6 +89,15 @@ export interface SessionTally {
   readonly others: number
 }
 
+/** Which sessions `SessionRepo.page` gives. */
+export interface SessionPage {
+  readonly from: string
+  /** Leaves out the session that is called `from` itself: it was on the page before. */
+  readonly behind: boolean
+  /** How many at most; a few hundred keep the event loop free. */
+  readonly limit: number
+}
+
 /**
  * Durable sessions. Everybody may change them behind this service's back, with `sqlite3` or a program of their own;
  * `version` tells that somebody did.
@@ -114,6 +123,8 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       query: SessionQuery,
       take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
     ) => Effect.Effect<void, E | StoreUnavailable, R>
+    /** The next sessions from this id on, in the order of ids. For whoever goes through all of them, a slice at a time. */
+    readonly page: (query: SessionPage) => Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */

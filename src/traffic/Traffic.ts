@@ -7,6 +7,7 @@ import type { Cells } from "../telemetry/Cells.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { targetMatcher } from "../wire/PathGlob.js"
 import { ActivityRound, type ActiveTraffic } from "./ActivityRound.js"
+import { WebSocketSlots } from "./WebSocketSlots.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener, ActiveTraffic {
@@ -15,6 +16,9 @@ export interface LiveTraffic extends SessionListener, ActiveTraffic {
   /** Its index among all traffic, and among that of its session: private to `Traffic`. */
   registryIndex: number
   sessionIndex: number
+  readonly method: string
+  /** What its client was answered; 0 while it was not. */
+  readonly status: number
   /** When it began, in milliseconds since the epoch. */
   readonly since: number
   /** Complete data messages of a WebSocket so far. */
@@ -26,6 +30,11 @@ export interface LiveTraffic extends SessionListener, ActiveTraffic {
   othersTold(): void
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
   close(): void
+  /**
+   * Ends it because somebody who operates the proxy says so: a WebSocket by a close frame, a request that is not answered
+   * yet by an error, an answer on its way by a reset.
+   */
+  closeNow(): void
   /** Ends it at once. */
   cut(): void
 }
@@ -236,6 +245,12 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly count: Effect.Effect<number>
     /** What is under way, in no particular order. */
     readonly live: Effect.Effect<ReadonlyArray<TrafficView>>
+    /** The things themselves, as they are at this moment: an array of the caller's own. */
+    readonly things: () => ReadonlyArray<LiveTraffic>
+    /** Ends what has this serial number, as `closeNow` does. `false`: it is not under way. */
+    readonly closeNow: (serial: number) => boolean
+    /** Places for WebSockets. */
+    readonly webSocketSlots: WebSocketSlots
     /** Completes once nothing is under way. */
     readonly idle: Effect.Effect<void>
     /** Tells every WebSocket to go, one after another, within `milliseconds`. */
@@ -250,7 +265,8 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       let draining = false
       const counters = yield* Telemetry
       const registry = new Registry()
-      const { activityIgnore } = yield* ProxyConfig
+      const settings = yield* ProxyConfig
+      const { activityIgnore } = settings
       const activity = new ActivityRound(registry.all, (serial) => counters.idOf(serial), targetMatcher(activityIgnore))
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
@@ -309,6 +325,13 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         }),
         count: Effect.sync(() => registry.all.length),
         live: Effect.sync(() => registry.all.map(viewOf)),
+        things: () => Array.from(registry.all),
+        closeNow: (serial) => {
+          const found = registry.all.find((traffic) => traffic.serial === serial)
+          found?.closeNow()
+          return found !== undefined
+        },
+        webSocketSlots: new WebSocketSlots(settings),
         idle: idle.await,
         closeWebSockets,
         cutAll,

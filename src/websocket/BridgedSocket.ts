@@ -85,12 +85,16 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
 
+const endedByOperator: CloseReason = { code: 1001, reason: "ended by an operator" }
+
 /**
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
  * its pumps.
  */
 export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly kind = "websocket"
+  readonly method = "GET"
+  readonly status = 101
   readonly isStreaming = false
   readonly begun = performance.now()
   serial = 0
@@ -208,12 +212,12 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
       requestId: this.requestId,
       sessionId: this.session.id,
       client: this.clientAddress,
-      method: "GET",
+      method: this.method,
       target: this.target,
       httpVersion: "1.1",
       host,
       userAgent,
-      status: 101,
+      status: this.status,
       end: this.end?.bySession === true ? "session" : closedBy,
       error: undefined,
       bytesIn: this.bytesIn,
@@ -273,6 +277,10 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
 
   close(): void {
     this.closeWith(closeReasons.shutdown)
+  }
+
+  closeNow(): void {
+    this.closeWith(endedByOperator)
   }
 
   cut(): void {

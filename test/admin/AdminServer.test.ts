@@ -49,7 +49,7 @@ describe("the admin listener", () => {
         const refused = yield* askAdmin(proxy, request(`${method} /metrics`, ["Content-Length: 0"]))
         assert.deepStrictEqual([refused.status, refused.value("allow")], [405, "GET, HEAD"])
       }
-      const missing = yield* askAdmin(proxy, request("GET /v1/sessions"))
+      const missing = yield* askAdmin(proxy, request("GET /nothing"))
       assert.strictEqual(missing.status, 404)
       assert.include(missing.text, '"code":"not_found"')
     }),

@@ -5,6 +5,8 @@ const commands = [
   [],
   ["run"],
   ["sessions"],
+  ["errors"],
+  ["explain"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 

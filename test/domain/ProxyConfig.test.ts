@@ -15,7 +15,7 @@ const valuesOf = Object.fromEntries(
     if (reading.choices !== undefined) return [name, fc.constantFrom(...reading.choices)]
     if (typeof fallback === "boolean") return [name, fc.boolean()]
     if (typeof fallback === "number")
-      return [name, fc.oneof(fc.constant(0), fc.nat(), fc.nat(65_535)).filter(reading.is)]
+      return [name, fc.oneof(fc.constant(fallback), fc.constant(0), fc.nat(), fc.nat(65_535)).filter(reading.is)]
     // The default is one of them, so that the filter always finds a value.
     const texts = fc.oneof(fc.constant("fd00::/8"), fc.ipV4(), fc.domain())
     if (Array.isArray(fallback)) return [name, fc.oneof(fc.constant(fallback), fc.array(texts)).filter(reading.is)]

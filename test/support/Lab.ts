@@ -2,7 +2,7 @@ import { Effect, type Layer, type Scope } from "effect"
 import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
-import type { ListenError } from "../../src/server/Listening.js"
+import type { AdminError } from "../../src/admin/AdminServer.js"
 import type { NotSeen } from "./Changes.js"
 import type { HttpMessage } from "./HttpMessage.js"
 import { answer } from "./HttpText.js"
@@ -36,7 +36,7 @@ export const hello: string = answer("200 OK", "hello")
 /** Starts origin and proxy; both check at the end of the scope that nothing was left behind. */
 export const startLab = (
   options: LabOptions = {},
-): Effect.Effect<Lab, ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
+): Effect.Effect<Lab, AdminError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const origin = yield* RawOrigin.start(options.script ?? answering(hello))
     const proxy = yield* startProxy({

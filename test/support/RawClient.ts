@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import { connect } from "node:net"
+import { connect, type NetConnectOpts } from "node:net"
 import { Changes, type NotSeen } from "./Changes.js"
 import { type HttpMessage, readResponse, readResponseHead } from "./HttpMessage.js"
 import { RawConnection } from "./RawConnection.js"
@@ -59,9 +59,18 @@ export class RawClient extends RawConnection {
 
   /** Connects to a port of this machine; the connection is destroyed with the scope. */
   static connect(port: number, host = "127.0.0.1"): Effect.Effect<RawClient, never, Scope.Scope> {
+    return RawClient.open({ port, host })
+  }
+
+  /** The same for a Unix socket. */
+  static connectToPath(path: string): Effect.Effect<RawClient, never, Scope.Scope> {
+    return RawClient.open({ path })
+  }
+
+  private static open(to: NetConnectOpts): Effect.Effect<RawClient, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.async<RawClient>((resume) => {
-        const socket = connect({ port, host, allowHalfOpen: true })
+        const socket = connect({ ...to, allowHalfOpen: true })
         const client = new RawClient(socket, new Changes())
         socket.once("connect", () => resume(Effect.succeed(client)))
         socket.once("error", (error) => resume(Effect.die(error)))

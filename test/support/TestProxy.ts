@@ -1,8 +1,7 @@
 import { Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
-import { AdminServer, layerAdmin } from "../../src/admin/AdminServer.js"
+import { type AdminError, AdminServer, layerAdmin } from "../../src/admin/AdminServer.js"
 import { ProxyConfig, type ProxySettings, type SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import type { ListenError } from "../../src/server/Listening.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import type { Downstream } from "../../src/downstream/Downstream.js"
 import { layerUndici } from "../undici/UndiciDownstream.js"
@@ -56,6 +55,8 @@ export interface TestProxy {
   readonly quiet: Effect.Effect<void, NotSeen>
   /** The port of its admin listener, if it has one. */
   readonly adminPort: number | undefined
+  /** The path of its admin socket, if it has one. */
+  readonly adminSocket: string | undefined
   /** What it has counted, as Prometheus is told. */
   readonly metrics: Effect.Effect<string>
   /** What was logged, a line each: message, then annotations as `key=value`. */
@@ -90,7 +91,7 @@ const memory = (sessions: Readonly<Record<string, TestSession>>) =>
  */
 export const startProxy = (
   options: TestProxyOptions,
-): Effect.Effect<TestProxy, ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
+): Effect.Effect<TestProxy, AdminError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const log: Array<string> = []
     const repo = options.repo ?? memory(options.sessions ?? {})
@@ -124,6 +125,7 @@ export const startProxy = (
       trafficCount: traffic.count,
       quiet,
       adminPort: admin.address?.port,
+      adminSocket: admin.socket,
       metrics: textOf(Context.get(services, Telemetry)),
       log,
       errors: Context.get(services, ErrorRing),

@@ -3,7 +3,7 @@ import { layerOtelTracer } from "../../src/cli/traces/OtelTracer.js"
 import { readTraceVariables } from "../../src/cli/traces/TraceVariables.js"
 import type { SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import type { ListenError } from "../../src/server/Listening.js"
+import type { AdminError } from "../../src/admin/AdminServer.js"
 import { type Lab, type LabOptions, startLab } from "../support/Lab.js"
 import { Collector, type Taking } from "./Collector.js"
 
@@ -29,7 +29,7 @@ export const tracerOf = (variables: Readonly<Record<string, string>>): Layer.Lay
 
 export const startTraceLab = ({ hooks, settings, taking, variables, ...options }: TraceLabOptions = {}): Effect.Effect<
   TraceLab,
-  ListenError | SettingsError | StoreUnavailable,
+  AdminError | SettingsError | StoreUnavailable,
   Scope.Scope
 > =>
   Effect.gen(function* () {

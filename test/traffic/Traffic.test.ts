@@ -19,6 +19,8 @@ const layerTraffic = Layer.provide(Traffic.layer, ProxyConfig.layerOf(defaultSet
 /** A piece of traffic that takes some time to be told, and may look at what else there is then. */
 class Piece implements LiveTraffic {
   readonly kind = "websocket"
+  readonly method = "GET"
+  readonly status = 101
   readonly isStreaming = false
   readonly messagesIn = 0
   readonly messagesOut = 0
@@ -58,6 +60,10 @@ class Piece implements LiveTraffic {
   }
 
   close(): void {
+    this.whenTold(this)
+  }
+
+  closeNow(): void {
     this.whenTold(this)
   }
 

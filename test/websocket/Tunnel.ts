@@ -2,7 +2,7 @@ import { Effect, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
-import type { ListenError } from "../../src/server/Listening.js"
+import type { AdminError } from "../../src/admin/AdminServer.js"
 import type { NotSeen } from "../support/Changes.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
 import { request, response } from "../support/HttpText.js"
@@ -119,7 +119,7 @@ export const openThrough = (
 export const openTunnel = (
   settings: Partial<ProxySettings> = {},
   script: Script = agreeing(),
-): Effect.Effect<Tunnel, NotSeen | ListenError | SettingsError | StoreUnavailable, Scope.Scope> =>
+): Effect.Effect<Tunnel, NotSeen | AdminError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const lab = yield* startLab({ script, settings })
     return { ...lab, ...(yield* openThrough(lab)) }

@@ -3,6 +3,7 @@ import { Clock, Context, Effect, Layer, Option, type Scope } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { count, duration, oneOf, text } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
+import { urlFault } from "../../sessions/SessionShape.js"
 import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { type SessionQuery, SessionRepo } from "../../sessions/SessionRepo.js"
@@ -15,11 +16,11 @@ import { printDiagnostic, printPiece } from "../Output.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { printable } from "../../wire/PrintableText.js"
 import { type Style, styleOf } from "../Style.js"
-import { type Column, renderTable, Table } from "../Table.js"
+import { type Column, renderTable, Table, terminalWidth } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { InsecureSessions } from "./SessionCheck.js"
-import { policyColumns, policyWords, urlFault, viewOf } from "./SessionView.js"
+import { policyColumns, policyWords, viewOf } from "./SessionView.js"
 import { JsonArray } from "./SessionWriter.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
@@ -149,10 +150,6 @@ export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lin
     style,
     lineWidth,
   )
-
-/** Columns of a terminal; none for anything else, and for a terminal that does not say. */
-const terminalWidth = (stream: NodeJS.WriteStream): number | undefined =>
-  stream.isTTY && stream.columns > 0 ? stream.columns : undefined
 
 const whatToDoAboutNone = (filename: string, conditions: ReadonlyArray<string>): string =>
   conditions.length === 0

@@ -1,10 +1,8 @@
-import { Either, Option } from "effect"
 import { policyRows } from "../../domain/Policies.js"
-import { isForwarding, type Session } from "../../domain/Session.js"
-import { drainOf, isUnusable } from "../../domain/SessionControl.js"
-import { readPolicy, type StoredPolicy } from "../../domain/SessionPolicy.js"
-import { idProblem } from "../../sessions/SessionRules.js"
-import { parseDownstreamUrl, redactUrl } from "../../wire/DownstreamUrl.js"
+import type { Session } from "../../domain/Session.js"
+import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { drainOf } from "../../domain/SessionControl.js"
 import { printable, printableJson } from "../../wire/PrintableText.js"
 
 /** A session as `--json` prints it. These names are stable; `import` reads them too. */
@@ -39,38 +37,18 @@ export const viewFields: ReadonlySet<string> = new Set([
 /** The columns of the policies, for the help. */
 export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
 
-const policyView = (policy: StoredPolicy): Readonly<Record<string, boolean | string | null>> =>
-  Object.fromEntries(
-    policyNames.map(([name, { column, reading }]) => {
-      const value: unknown = Reflect.get(policy, name)
-      return [column, typeof value === "boolean" || value === null ? value : reading.show(value)]
-    }),
-  )
-
-/** A phrase that says what is wrong with a stored URL, because other programs store URLs without a check. */
-export const urlFault = ({ url }: Session): string | undefined =>
-  Either.match(parseDownstreamUrl(url), { onLeft: ({ problem }) => problem, onRight: () => undefined })
-
 /** When its drain is over, as RFC 3339 has it; none while it does not drain. */
 export const drainingUntil = ({ control }: Session): string | undefined => {
   const drain = drainOf(control)
   return drain === undefined ? undefined : new Date(drain.until).toISOString()
 }
 
-const forwards = (session: Session): boolean =>
-  isForwarding(session.status) &&
-  !isUnusable(session.control) &&
-  drainOf(session.control) === undefined &&
-  Option.isNone(idProblem(session.id)) &&
-  urlFault(session) === undefined &&
-  Either.isRight(readPolicy(session.policy))
-
 const view = (session: Session, url: string): SessionView => ({
   id: session.id,
   url,
   status: session.status,
   forwards: forwards(session),
-  ...policyView(session.policy),
+  ...policyFields(session.policy),
   created_at: session.createdAt,
   updated_at: session.updatedAt,
   draining_until: drainingUntil(session) ?? null,

@@ -4,6 +4,7 @@ import { Clock, Effect, Either, Option } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
+import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
@@ -15,7 +16,7 @@ import type { ActivityTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { activityInWords, activityOf, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
-import { renderJson, shownPolicies, urlFault, viewOf } from "./SessionView.js"
+import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],

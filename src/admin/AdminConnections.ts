@@ -1,0 +1,36 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+
+/** Connections at a time; for one more, that is closed which has asked for nothing for longest. */
+export const maxConnections = 64
+/** Requests of a connection at a time. Each holds a whole answer until it is taken; who sends more without a wait is cut. */
+const maxPipelined = 4
+
+/** Connections in the order of their last requests, so that those who only hold theirs open keep nobody out. */
+export class AdminConnections {
+  /** And how many requests are under way on each. */
+  private readonly underWay = new Map<Socket, number>()
+
+  readonly opened = (socket: Socket): void => {
+    this.underWay.set(socket, 0)
+    socket.once("close", () => this.underWay.delete(socket))
+    const [oldest] = this.underWay.keys()
+    if (this.underWay.size > maxConnections) oldest?.destroy()
+  }
+
+  /** Whether one more request may come. Node makes requests of all that has arrived before anything is answered. */
+  admits({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const underWay = this.underWay.get(socket) ?? maxPipelined
+    if (underWay >= maxPipelined) socket.destroy()
+    if (socket.destroyed) return false
+    this.underWay.delete(socket)
+    this.underWay.set(socket, underWay + 1)
+    response.once("close", () => this.answered(socket))
+    return true
+  }
+
+  private answered(socket: Socket): void {
+    const underWay = this.underWay.get(socket)
+    if (underWay !== undefined) this.underWay.set(socket, underWay - 1)
+  }
+}

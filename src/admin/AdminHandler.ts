@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { Effect, Either } from "effect"
+import type { ProxySettings } from "../domain/ProxyConfig.js"
+import type { Counters } from "../telemetry/Telemetry.js"
+import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
+import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import type { AdminRoute } from "./AdminRoute.js"
+import { type Caller, socketCaller } from "./AdminTokens.js"
+import type { ApiHandler } from "./ApiServer.js"
+
+/** Which way a request has come in. Who can open the Unix socket is trusted. */
+export type Door = "socket" | "tcp"
+
+/** The API, and its description, which are loaded when they are asked for first. */
+export interface LazyApi {
+  readonly handler: Effect.Effect<ApiHandler>
+  readonly description: Effect.Effect<string>
+}
+
+const notFound = (): AdminAnswer =>
+  problemAnswer(404, "not_found", "There is nothing here. There is /metrics, /livez, /readyz, /openapi.json and /v1/….")
+
+const methodNotAllowed = (): AdminAnswer =>
+  problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
+
+const socketOnly = (): AdminAnswer =>
+  problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
+
+/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
+const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
+  try {
+    return new URL(url, "http://admin")
+  } catch {
+    return undefined
+  }
+}
+
+/** Answers requests, one fiber each: they are few. */
+export class AdminHandler {
+  private readonly names: ReadonlySet<string>
+  private readonly routes: ReadonlyMap<string, AdminRoute>
+
+  constructor(
+    { adminHosts }: Pick<ProxySettings, "adminHosts">,
+    routes: ReadonlyArray<AdminRoute>,
+    private readonly gate: TokenGate,
+    private readonly api: LazyApi,
+    private readonly counters: Counters,
+    private readonly fork: (effect: Effect.Effect<void>) => unknown,
+  ) {
+    this.names = new Set(adminHosts.map((name) => name.toLowerCase()))
+    this.routes = new Map(routes.map((route) => [route.path, route]))
+  }
+
+  readonly handle = (request: IncomingMessage, response: ServerResponse, door: Door): void => {
+    const url = urlOf(request)
+    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, door)
+    const route = url === undefined ? undefined : this.routes.get(url.pathname)
+    const answered = Effect.map(this.answerTo(request, door, route, url), (answer) => {
+      this.counters.adminAnswered(route?.path ?? "other", answer.status)
+      writeAnswer(response, answer)
+    })
+    this.fork(answered)
+  }
+
+  private answerTo(
+    { method, rawHeaders }: IncomingMessage,
+    door: Door,
+    route: AdminRoute | undefined,
+    url: URL | undefined,
+  ): Effect.Effect<AdminAnswer> {
+    const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
+    if (refusal !== undefined) return Effect.succeed(refusal)
+    if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
+    const answer = url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+    if (answer === undefined) return Effect.sync(notFound)
+    if (!isReading(method)) return Effect.sync(methodNotAllowed)
+    return Effect.catchAllCause(answer, (cause) =>
+      Effect.as(
+        Effect.logError("a defect in ss-proxy; please report it", cause),
+        problemAnswer(500, "internal_error", "Something went wrong. The log says what."),
+      ),
+    )
+  }
+
+  private get description(): Effect.Effect<AdminAnswer> {
+    return Effect.map(this.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
+  }
+
+  private callApi(request: IncomingMessage, response: ServerResponse, path: string, door: Door): void {
+    const admitted = this.admit(request, path, door)
+    if (Either.isLeft(admitted)) {
+      this.counters.adminAnswered("/v1", admitted.left.status)
+      return writeAnswer(response, admitted.left)
+    }
+    for (const [name, value] of ownFields) response.setHeader(name, value)
+    response.once("finish", () => this.answered(request, response.statusCode, path, admitted.right))
+    this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
+  }
+
+  /** Who asks the API. Left: why nothing is done for it. */
+  private admit(request: IncomingMessage, path: string, door: Door): Either.Either<Caller, AdminAnswer> {
+    if (door === "socket") return this.checked(request, socketCaller)
+    const refusal = refusalOf(request.rawHeaders, this.names)
+    if (refusal !== undefined) return Either.left(refusal)
+    // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
+    if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
+    return Either.flatMap(this.gate.callerOf(request), (caller) =>
+      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, caller),
+    )
+  }
+
+  private checked(request: IncomingMessage, caller: Caller): Either.Either<Caller, AdminAnswer> {
+    const refusal = bodyRefusalOf(request, "application/json")
+    return refusal === undefined ? Either.right(caller) : Either.left(refusal)
+  }
+
+  /** Whatever was changed is in the log: what, by whom, and from where. */
+  private answered({ method, socket }: IncomingMessage, status: number, path: string, { name }: Caller): void {
+    this.counters.adminAnswered("/v1", status)
+    if (isReading(method) || status >= 400) return
+    const from = socket.remoteAddress ?? "socket"
+    this.fork(
+      Effect.logInfo("changed by the admin API").pipe(
+        Effect.annotateLogs({ call: `${method} ${path}`, by: name, from, status }),
+      ),
+    )
+  }
+}

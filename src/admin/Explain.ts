@@ -1,0 +1,215 @@
+import { Cause, Context, Effect, Either, Exit, Layer, Option } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
+import type { ProxyError, StoreUnavailable } from "../domain/ProxyError.js"
+import type { Session } from "../domain/Session.js"
+import { addressOf, makeDialer } from "../downstream/Dial.js"
+import { type Answer, Downstream, type RequestHead } from "../downstream/Downstream.js"
+import { Admission } from "../http/Admission.js"
+import { BodyStages } from "../http/BodyStages.js"
+import { type ForwardError, Forwarder } from "../http/Forwarder.js"
+import { RequestHooks } from "../http/RequestHooks.js"
+import { Upgrader } from "../http/Upgrader.js"
+import type { LiveSession } from "../sessions/LiveSession.js"
+import { SessionDirectory } from "../sessions/SessionDirectory.js"
+import { SessionRepo } from "../sessions/SessionRepo.js"
+import { shownTarget } from "../telemetry/Redaction.js"
+import { Traffic } from "../traffic/Traffic.js"
+import { describeError } from "../wire/Reply.js"
+import { parseTarget, type Route } from "../wire/Target.js"
+import type { ExplainView } from "./AdminApi.js"
+import { HypotheticalRequest } from "./HypotheticalRequest.js"
+import { sessionView } from "./Shapes.js"
+
+/** A request that nobody has sent. */
+export interface ExplainQuery {
+  readonly method: string
+  /** The request target, raw, as latin1. */
+  readonly target: string
+  /** A WebSocket handshake. */
+  readonly upgrades: boolean
+}
+
+type Explanation = typeof ExplainView.Type
+type Verdict = Explanation["verdict"]
+
+/** What became of a request that was led as far as to its server, which it was kept from. */
+interface Outcome {
+  readonly session: LiveSession | undefined
+  readonly head: RequestHead | undefined
+  readonly error: ForwardError | undefined
+}
+
+/** Says what would become of a request, by the very code that would forward it. Nothing is sent, and no hook is asked. */
+export class Explain extends Context.Tag("@ss-proxy/Explain")<
+  Explain,
+  { readonly explain: (query: ExplainQuery) => Effect.Effect<Explanation, StoreUnavailable> }
+>() {
+  static readonly layer: Layer.Layer<Explain, never, ProxyConfig | SessionDirectory | SessionRepo | Traffic> =
+    Layer.suspend(() => Layer.effect(Explain, make).pipe(Layer.provide(layerPipeline)))
+}
+
+/** The pipelines of the proxy, with a server at their end that answers at once and is told nothing. */
+const layerPipeline = Layer.suspend(() =>
+  Layer.merge(Forwarder.layer, Upgrader.layer).pipe(
+    Layer.provide(Admission.layer),
+    Layer.provide([Layer.succeed(Downstream, nobody), Layer.succeed(RequestHooks, []), Layer.succeed(BodyStages, [])]),
+  ),
+)
+
+const silence: Answer = { _tag: "Answer", status: 200, reason: "OK", fields: [], body: { _tag: "Empty" } }
+
+/** Keeps what would have been sent. */
+const nobody: typeof Downstream.Service = {
+  request: (session, head, _body, observer) => keep(session, head, observer),
+  upgrade: (session, head, observer) => keep(session, head, observer),
+}
+
+const keep = (session: LiveSession, head: RequestHead, observer: unknown): Exit.Exit<Answer> => {
+  if (observer instanceof HypotheticalRequest) observer.sent = { session, head }
+  return Exit.succeed(silence)
+}
+
+const make = Effect.gen(function* () {
+  const settings = yield* ProxyConfig
+  const directory = yield* SessionDirectory
+  const repo = yield* SessionRepo
+  const traffic = yield* Traffic
+  const forwarder = yield* Forwarder
+  const upgrader = yield* Upgrader
+  const dialer = yield* makeDialer
+  const hooks = yield* RequestHooks
+
+  /** Leads the request through the pipeline. */
+  const lead = (request: HypotheticalRequest, upgrades: boolean): Effect.Effect<Outcome> =>
+    Effect.gen(function* () {
+      const way: Effect.Effect<unknown, ForwardError> = upgrades
+        ? upgrader.upgrade(request)
+        : forwarder.forward(request)
+      const exit = yield* Effect.exit(way)
+      request.release()
+      const session = request.session
+      if (Exit.isSuccess(exit)) {
+        const head = request.sent?.head
+        return { session, head, error: session && dialer.refusalOf(session.target) }
+      }
+      const failure = Cause.failureOrCause(exit.cause)
+      return Either.isRight(failure)
+        ? yield* Effect.failCause(failure.right)
+        : { session, head: undefined, error: failure.left }
+    })
+
+  const limitsOf = (session: LiveSession): Explanation["limits"] => {
+    const sockets = traffic.things().filter(({ kind }) => kind === "websocket")
+    const most = (limit: number) => (limit === Infinity ? null : limit)
+    return [
+      { name: "requests of the session", now: traffic.requestsOf(session), most: most(settings.maxRequestsPerSession) },
+      {
+        name: "websockets of the session",
+        now: sockets.filter((one) => one.session === session).length,
+        most: most(settings.maxWebSocketsPerSession),
+      },
+      { name: "websockets", now: sockets.length, most: most(settings.maxWebSockets) },
+    ]
+  }
+
+  const explain = (query: ExplainQuery) =>
+    Effect.gen(function* () {
+      const parsed = Either.getOrUndefined(parseTarget(query.method, query.target))
+      const id = parsed?._tag === "Session" ? parsed.id : undefined
+      const isKnown = id !== undefined && directory.activityOf(id) !== undefined
+      const request = new HypotheticalRequest(query)
+      const outcome = yield* lead(request, query.upgrades)
+      const row = id === undefined ? Option.none() : yield* repo.find(id)
+      const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
+      const { session } = outcome
+      const verdict = verdictOf(outcome)
+      return {
+        route: parsed === undefined ? null : routeView(parsed, query.target),
+        session: found === undefined ? null : sessionView(found),
+        lifetime:
+          session === undefined
+            ? null
+            : { generation: session.generation, known_from: isKnown ? ("memory" as const) : ("store" as const) },
+        target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
+        fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
+        guard: session === undefined ? null : guardView(session, outcome),
+        limits: session === undefined ? [] : limitsOf(session),
+        verdict,
+        steps: stepsOf(query, parsed, found, outcome, verdict, hooks.length),
+      }
+    })
+  return { explain }
+})
+
+const routeView = (route: Route, target: string): Explanation["route"] => ({
+  form: target.startsWith("/") ? "origin" : target === "*" ? "asterisk" : "absolute",
+  session: route._tag === "Session" ? route.id : null,
+  rest: route._tag === "Session" ? shownTarget(route.rest, "redact") : "",
+  websocket_only: route._tag === "Session" && route.webSocketOnly,
+})
+
+const urlOf = ({ target }: LiveSession, head: RequestHead): string =>
+  `${target.secure ? "https" : "http"}://${target.authority}${shownTarget(head.target, "redact")}`
+
+/** Credentials of the session's URL are among the fields. */
+const fieldsOf = ({ fields }: RequestHead): Explanation["fields"] =>
+  fields.flatMap((name, index) => {
+    if (index % 2 === 1) return []
+    const value = /^authorization$/i.test(name) ? "REDACTED" : (fields[index + 1] ?? "")
+    return [{ name, value }]
+  })
+
+const guardView = ({ target }: LiveSession, { error }: Outcome): Explanation["guard"] => {
+  const denied = error?._tag === "DownstreamUnreachable" && error.reason === "denied" ? "not permitted" : null
+  return { address: addressOf(target), denied: error?._tag === "LoopDetected" ? "the proxy itself" : denied }
+}
+
+const isProxyError = (error: ForwardError): error is ProxyError =>
+  error._tag !== "Reply" && error._tag !== "RequestBroken"
+
+const verdictOf = ({ error, session }: Outcome): Verdict => {
+  if (error === undefined && session !== undefined)
+    return { forwards: true, status: null, code: null, detail: `It goes to ${addressOf(session.target)}.` }
+  if (error?._tag === "Reply")
+    return { forwards: false, status: error.status, code: null, detail: "The proxy answers it itself." }
+  if (error !== undefined && isProxyError(error)) {
+    const { code, detail, status } = describeError(error)
+    return { forwards: false, status, code, detail }
+  }
+  return { forwards: false, status: null, code: null, detail: "It is not forwarded." }
+}
+
+const routeStep = (route: Route | undefined): string => {
+  switch (route?._tag) {
+    case "Session":
+      return `the path names the session ${route.id}${route.webSocketOnly ? ", for WebSockets alone" : ""}`
+    case "Health":
+      return "the path is the proxy's own: /health"
+    case "Proxy":
+      return "it is about the proxy as a whole"
+    case undefined:
+      return "the target names no session"
+  }
+}
+
+const rowStep = (route: Route | undefined, row: Session | undefined): ReadonlyArray<string> => {
+  if (route?._tag !== "Session") return []
+  return [row === undefined ? "there is no session with this id" : `its status is ${row.status}`]
+}
+
+const stepsOf = (
+  { method, upgrades }: ExplainQuery,
+  route: Route | undefined,
+  row: Session | undefined,
+  { head, session }: Outcome,
+  { code, forwards, status }: Verdict,
+  hooks: number,
+): ReadonlyArray<string> => [
+  routeStep(route),
+  ...rowStep(route, row),
+  ...(session !== undefined && head !== undefined
+    ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
+    : []),
+  ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
+  forwards ? "it is forwarded; nothing was sent to find out" : `the proxy answers ${[status, code].join(" ").trim()}`,
+]

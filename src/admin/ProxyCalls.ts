@@ -1,0 +1,82 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Effect } from "effect"
+import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
+import { type Setting, settingRows } from "../domain/Settings.js"
+import { version } from "../domain/Version.js"
+import { Access, type Origin, SettingOrigins } from "./Access.js"
+import { AdminApi, type SettingView } from "./AdminApi.js"
+import { invalidRequest, storeUnavailable } from "./ApiProblem.js"
+import { Explain } from "./Explain.js"
+import { explainQueryOf } from "./ExplainQuery.js"
+import { Fleet } from "./Fleet.js"
+import { errorView, timestamp } from "./Shapes.js"
+
+/** How long a token is in force that the socket hands out, in milliseconds, unless it is asked for otherwise. */
+const tokenTime = 12 * 3_600_000
+const longestTokenTime = 30 * 86_400_000
+
+/** A value as its flag takes it, for somebody who may read but not know secrets. */
+const shownValue = ({ isSecret, reading, zeroIsNoLimit }: Setting<unknown>, value: unknown): string => {
+  if (isSecret === true) return value === "" ? "" : "set"
+  if (zeroIsNoLimit === true && value === Infinity) return "0"
+  return reading.show(value)
+}
+
+const isFallback = ({ fallback, zeroIsNoLimit }: Setting<unknown>, value: unknown): boolean =>
+  zeroIsNoLimit === true && value === Infinity ? fallback === 0 : JSON.stringify(value) === JSON.stringify(fallback)
+
+/** Every setting, as it is in force. */
+const settingViews = (
+  settings: ProxySettings,
+  originOf: (setting: string) => Origin,
+): ReadonlyArray<typeof SettingView.Type> =>
+  Object.entries(settingRows).map(([name, row]) => {
+    const value: unknown = Reflect.get(settings, name)
+    const from = isFallback(row, value) ? "default" : originOf(name)
+    return { name: row.flag?.name ?? name, value: shownValue(row, value), from }
+  })
+
+/** Calls about the proxy as a whole. */
+export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers) =>
+  Effect.gen(function* () {
+    const fleet = yield* Fleet
+    const explain = yield* Explain
+    const settings = yield* ProxyConfig
+    const originOf = yield* SettingOrigins
+    const { tokens, url } = yield* Access
+    return handlers
+      .handle("version", () =>
+        Effect.succeed({ version, node: process.versions.node, started_at: timestamp(performance.timeOrigin) }),
+      )
+      .handle("processes", () => Effect.map(fleet.processes, ({ found, missing }) => ({ processes: found, missing })))
+      .handle("config", () => Effect.sync(() => ({ settings: settingViews(settings, originOf) })))
+      .handle("explain", ({ urlParams }) =>
+        Effect.gen(function* () {
+          const query = explainQueryOf(urlParams)
+          if (query === undefined)
+            return yield* invalidRequest("This needs either url or target, and a method of HTTP if any.")
+          return yield* explain.explain(query)
+        }).pipe(Effect.catchTag("StoreUnavailable", ({ problem }) => storeUnavailable(problem))),
+      )
+      .handle("errors", ({ urlParams: { limit = 100, request_id, session } }) =>
+        Effect.map(
+          fleet.errors({
+            limit,
+            ...(session !== undefined && { session }),
+            ...(request_id !== undefined && { requestId: request_id }),
+          }),
+          ({ found, missing }) => ({ errors: found.map(errorView), missing }),
+        ),
+      )
+      .handle("makeToken", ({ payload }) =>
+        Effect.gen(function* () {
+          const lifetime = payload.for ?? tokenTime
+          if (lifetime <= 0 || lifetime > longestTokenTime)
+            return yield* invalidRequest("for must be a time of more than 0 and at most 30d.")
+          const token = tokens.issue(payload.read_only === true, lifetime)
+          const base = url()
+          return { token, url: base === undefined ? null : `${base}/#token=${token}` }
+        }),
+      )
+  }),
+)

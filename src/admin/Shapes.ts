@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto"
+import type { Session } from "../domain/Session.js"
+import { addressOf } from "../downstream/Dial.js"
+import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../sessions/SessionActivity.js"
+import { forwards, policyFields } from "../sessions/SessionShape.js"
+import { shownTarget } from "../telemetry/Redaction.js"
+import type { RememberedFailure } from "../telemetry/ErrorRing.js"
+import type { ActivityReport } from "../traffic/Activity.js"
+import type { OpenTraffic } from "../traffic/ActivityRound.js"
+import type { LiveTraffic } from "../traffic/Traffic.js"
+import { redactUrl } from "../wire/DownstreamUrl.js"
+import type {
+  ActivityTimesView,
+  ActivityView,
+  ErrorView,
+  LiveCounts,
+  LiveView,
+  OpenView,
+  SessionView,
+} from "./AdminApi.js"
+
+/** RFC 3339 in UTC, of milliseconds since the epoch. */
+export const timestamp = (time: number): string => new Date(time).toISOString()
+
+const timeOrNull = (time: number): string | null => (time === 0 ? null : timestamp(time))
+
+/** A time as SQLite's CURRENT_TIMESTAMP writes it, as RFC 3339 has it; other texts as they are. */
+const stampOf = (text: string | null): string | null =>
+  text !== null && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? `${text.replace(" ", "T")}Z` : text
+
+/** What is shown of a session beside its row. */
+export interface SessionExtras {
+  readonly live?: typeof LiveCounts.Type
+  readonly activity?: typeof ActivityTimesView.Type
+}
+
+export const sessionView = (session: Session, extras: SessionExtras = {}): typeof SessionView.Type => ({
+  id: session.id,
+  url: redactUrl(session.url),
+  status: session.status,
+  forwards: forwards(session),
+  ...policyFields(session.policy),
+  created_at: stampOf(session.createdAt),
+  updated_at: stampOf(session.updatedAt),
+  ...extras,
+})
+
+/** The entity tag of a session (RFC 9110 section 8.8.3): of all that is stored of it, so that every change is noticed. */
+export const etagOf = ({ createdAt, policy, status, updatedAt, url }: Session): string => {
+  const all = JSON.stringify([url, status, policyFields(policy), createdAt, updatedAt])
+  return `"${createHash("sha256").update(all).digest("hex").slice(0, 16)}"`
+}
+
+/** The numbers of a session that activity is told by. */
+type ActivityCounts = Pick<SessionActivity, "requests" | "errors" | "bytesIn" | "bytesOut">
+
+/** `counts`: of this process. */
+export const activityTimesView = (
+  { createdAt }: Pick<Session, "createdAt">,
+  times: ActivityTimes,
+  { bytesIn, bytesOut, errors, requests }: ActivityCounts,
+  now: number,
+): typeof ActivityTimesView.Type => {
+  const since = idleSince(createdAt, times)
+  return {
+    last_request_at: timeOrNull(times.lastRequestAt),
+    last_client_at: timeOrNull(times.lastClientAt),
+    last_server_at: timeOrNull(times.lastServerAt),
+    last_kind: times.lastKind ?? null,
+    idle_seconds: since === undefined ? null : Math.floor(idleTime(since, now) / 1_000),
+    requests,
+    errors,
+    bytes_in: bytesIn,
+    bytes_out: bytesOut,
+  }
+}
+
+const openView = (open: OpenTraffic): typeof OpenView.Type => ({
+  id: open.id,
+  kind: open.kind,
+  request_id: open.requestId,
+  client: open.client,
+  since: timestamp(open.since),
+  silent_ms: open.silence,
+  bytes_in: open.bytesIn,
+  bytes_out: open.bytesOut,
+  pings: open.pings,
+  ignored: open.isIgnored,
+})
+
+export const activityView = (report: ActivityReport): typeof ActivityView.Type => ({
+  session: report.sessionId,
+  last_request_at: timeOrNull(report.lastRequestAt),
+  last_client_at: timeOrNull(report.lastClientAt),
+  last_server_at: timeOrNull(report.lastServerAt),
+  last_kind: report.lastKind ?? null,
+  idle_seconds: report.idleSeconds ?? null,
+  requests: report.requests,
+  errors: report.errors,
+  bytes_in: report.bytesIn,
+  bytes_out: report.bytesOut,
+  last_client: report.lastClient ?? null,
+  open: report.open.map(openView),
+  uncounted: { pings: report.uncounted.pings, ignored_requests: report.uncounted.ignoredRequests },
+  problem: report.problem ?? null,
+})
+
+/** What is under way, as a person would call it. */
+export const kindOf = ({ isStreaming, kind }: LiveTraffic): (typeof LiveView.Type)["kind"] =>
+  kind === "websocket" ? "websocket" : isStreaming ? "stream" : "request"
+
+/** How long something that is under way has been there, in milliseconds. */
+export const ageOf = ({ begun }: LiveTraffic, now: number): number => Math.max(0, Math.floor(now - begun))
+
+/** How long nothing of it has passed that counts, in milliseconds; to about a second. */
+export const silenceOf = (traffic: LiveTraffic, now: number): number =>
+  traffic.activeAt === 0 ? ageOf(traffic, now) : Math.max(0, Math.floor(now - traffic.activeAt * 1_000))
+
+/** `id`: of its serial number. `now`: by `performance.now()`. */
+export const liveView = (traffic: LiveTraffic, id: string, now: number): typeof LiveView.Type => ({
+  id,
+  session: traffic.session?.id ?? "",
+  kind: kindOf(traffic),
+  request_id: traffic.requestId,
+  client: traffic.clientAddress,
+  method: traffic.method,
+  target: shownTarget(traffic.target, "redact"),
+  status: traffic.status,
+  server: traffic.session === undefined ? "" : addressOf(traffic.session.target),
+  since: timestamp(traffic.since),
+  age_ms: ageOf(traffic, now),
+  silent_ms: silenceOf(traffic, now),
+  bytes_in: traffic.bytesIn,
+  bytes_out: traffic.bytesOut,
+  messages_in: traffic.messagesIn,
+  messages_out: traffic.messagesOut,
+})
+
+export const errorView = (failure: RememberedFailure): typeof ErrorView.Type => ({
+  time: timestamp(failure.time),
+  session: failure.session ?? null,
+  code: failure.code,
+  fault: failure.fault,
+  reason: failure.reason ?? null,
+  status: failure.status,
+  request_id: failure.requestId,
+  method: failure.method,
+  target: failure.target,
+  server: failure.server ?? null,
+})

@@ -1,0 +1,124 @@
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import { Effect, Layer } from "effect"
+import type { ExplainView } from "../../admin/AdminApi.js"
+import type { ExplainQuery } from "../../admin/Explain.js"
+import { explainQueryOf } from "../../admin/ExplainQuery.js"
+import { defaultSettings, ProxyConfig } from "../../domain/ProxyConfig.js"
+import { onOrOff, text } from "../../domain/Reading.js"
+import type { CommandDoc } from "../CommandDoc.js"
+import { type Database, databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
+import { CommandFailed, UsageError } from "../Failure.js"
+import * as Flag from "../Flag.js"
+import { printDiagnostic, printResult } from "../Output.js"
+import { printable } from "../../wire/PrintableText.js"
+import { renderJson } from "../sessions/SessionView.js"
+import type { AdminCalls } from "./AdminClient.js"
+import { admin, adminOption, callFailed, runningProxies } from "./Proxies.js"
+
+const method: Flag.Flag<string> = {
+  name: "request",
+  alias: "X",
+  reading: text("METHOD"),
+  about: "The method of the request.",
+  fallback: "GET",
+}
+
+const webSocket: Flag.Flag<boolean> = {
+  name: "websocket",
+  reading: onOrOff,
+  about: "A WebSocket handshake. A URL that begins with ws:// or wss:// is one.",
+}
+
+export const explainDoc: CommandDoc = {
+  path: ["explain"],
+  summary: "Say what would become of a request.",
+  about:
+    "Says step by step where a request would go, or why not. Nothing is sent. A running proxy is asked; without one the " +
+    "database alone tells, with the default settings. Exits with 1 if the request would not be forwarded.",
+  args: [{ name: "URL", about: "The URL of the request, or its path." }],
+  groups: [
+    { title: "Options", flags: [method, webSocket, Flag.json, admin] },
+    { title: "Database", flags: databaseFlags },
+  ],
+  examples: [
+    ["ss-proxy explain http://localhost:8080/my-session/api?x=1", "where this request goes"],
+    ["ss-proxy explain /ws/my-session --websocket", "the same of a WebSocket, by its path"],
+  ],
+}
+
+type Explanation = typeof ExplainView.Type
+
+/** What the first of the running proxies says. */
+const askProxy = (proxy: AdminCalls, { method, target, upgrades }: ExplainQuery) =>
+  Effect.mapError(
+    proxy.explain({ urlParams: { method, target, ...(upgrades && { upgrade: "websocket" as const }) } }),
+    callFailed,
+  )
+
+/** What the database alone says, by the same code. It is loaded only here. */
+const askDatabase = (query: ExplainQuery) =>
+  Effect.gen(function* () {
+    const [{ Explain }, { SessionDirectory }, { Traffic }] = yield* Effect.promise(() =>
+      Promise.all([
+        import("../../admin/Explain.js"),
+        import("../../sessions/SessionDirectory.js"),
+        import("../../traffic/Traffic.js"),
+      ]),
+    )
+    const alone = Explain.layer.pipe(
+      Layer.provide([SessionDirectory.layer, Traffic.layer]),
+      Layer.provide(ProxyConfig.layerOf(defaultSettings)),
+    )
+    return yield* Effect.provide(
+      Effect.flatMap(Explain, ({ explain }) => explain(query)),
+      alone,
+    )
+  })
+
+const linesOf = ({ steps, target, verdict }: Explanation): ReadonlyArray<string> => [
+  ...steps.slice(0, -1).map((step) => `  ${step}`),
+  verdict.forwards
+    ? `→ forwards to ${target}`
+    : `→ ${[verdict.status, verdict.code].filter((part) => part !== null).join(" ")}: ${verdict.detail}`,
+]
+
+const explainWith = (proxies: ReadonlyArray<AdminCalls>, query: ExplainQuery) =>
+  Effect.gen(function* () {
+    const [first] = proxies
+    if (first !== undefined) return yield* askProxy(first, query)
+    yield* printDiagnostic("note: no proxy runs on this database, so this is what the database alone says")
+    return yield* askDatabase(query)
+  })
+
+const queryOf = (url: string, method: string, isWebSocket: boolean): Effect.Effect<ExplainQuery, UsageError> => {
+  const query = explainQueryOf({ url, method, ...(isWebSocket && { upgrade: "websocket" }) })
+  return query === undefined
+    ? new UsageError({ message: `${JSON.stringify(method)} is no method of HTTP; see ss-proxy explain --help` })
+    : Effect.succeed(query)
+}
+
+export const explain = Command.make(
+  "explain",
+  {
+    url: Args.text({ name: "URL" }),
+    method: Flag.optionOr(method, "GET"),
+    isWebSocket: Flag.isOn(webSocket),
+    json: Flag.isOn(Flag.json),
+    admin: adminOption,
+    database: databaseOptions,
+  },
+  ({ isWebSocket, json, method, url, ...choice }) =>
+    Effect.gen(function* () {
+      const query = yield* queryOf(url, method, isWebSocket)
+      const explained: Explanation = yield* readingDatabase(choice.database, (database: Database) =>
+        Effect.flatMap(runningProxies(choice.admin, database), (proxies) => explainWith(proxies, query)),
+      )
+      yield* printResult(json ? renderJson(explained) : linesOf(explained).map(printable).join("\n"))
+      if (!explained.verdict.forwards)
+        return yield* new CommandFailed({
+          problem: "this request would not be forwarded",
+          hint: explained.verdict.code === null ? "the proxy answers it itself" : `see docs/ERRORS.md`,
+        })
+    }),
+).pipe(Command.withDescription(explainDoc.summary))

@@ -1,0 +1,87 @@
+import { Effect, Option } from "effect"
+import { isAnswered, ownerOf, socketsBeside } from "../../admin/SocketPlaces.js"
+import { text } from "../../domain/Reading.js"
+import type { Database } from "../Database.js"
+import { CommandFailed } from "../Failure.js"
+import { type Flag, option, variable } from "../Flag.js"
+import { databaseFlag, programName } from "../ProgramName.js"
+import type { AdminCalls, AdminPlace } from "./AdminClient.js"
+
+/** Which proxy is asked. */
+export const admin: Flag<string> = {
+  name: "admin",
+  reading: text("URL|PATH"),
+  env: "SS_PROXY_ADMIN",
+  about:
+    "The proxy to ask: its admin socket, or http://HOST:PORT with SS_PROXY_ADMIN_TOKEN. Default: all on the database.",
+}
+
+export const adminOption = option(admin)
+
+/** Whether a socket belongs to who may be trusted with what is asked there: this user, root, or the owner of the database. */
+const isTrusted = (path: string, { filename }: Database): boolean => {
+  const owner = ownerOf(path)
+  return owner === 0 || owner === process.getuid?.() || (owner !== undefined && owner === ownerOf(filename))
+}
+
+const stranger = (path: string): CommandFailed =>
+  new CommandFailed({
+    problem: `${path} is no socket of yours, of root, or of the owner of the database`,
+    hint: "name another with --admin",
+  })
+
+/** The place that was named. */
+const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, CommandFailed> =>
+  Effect.gen(function* () {
+    if (/^http:\/\//i.test(given)) {
+      const token = Option.getOrUndefined(yield* variable("SS_PROXY_ADMIN_TOKEN"))
+      return { url: given.replace(/\/+$/, ""), token }
+    }
+    if (ownerOf(given) !== undefined && !isTrusted(given, database)) return yield* stranger(given)
+    return { path: given }
+  })
+
+/** The sockets beside the database on which somebody answers. */
+const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
+  Effect.gen(function* () {
+    const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
+    const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })
+    return paths.map((path) => ({ path }))
+  })
+
+/** The proxies that run on the database, or the one that was named. What asks them is loaded only where there is one. */
+export const runningProxies = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
+  Effect.gen(function* () {
+    const places = Option.isSome(given) ? [yield* placeOf(given.value, database)] : yield* answered(database)
+    if (places.length === 0) return []
+    const { adminClient } = yield* Effect.promise(() => import("./AdminClient.js"))
+    return yield* Effect.forEach(places, adminClient)
+  })
+
+/** The same where there has to be one. */
+export const neededProxies = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
+  Effect.filterOrFail(
+    runningProxies(given, database),
+    (proxies) => proxies.length > 0,
+    () =>
+      new CommandFailed({
+        problem: `no proxy runs on ${database.filename}, or none with an admin socket`,
+        hint: `start one with ${programName()} run${databaseFlag(database.filename)}, or name one with --admin`,
+      }),
+  )
+
+/** A call that failed: what the proxy said, or why it could not be asked. */
+export const callFailed = (error: unknown): CommandFailed => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const problem = cause instanceof Error ? cause.message : String(cause)
+  return new CommandFailed({
+    problem: `the proxy was asked in vain: ${problem}`,
+    hint: "see its log, or check --admin",
+  })
+}
