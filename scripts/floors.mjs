@@ -14,6 +14,8 @@ const floors = {
   socket: 1,
   sessions: 2,
   telemetry: 3,
+  log: 4,
+  traces: 4,
   traffic: 4,
   downstream: 5,
   http: 6,

@@ -11,6 +11,7 @@ export const fastTests = [
   "test/domain/",
   "test/http/",
   "test/step/",
+  "test/log/",
   "test/telemetry/",
   "test/traffic/",
   "test/wire/",

@@ -2,7 +2,7 @@ import type { Effect } from "effect"
 import type { ProxyError, RequestBroken } from "../domain/ProxyError.js"
 import type { RequestBody, RequestObserver } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
-import type { RequestTrace } from "../telemetry/RequestTrace.js"
+import type { RequestTrace } from "../traces/RequestTrace.js"
 import type { RawFields } from "../wire/HeaderFields.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 

@@ -1,7 +1,7 @@
 import { Effect, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { LineLog } from "../telemetry/LineLog.js"
-import { LogSink } from "../telemetry/LogSink.js"
+import { LineLog } from "../log/LineLog.js"
+import { LogSink } from "../log/LogSink.js"
 import { RecordSinks } from "../telemetry/RecordSinks.js"
 
 /** Adds lines of Effect's log for everything that is over, if the settings ask for them: for programs that embed the proxy. */

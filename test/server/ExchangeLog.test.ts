@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, LogLevel, Supervisor } from "effect"
-import { LineLog } from "../../src/telemetry/LineLog.js"
+import { LineLog } from "../../src/log/LineLog.js"
 import { request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 

@@ -1,4 +1,4 @@
-import { JsonAccessLog } from "../../src/telemetry/AccessLog.js"
+import { JsonAccessLog } from "../../src/log/AccessLog.js"
 import type { QueryRule } from "../../src/telemetry/Redaction.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
 

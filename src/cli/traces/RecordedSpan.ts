@@ -2,7 +2,7 @@ import { type HrTime, SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetr
 import type { Resource } from "@opentelemetry/resources"
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace-base"
 import { Context, type Exit, Option, Tracer } from "effect"
-import { ChosenTraceId } from "../../telemetry/Spans.js"
+import { ChosenTraceId } from "../../traces/Spans.js"
 import { randomHex } from "../../wire/RandomHex.js"
 
 /** Where recorded spans go when they are over, and what all of them say. */

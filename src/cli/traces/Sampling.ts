@@ -1,4 +1,4 @@
-import type { RequestRecorder } from "../../telemetry/RequestTrace.js"
+import type { RequestRecorder } from "../../traces/RequestTrace.js"
 import type { Sampling } from "./TraceVariables.js"
 
 /**

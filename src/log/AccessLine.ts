@@ -1,6 +1,6 @@
-import { failureOf } from "./Failure.js"
-import { type QueryRule, shownField, shownTarget, shownText, withoutUserInfo } from "./Redaction.js"
-import type { TrafficError, TrafficRecord, WebSocketRecord } from "./TrafficRecord.js"
+import { failureOf } from "../telemetry/Failure.js"
+import { type QueryRule, shownField, shownTarget, shownText, withoutUserInfo } from "../telemetry/Redaction.js"
+import type { TrafficError, TrafficRecord, WebSocketRecord } from "../telemetry/TrafficRecord.js"
 
 /** Names of the fields of a line, in their order. Those of the admin API are the same. */
 export const accessFieldNames = [

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
 import { BadRequest, DownstreamUnreachable, ResponseBroken } from "../../src/domain/ProxyError.js"
-import { accessFieldNames, accessFields, timeText } from "../../src/telemetry/AccessLine.js"
-import { prettyLine, sizeText, timeSpan } from "../../src/telemetry/PrettyLine.js"
+import { accessFieldNames, accessFields, timeText } from "../../src/log/AccessLine.js"
+import { prettyLine, sizeText, timeSpan } from "../../src/log/PrettyLine.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
-import { jsonLine, recordWith } from "./Records.js"
+import { jsonLine, recordWith } from "../telemetry/Records.js"
 
 const plain = (text: string): string => text
 const look = {

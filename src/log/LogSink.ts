@@ -1,9 +1,9 @@
 import { LogLevel } from "effect"
 import { accessFields } from "./AccessLine.js"
 import type { LineLog } from "./LineLog.js"
-import type { QueryRule } from "./Redaction.js"
-import type { RecordSink } from "./RecordSink.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import type { QueryRule } from "../telemetry/Redaction.js"
+import type { RecordSink } from "../telemetry/RecordSink.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 const messages: { readonly [Kind in TrafficRecord["kind"]]: string } = {
   request: "request",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { FailureSummary } from "../../src/telemetry/FailureSummary.js"
+import { FailureSummary } from "../../src/log/FailureSummary.js"
 import { liveBytes } from "../support/Memory.js"
 
 describe("failures that go on", () => {

@@ -18,10 +18,10 @@ import {
   spanName,
   webSocketAttributes,
 } from "./SpanAttributes.js"
-import { causeOf } from "./Failure.js"
-import type { QueryRule } from "./Redaction.js"
+import { causeOf } from "../telemetry/Failure.js"
+import type { QueryRule } from "../telemetry/Redaction.js"
 import { clientSpan, Spans } from "./Spans.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** A request, as far as it decides about its trace. */
 export interface TracedRequest {

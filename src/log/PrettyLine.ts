@@ -1,8 +1,8 @@
 import { printable, shortened } from "../wire/PrintableText.js"
 import { timeText } from "./AccessLine.js"
-import { failureOf } from "./Failure.js"
-import { type QueryRule, shownField, shownTarget, shownText } from "./Redaction.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import { failureOf } from "../telemetry/Failure.js"
+import { type QueryRule, shownField, shownTarget, shownText } from "../telemetry/Redaction.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 type Paint = (text: string) => string
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { setTimeout as pause } from "node:timers/promises"
-import { type LineOutput, LineSink } from "../../src/telemetry/LineSink.js"
+import { type LineOutput, LineSink } from "../../src/log/LineSink.js"
 
 const fault = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code })
 

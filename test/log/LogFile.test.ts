@@ -19,8 +19,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished, vi } from "vitest"
-import { LineSink } from "../../src/telemetry/LineSink.js"
-import { LogFile } from "../../src/telemetry/LogFile.js"
+import { LineSink } from "../../src/log/LineSink.js"
+import { LogFile } from "../../src/log/LogFile.js"
 
 const patience = 5_000
 

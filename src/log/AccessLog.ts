@@ -1,7 +1,7 @@
 import { JsonLine } from "./JsonLine.js"
-import type { QueryRule } from "./Redaction.js"
-import type { RecordSink } from "./RecordSink.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import type { QueryRule } from "../telemetry/Redaction.js"
+import type { RecordSink } from "../telemetry/RecordSink.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** The access log: a line for everything that is over. */
 export class AccessLog implements RecordSink {

@@ -1,7 +1,7 @@
 import { jsonText } from "../wire/PrintableText.js"
 import { type AccessFieldName, type FieldTaker, type Shown, tellFields } from "./AccessLine.js"
-import { longestField, type QueryRule } from "./Redaction.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import { longestField, type QueryRule } from "../telemetry/Redaction.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** Texts are cut before they come here: the longest line that anybody can bring about is shorter than 32 KiB. */
 const mostBytes = 131_072

@@ -1,8 +1,8 @@
 import type { Tracer } from "effect"
 import { detachedCopy, detachedText } from "../wire/DetachedCopy.js"
-import { causeOf } from "./Failure.js"
-import { type QueryRule, shownField, shownTarget, withoutUserInfo } from "./Redaction.js"
-import type { TrafficRecord } from "./TrafficRecord.js"
+import { causeOf } from "../telemetry/Failure.js"
+import { type QueryRule, shownField, shownTarget, withoutUserInfo } from "../telemetry/Redaction.js"
+import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** What a span says. What is `undefined` is left out. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>

@@ -1,6 +1,6 @@
 import { Context, Effect, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import type { QueryRule } from "./Redaction.js"
+import type { QueryRule } from "../telemetry/Redaction.js"
 import { type RequestRecorder, RequestTrace, type TracedRequest } from "./RequestTrace.js"
 
 /** Begins the traces of requests: plain calls on their path. */
