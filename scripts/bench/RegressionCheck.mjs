@@ -95,7 +95,7 @@ const compareRatios = async (folder) => {
     const { workload, against, name = workload } = comparison
     const known = record[name] ?? Number.POSITIVE_INFINITY
     const allowed = known * tolerance
-    const measured = await measureBest(comparison, allowed, folder)
+    const measured = await measureBest(comparison, allowed, join(folder, name))
     const verdict = measured <= allowed ? "kept" : "SLOWER"
     if (measured > allowed) isWorse = true
     process.stdout.write(
@@ -110,10 +110,12 @@ const compareRatios = async (folder) => {
 const recordRatios = async (folder) => {
   const measured = /** @type {Array<[string, number]>} */ ([])
   for (const comparison of comparisons) {
+    const { workload, name = workload } = comparison
     const found = []
-    for (let turn = 1; turn <= recordings; turn += 1) found.push(await measure(comparison, join(folder, String(turn))))
+    for (let turn = 1; turn <= recordings; turn += 1)
+      found.push(await measure(comparison, join(folder, name, String(turn))))
     const median = found.toSorted((one, other) => one - other)[Math.floor(recordings / 2)] ?? Number.NaN
-    measured.push([comparison.name ?? comparison.workload, Number(median.toFixed(2))])
+    measured.push([name, Number(median.toFixed(2))])
   }
   const text = JSON.stringify(Object.fromEntries(measured), null, 2)
   writeFileSync(file, `${text}\n`)
