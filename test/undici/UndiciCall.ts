@@ -307,7 +307,8 @@ export class UndiciCall
     const source = new ChunkSource<ResponseBroken>({
       pause: () => this.pause(),
       resume: () => this.resume(),
-      cancel: () => this.settle(false),
+      // Not at once: within its own callback undici would not close the connection.
+      cancel: () => queueMicrotask(() => this.settle(false)),
     })
     this.source = source
     for (const chunk of this.gathered.splice(0)) source.push(chunk)
