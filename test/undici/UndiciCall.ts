@@ -307,8 +307,7 @@ export class UndiciCall
     const source = new ChunkSource<ResponseBroken>({
       pause: () => this.pause(),
       resume: () => this.resume(),
-      // Not at once: within its own callback undici would not close the connection.
-      cancel: () => queueMicrotask(() => this.settle(false)),
+      cancel: () => this.settle(false),
     })
     this.source = source
     for (const chunk of this.gathered.splice(0)) source.push(chunk)
