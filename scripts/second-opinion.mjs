@@ -44,10 +44,6 @@ const differences = [
     "the id of a request that failed that a client was told .* finds it",
     "the calls of undici do not say which server was asked",
   ],
-  [
-    "a stage of an answer that throws where it is not given a chunk when it is chosen, for an answer in motion",
-    "the calls of undici keep the connection of an answer that is cancelled before it was taken",
-  ],
   ["who does not read stops the client from sending", "undici holds the head until content is there"],
   [
     "a response (ends with its head whatever its framing fields say, and says nothing false: (HEAD|304|204, both)|loses blanks|may have blanks)",
