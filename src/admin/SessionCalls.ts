@@ -46,21 +46,22 @@ const listSessions = (
 ): Effect.Effect<Listed, StoreUnavailable> =>
   Effect.gen(function* () {
     const sessions: Array<Session> = []
-    let [from, behind] = [after ?? prefix, after !== undefined]
-    for (let scanned = 0; scanned < mostScanned; scanned += sliceSize) {
-      const rows = yield* repo.page({ from, behind, limit: sliceSize })
-      for (const row of rows) {
-        if (!row.id.startsWith(prefix)) return { sessions, last: undefined }
-        ;[from, behind] = [row.id, true]
-        if (status !== undefined && row.status !== status) continue
-        if (part !== undefined && !row.id.includes(part)) continue
-        sessions.push(row)
-        if (sessions.length === limit) return { sessions, last: row.id }
-      }
-      if (rows.length < sliceSize) return { sessions, last: undefined }
-      yield* nextTurn
+    let scanned = 0
+    let last: string | undefined
+    const fits = ({ id, status: own }: Session): boolean =>
+      (status === undefined || own === status) && (part === undefined || id.includes(part))
+    const take = (page: ReadonlyArray<Session>): boolean => {
+      const fitting = page.filter(fits).slice(0, limit - sessions.length)
+      sessions.push(...fitting)
+      scanned += page.length
+      const isFull = sessions.length === limit
+      const goesOn = page.length === sliceSize || isFull
+      last = goesOn ? (isFull ? fitting : page).at(-1)?.id : undefined
+      return !isFull && scanned < mostScanned
     }
-    return { sessions, last: from }
+    const query = { prefix, sort: "id", after, pageSize: sliceSize } as const
+    yield* repo.forEachPage(query, (page) => Effect.sync(() => take(page)))
+    return { sessions, last }
   })
 
 const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>

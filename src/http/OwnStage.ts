@@ -33,7 +33,7 @@ class OwnConsumer<E, E2> implements ChunkConsumer<E | E2 | OwnError> {
   }
 }
 
-/** A stage of the program that embeds the proxy: an error of its own breaks the content off, as any other does. */
+/** A stage of the program that embeds the proxy. An error of its own breaks the content off, like every other error. */
 export class OwnStage<E> implements Stage<E> {
   readonly resizes: boolean
   readonly fused?: NonNullable<Stage<E>["fused"]>

@@ -34,7 +34,7 @@ const byTime =
   (a: Session, b: Session): number =>
     (b[time] ?? "").localeCompare(a[time] ?? "") || byId(a, b)
 
-const order = { id: byId, created: byTime("createdAt"), updated: byTime("updatedAt") }
+const order = { created: byTime("createdAt"), updated: byTime("updatedAt") }
 
 const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   const rows = new Map<string, Required<SessionRow>>()
@@ -80,10 +80,12 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     for (const id of removals) rows.delete(id)
     for (const session of puts) put(session)
   }
-  const listed = ({ prefix, sort }: SessionQuery): ReadonlyArray<Session> =>
-    Array.from(rows.values(), (row) => row.session)
-      .filter(({ id }) => id.startsWith(prefix))
-      .sort(order[sort])
+  const listed = (query: SessionQuery): ReadonlyArray<Session> => {
+    const { prefix, sort } = query
+    const after = query.sort === "id" ? query.after : undefined
+    const isWanted = ({ id }: Session) => id.startsWith(prefix) && (after === undefined || compareIds(id, after) > 0)
+    return sort === "id" ? inOrder().filter(isWanted) : inOrder().filter(isWanted).sort(order[sort])
+  }
   const existing = (id: string) =>
     Effect.suspend(() => {
       const row = rows.get(id)
@@ -102,7 +104,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     }),
     forEachPage: (query, take) =>
       Effect.gen(function* () {
-        for (const page of Arr.chunksOf(listed(query), pageSize)) if (!(yield* take(page))) return
+        for (const page of Arr.chunksOf(listed(query), query.pageSize ?? pageSize)) if (!(yield* take(page))) return
       }),
     apply: (steps, { replace, partly, committed }) =>
       Effect.map(
@@ -119,12 +121,6 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
         },
       ),
     list: Effect.sync(inOrder),
-    page: ({ behind, from, limit }) =>
-      Effect.sync(() => {
-        const all = inOrder()
-        const start = all.findIndex(({ id }) => (behind ? compareIds(id, from) > 0 : compareIds(id, from) >= 0))
-        return start < 0 ? [] : all.slice(start, start + limit)
-      }),
     add: (session) =>
       Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),

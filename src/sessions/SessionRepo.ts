@@ -62,11 +62,25 @@ export interface ApplyOptions {
 }
 
 /** Which sessions to list, and in which order. */
-export interface SessionQuery {
+export type SessionQuery = SessionsById | SessionsByTime
+
+interface SessionSelection {
   /** Only ids that begin with this text. */
   readonly prefix: string
-  /** By the bytes of the id, or by a time: the latest first. */
-  readonly sort: "id" | "created" | "updated"
+  /** Sessions of a page; `pageSize` unless said otherwise. */
+  readonly pageSize?: number
+}
+
+/** By the bytes of the id. */
+export interface SessionsById extends SessionSelection {
+  readonly sort: "id"
+  /** Only ids behind this one: a list that was left goes on there. */
+  readonly after?: string | undefined
+}
+
+/** By a time, the latest first. */
+export interface SessionsByTime extends SessionSelection {
+  readonly sort: "created" | "updated"
 }
 
 /** Sessions of a page. */
@@ -89,15 +103,6 @@ export interface SessionTally {
   readonly others: number
 }
 
-/** Which sessions `SessionRepo.page` gives. */
-export interface SessionPage {
-  readonly from: string
-  /** Leaves out the session that is called `from` itself: it was on the page before. */
-  readonly behind: boolean
-  /** How many at most; a few hundred keep the event loop free. */
-  readonly limit: number
-}
-
 /**
  * Durable sessions. Everybody may change them behind this service's back, with `sqlite3` or a program of their own;
  * `version` tells that somebody did.
@@ -116,15 +121,13 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     /** Every session, ordered by id. */
     readonly list: Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /**
-     * Hands the sessions to `take`, `pageSize` at a time in a turn of the event loop each, until it says that it wants no
+     * Hands the sessions to `take`, a page at a time in a turn of the event loop each, until it says that it wants no
      * more. A session that comes, goes or changes meanwhile is among them, or not; none is twice.
      */
     readonly forEachPage: <E, R>(
       query: SessionQuery,
       take: (sessions: ReadonlyArray<Session>) => Effect.Effect<boolean, E, R>,
     ) => Effect.Effect<void, E | StoreUnavailable, R>
-    /** The next sessions from this id on, in the order of ids. For whoever goes through all of them, a slice at a time. */
-    readonly page: (query: SessionPage) => Effect.Effect<ReadonlyArray<Session>, StoreUnavailable>
     /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
-import { pageSize, type SessionQuery } from "./SessionRepo.js"
+import { pageSize, type SessionQuery, type SessionsById, type SessionsByTime } from "./SessionRepo.js"
 
 /** Runs a statement; always on the same connection. */
 export type Select = <Found extends object>(
@@ -43,19 +43,23 @@ const none = new Uint8Array()
 const byId = <Row extends object, E, R>(
   select: Select,
   { columns, from }: Selected,
-  prefix: string,
+  { after, pageSize: size = pageSize, prefix }: SessionsById,
   take: Take<Row, E, R>,
 ): Effect.Effect<void, E | StoreUnavailable, R> =>
   Effect.gen(function* () {
     const { where, parameters } = prefixed(prefix)
-    const page = (condition: string) => `SELECT ${columns}, ${keyColumns} FROM ${from} WHERE ${where} AND ${condition}
-      ORDER BY sessions.session_id LIMIT ${pageSize}`
-    let rows = yield* select<Row & Key>(page("TRUE"), parameters)
+    const page = (condition: string, behind: ReadonlyArray<unknown>) =>
+      select<Row & Key>(
+        `SELECT ${columns}, ${keyColumns} FROM ${from} WHERE ${where} AND ${condition}
+          ORDER BY sessions.session_id LIMIT ${size}`,
+        [...parameters, ...behind],
+      )
+    const pageBehind = (key: Uint8Array, isBlob: number) => page(behindKey, [isBlob, key, key])
+    let rows = yield* after === undefined ? page("TRUE", []) : pageBehind(Buffer.from(after), 0)
     for (let last = rows.at(-1); last !== undefined; last = rows.at(-1)) {
-      if (!(yield* take(rows)) || rows.length < pageSize) return
+      if (!(yield* take(rows)) || rows.length < size) return
       yield* nextTurn
-      const key = last.key ?? none
-      rows = yield* select<Row & Key>(page(behindKey), [...parameters, last.isBlob, key, key])
+      rows = yield* pageBehind(last.key ?? none, last.isBlob)
     }
   })
 
@@ -68,7 +72,7 @@ const dropList = "DROP TABLE IF EXISTS temp.listed"
 const byTime = <Row extends object, E, R>(
   select: Select,
   { columns, from }: Selected,
-  { prefix, sort }: SessionQuery,
+  { pageSize: size = pageSize, prefix, sort }: SessionsByTime,
   take: Take<Row, E, R>,
 ): Effect.Effect<void, E | StoreUnavailable, R> =>
   Effect.gen(function* () {
@@ -83,8 +87,8 @@ const byTime = <Row extends object, E, R>(
     const page = `SELECT ${columns}, listed.place FROM temp.listed CROSS JOIN ${from}
       WHERE sessions.rowid = listed.row AND listed.place > ? AND listed.place <= ? ORDER BY listed.place`
     const [last] = yield* select<{ readonly count: number }>("SELECT count(*) AS count FROM temp.listed", [])
-    for (let place = 0; place < (last?.count ?? 0); place += pageSize) {
-      if (!(yield* take(yield* select<Row>(page, [place, place + pageSize])))) return
+    for (let place = 0; place < (last?.count ?? 0); place += size) {
+      if (!(yield* take(yield* select<Row>(page, [place, place + size])))) return
       yield* nextTurn
     }
   }).pipe(Effect.ensuring(Effect.ignore(select(dropList, []))))
@@ -96,4 +100,4 @@ export const forEachRowPage = <Row extends object, E, R>(
   query: SessionQuery,
   take: Take<Row, E, R>,
 ): Effect.Effect<void, E | StoreUnavailable, R> =>
-  query.sort === "id" ? byId(select, selected, query.prefix, take) : byTime(select, selected, query, take)
+  query.sort === "id" ? byId(select, selected, query, take) : byTime(select, selected, query, take)

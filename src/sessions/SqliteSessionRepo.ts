@@ -23,7 +23,6 @@ import {
   type ApplyOptions,
   type NewSession,
   type SessionChange,
-  type SessionPage,
   type SessionQuery,
   SessionRepo,
   type SessionRow,
@@ -100,8 +99,6 @@ const query =
 const findQuery = query("WHERE sessions.session_id = ?")
 const listQuery = query("ORDER BY sessions.session_id")
 const findStatement = findQuery([])
-const pageQuery = query("WHERE sessions.session_id >= ? ORDER BY sessions.session_id LIMIT ?")
-const nextPageQuery = query("WHERE sessions.session_id > ? ORDER BY sessions.session_id LIMIT ?")
 // Rows that are counted in one turn of the event loop: about a millisecond's work.
 const talliedAtOnce = 2_000
 const countStatement = "SELECT count(*) AS count FROM sessions"
@@ -561,27 +558,19 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     return { forwarding, others }
   })
 
-  /** The sessions of a SELECT, whichever of the proxy's own tables are missing. */
-  const listed = (
-    statement: ReturnType<typeof query>,
-    parameters: ReadonlyArray<unknown>,
-    missing: ReadonlyArray<string>,
-  ): Effect.Effect<ReadonlyArray<Row>, StoreUnavailable | SqlError> =>
-    Effect.catchAll(select<Row>(statement(missing), parameters), (error) => {
+  /** All sessions, whichever of the proxy's own tables are missing. */
+  const listed = (missing: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Row>, StoreUnavailable | SqlError> =>
+    Effect.catchAll(select<Row>(listQuery(missing)), (error) => {
       const more = alsoMissing(missing, error)
-      return more === undefined ? Effect.fail(error) : listed(statement, parameters, more)
+      return more === undefined ? Effect.fail(error) : listed(more)
     })
-
-  const selectSessions = (statement: ReturnType<typeof query>, parameters: ReadonlyArray<unknown>) =>
-    Effect.map(fault(listed(statement, parameters, [])), (rows) => rows.map(toSession))
 
   return {
     apply,
     forEachPage,
     tally: fault(tally),
     count: Effect.map(fault(select<{ readonly count: number }>(countStatement)), ([row]) => row?.count ?? 0),
-    list: selectSessions(listQuery, []),
-    page: ({ behind, from, limit }: SessionPage) => selectSessions(behind ? nextPageQuery : pageQuery, [from, limit]),
+    list: Effect.map(fault(listed([])), (rows) => rows.map(toSession)),
     add: (session: NewSession) =>
       Effect.zipRight(
         checkNew(session),

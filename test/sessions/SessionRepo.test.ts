@@ -87,25 +87,6 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
   )
 
   scenario(
-    "gives sessions a page at a time, by the bytes of their ids, from one on or behind it",
-    Effect.gen(function* () {
-      const repo = yield* SessionRepo
-      expect(yield* repo.page({ from: "", behind: false, limit: 2 })).toEqual([])
-      const ids = ["B", "a", "b", "\u{ff5e}", "\u{1f600}"]
-      for (const id of ids.toReversed()) yield* repo.add({ ...alpha, id, policy: { insecure: true } })
-      const page = (from: string, behind: boolean, limit = 2) =>
-        Effect.map(repo.page({ from, behind, limit }), (sessions) => sessions.map(({ id }) => id))
-      expect(yield* page("", false)).toEqual(["B", "a"])
-      expect(yield* page("a", true)).toEqual(["b", "\u{ff5e}"])
-      expect(yield* page("a", false)).toEqual(["a", "b"])
-      expect(yield* page("aa", true, 9)).toEqual(ids.slice(2))
-      expect(yield* page("\u{1f600}", true)).toEqual([])
-      const [first] = yield* repo.page({ from: "a", behind: false, limit: 1 })
-      expect(first).toMatchObject({ id: "a", url: alpha.url, policy: { insecure: true } })
-    }),
-  )
-
-  scenario(
     "changes only what is asked for",
     Effect.gen(function* () {
       const repo = yield* SessionRepo

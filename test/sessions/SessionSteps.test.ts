@@ -141,6 +141,31 @@ describe.each(Object.entries(layers))("many steps by one change (%s)", (_name, l
       )
     }),
   )
+
+  scenario(
+    "are listed behind an id, by the bytes of ids, in pages of any size",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const ids = ["B", "a", "b", "\u{ff5e}", "\u{1f600}"]
+      for (const id of ids.toReversed())
+        yield* repo.add({ id, url: "h:1", status: "active", policy: { insecure: true } })
+      const pages = (query: { readonly prefix?: string; readonly after?: string }) =>
+        Effect.gen(function* () {
+          const found: Array<ReadonlyArray<string>> = []
+          yield* repo.forEachPage({ prefix: "", sort: "id", pageSize: 2, ...query }, (sessions) =>
+            Effect.sync(() => {
+              for (const { policy, url } of sessions) expect([policy.insecure, url]).toEqual([true, "h:1"])
+              return found.push(sessions.map(({ id }) => id)) > 0
+            }),
+          )
+          return found
+        })
+      expect(yield* pages({})).toEqual([["B", "a"], ["b", "\u{ff5e}"], ["\u{1f600}"]])
+      expect(yield* pages({ after: "a" })).toEqual([["b", "\u{ff5e}"], ["\u{1f600}"]])
+      expect(yield* pages({ after: "aa", prefix: "b" })).toEqual([["b"]])
+      expect(yield* pages({ after: "\u{1f600}" })).toEqual([])
+    }),
+  )
 })
 
 describe("a table that other programs write", () => {

@@ -8,5 +8,6 @@ import { describe } from "@effect/vitest"
 export const describeUnless = (missing: string | undefined): typeof describe | typeof describe.skip => {
   if (missing === undefined) return describe
   process.stderr.write(`left out: ${missing}\n`)
+  // They cannot run without it, and `npm test` must pass on a machine that has Node and nothing else.
   return describe.skip
 }

@@ -244,7 +244,9 @@ const conditionsOf = ({
   ...Option.toArray(Option.map(idleFor, (time) => `idle for ${inWords(time)}`)),
 ]
 
-interface ListChoice extends SessionQuery {
+interface ListChoice {
+  readonly prefix: string
+  readonly sort: SessionQuery["sort"]
   readonly status: Option.Option<string>
   readonly idleFor: Option.Option<number>
   /** Infinite for all. */
@@ -261,7 +263,7 @@ const printList = (database: Database, choice: ListChoice, printer: ListPrinter)
       onSome: (milliseconds) => idleFilter(database, milliseconds),
     })
     let printed = 0
-    yield* repo.forEachPage(choice, (page) =>
+    yield* repo.forEachPage({ prefix: choice.prefix, sort: choice.sort }, (page) =>
       Effect.gen(function* () {
         const ofStatus = page.filter(({ status }) => Option.isNone(choice.status) || status === choice.status.value)
         const listed = (ofStatus.length === 0 ? [] : yield* filter(ofStatus)).slice(0, choice.limit - printed)
