@@ -6,15 +6,8 @@
 // costs more than it may.
 //
 //   node scripts/soak/kill.mjs [--sessions 500] [--per-second 4] [--rounds 20] [--seconds 3]
-import { fork, spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
-import { connect, createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import Sqlite from "better-sqlite3"
+import { answerOf, openWebSocket, pause, withProxy } from "./Lab.mjs"
 
 /** What is promised: time until what is live has ended, in milliseconds, and how much the p99 of others may grow. */
 const endedWithin = 1_000
@@ -30,73 +23,31 @@ const { values } = parseArgs({
   },
 })
 const victim = "busy-0"
-const here = dirname(fileURLToPath(import.meta.url))
-const bin = values.bin ?? join(dirname(dirname(here)), "dist", "bin.js")
-const folder = mkdtempSync(join(tmpdir(), "ss-proxy-soak-"))
-const database = join(folder, "sessions.db")
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-/** A port that is free at this moment. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-function makeSessions(serverPort) {
-  const url = `http://127.0.0.1:${serverPort}`
-  spawnSync(process.execPath, [bin, "sessions", "add", victim, url, "-d", database])
-  const db = new Sqlite(database, { timeout: 5_000 })
-  const columns = "session_id, downstream_server_url, downstream_server_status"
-  const add = db.prepare(`INSERT INTO sessions (${columns}) VALUES (?, ?, 'active')`)
-  db.transaction(() => {
-    for (let index = 1; index < Number(values.sessions); index++) add.run(`busy-${index}`, url)
-  })()
-  return db
-}
-
-/** A WebSocket of the session that is killed, and the moment of its close frame. */
-const openWebSocket = (port) =>
-  new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1")
-    socket.on("error", reject)
-    const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    socket.write(`GET /${victim}/x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}`)
-    socket.once("data", (head) => {
-      if (!head.toString("latin1").startsWith("HTTP/1.1 101")) return reject(new Error(head.toString("latin1")))
-      const closed = new Promise((hear) =>
-        socket.on("data", (data) => {
-          if (data[0] === 0x88) hear({ at: performance.now(), code: data.readUInt16BE(2) })
-          socket.destroy()
-        }),
-      )
-      resolve({ closed })
-    })
+/** A WebSocket of the session that is killed: when its close frame comes, and with which code. */
+async function watchedWebSocket(port) {
+  let hear
+  const closed = new Promise((resolve) => (hear = resolve))
+  await openWebSocket(port, victim, (frame, socket) => {
+    hear({ at: performance.now(), code: frame.readUInt16BE(2) })
+    socket.destroy()
   })
-
-/** What a process has seen since it was asked last: the clients their answers, the proxy its longest turn. */
-async function seenBy(child) {
-  child.send("tell")
-  const [seen] = await once(child, "message")
-  return seen
+  return { closed }
 }
 
 const kill = `INSERT INTO session_control (session_id, kills, kill_code) VALUES ('${victim}', 1, 4001)
   ON CONFLICT (session_id) DO UPDATE SET kills = ifnull(kills, 0) + 1`
 
 const roundWith = async (port, db, proxy, clients, isKilling) => {
-  const { closed } = isKilling ? await openWebSocket(port) : {}
-  await seenBy(clients)
-  await seenBy(proxy)
+  // In an object, for an await would wait for its end.
+  const { closed } = isKilling ? await watchedWebSocket(port) : {}
+  await answerOf(clients)
+  await answerOf(proxy)
   const killedAt = performance.now()
   if (isKilling) db.exec(kill)
   await pause(Number(values.seconds) * 1_000)
-  const { cpu } = await seenBy(proxy)
-  const seen = { ...(await seenBy(clients)), turn: cpu }
+  const { cpu } = await answerOf(proxy)
+  const seen = { ...(await answerOf(clients)), turn: cpu }
   if (closed === undefined) return { ...seen, ended: 0 }
   const { at, code } = await Promise.race([closed, pause(5_000).then(() => ({ at: Infinity, code: 0 }))])
   if (code !== 4_001) throw new Error(`the WebSocket was closed with ${code}`)
@@ -129,49 +80,28 @@ function report(name, rounds) {
   return failures
 }
 
-async function soak() {
-  const server = fork(join(here, "removal", "Server.mjs"))
-  const [serverPort] = await once(server, "message")
-  const db = makeSessions(serverPort)
-  const port = await freePort()
-  const turns = ["--import", join(here, "removal", "Turns.mjs")]
-  const proxy = spawn(
-    process.execPath,
-    [...turns, bin, "-H", "127.0.0.1", "-p", String(port), "-d", database, "-l", "error"],
-    {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    },
+async function soak({ db, port, proxy, start }) {
+  const clients = start("kill/Clients.mjs", port, values.sessions, values["per-second"], victim)
+  await pause(5_000)
+  const rounds = { calm: [], killing: [] }
+  for (let round = 0; round < Number(values.rounds); round++)
+    // The first of a pair takes turns, too.
+    for (const isKilling of round % 2 === 0 ? [false, true] : [true, false])
+      rounds[isKilling ? "killing" : "calm"].push(await roundWith(port, db, proxy, clients, isKilling))
+  const failures = [...report("without a kill", rounds.calm), ...report("with a kill", rounds.killing)]
+  const ended = rounds.killing.map((round) => round.ended)
+  console.log(
+    `the WebSocket of the killed session: closed after ${medianOf(ended).toFixed(0)} ms (median), ${Math.max(...ended).toFixed(0)} ms (longest)`,
   )
-  let clients
-  try {
-    while ((await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)) === undefined) await pause(50)
-    clients = fork(join(here, "kill", "Clients.mjs"), [String(port), values.sessions, values["per-second"], victim])
-    await pause(5_000)
-    const rounds = { calm: [], killing: [] }
-    for (let round = 0; round < Number(values.rounds); round++)
-      // The first of a pair takes turns, too.
-      for (const isKilling of round % 2 === 0 ? [false, true] : [true, false])
-        rounds[isKilling ? "killing" : "calm"].push(await roundWith(port, db, proxy, clients, isKilling))
-    const failures = [...report("without a kill", rounds.calm), ...report("with a kill", rounds.killing)]
-    const ended = rounds.killing.map((round) => round.ended)
-    console.log(
-      `the WebSocket of the killed session: closed after ${medianOf(ended).toFixed(0)} ms (median), ${Math.max(...ended).toFixed(0)} ms (longest)`,
-    )
-    const growths = rounds.killing.map(({ p99 }, round) => p99 / (rounds.calm[round]?.p99 ?? p99))
-    const [least, most] = rangeOf(growths)
-    console.log(
-      `p99 of others, with a kill: ${percent(medianOf(growths))}; between ${percent(least)} and ${percent(most)}`,
-    )
-    if (failures.length > 0) throw new Error(`requests of others failed: ${failures.slice(0, 5).join(", ")}`)
-    if (Math.max(...ended) > endedWithin) throw new Error("the session did not end in time")
-    if (least > mostGrowth) throw new Error("the others waited longer")
-  } finally {
-    db.close()
-    proxy.kill("SIGKILL")
-    server.kill("SIGKILL")
-    clients?.kill("SIGKILL")
-  }
+  const growths = rounds.killing.map(({ p99 }, round) => p99 / (rounds.calm[round]?.p99 ?? p99))
+  const [least, most] = rangeOf(growths)
+  console.log(
+    `p99 of others, with a kill: ${percent(medianOf(growths))}; between ${percent(least)} and ${percent(most)}`,
+  )
+  if (failures.length > 0) throw new Error(`requests of others failed: ${failures.slice(0, 5).join(", ")}`)
+  if (Math.max(...ended) > endedWithin) throw new Error("the session did not end in time")
+  if (least > mostGrowth) throw new Error("the others waited longer")
 }
 
-await soak().finally(() => rmSync(folder, { recursive: true, force: true }))
-process.exit()
+const others = Array.from({ length: Number(values.sessions) - 1 }, (_, index) => `busy-${index + 1}`)
+await withProxy({ bin: values.bin, logLevel: "error", first: victim, others }, soak)

@@ -285,46 +285,46 @@ const isBlock = (block: string): boolean => {
   }
 }
 
-/** What stands between commas; spaces around it do not count. */
-const listed = (text: string): ReadonlyArray<string> =>
-  text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
+/** Items between commas; spaces around an item do not count. `isItem` says whether a text is one. */
+const listOf = (
+  isItem: (text: string) => boolean,
+  words: Pick<Kind<ReadonlyArray<string>>, "placeholder" | "note" | "allowed" | "allowedValue">,
+): Reading<ReadonlyArray<string>> =>
+  reading({
+    ...words,
+    value: Schema.Array(Schema.String.pipe(Schema.filter(isItem))),
+    parse: (text) =>
+      text
+        .split(",")
+        .map((item) => item.trim())
+        .filter((item) => item !== ""),
+    show: (value) => value.join(","),
+  })
 
 /** Host names, between commas. */
-export const hostNames: Reading<ReadonlyArray<string>> = reading({
+export const hostNames: Reading<ReadonlyArray<string>> = listOf(isHostName, {
   placeholder: "NAME,…",
   note: "names between commas: admin.example,proxy.internal",
   allowed: "host names between commas, such as admin.example,proxy.internal",
   allowedValue: 'an array of host names, such as ["admin.example"]',
-  value: Schema.Array(Schema.String.pipe(Schema.filter(isHostName))),
-  parse: listed,
-  show: (value) => value.join(","),
 })
 
 /** IP addresses and CIDR blocks; a text has commas between them. */
-export const addressBlocks: Reading<ReadonlyArray<string>> = reading({
+export const addressBlocks: Reading<ReadonlyArray<string>> = listOf(isBlock, {
   placeholder: "CIDR,…",
   note: "addresses or blocks between commas: 10.0.0.0/8,::1",
   allowed: "IP addresses or CIDR blocks between commas, such as 10.0.0.0/8,::1",
   allowedValue: 'an array of IP addresses or CIDR blocks, such as ["10.0.0.0/8", "::1"]',
-  value: Schema.Array(Schema.String.pipe(Schema.filter(isBlock))),
-  parse: listed,
-  show: (value) => value.join(","),
 })
 
 const isGlob = (glob: string): boolean => /^\/[^\s,?#]*$/.test(glob)
 
 /** Globs of paths, between commas: each begins with a slash, and has no query. */
-export const pathGlobs: Reading<ReadonlyArray<string>> = reading({
+export const pathGlobs: Reading<ReadonlyArray<string>> = listOf(isGlob, {
   placeholder: "GLOB,…",
   note: "paths between commas: /api/status,/kernels/*/ping",
   allowed: "paths between commas that begin with / and have no query, such as /api/status,/kernels/*/ping",
   allowedValue: 'an array of paths that begin with / and have no query, such as ["/api/status", "/kernels/*/ping"]',
-  value: Schema.Array(Schema.String.pipe(Schema.filter(isGlob))),
-  parse: listed,
-  show: (value) => value.join(","),
 })
 
 /** Certificates or a key as PEM text; "" for none. On the command line, the path of a file with that text. */

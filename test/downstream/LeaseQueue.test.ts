@@ -2,17 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { LeaseQueue, type LeaseSource } from "../../src/downstream/LeaseQueue.js"
 import { LiveSession } from "../../src/sessions/LiveSession.js"
+import { nowhere } from "../support/Nowhere.js"
 
-const target = {
-  secure: false,
-  hostname: "h",
-  port: 1,
-  authority: "h:1",
-  basePath: "",
-  storedPath: "/",
-  authorization: undefined,
-}
-const session = (id: string): LiveSession => new LiveSession(id, target)
+const session = (id: string): LiveSession => new LiveSession(id, nowhere)
 
 const limits = (perSession: number, inAll: number) => ({
   maxDownstreamConnectionsPerSession: perSession,

@@ -1,18 +1,9 @@
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 import type { ActiveTraffic } from "../../src/traffic/ActivityRound.js"
-
-const target = {
-  secure: false,
-  hostname: "h",
-  port: 1,
-  authority: "h:1",
-  basePath: "",
-  storedPath: "/",
-  authorization: undefined,
-}
+import { nowhere } from "../support/Nowhere.js"
 
 /** A lifetime of a session that leads nowhere. */
-export const loneSession = (id: string): LiveSession => new LiveSession(id, target)
+export const loneSession = (id: string): LiveSession => new LiveSession(id, nowhere)
 
 /** A request or WebSocket without a connection: a test says what has come of it. */
 export class LoneTraffic implements ActiveTraffic {

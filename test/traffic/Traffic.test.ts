@@ -3,16 +3,7 @@ import { Effect, Fiber, Layer, Option } from "effect"
 import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { LiveSession, type SessionEnd } from "../../src/sessions/LiveSession.js"
 import { type LiveTraffic, Traffic } from "../../src/traffic/Traffic.js"
-
-const target = {
-  secure: false,
-  hostname: "h",
-  port: 1,
-  authority: "h:1",
-  basePath: "",
-  storedPath: "/",
-  authorization: undefined,
-}
+import { nowhere } from "../support/Nowhere.js"
 
 const layerTraffic = Layer.provide(Traffic.layer, ProxyConfig.layerOf(defaultSettings))
 
@@ -72,7 +63,7 @@ class Piece implements LiveTraffic {
 
 /** A lifetime with so many pieces of live traffic. */
 const busySession = (traffic: typeof Traffic.Service, id: string, count: number, whenTold: (piece: Piece) => void) => {
-  const session = new LiveSession(id, target)
+  const session = new LiveSession(id, nowhere)
   const pieces = Array.from({ length: count }, () => new Piece(session, whenTold))
   for (const piece of pieces) traffic.open(piece)
   return { session, pieces }
@@ -123,7 +114,7 @@ describe("the traffic of a session that ends", () => {
   it.live("is not looked for among that of others", () =>
     Effect.gen(function* () {
       const traffic = yield* Traffic
-      const crowd = new LiveSession("crowd", target)
+      const crowd = new LiveSession("crowd", nowhere)
       let looks = 0
       for (let index = 0; index < 1_000; index++) {
         const piece = new Piece(crowd, () => {})
@@ -272,7 +263,7 @@ describe("the wait until nothing is under way", () => {
   it.live("is none where the session of what came has ended, which ends it at once", () =>
     Effect.gen(function* () {
       const traffic = yield* Traffic
-      const session = new LiveSession("one", target)
+      const session = new LiveSession("one", nowhere)
       session.end("removed")
       traffic.open(new Piece(session, traffic.close))
       assert.isTrue(yield* isIdle(traffic))

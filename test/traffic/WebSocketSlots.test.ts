@@ -1,17 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { LiveSession } from "../../src/sessions/LiveSession.js"
 import { WebSocketSlots } from "../../src/traffic/WebSocketSlots.js"
+import { nowhere } from "../support/Nowhere.js"
 
-const target = {
-  secure: false,
-  hostname: "h",
-  port: 1,
-  authority: "h:1",
-  basePath: "",
-  storedPath: "/",
-  authorization: undefined,
-}
-const sessionOf = (id: string) => new LiveSession(id, target)
+const sessionOf = (id: string) => new LiveSession(id, nowhere)
 
 describe("the slots for WebSockets", () => {
   it("are full for one session at its own limit, and for all at theirs", () => {

@@ -7,17 +7,9 @@ import { LiveSession } from "../../src/sessions/LiveSession.js"
 import { SendLimit } from "../../src/traffic/SendClock.js"
 import { BridgedSocket } from "../../src/websocket/BridgedSocket.js"
 import { WebSocketTimers } from "../../src/websocket/WebSocketTimers.js"
+import { nowhere } from "../support/Nowhere.js"
 
-const target = {
-  secure: false,
-  hostname: "h",
-  port: 1,
-  authority: "h:1",
-  basePath: "",
-  storedPath: "/",
-  authorization: undefined,
-}
-const session = new LiveSession("one", target)
+const session = new LiveSession("one", nowhere)
 
 /** A WebSocket that takes a millisecond to be told that its time is over. */
 class Slow extends BridgedSocket {
