@@ -121,10 +121,22 @@ class ActivityFile {
       const table = this.opened?.table
       if (table !== undefined) return Effect.try({ try: () => use(table), catch: (error) => error })
       // What SQLite makes beside a file that it may not write would be in the way when it may.
-      return Effect.flatMap(usablePath(this.filename, this.readonly), () =>
-        Effect.try({ try: () => use(this.open()), catch: (error) => error }),
+      return Effect.zipRight(usablePath(this.filename, this.readonly), this.ownPath).pipe(
+        Effect.zipRight(Effect.try({ try: () => use(this.open()), catch: (error) => error })),
       )
     })
+  }
+
+  /** Every commit to the database of sessions has all proxies read their rows again, so it must not be that, by a link. */
+  private get ownPath(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.suspend(() =>
+      isSameFile(placeOf(this.path), placeOf(this.sessions))
+        ? new StoreUnavailable({
+            problem: `${this.filename} is the database of sessions itself`,
+            hint: "Remove that link: the proxy makes a file of its own there.",
+          })
+        : Effect.void,
+    )
   }
 
   private look(): void {

@@ -2,7 +2,17 @@ import { beforeAll, describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Layer, Logger } from "effect"
 import { execFileSync } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname } from "node:path"
 import { activityFileOf, ActivityStore } from "../../src/sessions/ActivityStore.js"
 import { neverActive } from "../../src/sessions/SessionActivity.js"
@@ -51,6 +61,21 @@ const idsOf = (store: typeof ActivityStore.Service) =>
   Effect.map(store.page(""), (rows) => rows.map(({ sessionId }) => sessionId))
 
 describe("a file of activity", () => {
+  it.scopedLive("is never the database of sessions, by a link to it", () =>
+    Effect.gen(function* () {
+      const { file, sessions, store } = yield* lab
+      yield* exec(sessions, "CREATE TABLE sessions (session_id TEXT)")
+      symlinkSync(sessions, file)
+      const isOther = problem(`${file} is the database of sessions itself`)
+      expect(yield* faultOf(store.write([active("a")]))).toEqual(isOther)
+      const tables = yield* others(sessions, (db) => db.prepare("SELECT name FROM sqlite_master").pluck().all())
+      expect(tables).toEqual(["sessions"])
+      rmSync(file)
+      yield* store.write([active("a")])
+      expect(yield* idsOf(store)).toEqual(["a"])
+    }),
+  )
+
   it.scopedLive("is none where a pipe is, which nobody waits for", () =>
     Effect.gen(function* () {
       const { file, sessions, store } = yield* lab
