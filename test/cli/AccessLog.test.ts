@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished, vi } from "vitest"
 import { binary, onDatabase, type Outcome, runProgram, start } from "./Program.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 
 // Each test starts a program or two.
 vi.setConfig({ testTimeout: 30_000 })
@@ -182,9 +183,7 @@ describe("--access-log", () => {
   })
 })
 
-const hasPipes = spawnSync("mkfifo", ["--version"]).error === undefined
-
-describe.skipIf(!hasPipes)("an access log in a pipe that nobody reads", () => {
+describeUnless(lacking("mkfifo"))("an access log in a pipe that nobody reads", () => {
   it("keeps no request waiting, is bounded, tells what is lost, and lets the proxy stop in time", async () => {
     const { folder } = onDatabase()
     const pipe = join(folder, "pipe")
@@ -246,7 +245,7 @@ os.write(1, b"pid=%d " % proxy + said)
 signal.pause()
 `
 
-describe.skipIf(spawnSync("python3", ["-c", "import pty"]).status !== 0)("a terminal that is stopped", () => {
+describeUnless(lacking("python3"))("a terminal that is stopped", () => {
   it("keeps no request waiting", async () => {
     const { folder } = onDatabase()
     const words = ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(folder, "sessions.db"), "--access-log"]

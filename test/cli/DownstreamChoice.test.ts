@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { resolveTls, type TlsChoice, tlsOptions } from "../../src/cli/DownstreamChoice.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { settingRows } from "../../src/domain/Settings.js"
 import { Authority } from "../support/Certificates.js"
-import { isInstalled } from "../support/Tool.js"
 import { readOptions, withVariables } from "./Options.js"
 import { json, onDatabase, runProgram, temporaryFolder } from "./Program.js"
 
@@ -34,7 +34,7 @@ const file = (name: string, text: string): string => {
   return path
 }
 
-describe.skipIf(!isInstalled("openssl"))("the files of TLS", () => {
+describeUnless(lacking("openssl"))("the files of TLS", () => {
   it.effect("are none where none is named", () => Effect.map(resolve({}), (tls) => expect(tls).toBeUndefined()))
 
   it.scopedLive("are read: authorities, a certificate with those behind it, its key", () =>

@@ -1,12 +1,13 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { start, temporaryFolder } from "./Program.js"
+import { describeUnless, lackingFile } from "../support/LeftOut.js"
 
 /** Whether a process catches a signal that node itself leaves alone: then a line of ours has run. */
 const catchesSignals = (pid: number): boolean => {
@@ -26,7 +27,7 @@ const begun = async (words: ReadonlyArray<string>, database = join(temporaryFold
   return { child, ended, took: performance.now() - startedAt, said: () => said }
 }
 
-describe.skipIf(!existsSync("/proc/self/status"))("ss-proxy run, told to stop before it is up", () => {
+describeUnless(lackingFile("/proc/self/status"))("ss-proxy run, told to stop before it is up", () => {
   const words = ["run", "--port", "0", "--host", "127.0.0.1"]
 
   it.each([
@@ -80,7 +81,7 @@ describe.skipIf(!existsSync("/proc/self/status"))("ss-proxy run, told to stop be
   })
 })
 
-describe.skipIf(!existsSync("/proc/self/status"))("a command that is not to run on", () => {
+describeUnless(lackingFile("/proc/self/status"))("a command that is not to run on", () => {
   it.each([0, 50, 400])(
     "ends by the signal that comes %i ms after its first line, as any program does",
     async (delay) => {

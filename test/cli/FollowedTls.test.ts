@@ -1,10 +1,11 @@
-import { describe, expect, it } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { once } from "node:events"
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { FollowedTls } from "../../src/cli/FollowedTls.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { authorityFile, identityFiles } from "../../src/cli/TlsFiles.js"
 import { ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
@@ -14,7 +15,7 @@ import { callAt, sessionAt, textOf } from "../downstream/DownstreamLab.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { Authority, type Identity } from "../support/Certificates.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
-import { isInstalled, startTool } from "../support/Tool.js"
+import { startTool } from "../support/Tool.js"
 import { binary, onDatabase } from "./Program.js"
 
 const nothing = { downstreamCa: "", downstreamCert: "", downstreamKey: "" }
@@ -54,7 +55,7 @@ const follow = (
 
 const settingsOf = ({ cert, key }: Identity) => ({ ...nothing, downstreamCert: cert, downstreamKey: key })
 
-describe.skipIf(!isInstalled("openssl"))("the files of TLS", () => {
+describeUnless(lacking("openssl"))("the files of TLS", () => {
   it.scopedLive("are the same object for as long as they say the same", () =>
     Effect.gen(function* () {
       const authority = yield* Authority.make()
@@ -196,7 +197,7 @@ describe.skipIf(!isInstalled("openssl"))("the files of TLS", () => {
   )
 })
 
-describe.skipIf(!isInstalled("openssl"))("certificates of a program's own", () => {
+describeUnless(lacking("openssl"))("certificates of a program's own", () => {
   it.scopedLive("leave those before in force where they cannot be used, with a warning", () =>
     Effect.gen(function* () {
       const authority = yield* Authority.make()
@@ -221,7 +222,7 @@ describe.skipIf(!isInstalled("openssl"))("certificates of a program's own", () =
   )
 })
 
-describe.skipIf(!isInstalled("openssl"))("a proxy whose authority changes", () => {
+describeUnless(lacking("openssl"))("a proxy whose authority changes", () => {
   it.scopedLive("trusts the new one about a second later, without a restart", () =>
     Effect.gen(function* () {
       const [before, after] = [yield* Authority.make("before"), yield* Authority.make("after")]

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { binary, start, temporaryFolder } from "./Program.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 
 const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]
 
@@ -69,8 +70,6 @@ describe("SIGUSR2", () => {
   })
 })
 
-const hasPython = spawnSync("python3", ["-c", "import pty"]).status === 0
-
 /** Runs its arguments on a terminal of their own, passes on what they print, and closes the terminal when its input ends. */
 const onTerminal = `
 import os, pty, select, sys
@@ -94,7 +93,7 @@ sys.exit(os.waitstatus_to_exitcode(status) & 255)
 const underTerminal = (...command: ReadonlyArray<string>) =>
   spawn("python3", ["-c", onTerminal, ...command], { stdio: "pipe", env: { ...process.env, NO_COLOR: "1" } })
 
-describe.skipIf(!hasPython)("a terminal that is closed", () => {
+describeUnless(lacking("python3"))("a terminal that is closed", () => {
   it("stops the proxy politely", async () => {
     const { child, closed, says } = await listening(underTerminal(process.execPath, binary, ...words()))
     await says(/stop with Ctrl-C/)

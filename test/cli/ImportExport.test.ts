@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { isInstalled } from "../support/Tool.js"
+import { describeUnless, lackingFile } from "../support/LeftOut.js"
 import { binary, json, onDatabase, start } from "./Program.js"
 
 describe("an export whose output has no room", () => {
@@ -21,6 +22,7 @@ describe("an export whose output has no room", () => {
       },
     )
 
+  // Only Linux has this device, which has no room for anything.
   it.runIf(existsSync("/dev/full"))("fails and says so: half a backup must not look like one", async () => {
     const { feed, folder } = onDatabase()
     const many = Array.from({ length: 100 }, (_, at) => ({
@@ -44,7 +46,7 @@ const catchesInterrupt = (pid: number): boolean => {
   return (BigInt(`0x${mask}`) & (1n << BigInt(constants.signals.SIGINT - 1))) !== 0n
 }
 
-describe.skipIf(!existsSync("/proc/self/status"))("a command that only reads", () => {
+describeUnless(lackingFile("/proc/self/status"))("a command that only reads", () => {
   it.each([["export"], ["list"], ["list", "--json"]])(
     "ends by a signal though its work is one long turn: %s",
     async (...words) => {
@@ -72,6 +74,7 @@ const fileOf = (folder: string, count: number): string => {
 }
 
 describe("an import that takes long", () => {
+  // The program `script` makes the terminal, and Node cannot.
   it.runIf(isInstalled("script"))("tells somebody at a terminal how far it is, and nobody else", async () => {
     const { folder } = onDatabase()
     const file = fileOf(folder, 60_000)

@@ -120,6 +120,7 @@ for (const document of documents) {
     afterAll(() => terminal.close())
 
     for (const { block, output } of examples) {
+      // A machine may have Node alone, and not what an example calls, such as sqlite3.
       it.skipIf(missingTools.some((tool) => block.text.includes(tool)))(
         `do what it says: ${nameOf(block)}`,
         async () => {

@@ -90,6 +90,7 @@ describe("settings that a program gives", () => {
     }),
   )
 
+  // Certificates to try are made by openssl, for Node makes none.
   it.scopedLive.skipIf(!isInstalled("openssl"))(
     "are refused where no TLS can be made of them, without showing a key",
     () =>

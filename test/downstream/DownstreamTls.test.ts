@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { layerConnections } from "../../src/downstream/ConnectionDownstream.js"
 import { layerUndici } from "../undici/UndiciDownstream.js"
 import { Authority } from "../support/Certificates.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
-import { isInstalled } from "../support/Tool.js"
 import { callAt, type DownstreamLayer, insecureSessionAt, sessionAt, startDownstream, textOf } from "./DownstreamLab.js"
 
 const layers: ReadonlyArray<readonly [name: string, layer: DownstreamLayer]> = [
@@ -14,7 +14,7 @@ const layers: ReadonlyArray<readonly [name: string, layer: DownstreamLayer]> = [
 ]
 
 for (const [layerName, layer] of layers) {
-  describe.skipIf(!isInstalled("openssl"))(`TLS to a session's server: ${layerName}`, () => {
+  describeUnless(lacking("openssl"))(`TLS to a session's server: ${layerName}`, () => {
     const ask = (url: string, settings: Partial<ProxySettings>) =>
       Effect.gen(function* () {
         const downstream = yield* startDownstream(layer, settings)

@@ -20,6 +20,7 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished, vi } from "vitest"
 import { LineSink } from "../../src/log/LineSink.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { LogFile } from "../../src/log/LogFile.js"
 
 const patience = 5_000
@@ -151,7 +152,7 @@ const makePipe = (): string => {
   return path
 }
 
-describe.skipIf(spawnSync("mkfifo", ["--version"]).error !== undefined)("a pipe that nobody reads", () => {
+describeUnless(lacking("mkfifo"))("a pipe that nobody reads", () => {
   it("takes what it holds, and the rest when somebody comes; no line is torn or lost", async () => {
     const { path, lines } = openLines(makePipe())
     for (let count = 0; count < 5_000; count++) lines.write(numbered(count))
@@ -187,7 +188,7 @@ const smallDisk = (kibibytes: number): string | undefined => {
   return folder
 }
 
-describe.skipIf(!canMount)("a full disk", () => {
+describeUnless(canMount ? undefined : "only root may mount a small disk")("a full disk", () => {
   it("is tried again each second; the file ends with a whole line at any time, and goes on when there is room", async ({
     skip,
   }) => {

@@ -47,6 +47,7 @@ const upgrade = [
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ]
 
+// undici counts no connections, so that `npm run test:undici` has nothing to try here.
 describe.runIf(isOurs)("the connections to a session's server, where there may be only so many", () => {
   it.scopedLive("are waited for, and used again by who came first", () =>
     Effect.gen(function* () {

@@ -3,12 +3,12 @@ import { Effect } from "effect"
 import type { Socket } from "node:net"
 import { createServer, type TLSSocket } from "node:tls"
 import { Authority } from "../support/Certificates.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { answer, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 import { listening } from "../support/Listening.js"
 import type { Script } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
-import { isInstalled } from "../support/Tool.js"
 
 const get = request("GET /app/x")
 const untilClose = response("200 OK", ["A: 1"], "first half;")
@@ -40,7 +40,7 @@ const startTls = (bytes: string, how: keyof typeof departures, maxVersion: "TLSv
     })
   })
 
-describe.skipIf(!isInstalled("openssl"))("a response over TLS that ends with its connection", () => {
+describeUnless(lacking("openssl"))("a response over TLS that ends with its connection", () => {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     for (const how of ["fin", "reset"] as const)
       it.scopedLive(`is incomplete without close_notify, and its client is reset: ${version}, ${how}`, () =>

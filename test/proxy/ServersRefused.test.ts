@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Authority } from "../support/Certificates.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
 import { request } from "../support/HttpText.js"
 import { RawClient } from "../support/RawClient.js"
 import { RawOrigin, silent } from "../support/RawOrigin.js"
 import { startProxy, type TestProxy } from "../support/TestProxy.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
-import { isInstalled } from "../support/Tool.js"
 import { openWs, refusedWs } from "../support/WsPeer.js"
 
 const ask = (proxy: TestProxy, target = "/app/x") =>
@@ -110,7 +110,7 @@ describe("a session whose server is the proxy itself", () => {
   )
 })
 
-describe.skipIf(!isInstalled("openssl"))("a session whose server speaks TLS", () => {
+describeUnless(lacking("openssl"))("a session whose server speaks TLS", () => {
   for (const [scheme, host] of [
     ["https", "127.0.0.1"],
     ["wss", "localhost"],

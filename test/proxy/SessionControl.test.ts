@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import type { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
@@ -10,7 +11,6 @@ import { answering, type OriginConnection, RawOrigin, type Script, silent } from
 import { valueIn } from "../support/Numbers.js"
 import { SqliteShell } from "../support/SqliteShell.js"
 import { startProxy, type TestProxy } from "../support/TestProxy.js"
-import { isInstalled } from "../support/Tool.js"
 import { WsOrigin } from "../support/WsOrigin.js"
 import { openWs, refusedWs, type WsPeer } from "../support/WsPeer.js"
 
@@ -243,7 +243,7 @@ describe.each(Object.entries(stores))("control of a session (%s)", (_name, store
   )
 })
 
-describe.skipIf(!isInstalled("sqlite3"))("what sqlite3 asks of a session", () => {
+describeUnless(lacking("sqlite3"))("what sqlite3 asks of a session", () => {
   it.scopedLive("is in force in two proxies within a second", () =>
     Effect.gen(function* () {
       const origin = yield* WsOrigin.start()

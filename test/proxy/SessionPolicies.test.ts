@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Authority } from "../support/Certificates.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { request } from "../support/HttpText.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFile } from "../sessions/temporary.js"
 import { SqliteShell } from "../support/SqliteShell.js"
 import { startProxy, type TestProxy } from "../support/TestProxy.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
-import { isInstalled } from "../support/Tool.js"
 import { WsOrigin } from "../support/WsOrigin.js"
 import { openWs, refusedWs } from "../support/WsPeer.js"
 
@@ -19,7 +19,7 @@ const inForce = Effect.sleep(10)
 
 const warnings = (proxy: TestProxy) => proxy.log.filter((line) => line.includes("is not verified"))
 
-describe.skipIf(!isInstalled("openssl"))("a session that is insecure", () => {
+describeUnless(lacking("openssl"))("a session that is insecure", () => {
   it.scopedLive("is forwarded to a server whose certificate is worth nothing, and no other session is", () =>
     Effect.gen(function* () {
       const origin = yield* TlsOrigin.start(yield* Authority.make("self"))
@@ -136,7 +136,7 @@ describe("the WebSocket path of a session", () => {
   )
 })
 
-describe.skipIf(!isInstalled("sqlite3"))("a policy that sqlite3 writes", () => {
+describeUnless(lacking("sqlite3"))("a policy that sqlite3 writes", () => {
   it.scopedLive("is in force 10 ms later; one that means nothing is 502, and the log says why", () =>
     Effect.gen(function* () {
       const origin = yield* WsOrigin.start()

@@ -1,14 +1,15 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { gzipSync } from "node:zlib"
 import { DemoDownstream } from "../../src/demo/DemoDownstream.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { HttpOrigin } from "../support/HttpOrigin.js"
 import { Arrived, longBody } from "../support/LongBody.js"
 import { startProxy } from "../support/TestProxy.js"
-import { isInstalled, runTool } from "../support/Tool.js"
+import { runTool } from "../support/Tool.js"
 import { gibibyte, mebibyte, report, startTransferLab, staysFlat, transferTime, whole } from "../support/Transfers.js"
 
-describe.skipIf(!isInstalled("curl"))("long transfers by curl", () => {
+describeUnless(lacking("curl"))("long transfers by curl", () => {
   const download = (url: string) =>
     Effect.gen(function* () {
       const arrived = new Arrived()
@@ -56,7 +57,7 @@ describe.skipIf(!isInstalled("curl"))("long transfers by curl", () => {
   )
 })
 
-describe.skipIf(!isInstalled("curl"))("curl, through a session", () => {
+describeUnless(lacking("curl"))("curl, through a session", () => {
   /** Runs curl on paths of the demo server. */
   const demo = Effect.gen(function* () {
     const { url } = Context.get(yield* Layer.build(DemoDownstream.layer), DemoDownstream)

@@ -1,15 +1,16 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Schedule, type Scope } from "effect"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { request } from "undici"
 import { temporaryFolder } from "../sessions/temporary.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { NotSeen } from "../support/Changes.js"
 import { unusedPort } from "../support/Listening.js"
 import { Arrived, longBody } from "../support/LongBody.js"
 import { startProxy } from "../support/TestProxy.js"
-import { isInstalled, startTool } from "../support/Tool.js"
+import { startTool } from "../support/Tool.js"
 
 const bytes = 32 * 1024 * 1024
 const text = "the same again and again\n".repeat(1_000)
@@ -88,7 +89,7 @@ const lab = Effect.gen(function* () {
   return { ask }
 })
 
-describe.skipIf(!isInstalled("nginx"))("nginx", () => {
+describeUnless(lacking("nginx"))("nginx", () => {
   it.scopedLive("serves a file: whole, packed, in part, by HEAD, not modified", () =>
     Effect.gen(function* () {
       const { ask } = yield* lab

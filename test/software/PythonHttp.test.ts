@@ -1,12 +1,13 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "../sessions/temporary.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { Changes } from "../support/Changes.js"
 import { Arrived, longBody } from "../support/LongBody.js"
 import { startProxy } from "../support/TestProxy.js"
-import { isInstalled, startTool } from "../support/Tool.js"
+import { startTool } from "../support/Tool.js"
 
 const bytes = 32 * 1024 * 1024
 
@@ -51,7 +52,7 @@ const lab = (...args: ReadonlyArray<string>) =>
 
 const textOf = (response: Response) => Effect.promise(() => response.text())
 
-describe.skipIf(!isInstalled("python3"))("python3 -m http.server", () => {
+describeUnless(lacking("python3"))("python3 -m http.server", () => {
   for (const protocol of ["HTTP/1.0", "HTTP/1.1"])
     it.scopedLive(`serves files by ${protocol}: small, big, by HEAD, not modified, not there, in a folder`, () =>
       Effect.gen(function* () {

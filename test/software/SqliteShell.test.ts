@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Agent, request } from "undici"
 import { Changes, type NotSeen } from "../support/Changes.js"
+import { describeUnless, lacking } from "../support/LeftOut.js"
 import { HttpOrigin } from "../support/HttpOrigin.js"
 import { ProxyProcess } from "../support/ProxyProcess.js"
 import { SqliteShell } from "../support/SqliteShell.js"
-import { isInstalled } from "../support/Tool.js"
 import { WsOrigin } from "../support/WsOrigin.js"
 import { openWs } from "../support/WsPeer.js"
 
@@ -132,7 +132,7 @@ const tell = (what: string, lags: ReadonlyArray<number>): void => {
   console.info(`${what}: ${lags.length} changes in force after ${half} ms (p50), ${most} ms (p99), ${all} ms (max)`)
 }
 
-describe.skipIf(!isInstalled("sqlite3"))("sqlite3, writing to the sessions of a running proxy", () => {
+describeUnless(lacking("sqlite3"))("sqlite3, writing to the sessions of a running proxy", () => {
   it.scopedLive("has each change in force within 10 ms", () =>
     Effect.gen(function* () {
       const proxy = yield* ProxyProcess.start({})

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 import { symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "../docs/Blocks.js"
+import { describeUnless } from "../support/LeftOut.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import type { NotSeen } from "../support/Changes.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
@@ -119,41 +120,44 @@ const program = (host: string) => `
   process.exit(0)
 `
 
-describe.skipIf(!canIsolate())("a machine of which every port to connect from is taken", () => {
-  /** What the program prints in a network of its own, made ready by these commands. */
-  const printed = (host: string, ...commands: ReadonlyArray<string>) =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const file = join(folder, "program.mjs")
-      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
-      writeFileSync(file, program(host).replace('"ss-proxy"', JSON.stringify(join(root, "dist", "index.js"))))
-      const script = [...commands, 'exec "$@"'].join(" && ")
-      const { code, stdout, stderr } = yield* runTool("unshare", [
-        "-n",
-        "sh",
-        "-c",
-        script,
-        "sh",
-        process.execPath,
-        file,
-      ])
-      assert.strictEqual(code, 0, stderr)
-      return stdout.trim().split("\n")
-    })
-  const fewPorts = "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range"
-  const up = "ip link set lo up"
+describeUnless(canIsolate() ? undefined : "no network of its own can be made")(
+  "a machine of which every port to connect from is taken",
+  () => {
+    /** What the program prints in a network of its own, made ready by these commands. */
+    const printed = (host: string, ...commands: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const file = join(folder, "program.mjs")
+        symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
+        writeFileSync(file, program(host).replace('"ss-proxy"', JSON.stringify(join(root, "dist", "index.js"))))
+        const script = [...commands, 'exec "$@"'].join(" && ")
+        const { code, stdout, stderr } = yield* runTool("unshare", [
+          "-n",
+          "sh",
+          "-c",
+          script,
+          "sh",
+          process.execPath,
+          file,
+        ])
+        assert.strictEqual(code, 0, stderr)
+        return stdout.trim().split("\n")
+      })
+    const fewPorts = "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range"
+    const up = "ip link set lo up"
 
-  it.scopedLive("is what is at fault, not the session's server", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* printed("127.0.0.1", up, fewPorts), Array(2).fill("SystemShortage ports"))
-      assert.deepStrictEqual(yield* printed("[::1]", up, fewPorts), Array(2).fill("SystemShortage ports"))
-    }),
-  )
+    it.scopedLive("is what is at fault, not the session's server", () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* printed("127.0.0.1", up, fewPorts), Array(2).fill("SystemShortage ports"))
+        assert.deepStrictEqual(yield* printed("[::1]", up, fewPorts), Array(2).fill("SystemShortage ports"))
+      }),
+    )
 
-  it.scopedLive("is told from one that has no address to connect from", () =>
-    Effect.gen(function* () {
-      const noIpv6 = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"
-      assert.deepStrictEqual(yield* printed("[::1]", noIpv6, up), Array(6).fill("DownstreamUnreachable unroutable"))
-    }),
-  )
-})
+    it.scopedLive("is told from one that has no address to connect from", () =>
+      Effect.gen(function* () {
+        const noIpv6 = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"
+        assert.deepStrictEqual(yield* printed("[::1]", noIpv6, up), Array(6).fill("DownstreamUnreachable unroutable"))
+      }),
+    )
+  },
+)

@@ -1,4 +1,13 @@
+import { existsSync } from "node:fs"
 import { describe } from "@effect/vitest"
+import { isInstalled } from "./Tool.js"
+
+/** That a program is not installed; `undefined` where it is. */
+export const lacking = (program: string): string | undefined =>
+  isInstalled(program) ? undefined : `${program} is not installed`
+
+/** That the system has no such file; `undefined` where it has. */
+export const lackingFile = (path: string): string | undefined => (existsSync(path) ? undefined : `there is no ${path}`)
 
 /**
  * `describe`; where something is missing, its tests are left out, and what is missing is said. `npm test` has to pass on a
