@@ -22,26 +22,23 @@ import * as Step from "../step/Step.js"
 import type { RequestTrace, WebSocketTrace } from "../traces/RequestTrace.js"
 import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
 import type { Tracing } from "../traces/Tracing.js"
-import type { TrafficEnd, TrafficError, TrafficRecord, TrafficTimes } from "../telemetry/TrafficRecord.js"
+import type { TrafficEnd, TrafficError, TrafficRecord } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
-import { detachedCopy } from "../wire/DetachedCopy.js"
-import { firstValue, type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
+import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
+import { type RecordedExchange, recordOf } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
-
-/** What is known of the handshake of a WebSocket. */
-export type Handshake = Pick<TrafficRecord, "host" | "userAgent" | "times" | "server">
 
 /** What can go wrong with an exchange, as the log is told. */
 export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
@@ -114,7 +111,8 @@ export class Exchange
     CallListener<Outcome, ForwardError>,
     AnswerProgress,
     ContentListener,
-    CountedExchange
+    CountedExchange,
+    RecordedExchange
 {
   readonly kind = "http"
   readonly begun = performance.now()
@@ -147,7 +145,8 @@ export class Exchange
   private broken: ClientStalled | ClientError | ResponseBroken | RequestBroken | undefined
   /** When the head of the answer was written, by `performance.now()`; 0 while it is not. */
   firstByteAt = 0
-  private downstream: DownstreamCall | undefined
+  /** What its session's server is asked by. */
+  downstream: DownstreamCall | undefined
   /** The content of the server's answer, where it came in pieces. */
   private source: ChunkSource<ResponseBroken> | undefined
   private isContentSkipped = false
@@ -304,57 +303,10 @@ export class Exchange
       : addressOf(this.liveSession.target)
   }
 
-  /** Where its time went, in milliseconds. */
-  get times(): TrafficTimes {
-    const { begun, downstream, firstByteAt } = this
-    const { dialTime = 0, headAt = 0, queueTime = 0, sentAt = 0 } = downstream ?? {}
-    return {
-      firstByte: firstByteAt === 0 ? undefined : firstByteAt - begun,
-      queue: queueTime === 0 ? undefined : queueTime,
-      dial: dialTime === 0 ? undefined : dialTime,
-      server: sentAt === 0 || headAt === 0 ? undefined : headAt - sentAt,
-    }
-  }
-
-  /** What the record of a WebSocket has of its handshake; holds nothing of this exchange. */
-  get handshake(): Handshake {
-    const [host, userAgent] = [firstValue(this.fields, "host"), firstValue(this.fields, "user-agent")]
-    return {
-      host: host === undefined ? undefined : detachedCopy(host),
-      userAgent: userAgent === undefined ? undefined : detachedCopy(userAgent),
-      times: { ...this.times, firstByte: performance.now() - this.begun },
-      server: this.server,
-    }
-  }
-
   /** What is known of it when it is over, after so many milliseconds. */
   recordAfter(milliseconds: number): TrafficRecord {
     const { counters } = this.context
-    return {
-      kind: "request",
-      id: counters.idOf(this.serial === 0 ? counters.nextSerial() : this.serial),
-      requestId: this.requestId,
-      sessionId: this.sessionId,
-      client: this.client.address,
-      method: this.method,
-      target: this.target,
-      httpVersion: this.httpVersion,
-      host: firstValue(this.fields, "host"),
-      userAgent: firstValue(this.fields, "user-agent"),
-      status: this.status,
-      end: this.end,
-      error: this.trouble,
-      bytesIn: this.bytesIn,
-      bytesOut: this.bytesOut,
-      retries: this.retries,
-      since: this.since,
-      milliseconds,
-      times: this.times,
-      server: this.server,
-      reused: this.downstream?.reused,
-      traceId: this.traceId,
-      webSocket: undefined,
-    }
+    return recordOf(this, counters.idOf(this.serial === 0 ? counters.nextSerial() : this.serial), milliseconds)
   }
 
   /** Whether its answer is there, or on its way. */

@@ -9,6 +9,7 @@ import type { ClientRefusal } from "../telemetry/Causes.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import { Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import { handshakeOf } from "../http/ExchangeRecord.js"
 import type { Forwarder } from "../http/Forwarder.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { SwitchedUpgrade, Upgrader } from "../http/Upgrader.js"
@@ -420,7 +421,7 @@ export class ClientConnection
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")
     const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
-    const handshake = this.context.exchanges.keepsHandshakes ? exchange.handshake : undefined
+    const handshake = this.context.exchanges.keepsHandshakes ? handshakeOf(exchange) : undefined
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): WebSocketTrace | undefined => {
       this.unbridged = undefined
