@@ -2,8 +2,8 @@
  * ss-proxy as a library: the proxy's services and Layers, for one's own program and for tests. See docs/LIBRARY.md.
  */
 export { type AdminError, type AdminParts, AdminServer, layerAdmin } from "./admin/AdminServer.js"
-export { SettingOrigins } from "./admin/Access.js"
-export { TokenFileError } from "./admin/TokenFile.js"
+export { SettingOrigins } from "./admin/access/Access.js"
+export { TokenFileError } from "./admin/access/TokenFile.js"
 export { AdminSocketBeside, AdminSocketError } from "./admin/AdminSocket.js"
 export * from "./domain/ProxyConfig.js"
 export * from "./domain/ProxyError.js"

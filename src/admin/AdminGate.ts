@@ -3,8 +3,9 @@ import { isIP } from "node:net"
 import { Either } from "effect"
 import type { RawFields } from "../wire/HeaderFields.js"
 import { type AdminAnswer, problemAnswer } from "./AdminAnswer.js"
-import type { AdminTokens, Caller } from "./AdminTokens.js"
-import type { FailedTries } from "./FailedTries.js"
+import type { AdminTokens, Caller } from "./access/AdminTokens.js"
+import type { FailedTries } from "./access/FailedTries.js"
+import { maxBodyBytes } from "./api/BodyLimit.js"
 
 /** All values of a field among raw pairs. */
 const valuesOf = (fields: RawFields, name: string): ReadonlyArray<string> =>
@@ -92,9 +93,6 @@ export class TokenGate {
     return Either.left(problemAnswer(403, "read_only", "This token may only read."))
   }
 }
-
-/** Largest body of a request, in bytes. */
-export const maxBodyBytes = 1_048_576
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0

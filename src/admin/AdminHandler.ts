@@ -5,8 +5,8 @@ import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
 import type { AdminRoute } from "./AdminRoute.js"
-import { type Caller, socketCaller } from "./AdminTokens.js"
-import type { ApiHandler } from "./ApiServer.js"
+import { type Caller, socketCaller } from "./access/AdminTokens.js"
+import type { ApiHandler } from "./calls/ApiServer.js"
 
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"

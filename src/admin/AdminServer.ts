@@ -11,18 +11,18 @@ import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import type { Traffic } from "../traffic/Traffic.js"
-import { Access } from "./Access.js"
+import { Access } from "./access/Access.js"
 import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminConnections, maxConnections } from "./AdminConnections.js"
 import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
-import { makeTokens } from "./AdminTokens.js"
-import type { ApiParts } from "./ApiServer.js"
-import { FailedTries } from "./FailedTries.js"
+import { makeTokens } from "./access/AdminTokens.js"
+import type { ApiParts } from "./calls/ApiServer.js"
+import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
-import type { TokenFileError } from "./TokenFile.js"
+import type { TokenFileError } from "./access/TokenFile.js"
 
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
@@ -97,7 +97,7 @@ export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
   }
 >() {}
 
-export { SettingOrigins } from "./Access.js"
+export { SettingOrigins } from "./access/Access.js"
 export { AdminSocketBeside } from "./AdminSocket.js"
 
 /** Why there is no admin listener where the settings ask for one. */
@@ -153,7 +153,7 @@ const listenOnPath = (
 /** What is loaded when it is asked for first, and then kept as long as the listener. */
 const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.gen(function* () {
   const context = yield* Effect.context<ApiParts | Scope.Scope>()
-  const loaded = Effect.promise(() => import("./ApiServer.js"))
+  const loaded = Effect.promise(() => import("./calls/ApiServer.js"))
   return {
     handler: yield* Effect.cached(
       Effect.flatMap(loaded, ({ makeApiHandler }) => Effect.provide(makeApiHandler, context)),

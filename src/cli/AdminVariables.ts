@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { settings } from "../domain/Settings.js"
-import type { Origin } from "../admin/Access.js"
+import type { Origin } from "../admin/access/Access.js"
 import { UsageError } from "./Failure.js"
 import { flagOf, variable } from "./Flag.js"
 import { flaggedSettings } from "./ProgramFlags.js"

@@ -1,7 +1,7 @@
 import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
-import type { TokenFileError } from "../admin/TokenFile.js"
+import type { TokenFileError } from "../admin/access/TokenFile.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"

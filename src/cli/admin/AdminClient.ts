@@ -5,7 +5,7 @@ import { RequestError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Effect, Layer } from "effect"
-import { AdminApi } from "../../admin/AdminApi.js"
+import { AdminApi } from "../../admin/api/AdminApi.js"
 
 /** Where a proxy is asked: a Unix socket, or a base URL. */
 export type AdminPlace = { readonly path: string } | { readonly url: string; readonly token: string | undefined }

@@ -1,9 +1,9 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Layer } from "effect"
-import type { ExplainView } from "../../admin/AdminApi.js"
-import type { ExplainQuery } from "../../admin/Explain.js"
-import { explainQueryOf } from "../../admin/ExplainQuery.js"
+import type { ExplainView } from "../../admin/api/ProxyGroup.js"
+import type { ExplainQuery } from "../../admin/calls/Explain.js"
+import { explainQueryOf } from "../../admin/calls/ExplainQuery.js"
 import { defaultSettings, ProxyConfig } from "../../domain/ProxyConfig.js"
 import { onOrOff, text } from "../../domain/Reading.js"
 import type { CommandDoc } from "../CommandDoc.js"
@@ -61,7 +61,7 @@ const askDatabase = (query: ExplainQuery) =>
   Effect.gen(function* () {
     const [{ Explain }, { SessionDirectory }, { Traffic }] = yield* Effect.promise(() =>
       Promise.all([
-        import("../../admin/Explain.js"),
+        import("../../admin/calls/Explain.js"),
         import("../../sessions/SessionDirectory.js"),
         import("../../traffic/Traffic.js"),
       ]),

@@ -1,6 +1,6 @@
 import { readFileSync, type Stats, statSync } from "node:fs"
 import { Data, Effect, Either } from "effect"
-import { isToken } from "../domain/Reading.js"
+import { isToken } from "../../domain/Reading.js"
 
 /** A token, and whether it only reads. */
 export interface Token {

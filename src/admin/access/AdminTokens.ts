@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Effect, Runtime } from "effect"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
+import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { type Token, TokenFile, type TokenFileError } from "./TokenFile.js"
 
 /** Who asks, as far as the way in tells. */

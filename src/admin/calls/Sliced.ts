@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import { nextTurn } from "../clock/NextTurn.js"
-import { sliceTime } from "../clock/Slices.js"
+import { nextTurn } from "../../clock/NextTurn.js"
+import { sliceTime } from "../../clock/Slices.js"
 
 /** Goes through many things, a slice in each turn of the event loop, which belongs to clients of the proxy. */
 export const eachSliced = <A>(items: Iterable<A>, take: (item: A) => void): Effect.Effect<void> =>

@@ -1,23 +1,17 @@
 import { createHash } from "node:crypto"
-import type { Session } from "../domain/Session.js"
-import { addressOf } from "../downstream/Dial.js"
-import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../sessions/SessionActivity.js"
-import { forwards, policyFields } from "../sessions/SessionShape.js"
-import { shownTarget } from "../telemetry/Redaction.js"
-import type { RememberedFailure } from "../telemetry/ErrorRing.js"
-import type { ActivityReport } from "../traffic/Activity.js"
-import type { OpenTraffic } from "../traffic/ActivityRound.js"
-import type { LiveTraffic } from "../traffic/Traffic.js"
-import { redactUrl } from "../wire/DownstreamUrl.js"
-import type {
-  ActivityTimesView,
-  ActivityView,
-  ErrorView,
-  LiveCounts,
-  LiveView,
-  OpenView,
-  SessionView,
-} from "./AdminApi.js"
+import type { Session } from "../../domain/Session.js"
+import { addressOf } from "../../downstream/Dial.js"
+import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
+import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { shownTarget } from "../../telemetry/Redaction.js"
+import type { RememberedFailure } from "../../telemetry/ErrorRing.js"
+import type { ActivityReport } from "../../traffic/Activity.js"
+import type { OpenTraffic } from "../../traffic/ActivityRound.js"
+import type { LiveTraffic } from "../../traffic/Traffic.js"
+import { redactUrl } from "../../wire/DownstreamUrl.js"
+import type { LiveView } from "../api/LiveGroup.js"
+import type { ErrorView } from "../api/ProxyGroup.js"
+import type { ActivityTimesView, ActivityView, LiveCounts, OpenView, SessionView } from "../api/SessionGroup.js"
 
 /** RFC 3339 in UTC, of milliseconds since the epoch. */
 export const timestamp = (time: number): string => new Date(time).toISOString()

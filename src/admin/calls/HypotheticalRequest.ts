@@ -1,9 +1,9 @@
 import { Exit } from "effect"
-import type { RequestBody, RequestHead } from "../downstream/Downstream.js"
-import type { Client, ProxyRequest } from "../http/ProxyRequest.js"
-import type { LiveSession } from "../sessions/LiveSession.js"
-import type { RawFields } from "../wire/HeaderFields.js"
-import { requestFraming, type RequestFraming } from "../wire/RequestFraming.js"
+import type { RequestBody, RequestHead } from "../../downstream/Downstream.js"
+import type { Client, ProxyRequest } from "../../http/ProxyRequest.js"
+import type { LiveSession } from "../../sessions/LiveSession.js"
+import type { RawFields } from "../../wire/HeaderFields.js"
+import { requestFraming, type RequestFraming } from "../../wire/RequestFraming.js"
 
 const plainFields: RawFields = ["Host", "localhost"]
 

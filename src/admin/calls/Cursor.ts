@@ -1,5 +1,5 @@
 import { Either, Schema } from "effect"
-import { invalidRequest, type ApiProblem } from "./ApiProblem.js"
+import { invalidRequest, type ApiProblem } from "../api/ApiProblem.js"
 
 /** Where a page ends: opaque to whoever gets it. */
 export const cursorOf = (key: string | number): string => Buffer.from(JSON.stringify([key])).toString("base64url")

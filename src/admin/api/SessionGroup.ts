@@ -1,0 +1,83 @@
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import { Schema } from "effect"
+import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
+
+const SessionPath = Schema.Struct({ id: PathPart })
+
+export const LiveCounts = Schema.Struct({ requests: Count, streams: Count, websockets: Count }).annotations({
+  identifier: "LiveCounts",
+})
+
+export const ActivityTimesView = Schema.Struct({
+  last_request_at: Nullable(Schema.String),
+  last_client_at: Nullable(Schema.String),
+  last_server_at: Nullable(Schema.String),
+  last_kind: Nullable(Schema.Literal("request", "websocket", "touch")),
+  idle_seconds: Nullable(Count),
+  requests: Count,
+  errors: Count,
+  bytes_in: Count,
+  bytes_out: Count,
+}).annotations({ identifier: "ActivityTimes" })
+
+/** A session; its policies, by the names of their columns, are among its fields. */
+export const SessionView = Schema.Struct(
+  {
+    id: Schema.String,
+    /** Without user info. */
+    url: Schema.String,
+    status: Schema.String,
+    /** Whether requests for it are forwarded, by its row. */
+    forwards: Schema.Boolean,
+    created_at: Nullable(Schema.String),
+    updated_at: Nullable(Schema.String),
+    live: optional(LiveCounts),
+    activity: optional(ActivityTimesView),
+  },
+  { key: Schema.String, value: Schema.Unknown },
+).annotations({ identifier: "Session" })
+
+export const OpenView = Schema.Struct({
+  id: Schema.String,
+  kind: Schema.Literal("request", "websocket", "touch"),
+  request_id: Schema.String,
+  client: Schema.String,
+  since: Schema.String,
+  silent_ms: Count,
+  bytes_in: Count,
+  bytes_out: Count,
+  pings: Count,
+  ignored: Schema.Boolean,
+})
+
+export const ActivityView = Schema.Struct({
+  ...ActivityTimesView.fields,
+  session: Schema.String,
+  last_client: Nullable(Schema.String),
+  /** What is under way; to be open alone is no activity. */
+  open: Schema.Array(OpenView),
+  /** What was seen and does not count. */
+  uncounted: Schema.Struct({ pings: Count, ignored_requests: Count }),
+  /** Why nothing is known of what was before this process began, where it cannot be read. */
+  problem: Nullable(Schema.String),
+}).annotations({ identifier: "Activity" })
+
+const SessionsQuery = Schema.Struct({
+  limit: optional(Limit(1_000)),
+  after: optional(Schema.String),
+  status: optional(Schema.String),
+  prefix: optional(Schema.String),
+  q: optional(Schema.String),
+  include: optional(Words("live", "activity")),
+})
+
+const SessionPage = Schema.Struct({ sessions: Schema.Array(SessionView), next: Next, missing: Missing })
+
+/** Calls about sessions. */
+export const sessionGroup = HttpApiGroup.make("sessions")
+  .add(HttpApiEndpoint.get("list", "/v1/sessions").setUrlParams(SessionsQuery).addSuccess(SessionPage))
+  .add(HttpApiEndpoint.get("find", "/v1/sessions/:id").setPath(SessionPath).addSuccess(SessionView))
+  .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
+  .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))
