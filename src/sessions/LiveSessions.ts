@@ -197,6 +197,13 @@ export class LiveSessions {
     return this.entries.size
   }
 
+  /** How many of them drain. */
+  get draining(): number {
+    let count = 0
+    for (const { drainEndsAt } of this.entries.values()) if (drainEndsAt !== Number.POSITIVE_INFINITY) count++
+    return count
+  }
+
   /** Whether anything hangs on any lifetime. */
   get anyWatched(): boolean {
     return this.watched.size > 0

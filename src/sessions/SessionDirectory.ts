@@ -42,6 +42,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
     /** What this process knows of the activity of a session that it has looked up; asks nobody. */
     readonly activityOf: (id: string) => SessionActivity | undefined
+    /** How many of the sessions that are known in memory drain. Looks at each. */
+    readonly draining: () => number
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -85,7 +87,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
   const { lookup, numbers, sessions } = directory
-  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id) }
+  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id), draining: () => sessions.draining }
 })
 
 /**
