@@ -147,9 +147,9 @@ export const errorView = (failure: RememberedFailure): typeof ErrorView.Type => 
 })
 
 /** With three places at most: more would say nothing, and take room. */
-const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
+export const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
 
-const roundedOrNull = (value: number): number | null => (Number.isNaN(value) ? null : rounded(value))
+export const roundedOrNull = (value: number): number | null => (Number.isNaN(value) ? null : rounded(value))
 
 export const sampleView = (sample: Sample): typeof SampleView.Type => {
   const answered = (status: (typeof statusClasses)[number]): number =>
