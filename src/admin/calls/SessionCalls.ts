@@ -14,7 +14,7 @@ import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiPr
 import { cursorOf, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { SessionRates } from "./SessionRates.js"
-import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "./Shapes.js"
+import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
@@ -107,6 +107,10 @@ const makeExtras = Effect.gen(function* () {
       const show = rates.look(sessions.map(({ id }) => id))
       return ({ id }: Session) => show(id, counts.get(id) ?? noneLive)
     })
+  const healthOf = (id: string) => {
+    const health = directory.healthOf(id)
+    return health === undefined ? null : healthView(health)
+  }
 
   /** Makes what is shown of any of these sessions. */
   return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
@@ -114,7 +118,7 @@ const makeExtras = Effect.gen(function* () {
       const live = include.includes("live") ? yield* liveOf(sessions) : undefined
       const activity = include.includes("activity") ? yield* activityOf(sessions) : undefined
       return (session: Session): SessionExtras => ({
-        ...(live !== undefined && { live: live(session) }),
+        ...(live !== undefined && { health: healthOf(session.id), live: live(session) }),
         ...(activity !== undefined && { activity: activity(session) }),
       })
     })
