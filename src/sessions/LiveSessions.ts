@@ -218,6 +218,11 @@ export class LiveSessions {
     return this.entries.size
   }
 
+  /** The ids of those. */
+  get ids(): Iterable<string> {
+    return this.entries.keys()
+  }
+
   /** Whether anything hangs on any lifetime. */
   get anyWatched(): boolean {
     return this.watched.size > 0

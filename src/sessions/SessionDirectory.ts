@@ -47,6 +47,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly activityOf: (id: string) => SessionActivity | undefined
     /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
     readonly healthOf: (id: string) => ServerHealth | undefined
+    /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
+    readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -90,7 +92,13 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
   const { lookup, numbers, sessions } = directory
-  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id), healthOf: (id) => sessions.healthOf(id) }
+  return {
+    lookup,
+    numbers,
+    activityOf: (id) => sessions.activityOf(id),
+    healthOf: (id) => sessions.healthOf(id),
+    known: () => sessions.ids,
+  }
 })
 
 /**
