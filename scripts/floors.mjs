@@ -14,6 +14,7 @@ const floors = {
   socket: 1,
   sessions: 2,
   telemetry: 3,
+  transfer: 3,
   log: 4,
   traces: 4,
   traffic: 4,

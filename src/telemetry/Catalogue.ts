@@ -265,6 +265,9 @@ export const catalogue = {
     { help: "Sessions in the store, counted at most every 30 s; forwards: whether their status does" },
     label("forwards", ["true", "false"]),
   ),
+  sessionsFailing: gauge("ss_proxy_sessions_failing", "max", {
+    help: "Sessions known in memory whose server failed when it was asked last: no connection, a reset before the answer, or a health check",
+  }),
   sessionsEnded: counter(
     "ss_proxy_sessions_ended_total",
     { help: "Lifetimes of sessions that ended in this process" },

@@ -22,6 +22,19 @@ export const ActivityTimesView = Schema.Struct({
   bytes_out: Count,
 }).annotations({ identifier: "ActivityTimes" })
 
+/** How a session's server does, as this process has seen it. No request is refused for it. */
+export const HealthView = Schema.Struct({
+  /** `unknown`: it has not been asked yet. `failing`: no connection, a reset before the answer, or what a check did not like. */
+  state: Schema.Literal("ok", "failing", "unknown"),
+  since: Nullable(Schema.String),
+  /** In a row. */
+  failures: Schema.Int,
+  /** What it failed with last, be it long ago. */
+  last_error: Nullable(Schema.Struct({ code: Schema.String, reason: Nullable(Schema.String), time: Schema.String })),
+  /** Who found out: requests, or checks (`--health-check`). */
+  checked: Schema.Literal("passive", "active"),
+}).annotations({ identifier: "Health" })
+
 /** A session; its policies, by the names of their columns, are among its fields. */
 export const SessionView = Schema.Struct(
   {
@@ -33,6 +46,8 @@ export const SessionView = Schema.Struct(
     forwards: Schema.Boolean,
     created_at: Nullable(Schema.String),
     updated_at: Nullable(Schema.String),
+    /** null: not asked for, by `include=live`, or this process does not know the session. */
+    health: Nullable(HealthView),
     live: optional(LiveCounts),
     activity: optional(ActivityTimesView),
   },

@@ -14,7 +14,7 @@ import type { LiveCounts } from "../api/SessionGroup.js"
 import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
 import { cursorOf, textIn } from "./Cursor.js"
 import { Fleet } from "./Fleet.js"
-import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "./Shapes.js"
+import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
@@ -101,13 +101,18 @@ const makeExtras = Effect.gen(function* () {
       }
     })
 
+  const healthOf = (id: string) => {
+    const health = directory.healthOf(id)
+    return health === undefined ? null : healthView(health)
+  }
+
   /** Makes what is shown of any of these sessions. */
   return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
     Effect.gen(function* () {
       const live = include.includes("live") ? yield* fleet.liveCounts : undefined
       const activity = include.includes("activity") ? yield* activityOf(sessions) : undefined
       return (session: Session): SessionExtras => ({
-        ...(live !== undefined && { live: live.get(session.id) ?? noneLive }),
+        ...(live !== undefined && { health: healthOf(session.id), live: live.get(session.id) ?? noneLive }),
         ...(activity !== undefined && { activity: activity(session) }),
       })
     })

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import type { Session } from "../../domain/Session.js"
 import { addressOf } from "../../downstream/Dial.js"
+import type { ServerHealth } from "../../sessions/ServerHealth.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
 import { forwards, policyFields } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
@@ -11,7 +12,14 @@ import type { LiveTraffic } from "../../traffic/Traffic.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { LiveView } from "../api/LiveGroup.js"
 import type { ErrorView } from "../api/ProxyGroup.js"
-import type { ActivityTimesView, ActivityView, LiveCounts, OpenView, SessionView } from "../api/SessionGroup.js"
+import type {
+  ActivityTimesView,
+  ActivityView,
+  HealthView,
+  LiveCounts,
+  OpenView,
+  SessionView,
+} from "../api/SessionGroup.js"
 
 /** RFC 3339 in UTC, of milliseconds since the epoch. */
 export const timestamp = (time: number): string => new Date(time).toISOString()
@@ -22,8 +30,20 @@ const timeOrNull = (time: number): string | null => (time === 0 ? null : timesta
 const stampOf = (text: string | null): string | null =>
   text !== null && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? `${text.replace(" ", "T")}Z` : text
 
+export const healthView = ({ checked, failures, lastError, since, state }: ServerHealth): typeof HealthView.Type => ({
+  state,
+  since: timeOrNull(since),
+  failures,
+  last_error:
+    lastError === undefined
+      ? null
+      : { code: lastError.code, reason: lastError.reason ?? null, time: timestamp(lastError.time) },
+  checked,
+})
+
 /** What is shown of a session beside its row. */
 export interface SessionExtras {
+  readonly health?: typeof HealthView.Type | null
   readonly live?: typeof LiveCounts.Type
   readonly activity?: typeof ActivityTimesView.Type
 }
@@ -36,6 +56,7 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...policyFields(session.policy),
   created_at: stampOf(session.createdAt),
   updated_at: stampOf(session.updatedAt),
+  health: null,
   ...extras,
 })
 
