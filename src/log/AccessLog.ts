@@ -1,4 +1,5 @@
 import { JsonLine } from "./JsonLine.js"
+import type { LineTaker } from "./LineMemory.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
 import type { RecordSink } from "../telemetry/RecordSink.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
@@ -24,10 +25,9 @@ export class AccessLog implements RecordSink {
 export class JsonAccessLog implements RecordSink {
   private readonly line: JsonLine
 
-  /** `lines` takes each line with its line break: the first `length` of `bytes`, which are another line's afterwards. */
   constructor(
     query: QueryRule,
-    private readonly lines: { writeBytes(bytes: Buffer, length: number): unknown },
+    private readonly lines: LineTaker,
   ) {
     this.line = new JsonLine(query)
   }
@@ -37,8 +37,7 @@ export class JsonAccessLog implements RecordSink {
   }
 
   write(record: TrafficRecord): void {
-    const { line } = this
-    line.make(record)
-    this.lines.writeBytes(line.bytes, line.length)
+    const { lines } = this
+    lines.took(this.line.make(record, lines.room()))
   }
 }
