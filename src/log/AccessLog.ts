@@ -6,6 +6,7 @@ import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** The access log: a line for everything that is over. */
 export class AccessLog implements RecordSink {
+  readonly readsAtOnce = true
   /** `lineOf` makes the line of a record, without its line break; `lines` takes it. */
   constructor(
     private readonly lineOf: (record: TrafficRecord) => string,
@@ -23,6 +24,7 @@ export class AccessLog implements RecordSink {
 
 /** The access log as JSON. */
 export class JsonAccessLog implements RecordSink {
+  readonly readsAtOnce = true
   private readonly line: JsonLine
 
   constructor(
