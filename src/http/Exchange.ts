@@ -20,9 +20,10 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
 import type { RequestTrace, WebSocketTrace } from "../traces/RequestTrace.js"
+import { connectionFaultOf } from "../telemetry/ServerFaults.js"
 import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
 import type { Tracing } from "../traces/Tracing.js"
-import type { TrafficEnd, TrafficError, TrafficRecord } from "../telemetry/TrafficRecord.js"
+import type { TrafficEnd, TrafficError } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
@@ -34,7 +35,7 @@ import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
-import { type RecordedExchange, recordOf } from "./ExchangeRecord.js"
+import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
@@ -303,10 +304,10 @@ export class Exchange
       : addressOf(this.liveSession.target)
   }
 
-  /** What is known of it when it is over, after so many milliseconds. */
-  recordAfter(milliseconds: number): TrafficRecord {
+  /** As it is known when it is over, after so many milliseconds. */
+  endedAfter(milliseconds: number): EndedExchange {
     const { counters } = this.context
-    return recordOf(this, counters.idOf(this.serial === 0 ? counters.nextSerial() : this.serial), milliseconds)
+    return new EndedExchange(this, counters, this.serial === 0 ? counters.nextSerial() : this.serial, milliseconds)
   }
 
   /** Whether its answer is there, or on its way. */
@@ -381,8 +382,9 @@ export class Exchange
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
     if (this.phase !== "asking") return this.cutOutcome(exit)
     this.isServed = Exit.isSuccess(exit)
-    if (Exit.isFailure(exit)) this.failed(exit.cause)
-    else if (exit.value._tag === "Answer") this.relay(exit.value)
+    if (Exit.isFailure(exit)) return this.failed(exit.cause)
+    this.liveSession?.answered()
+    if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
   }
 
@@ -539,14 +541,14 @@ export class Exchange
 
   private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {
     const now = performance.now()
-    return trace.switched({ ...this.recordAfter(now - this.begun), status: 101 }, now)
+    return trace.switched({ ...this.endedAfter(now - this.begun).record(), status: 101 }, now)
   }
 
   /** What a tracer throws is nothing to the connection. */
   private endTrace(milliseconds: number): void {
     try {
       const trace = this.traceInAnyCase
-      if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
+      if (trace?.isRecorded === true) trace.end(this.endedAfter(milliseconds).record(), this.begun + milliseconds)
     } catch (cause) {
       this.context.logError(this, Defect.at("proxy", cause))
     }
@@ -575,10 +577,16 @@ export class Exchange
 
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
-    if (error === undefined) this.fail(Defect.at("proxy", Cause.squash(cause)))
-    else if (error._tag === "RequestBroken") this.contentBroken(error)
+    if (error === undefined) return this.fail(Defect.at("proxy", Cause.squash(cause)))
+    this.noteFault(error)
+    if (error._tag === "RequestBroken") this.contentBroken(error)
     else if (error._tag === "Reply") this.ownAnswer(error)
     else this.fail(error)
+  }
+
+  private noteFault(error: ForwardError): void {
+    const fault = connectionFaultOf(error)
+    if (fault !== undefined) this.liveSession?.noteFault("passive", fault)
   }
 
   /** A client that has left gets no answer. */

@@ -77,8 +77,8 @@ interface TopChoice {
 /** The most sessions that are printed. */
 const mostPrinted = 1_000
 
-/** Between two looks of `--once`: rates are those of this time, in milliseconds. */
-const secondLook = 2_000
+/** Between two looks of `--once`, in milliseconds: proxies keep rates of sessions from the first one on. */
+const secondLook = 2_500
 
 /** Prints what is found, once or every interval. */
 const print = (

@@ -1,14 +1,12 @@
 import { Clock, Effect, Either, type Option } from "effect"
 import type { LiveView } from "../../admin/api/LiveGroup.js"
-import type { SessionView } from "../../admin/api/SessionGroup.js"
-import { version } from "../../domain/Version.js"
+import type { LiveCounts, SessionView } from "../../admin/api/SessionGroup.js"
 import type { AdminCalls, AdminPlace } from "../admin/AdminClient.js"
 import { callFailed, callsAt, noProxy, runningPlaces } from "../admin/Proxies.js"
 import type { Database } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
 import { mergedAnswers, type ProxyAnswer } from "./Merge.js"
-import { RateMemory } from "./RateMemory.js"
-import type { LiveRow, SessionRow, SessionState, Snapshot, TopSort } from "./Snapshot.js"
+import type { LiveRow, Rates, SessionRow, SessionState, Snapshot, TopSort } from "./Snapshot.js"
 
 /** What is to be shown. */
 export interface Wanted {
@@ -30,7 +28,6 @@ export interface Looked {
 interface Proxy {
   readonly name: string
   readonly calls: AdminCalls
-  readonly memory: RateMemory
 }
 
 const nameOf = (place: AdminPlace): string => ("path" in place ? place.path : place.url)
@@ -38,8 +35,26 @@ const nameOf = (place: AdminPlace): string => ("path" in place ? place.path : pl
 /** Live things of one session that are shown. */
 const mostLive = 500
 
-const stateOf = ({ draining_until, forwards }: typeof SessionView.Type): SessionState =>
-  typeof draining_until === "string" ? "draining" : forwards ? "ok" : "closed"
+const stateOf = ({ draining_until, forwards, health }: typeof SessionView.Type): SessionState => {
+  if (typeof draining_until === "string") return "draining"
+  if (!forwards) return "closed"
+  return health?.state === "failing" ? "failing" : "ok"
+}
+
+/** The rates of an answer: of the whole process, or of a session. */
+const ratesOf = (
+  view: Pick<
+    typeof LiveCounts.Type,
+    "requests_per_second" | "errors_per_second" | "bytes_in_per_second" | "bytes_out_per_second" | "p50_ms" | "p99_ms"
+  >,
+): Rates => ({
+  requestsPerSecond: view.requests_per_second ?? undefined,
+  errorsPerSecond: view.errors_per_second ?? undefined,
+  bytesInPerSecond: view.bytes_in_per_second ?? undefined,
+  bytesOutPerSecond: view.bytes_out_per_second ?? undefined,
+  p50: view.p50_ms ?? undefined,
+  p99: view.p99_ms ?? undefined,
+})
 
 const liveRow = (view: typeof LiveView.Type): LiveRow => ({
   id: view.id,
@@ -52,10 +67,20 @@ const liveRow = (view: typeof LiveView.Type): LiveRow => ({
   request: `${view.method} ${view.target}`,
 })
 
-const sessionRow = (view: typeof SessionView.Type, memory: RateMemory, now: number): SessionRow => {
+/** Nothing is known: a row that no proxy was asked about. */
+const noRates: Rates = {
+  requestsPerSecond: undefined,
+  errorsPerSecond: undefined,
+  bytesInPerSecond: undefined,
+  bytesOutPerSecond: undefined,
+  p50: undefined,
+  p99: undefined,
+}
+
+const sessionRow = (view: typeof SessionView.Type): SessionRow => {
   const { activity, draining_until: until, id, live, status } = view
   return {
-    ...memory.ratesOf(id, activity, now),
+    ...(live === undefined ? noRates : ratesOf(live)),
     id,
     status,
     state: stateOf(view),
@@ -63,44 +88,44 @@ const sessionRow = (view: typeof SessionView.Type, memory: RateMemory, now: numb
     requests: live?.requests ?? 0,
     streams: live?.streams ?? 0,
     websockets: live?.websockets ?? 0,
-    lastError: undefined,
+    lastError: live?.last_error ?? undefined,
     idle: activity?.idle_seconds ?? undefined,
   }
 }
 
 /** Asks one proxy for all that is wanted. */
-const ask = ({ calls, memory }: Proxy, { filter, limit, live }: Wanted): Effect.Effect<ProxyAnswer, CommandFailed> =>
+const ask = ({ calls }: Proxy, { filter, limit, live }: Wanted): Effect.Effect<ProxyAnswer, CommandFailed> =>
   Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
     const query = { limit, include: ["live", "activity"] as const, ...(filter !== "" && { q: filter }) }
-    const [{ missing, processes }, page, things] = yield* Effect.all(
+    const things =
+      live === undefined
+        ? Effect.succeed({ live: [] })
+        : calls.live.list({ urlParams: { session: live, limit: mostLive } })
+    const [{ version }, running, stats, page, under] = yield* Effect.all(
       [
+        calls.version({}),
         calls.processes({}),
+        calls.stats.latest({}),
         calls.sessions.list({ urlParams: query }),
-        live === undefined
-          ? Effect.succeed([])
-          : Effect.map(calls.live.list({ urlParams: { session: live, limit: mostLive } }), ({ live }) => live),
+        things,
       ],
-      { concurrency: 3 },
+      { concurrency: 5 },
     )
-    const sessions = page.sessions.map((view) => sessionRow(view, memory, now))
-    const rates = memory.endLook()
-    const sumOf = (count: (process: (typeof processes)[number]) => number) =>
-      processes.reduce((sum, process) => sum + count(process), 0)
+    const { forwarding, known, others } = stats.sessions
     return {
       totals: {
-        ...rates,
+        ...ratesOf(stats.sample),
         version,
-        processes: processes.length,
-        uptime: Math.max(0, ...processes.map(({ uptime_seconds }) => uptime_seconds)),
-        streams: sumOf(({ live }) => live.streams),
-        websockets: sumOf(({ live }) => live.websockets),
-        sessions: sessions.length,
+        processes: running.processes.length,
+        uptime: Math.max(0, ...running.processes.map(({ uptime_seconds }) => uptime_seconds)),
+        streams: stats.sample.streams,
+        websockets: stats.sample.websockets,
+        sessions: forwarding === null || others === null ? known : forwarding + others,
       },
-      sessions,
+      sessions: page.sessions.map(sessionRow),
       hasMore: page.next !== null,
-      live: things.map(liveRow),
-      missing: [...missing, ...page.missing],
+      live: under.live.map(liveRow),
+      missing: [...running.missing, ...page.missing],
     }
   }).pipe(Effect.mapError(callFailed))
 
@@ -153,7 +178,7 @@ export class TopSource {
         const own = calls[at]
         const name = nameOf(place)
         if (own === undefined) return []
-        return [this.proxies.find((known) => known.name === name) ?? { name, calls: own, memory: new RateMemory() }]
+        return [this.proxies.find((known) => known.name === name) ?? { name, calls: own }]
       })
     })
   }
