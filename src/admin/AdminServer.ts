@@ -20,6 +20,7 @@ import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import type { ApiParts } from "./calls/ApiServer.js"
+import { ChangeNotes } from "./access/ChangeNotes.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
 import type { TokenFileError } from "./access/TokenFile.js"
@@ -175,11 +176,12 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const tokens = yield* makeTokens(settings)
     /** What is known once it listens. */
     const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
-    const access = { tokens, url: () => bound.address && localUrl(bound.address) }
+    const changes = new ChangeNotes()
+    const access = { tokens, changes, url: () => bound.address && localUrl(bound.address) }
     const api = yield* Effect.provideService(lazyApi, Access, access)
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
-    const { handle } = new AdminHandler(settings, routes, gate, api, counters, fork)
+    const { handle } = new AdminHandler(settings, routes, gate, api, changes, counters, fork)
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
     return { address, socket: yield* listenOnPath(handle, settings) }

@@ -15,6 +15,7 @@ import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiPr
 import { cursorOf, textIn } from "./Cursor.js"
 import { Fleet } from "./Fleet.js"
 import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "./Shapes.js"
+import { makeSessionWrites } from "./SessionWrites.js"
 import { jsonArraySliced } from "./Sliced.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
@@ -134,6 +135,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }),
       )
 
+    const writes = yield* makeSessionWrites(tagged)
+
     return handlers
       .handle("list", ({ urlParams: { after, include = [], limit = 100, prefix, q, status } }) =>
         Effect.gen(function* () {
@@ -148,6 +151,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }).pipe(asProblem),
       )
       .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("put", writes.put)
+      .handleRaw("patch", writes.patch)
+      .handle("remove", writes.remove)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({

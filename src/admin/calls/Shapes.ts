@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import type { Session } from "../../domain/Session.js"
 import { addressOf } from "../../downstream/Dial.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
-import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import type { RememberedFailure } from "../../telemetry/ErrorRing.js"
 import type { ActivityReport } from "../../traffic/Activity.js"
@@ -36,6 +36,7 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...policyFields(session.policy),
   created_at: stampOf(session.createdAt),
   updated_at: stampOf(session.updatedAt),
+  draining_until: drainingUntil(session) ?? null,
   ...extras,
 })
 
