@@ -56,6 +56,30 @@ describe("a session that the API changes", () => {
     }),
   )
 
+  it.scopedLive("keeps the user info of its URL, which is never shown, and does not take it back hidden", () =>
+    Effect.gen(function* () {
+      const { askSocket, get, patch, put, stored } = yield* startWriteLab()
+      const secret = "https://ad%40min:hunter2@h.example/base"
+      const answers = [
+        yield* put("a", { url: secret }),
+        yield* patch("a", { status: "paused" }),
+        yield* askSocket("GET /v1/sessions/a"),
+        yield* put("a", { url: "ftp://admin:hunter2@h" }),
+      ]
+      for (const { text } of answers) {
+        assert.include(text, "***@h")
+        assert.notMatch(text, /hunter2|ad(%40)?min:/)
+      }
+      assert.strictEqual((yield* stored("a"))?.url, secret)
+      const shown = yield* get("/v1/sessions/a")
+      for (const answer of [yield* put("a", shown), yield* patch("a", shown), yield* patch("a", { url: "***@h" })]) {
+        assert.include([400, 422], answer.status)
+        assert.include(answer.text, answer.status === 422 ? "url_refused" : "forwards")
+      }
+      assert.strictEqual((yield* stored("a"))?.url, secret)
+    }),
+  )
+
   it.scopedLive("is refused with the place of everything that is wrong", () =>
     Effect.gen(function* () {
       const { askSocket, patch, put, stored } = yield* startWriteLab({ settings: { denyDownstream: ["10.0.0.0/8"] } })

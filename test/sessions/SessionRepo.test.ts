@@ -210,6 +210,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
         [{ ...beta, url: "http://h/?q" }, "it has a query"],
         [{ ...beta, url: "http://h/#f" }, "it has a fragment"],
         [{ ...beta, url: "ftp://u:secret@h" }, '***@h" cannot be used: its scheme is "ftp"'],
+        [{ ...beta, url: "wss://***@h/x" }, '***@h/x" cannot be used: its user name and password were left out'],
         [{ ...beta, policy: wrong }, 'its policy wsPath is "sideways"; it must be one of append, full, strip, or null'],
       ]
       for (const [session, problem] of cases) {
@@ -220,7 +221,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
           expect(error.message).toContain(problem)
         }
       }
-      for (const change of [{ url: "http://h/?q" }, { policy: wrong }])
+      for (const change of [{ url: "http://h/?q" }, { url: "***@h" }, { policy: wrong }])
         expect(yield* Effect.flip(repo.set("alpha", change))).toMatchObject({ _tag: "SessionInvalid" })
       expect(yield* repo.list).toMatchObject([alpha])
     }),
