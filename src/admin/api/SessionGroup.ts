@@ -2,6 +2,8 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { CloseRequest, DrainRequest, DrainView, LiveNumbers } from "./ControlBody.js"
+import { Conditions, SessionPatch, SessionPut } from "./SessionBody.js"
 import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
 
 const SessionPath = Schema.Struct({ id: PathPart })
@@ -58,6 +60,8 @@ export const SessionView = Schema.Struct(
     forwards: Schema.Boolean,
     created_at: Nullable(Schema.String),
     updated_at: Nullable(Schema.String),
+    /** When what is left of a session that drains is ended; null while it does not drain. */
+    draining_until: Nullable(Schema.String),
     /** null: not asked for, by `include=live`, or this process does not know the session. */
     health: Nullable(HealthView),
     live: optional(LiveCounts),
@@ -106,5 +110,39 @@ const SessionPage = Schema.Struct({ sessions: Schema.Array(SessionView), next: N
 export const sessionGroup = HttpApiGroup.make("sessions")
   .add(HttpApiEndpoint.get("list", "/v1/sessions").setUrlParams(SessionsQuery).addSuccess(SessionPage))
   .add(HttpApiEndpoint.get("find", "/v1/sessions/:id").setPath(SessionPath).addSuccess(SessionView))
+  .add(
+    HttpApiEndpoint.put("put", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPut)
+      .addSuccess(SessionView)
+      .addSuccess(SessionView, { status: 201 }),
+  )
+  .add(
+    HttpApiEndpoint.patch("patch", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPatch)
+      .addSuccess(SessionView),
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .addSuccess(HttpApiSchema.NoContent),
+  )
+  .add(
+    HttpApiEndpoint.post("drain", "/v1/sessions/:id/drain")
+      .setPath(SessionPath)
+      .setPayload(DrainRequest)
+      .addSuccess(DrainView, { status: 202 }),
+  )
+  .add(HttpApiEndpoint.del("resume", "/v1/sessions/:id/drain").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))
+  .add(
+    HttpApiEndpoint.post("kill", "/v1/sessions/:id/kill")
+      .setPath(SessionPath)
+      .setPayload(CloseRequest)
+      .addSuccess(LiveNumbers, { status: 202 }),
+  )
   .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
   .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))

@@ -11,9 +11,12 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
 import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { makeNoting } from "./ChangeLog.js"
+import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { SessionRates } from "./SessionRates.js"
+import { makeSessionWrites } from "./SessionWrites.js"
 import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
@@ -145,6 +148,10 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }),
       )
 
+    const writes = yield* makeSessionWrites(tagged)
+    const control = yield* makeSessionControl
+    const noting = yield* makeNoting
+
     return handlers
       .handle("list", ({ urlParams: { after, include = [], limit = 100, prefix, q, status } }) =>
         Effect.gen(function* () {
@@ -159,6 +166,12 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }).pipe(asProblem),
       )
       .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("put", writes.put)
+      .handleRaw("patch", writes.patch)
+      .handle("remove", writes.remove)
+      .handle("drain", control.drain)
+      .handle("resume", control.resume)
+      .handle("kill", control.kill)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({
@@ -167,8 +180,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
           }),
         ),
       )
-      .handle("touch", ({ path }) =>
-        activity.touch(path.id).pipe(
+      .handle("touch", ({ path, request }) =>
+        noting(request, activity.touch(path.id), () => ({ session: path.id })).pipe(
           Effect.catchTags({
             SessionNotFound: sessionNotFound,
             StoreUnavailable: ({ problem }) => storeUnavailable(problem),
