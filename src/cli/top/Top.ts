@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { duration, oneOf, onOrOff, text } from "../../domain/Reading.js"
 import { adminOption, admin } from "../admin/Proxies.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { type Database, databaseFlags, databaseOptions, resolveDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, resolveDatabase } from "../Database.js"
 import { type CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { SignalCatcher } from "../SignalCatcher.js"
@@ -113,16 +113,16 @@ const isDrawable = (): boolean =>
   process.stdin.isTTY && process.stdout.isTTY && (process.env["TERM"] ?? "dumb") !== "dumb"
 
 /** Draws on the terminal. What that needs is loaded only here. */
-const draw = (source: TopSource, choice: TopChoice, database: Database): Effect.Effect<void, CommandFailed> =>
+const draw = (source: TopSource, choice: TopChoice): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function* () {
     const { perform } = yield* Effect.promise(() => import("./TopActions.js"))
     const { runTop } = yield* Effect.promise(() => import("./TopProgram.js"))
-    yield* runTop(source, { ...choice, perform: (action) => perform(action, source, database) })
+    yield* runTop(source, { ...choice, perform: (action) => perform(action, source) })
   }).pipe(Effect.scoped)
 
-const start = (choice: TopChoice, source: TopSource, database: Database): Effect.Effect<void, CommandFailed> => {
+const start = (choice: TopChoice, source: TopSource): Effect.Effect<void, CommandFailed> => {
   const isPlain = choice.once || choice.json || !isDrawable()
-  const work = isPlain ? print(source, choice) : draw(source, choice, database)
+  const work = isPlain ? print(source, choice) : draw(source, choice)
   return Effect.catchTag(untilSignal(work), "StoppedBySignal", ({ signal }) => endedBy(signal))
 }
 
@@ -142,6 +142,6 @@ export const top = Command.make(
       if (choice.interval <= 0)
         return yield* new UsageError({ message: "--interval is 0; it must be a time such as 1s" })
       const database = yield* resolveDatabase(chosen)
-      yield* start(choice, new TopSource(admin, database), database)
+      yield* start(choice, new TopSource(admin, database))
     }),
 ).pipe(Command.withDescription(topDoc.summary))

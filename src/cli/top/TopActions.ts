@@ -1,51 +1,44 @@
-import { Effect, Either, Layer, Logger } from "effect"
-import { defaultClose } from "../../domain/SessionControl.js"
-import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { type Database, openDatabase } from "../Database.js"
+import { Effect, Either } from "effect"
+import type { AdminCalls } from "../admin/AdminClient.js"
+import { callFailed } from "../admin/Proxies.js"
 import type { TopSource } from "./TopSource.js"
 import type { Action } from "./TopState.js"
 
-const grace = 30_000
+/** What a key can ask of a proxy. */
+export type ProxyAction = Extract<Action, { readonly session: string } | { readonly live: string }>
 
-type SessionAction = Extract<Action, { readonly session: string }>
-
-const inStore = ({ _tag, session }: SessionAction) =>
-  Effect.gen(function* () {
-    const repo = yield* SessionRepo
-    switch (_tag) {
-      case "Kill":
-        yield* repo.kill(session, {})
-        return `killed what was live on ${session} (WebSockets: ${defaultClose.code})`
-      case "Drain":
-        yield* repo.drain(session, grace)
-        return `${session} drains`
-      case "Resume":
-        yield* repo.resume(session)
-        return `${session} takes requests again`
-    }
-  })
-
-const endLive = (source: TopSource, live: string) =>
-  Effect.map(
-    source.everywhere((calls) => calls.live.end({ path: { live } })),
-    (outcomes) => (outcomes.some(Either.isRight) ? `ended ${live}` : `${live} is over already`),
-  )
-
-/** Does what a key asked for, and says what came of it. */
-export const perform = (
-  action: SessionAction | Extract<Action, { readonly live: string }>,
-  source: TopSource,
-  database: Database,
-): Effect.Effect<string> =>
-  action._tag === "End"
-    ? endLive(source, action.live)
-    : Effect.gen(function* () {
-        const store = yield* openDatabase(database, "change")
-        return yield* Effect.provide(inStore(action), Layer.merge(store, Logger.remove(Logger.defaultLogger)))
-      }).pipe(
-        Effect.catchTags({
-          SessionNotFound: () => Effect.succeed(`there is no session ${action.session} any more`),
-          SessionInvalid: ({ problem }) => Effect.succeed(problem),
-          StoreUnavailable: ({ hint, problem }) => Effect.succeed(`${problem}; ${hint}`),
-        }),
+/** The call of an action, and what came of it where a proxy has done it. */
+const callOf = (calls: AdminCalls, action: ProxyAction): Effect.Effect<string, unknown> => {
+  switch (action._tag) {
+    case "Kill":
+      return Effect.map(
+        calls.sessions.kill({ path: { id: action.session }, payload: null }),
+        () => `ended what was live on ${action.session}`,
       )
+    case "Drain":
+      return Effect.map(
+        calls.sessions.drain({ path: { id: action.session }, payload: null }),
+        ({ draining_until }) => `${action.session} drains until ${draining_until ?? "now"}`,
+      )
+    case "Resume":
+      return Effect.as(
+        calls.sessions.resume({ path: { id: action.session } }),
+        `${action.session} takes requests again`,
+      )
+    case "End":
+      return Effect.as(calls.live.end({ path: { live: action.live }, payload: null }), `ended ${action.live}`)
+  }
+}
+
+/**
+ * Does what a key asked for, and says what came of it. What is asked of a session holds on every proxy, so one proxy is told; a
+ * live thing is in one of them, so all are.
+ */
+export const perform = (action: ProxyAction, source: TopSource): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    const proxies = action._tag === "End" ? source.calls : source.calls.slice(0, 1)
+    const outcomes = yield* Effect.forEach(proxies, (calls) => Effect.either(callOf(calls, action)))
+    const [done] = outcomes.flatMap((outcome) => (Either.isRight(outcome) ? [outcome.right] : []))
+    const [failed] = outcomes.flatMap((outcome) => (Either.isLeft(outcome) ? [callFailed(outcome.left).problem] : []))
+    return done ?? failed ?? "no proxy can be asked"
+  })

@@ -1,6 +1,7 @@
 import { Clock, Effect, Queue, type Scope } from "effect"
 import type { CommandFailed } from "../Failure.js"
 import { openScreen, type Screen, type ScreenEvent } from "./Screen.js"
+import type { ProxyAction } from "./TopActions.js"
 import type { Looked, TopSource } from "./TopSource.js"
 import { type Action, initialState, pressed, resized, seen, type TopState, unanswered, wantedOf } from "./TopState.js"
 import { screenOf } from "./TopView.js"
@@ -13,14 +14,12 @@ type TopEvent =
   | { readonly _tag: "Silent"; readonly problem: string; readonly time: number }
   | { readonly _tag: "Done"; readonly notice: string }
 
-type Asked = Extract<Action, { readonly session: string } | { readonly live: string }>
-
 /** How `top` is run. `interval`: between two looks, in milliseconds. */
 export interface TopOptions {
   readonly sort: TopSort
   readonly filter: string
   readonly interval: number
-  readonly perform: (action: Asked) => Effect.Effect<string>
+  readonly perform: (action: ProxyAction) => Effect.Effect<string>
 }
 
 /** The state after something that is no key. */

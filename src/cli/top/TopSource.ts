@@ -164,9 +164,9 @@ export class TopSource {
     })
   }
 
-  /** Does the same at every proxy, and says how many it did something at. */
-  everywhere<A, E>(use: (calls: AdminCalls) => Effect.Effect<A, E>): Effect.Effect<ReadonlyArray<Either.Either<A, E>>> {
-    return Effect.suspend(() => Effect.forEach(this.proxies, ({ calls }) => Effect.either(use(calls))))
+  /** The calls of the proxies that answered last. */
+  get calls(): ReadonlyArray<AdminCalls> {
+    return this.proxies.map(({ calls }) => calls)
   }
 
   /** Those that are known already keep what is known of them. */
