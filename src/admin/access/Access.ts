@@ -1,4 +1,4 @@
-import { Context } from "effect"
+import { Context, type Effect } from "effect"
 import type { AdminTokens } from "./AdminTokens.js"
 
 /** Where a setting has its value from. */
@@ -16,5 +16,7 @@ export class Access extends Context.Tag("@ss-proxy/Access")<
     readonly tokens: AdminTokens
     /** Base URL of the TCP listener, without a slash at its end; `undefined` where there is none. */
     readonly url: () => string | undefined
+    /** Completes when the listeners are about to end. */
+    readonly ended: Effect.Effect<void>
   }
 >() {}
