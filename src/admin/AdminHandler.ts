@@ -8,6 +8,7 @@ import type { AdminConnections } from "./AdminConnections.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
+import type { Page } from "./Page.js"
 
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"
@@ -25,7 +26,11 @@ export interface LazyApi {
 }
 
 const notFound = (): AdminAnswer =>
-  problemAnswer(404, "not_found", "There is nothing here. There is /metrics, /livez, /readyz, /openapi.json and /v1/….")
+  problemAnswer(
+    404,
+    "not_found",
+    "There is nothing here. There is /, /docs, /metrics, /livez, /readyz, /openapi.json and /v1/….",
+  )
 
 const methodNotAllowed = (): AdminAnswer =>
   problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
@@ -58,6 +63,7 @@ export class AdminHandler {
   constructor(
     { adminHosts }: Pick<ProxySettings, "adminHosts">,
     routes: ReadonlyArray<AdminRoute>,
+    private readonly page: Page,
     private readonly gate: TokenGate,
     private readonly api: LazyApi,
     private readonly counters: Counters,
@@ -72,23 +78,27 @@ export class AdminHandler {
     const url = urlOf(request)
     if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, from)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
-    const answered = Effect.map(this.answerTo(request, door, route, url), (answer) => {
-      this.counters.adminAnswered(route?.path ?? "other", answer.status)
+    const page = url && this.page(url.pathname, request.headers["accept-encoding"])
+    const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
+      this.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
     this.fork(answered)
   }
 
+  /** What is there for a path; `undefined` where nothing is. */
+  private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
+    return url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+  }
+
   private answerTo(
     { method, rawHeaders }: IncomingMessage,
     door: Door,
-    route: AdminRoute | undefined,
-    url: URL | undefined,
+    answer: Effect.Effect<AdminAnswer> | undefined,
   ): Effect.Effect<AdminAnswer> {
     const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
     if (refusal !== undefined) return Effect.succeed(refusal)
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
-    const answer = url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
     return Effect.catchAllCause(answer, (cause) =>
@@ -114,6 +124,7 @@ export class AdminHandler {
       return writeAnswer(response, admitted.left)
     }
     for (const [name, value] of ownFields) response.setHeader(name, value)
+    response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     response.once("finish", () => this.answered(request, response.statusCode, path, admitted.right))
     this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
   }

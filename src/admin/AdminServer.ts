@@ -12,7 +12,7 @@ import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./access/Access.js"
-import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
+import { problemAnswer, rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminConnections, maxConnections } from "./AdminConnections.js"
 import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
@@ -20,6 +20,7 @@ import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import type { ApiParts } from "./calls/ApiServer.js"
+import { makePage } from "./Page.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
 import { Sampler, SecondSampler } from "./Sampler.js"
@@ -41,7 +42,7 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
 })
 
 /** What Node found wrong with the bytes of a connection. */
-const brokenAnswer = (error: Error): AdminAnswer => {
+const brokenAnswer = (error: Error): TextAnswer => {
   const code = "code" in error ? error.code : undefined
   if (code === "HPE_HEADER_OVERFLOW")
     return problemAnswer(431, "headers_too_large", `The head of the request is larger than ${maxHeadBytes} bytes.`)
@@ -182,7 +183,8 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
-    const { handle } = new AdminHandler(settings, routes, gate, api, counters, fork)
+    const page = yield* makePage
+    const { handle } = new AdminHandler(settings, routes, page, gate, api, counters, fork)
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
     const socket = yield* listenOnPath(handle, settings)

@@ -2,6 +2,7 @@ import { Layer } from "effect"
 import type { ProxyConfig } from "../domain/ProxyConfig.js"
 import { layerConnections } from "../downstream/ConnectionDownstream.js"
 import type { Downstream } from "../downstream/Downstream.js"
+import { layerHealthChecks } from "../downstream/HealthChecks.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Admission } from "../http/Admission.js"
@@ -30,7 +31,7 @@ export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | 
 export const layerProxyWith = <E>(
   downstream: Layer.Layer<Downstream, E, ProxyConfig>,
 ): Layer.Layer<ProxyParts, ListenError | E, ProxyConfig | SessionRepo> =>
-  Layer.merge(ProxyServer.layer, Activity.layer).pipe(
+  Layer.mergeAll(ProxyServer.layer, Activity.layer, layerHealthChecks).pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
     Layer.provide([Admission.layer, downstream, layerAccessLog]),
     Layer.merge(layerProxyNumbers),

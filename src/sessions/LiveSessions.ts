@@ -225,6 +225,11 @@ export class LiveSessions {
     return count
   }
 
+  /** The ids of those. */
+  get ids(): Iterable<string> {
+    return this.entries.keys()
+  }
+
   /** Whether anything hangs on any lifetime. */
   get anyWatched(): boolean {
     return this.watched.size > 0

@@ -49,6 +49,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly draining: () => number
     /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
     readonly healthOf: (id: string) => ServerHealth | undefined
+    /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
+    readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -98,6 +100,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
     activityOf: (id) => sessions.activityOf(id),
     healthOf: (id) => sessions.healthOf(id),
     draining: () => sessions.draining,
+    known: () => sessions.ids,
   }
 })
 
