@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Stream, TestClock } from "effect"
 import { Access } from "../../src/admin/access/Access.js"
 import { AdminTokens } from "../../src/admin/access/AdminTokens.js"
+import { ChangeNotes } from "../../src/admin/access/ChangeNotes.js"
 import { eventText, serverEvents } from "../../src/admin/calls/ServerEvents.js"
 
 /** A stream of what is offered to it; what has come of it, and whether what it holds is released. */
@@ -13,7 +14,12 @@ const start = Effect.gen(function* () {
     Effect.addFinalizer(() => Effect.sync(() => (state.isReleased = true))),
     Queue.take(offered),
   )
-  const access = { tokens: new AdminTokens([], undefined), url: () => undefined, ended: Deferred.await(ended) }
+  const access = {
+    tokens: new AdminTokens([], undefined),
+    changes: new ChangeNotes(),
+    url: () => undefined,
+    ended: Deferred.await(ended),
+  }
   const { body } = yield* Effect.provideService(serverEvents(begin), Access, access)
   const all = body._tag === "Stream" ? Stream.decodeText(body.stream) : Stream.empty
   const reading = yield* Effect.fork(Stream.runForEach(all, (text) => Effect.sync(() => seen.push(text))))

@@ -16,6 +16,7 @@ import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
 import { SessionRates } from "./SessionRates.js"
+import { makeSessionWrites } from "./SessionWrites.js"
 import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 import type { Place } from "./TopList.js"
@@ -121,6 +122,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }),
       )
 
+    const writes = yield* makeSessionWrites(tagged)
+
     return handlers
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
@@ -136,6 +139,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }).pipe(asProblem),
       )
       .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("put", writes.put)
+      .handleRaw("patch", writes.patch)
+      .handle("remove", writes.remove)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({
