@@ -93,10 +93,45 @@ const sessionRow = (view: typeof SessionView.Type): SessionRow => {
   }
 }
 
-/** Asks one proxy for all that is wanted. */
-const ask = ({ calls }: Proxy, { filter, limit, live }: Wanted): Effect.Effect<ProxyAnswer, CommandFailed> =>
+type Query = Parameters<AdminCalls["sessions"]["list"]>[0]["urlParams"]
+type Head = Pick<Query, "sort" | "order">
+
+const lately: Head = { sort: "activity" }
+
+/**
+ * The sessions that are asked for. Proxies order by what has been so far, and `top` by what is now: what goes on now is among those
+ * that were active last, and what goes on all the time among those of the most.
+ */
+const headsOf: Readonly<Record<TopSort, ReadonlyArray<Head>>> = {
+  requests: [lately, { sort: "requests" }],
+  p99: [lately, { sort: "requests" }],
+  bytes: [lately, { sort: "bytes" }],
+  errors: [lately, { sort: "errors" }],
+  websockets: [{ sort: "live" }, lately],
+  idle: [{ sort: "activity", order: "asc" }],
+}
+
+/** The sessions at the head of some orders, each once, and whether there are more. */
+const headsAt = (calls: AdminCalls, { filter, limit, sort }: Wanted) =>
   Effect.gen(function* () {
-    const query = { limit, include: ["live", "activity"] as const, ...(filter !== "" && { q: filter }) }
+    const query: Query = { limit, include: ["live", "activity"], ...(filter !== "" && { q: filter }) }
+    const pages = yield* Effect.forEach(
+      headsOf[sort],
+      (head) => calls.sessions.list({ urlParams: { ...query, ...head } }),
+      { concurrency: 2 },
+    )
+    const views = new Map(pages.flatMap(({ sessions }) => sessions.map((view) => [view.id, view] as const)))
+    return {
+      sessions: Array.from(views.values(), sessionRow),
+      hasMore: pages.some(({ next }) => next !== null),
+      missing: pages.flatMap(({ missing }) => missing),
+    }
+  })
+
+/** Asks one proxy for all that is wanted. */
+const ask = ({ calls }: Proxy, wanted: Wanted): Effect.Effect<ProxyAnswer, CommandFailed> =>
+  Effect.gen(function* () {
+    const { live } = wanted
     const things =
       live === undefined
         ? Effect.succeed({ live: [] })
@@ -122,10 +157,10 @@ const ask = ({ calls }: Proxy, { filter, limit, live }: Wanted): Effect.Effect<P
         websockets: stats.sample.websockets,
         sessions: forwarding === null || others === null ? known : forwarding + others,
       },
-      sessions: page.sessions.map(sessionRow),
-      hasMore: page.next !== null,
+      sessions: page.sessions,
+      hasMore: page.hasMore,
       live: under.live.map(liveRow),
-      missing: [...running.missing, ...page.missing],
+      missing: [...new Set([...running.missing, ...page.missing])],
     }
   }).pipe(Effect.mapError(callFailed))
 
