@@ -25,6 +25,7 @@ const floors = {
   demo: 7,
   admin: 8,
   cli: 9,
+  dashboard: 9,
   ".": 10,
 }
 

@@ -12,6 +12,7 @@ import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Activity } from "../traffic/Activity.js"
 import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
+import { Taps } from "../telemetry/RecordTaps.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
@@ -36,7 +37,7 @@ export const layerProxyWith = <E>(
     Layer.merge(layerProxyNumbers),
     Layer.provideMerge(SessionDirectory.layer),
     Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
-    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, ErrorRing.layer)),
+    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, Taps.layer, ErrorRing.layer)),
   )
 
 /** The whole proxy: it needs settings and a session store, nothing else. */

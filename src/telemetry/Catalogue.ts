@@ -138,7 +138,7 @@ export const dialResults = [
 export const checkResults = ["ok", "status", "timeout", "unreachable", "broken", "skipped"] as const
 
 /** Paths of the admin listener. */
-export const adminRoutes = ["/metrics", "/livez", "/readyz", "/v1", "other"] as const
+export const adminRoutes = ["/metrics", "/livez", "/readyz", "/v1", "page", "other"] as const
 
 const directions = label("direction", ["in", "out"])
 const outcomes: Dimension = {

@@ -265,6 +265,11 @@ export class Counters {
 
   // What is read.
 
+  /** What was counted so far, as it is at any moment: to be looked at, and by whoever needs no copy. */
+  get counted(): Cells {
+    return this.cells
+  }
+
   /** Asks `source` at each snapshot, until what this returns is called. */
   readAlso(source: NumbersSource): () => void {
     this.sources.push(source)
