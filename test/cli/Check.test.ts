@@ -51,7 +51,7 @@ describe("the checks of a database", () => {
     Effect.gen(function* () {
       const findings = yield* databaseChecks(yield* databaseWith({ a: "http://h:1", b: "http://h:2" }))
       assert.deepInclude(resultsOf(findings), { database: "ok", writing: "ok", journal: "ok", clock: "ok" })
-      assert.match(findings[0]?.message ?? "", /: 2 sessions; the status of 2 of them forwards$/)
+      assert.match(findings[0]?.message ?? "", /: 2 sessions, 2 of a status that forwards$/)
     }),
   )
 

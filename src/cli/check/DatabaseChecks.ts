@@ -29,10 +29,11 @@ const contentOf = ({ filename }: Database): Effect.Effect<Finding> =>
     Effect.provide(layerSqlite({ filename, readonly: true })),
     Effect.match({
       onFailure: (error) => unavailable("database", error),
-      onSuccess: ({ forwarding, others }) =>
-        findingsOf("database").ok(
-          `${filename}: ${forwarding + others} sessions; the status of ${forwarding} of them forwards`,
-        ),
+      onSuccess: ({ forwarding, others }) => {
+        const sessions = forwarding + others
+        const many = `${sessions} ${sessions === 1 ? "session" : "sessions"}`
+        return findingsOf("database").ok(`${filename}: ${many}, ${forwarding} of a status that forwards`)
+      },
     }),
   )
 
