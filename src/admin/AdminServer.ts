@@ -10,7 +10,7 @@ import { exposition, expositionType, prepareExposition } from "../telemetry/Expo
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
-import type { Traffic } from "../traffic/Traffic.js"
+import { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./access/Access.js"
 import { problemAnswer, rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
@@ -23,6 +23,7 @@ import type { ApiParts } from "./calls/ApiServer.js"
 import { makePage } from "./Page.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
+import { Sampler, SecondSampler } from "./Sampler.js"
 import type { TokenFileError } from "./access/TokenFile.js"
 
 /** Largest head of a request, in bytes. */
@@ -177,13 +178,16 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     /** What is known once it listens. */
     const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
     const access = { tokens, url: () => bound.address && localUrl(bound.address) }
-    const api = yield* Effect.provideService(lazyApi, Access, access)
+    const sampler = new SecondSampler(counters, (yield* Traffic).things)
+    const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
     const page = yield* makePage
     const { handle } = new AdminHandler(settings, routes, page, gate, api, counters, fork)
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
-    return { address, socket: yield* listenOnPath(handle, settings) }
+    const socket = yield* listenOnPath(handle, settings)
+    if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)
+    return { address, socket }
   }),
 )

@@ -218,6 +218,18 @@ export class LiveSessions {
     return this.entries.size
   }
 
+  /** How many of them drain. */
+  get draining(): number {
+    let count = 0
+    for (const { drainEndsAt } of this.entries.values()) if (drainEndsAt !== Number.POSITIVE_INFINITY) count++
+    return count
+  }
+
+  /** The ids of those. */
+  get ids(): Iterable<string> {
+    return this.entries.keys()
+  }
+
   /** Whether anything hangs on any lifetime. */
   get anyWatched(): boolean {
     return this.watched.size > 0

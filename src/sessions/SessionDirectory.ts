@@ -45,8 +45,12 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
     /** What this process knows of the activity of a session that it has looked up; asks nobody. */
     readonly activityOf: (id: string) => SessionActivity | undefined
+    /** How many of the sessions that are known in memory drain. Looks at each. */
+    readonly draining: () => number
     /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
     readonly healthOf: (id: string) => ServerHealth | undefined
+    /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
+    readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -90,7 +94,14 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
   const { lookup, numbers, sessions } = directory
-  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id), healthOf: (id) => sessions.healthOf(id) }
+  return {
+    lookup,
+    numbers,
+    activityOf: (id) => sessions.activityOf(id),
+    healthOf: (id) => sessions.healthOf(id),
+    draining: () => sessions.draining,
+    known: () => sessions.ids,
+  }
 })
 
 /**

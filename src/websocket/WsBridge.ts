@@ -33,7 +33,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const counters = yield* Telemetry
-      const sinks = yield* recordSinks
+      const sinks = yield* recordSinks()
       const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {

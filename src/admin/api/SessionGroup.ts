@@ -6,9 +6,21 @@ import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from
 
 const SessionPath = Schema.Struct({ id: PathPart })
 
-export const LiveCounts = Schema.Struct({ requests: Count, streams: Count, websockets: Count }).annotations({
-  identifier: "LiveCounts",
-})
+/** What is under way. Rates, latencies and the like of the last second are null until somebody has looked for two seconds. */
+export const LiveCounts = Schema.Struct({
+  requests: Count,
+  streams: Count,
+  websockets: Count,
+  requests_per_second: Nullable(Count),
+  errors_per_second: Nullable(Count),
+  bytes_in_per_second: Nullable(Count),
+  bytes_out_per_second: Nullable(Count),
+  /** Of requests that were over; null also where none was. */
+  p50_ms: Nullable(Count),
+  p99_ms: Nullable(Count),
+  /** The code of its last failure that is remembered. */
+  last_error: Nullable(Schema.String),
+}).annotations({ identifier: "LiveCounts" })
 
 export const ActivityTimesView = Schema.Struct({
   last_request_at: Nullable(Schema.String),

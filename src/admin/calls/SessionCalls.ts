@@ -10,10 +10,10 @@ import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
-import type { LiveCounts } from "../api/SessionGroup.js"
 import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
 import { cursorOf, textIn } from "./Cursor.js"
-import { Fleet } from "./Fleet.js"
+import { Fleet, type TrafficCounts } from "./Fleet.js"
+import { SessionRates } from "./SessionRates.js"
 import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
@@ -69,7 +69,7 @@ const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>
   error instanceof StoreUnavailable ? storeUnavailable(error.problem) : error,
 )
 
-const noneLive: typeof LiveCounts.Type = { requests: 0, streams: 0, websockets: 0 }
+const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
 const noTimes: ReadonlyMap<string, ActivityTimes> = new Map()
 
@@ -90,6 +90,7 @@ const makeExtras = Effect.gen(function* () {
   const fleet = yield* Fleet
   const directory = yield* SessionDirectory
   const store = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
+  const rates = yield* SessionRates
 
   const activityOf = (sessions: ReadonlyArray<Session>) =>
     Effect.gen(function* () {
@@ -101,6 +102,11 @@ const makeExtras = Effect.gen(function* () {
       }
     })
 
+  const liveOf = (sessions: ReadonlyArray<Session>) =>
+    Effect.map(fleet.liveCounts, (counts) => {
+      const show = rates.look(sessions.map(({ id }) => id))
+      return ({ id }: Session) => show(id, counts.get(id) ?? noneLive)
+    })
   const healthOf = (id: string) => {
     const health = directory.healthOf(id)
     return health === undefined ? null : healthView(health)
@@ -109,10 +115,10 @@ const makeExtras = Effect.gen(function* () {
   /** Makes what is shown of any of these sessions. */
   return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
     Effect.gen(function* () {
-      const live = include.includes("live") ? yield* fleet.liveCounts : undefined
+      const live = include.includes("live") ? yield* liveOf(sessions) : undefined
       const activity = include.includes("activity") ? yield* activityOf(sessions) : undefined
       return (session: Session): SessionExtras => ({
-        ...(live !== undefined && { health: healthOf(session.id), live: live.get(session.id) ?? noneLive }),
+        ...(live !== undefined && { health: healthOf(session.id), live: live(session) }),
         ...(activity !== undefined && { activity: activity(session) }),
       })
     })

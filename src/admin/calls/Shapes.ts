@@ -4,6 +4,8 @@ import { addressOf } from "../../downstream/Dial.js"
 import type { ServerHealth } from "../../sessions/ServerHealth.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
 import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { statusClasses } from "../../telemetry/Causes.js"
+import type { Sample } from "../../telemetry/History.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import type { RememberedFailure } from "../../telemetry/ErrorRing.js"
 import type { ActivityReport } from "../../traffic/Activity.js"
@@ -12,6 +14,7 @@ import type { LiveTraffic } from "../../traffic/Traffic.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { LiveView } from "../api/LiveGroup.js"
 import type { ErrorView } from "../api/ProxyGroup.js"
+import type { SampleView } from "../api/StatsGroup.js"
 import type {
   ActivityTimesView,
   ActivityView,
@@ -163,3 +166,39 @@ export const errorView = (failure: RememberedFailure): typeof ErrorView.Type => 
   target: failure.target,
   server: failure.server ?? null,
 })
+
+/** With three places at most: more would say nothing, and take room. */
+export const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
+
+export const roundedOrNull = (value: number): number | null => (Number.isNaN(value) ? null : rounded(value))
+
+export const sampleView = (sample: Sample): typeof SampleView.Type => {
+  const answered = (status: (typeof statusClasses)[number]): number =>
+    rounded(sample.answers[statusClasses.indexOf(status)] ?? 0)
+  return {
+    time: timestamp(sample.time),
+    requests_per_second: rounded(sample.answers.reduce((sum, rate) => sum + rate, 0)),
+    answers_per_second: {
+      "1xx": answered("1xx"),
+      "2xx": answered("2xx"),
+      "3xx": answered("3xx"),
+      "4xx": answered("4xx"),
+      "5xx": answered("5xx"),
+      none: answered("none"),
+    },
+    errors_per_second: rounded(sample.errors),
+    bytes_in_per_second: rounded(sample.bytesIn),
+    bytes_out_per_second: rounded(sample.bytesOut),
+    messages_in_per_second: rounded(sample.messagesIn),
+    messages_out_per_second: rounded(sample.messagesOut),
+    p50_ms: roundedOrNull(sample.p50),
+    p99_ms: roundedOrNull(sample.p99),
+    first_byte_p50_ms: roundedOrNull(sample.firstByteP50),
+    first_byte_p99_ms: roundedOrNull(sample.firstByteP99),
+    requests: sample.requests,
+    streams: sample.streams,
+    websockets: sample.websockets,
+    connections: sample.connections,
+    loop_utilization: rounded(sample.loopUtilization),
+  }
+}
