@@ -12,10 +12,12 @@ import type { Page } from "./Page.js"
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"
 
-/** The API, and its description, which are loaded when they are asked for first. */
+/** The API, and its descriptions, which are loaded when they are asked for first. */
 export interface LazyApi {
   readonly handler: Effect.Effect<ApiHandler>
   readonly description: Effect.Effect<string>
+  /** The same for people. */
+  readonly reference: Effect.Effect<AdminAnswer>
 }
 
 const notFound = (): AdminAnswer =>
@@ -72,7 +74,8 @@ export class AdminHandler {
 
   /** What is there for a path; `undefined` where nothing is. */
   private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
-    return url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+    if (url?.pathname === "/openapi.json") return this.description
+    return url?.pathname === "/docs" ? this.api.reference : url && route?.answer(url.searchParams)
   }
 
   private answerTo(

@@ -156,11 +156,16 @@ const listenOnPath = (
 const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.gen(function* () {
   const context = yield* Effect.context<ApiParts | Scope.Scope>()
   const loaded = Effect.promise(() => import("./calls/ApiServer.js"))
+  const description = yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi()))
+  const renderer = Effect.promise(() => import("./calls/Reference.js"))
   return {
     handler: yield* Effect.cached(
       Effect.flatMap(loaded, ({ makeApiHandler }) => Effect.provide(makeApiHandler, context)),
     ),
-    description: yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi())),
+    description,
+    reference: yield* Effect.cached(
+      Effect.zipWith(renderer, description, ({ referencePage }, text) => referencePage(text)),
+    ),
   }
 })
 
