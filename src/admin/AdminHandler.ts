@@ -6,6 +6,7 @@ import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } f
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
+import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
 import type { Page } from "./Page.js"
 
@@ -53,6 +54,7 @@ export class AdminHandler {
     private readonly page: Page,
     private readonly gate: TokenGate,
     private readonly api: LazyApi,
+    private readonly changes: ChangeNotes,
     private readonly counters: Counters,
     private readonly fork: (effect: Effect.Effect<void>) => unknown,
   ) {
@@ -108,35 +110,42 @@ export class AdminHandler {
     }
     for (const [name, value] of ownFields) response.setHeader(name, value)
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
-    response.once("finish", () => this.answered(request, response.statusCode, path, admitted.right))
+    const from = request.socket.remoteAddress ?? "socket"
+    response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
   }
 
   /** Who asks the API. Left: why nothing is done for it. */
   private admit(request: IncomingMessage, path: string, door: Door): Either.Either<Caller, AdminAnswer> {
-    if (door === "socket") return this.checked(request, socketCaller)
+    if (door === "socket") return this.checked(request, path, socketCaller)
     const refusal = refusalOf(request.rawHeaders, this.names)
     if (refusal !== undefined) return Either.left(refusal)
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
     return Either.flatMap(this.gate.callerOf(request), (caller) =>
-      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, caller),
+      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, path, caller),
     )
   }
 
-  private checked(request: IncomingMessage, caller: Caller): Either.Either<Caller, AdminAnswer> {
-    const refusal = bodyRefusalOf(request, "application/json")
+  private checked(request: IncomingMessage, path: string, caller: Caller): Either.Either<Caller, AdminAnswer> {
+    const refusal = bodyRefusalOf(request, path)
     return refusal === undefined ? Either.right(caller) : Either.left(refusal)
   }
 
-  /** Whatever was changed is in the log: what, by whom, and from where. */
-  private answered({ method, socket }: IncomingMessage, status: number, path: string, { name }: Caller): void {
-    this.counters.adminAnswered("/v1", status)
-    if (isReading(method) || status >= 400) return
-    const from = socket.remoteAddress ?? "socket"
+  /**
+   * Whatever was changed is in the log: what, by whom, and from where; also where nobody waits for the answer any more, or
+   * only a part of it was done.
+   */
+  private over(request: IncomingMessage, response: ServerResponse, path: string, who: ChangeNote): void {
+    const { method } = request
+    const status = response.writableFinished ? response.statusCode : 0
+    if (status > 0) this.counters.adminAnswered("/v1", status)
+    const note = this.changes.of(request)
+    const isDone = !isReading(method) && status > 0 && status < 400
+    if (note === undefined && !isDone) return
     this.fork(
       Effect.logInfo("changed by the admin API").pipe(
-        Effect.annotateLogs({ call: `${method} ${path}`, by: name, from, status }),
+        Effect.annotateLogs({ call: `${method} ${path}`, ...note, ...who, status }),
       ),
     )
   }

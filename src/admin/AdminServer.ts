@@ -20,6 +20,7 @@ import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import type { ApiParts } from "./calls/ApiServer.js"
+import { ChangeNotes } from "./access/ChangeNotes.js"
 import { makePage } from "./Page.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
@@ -182,13 +183,14 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const tokens = yield* makeTokens(settings)
     /** What is known once it listens. */
     const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
-    const access = { tokens, url: () => bound.address && localUrl(bound.address) }
+    const changes = new ChangeNotes()
+    const access = { tokens, changes, url: () => bound.address && localUrl(bound.address) }
     const sampler = new SecondSampler(counters, (yield* Traffic).things)
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
     const page = yield* makePage
-    const { handle } = new AdminHandler(settings, routes, page, gate, api, counters, fork)
+    const { handle } = new AdminHandler(settings, routes, page, gate, api, changes, counters, fork)
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
     const socket = yield* listenOnPath(handle, settings)

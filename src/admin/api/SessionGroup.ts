@@ -2,6 +2,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { Conditions, SessionPatch, SessionPut } from "./SessionBody.js"
 import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
 
 const SessionPath = Schema.Struct({ id: PathPart })
@@ -58,6 +59,8 @@ export const SessionView = Schema.Struct(
     forwards: Schema.Boolean,
     created_at: Nullable(Schema.String),
     updated_at: Nullable(Schema.String),
+    /** When what is left of a session that drains is ended; null while it does not drain. */
+    draining_until: Nullable(Schema.String),
     /** null: not asked for, by `include=live`, or this process does not know the session. */
     health: Nullable(HealthView),
     live: optional(LiveCounts),
@@ -106,5 +109,26 @@ const SessionPage = Schema.Struct({ sessions: Schema.Array(SessionView), next: N
 export const sessionGroup = HttpApiGroup.make("sessions")
   .add(HttpApiEndpoint.get("list", "/v1/sessions").setUrlParams(SessionsQuery).addSuccess(SessionPage))
   .add(HttpApiEndpoint.get("find", "/v1/sessions/:id").setPath(SessionPath).addSuccess(SessionView))
+  .add(
+    HttpApiEndpoint.put("put", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPut)
+      .addSuccess(SessionView)
+      .addSuccess(SessionView, { status: 201 }),
+  )
+  .add(
+    HttpApiEndpoint.patch("patch", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPatch)
+      .addSuccess(SessionView),
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .addSuccess(HttpApiSchema.NoContent),
+  )
   .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
   .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))

@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, Option } from "effect"
+import { ProxyConfig } from "../../domain/ProxyConfig.js"
 import { ErrorRing, type FailureQuery, type RememberedFailure } from "../../telemetry/ErrorRing.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { type LiveTraffic, Traffic } from "../../traffic/Traffic.js"
@@ -54,19 +55,20 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
   }
 >() {
   /** The one process that this is. */
-  static readonly layerHere: Layer.Layer<Fleet, never, Traffic | ErrorRing> = Layer.effect(
+  static readonly layerHere: Layer.Layer<Fleet, never, ProxyConfig | Traffic | ErrorRing> = Layer.effect(
     Fleet,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const counters = yield* Telemetry
       const ring = yield* ErrorRing
+      const { logQuery } = yield* ProxyConfig
 
       const serialOf = (id: string): number | undefined => {
         const [process, serial = "", ...more] = id.split("-")
         if (process !== counters.process || more.length > 0 || !/^[0-9a-z]{1,11}$/.test(serial)) return undefined
         return parseInt(serial, 36)
       }
-      const shown = (one: LiveTraffic) => liveView(one, counters.idOf(one.serial), performance.now())
+      const shown = (one: LiveTraffic) => liveView(one, counters.idOf(one.serial), performance.now(), logQuery)
 
       const live = (query: LiveQuery): Effect.Effect<LivePage> =>
         Effect.gen(function* () {

@@ -14,6 +14,7 @@ import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiPr
 import { cursorOf, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { SessionRates } from "./SessionRates.js"
+import { makeSessionWrites } from "./SessionWrites.js"
 import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
@@ -145,6 +146,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }),
       )
 
+    const writes = yield* makeSessionWrites(tagged)
+
     return handlers
       .handle("list", ({ urlParams: { after, include = [], limit = 100, prefix, q, status } }) =>
         Effect.gen(function* () {
@@ -159,6 +162,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }).pipe(asProblem),
       )
       .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("put", writes.put)
+      .handleRaw("patch", writes.patch)
+      .handle("remove", writes.remove)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({

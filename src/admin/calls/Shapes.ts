@@ -3,10 +3,10 @@ import type { Session } from "../../domain/Session.js"
 import { addressOf } from "../../downstream/Dial.js"
 import type { ServerHealth } from "../../sessions/ServerHealth.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
-import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
 import { statusClasses } from "../../telemetry/Causes.js"
 import type { Sample } from "../../telemetry/History.js"
-import { shownTarget } from "../../telemetry/Redaction.js"
+import { type QueryRule, shownTarget } from "../../telemetry/Redaction.js"
 import type { RememberedFailure } from "../../telemetry/ErrorRing.js"
 import type { ActivityReport } from "../../traffic/Activity.js"
 import type { OpenTraffic } from "../../traffic/ActivityRound.js"
@@ -59,6 +59,7 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...policyFields(session.policy),
   created_at: stampOf(session.createdAt),
   updated_at: stampOf(session.updatedAt),
+  draining_until: drainingUntil(session) ?? null,
   health: null,
   ...extras,
 })
@@ -134,15 +135,15 @@ export const ageOf = ({ begun }: LiveTraffic, now: number): number => Math.max(0
 export const silenceOf = (traffic: LiveTraffic, now: number): number =>
   traffic.activeAt === 0 ? ageOf(traffic, now) : Math.max(0, Math.floor(now - traffic.activeAt * 1_000))
 
-/** `id`: of its serial number. `now`: by `performance.now()`. */
-export const liveView = (traffic: LiveTraffic, id: string, now: number): typeof LiveView.Type => ({
+/** `id`: of its serial number. `now`: by `performance.now()`. `query`: what is shown of the query of its target. */
+export const liveView = (traffic: LiveTraffic, id: string, now: number, query: QueryRule): typeof LiveView.Type => ({
   id,
   session: traffic.session?.id ?? "",
   kind: kindOf(traffic),
   request_id: traffic.requestId,
   client: traffic.clientAddress,
   method: traffic.method,
-  target: shownTarget(traffic.target, "redact"),
+  target: shownTarget(traffic.target, query),
   status: traffic.status,
   server: traffic.session === undefined ? "" : addressOf(traffic.session.target),
   since: timestamp(traffic.since),
