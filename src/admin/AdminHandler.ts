@@ -35,7 +35,7 @@ const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
 
 /** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
+export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
   try {
     return new URL(url, "http://admin")
   } catch {

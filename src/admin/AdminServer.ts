@@ -107,7 +107,7 @@ export { AdminSocketBeside } from "./AdminSocket.js"
 export type AdminError = ListenError | AdminSocketError | TokenFileError
 
 /** What listens, whichever way requests come in to it. */
-const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
+export const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
     const connections = new AdminConnections()

@@ -1,3 +1,4 @@
+import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
 import type { CommandDoc } from "./CommandDoc.js"
@@ -24,4 +25,12 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs, errorsDoc, explainDoc]
+export const docs: ReadonlyArray<CommandDoc> = [
+  programDoc,
+  runDoc,
+  healthDoc,
+  ...sessionsDocs,
+  errorsDoc,
+  explainDoc,
+  dashboardDoc,
+]

@@ -4,6 +4,7 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
+import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
 import { renderCompletions } from "./Completions.js"
@@ -23,7 +24,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, errors, explain]),
+  Command.withSubcommands([run, health, sessions, errors, explain, dashboard]),
 )
 
 /**

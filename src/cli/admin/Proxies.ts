@@ -42,12 +42,32 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
   })
 
 /** The sockets beside the database on which somebody answers. */
-const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
+export const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
   Effect.gen(function* () {
     const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
     const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })
     return paths.map((path) => ({ path }))
   })
+
+const noProxy = ({ filename }: Database): CommandFailed =>
+  new CommandFailed({
+    problem: `no proxy runs on ${filename}, or none with an admin socket`,
+    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
+  })
+
+const placesOf = (given: Option.Option<string>, database: Database) =>
+  Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
+
+/** Where the proxies that run on the database are asked, or the one that was named. There has to be one. */
+export const neededPlaces = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
+  Effect.filterOrFail(
+    placesOf(given, database),
+    (places) => places.length > 0,
+    () => noProxy(database),
+  )
 
 /** The proxies that run on the database, or the one that was named. What asks them is loaded only where there is one. */
 export const runningProxies = (
@@ -55,7 +75,7 @@ export const runningProxies = (
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
   Effect.gen(function* () {
-    const places = Option.isSome(given) ? [yield* placeOf(given.value, database)] : yield* answered(database)
+    const places = yield* placesOf(given, database)
     if (places.length === 0) return []
     const { adminClient } = yield* Effect.promise(() => import("./AdminClient.js"))
     return yield* Effect.forEach(places, adminClient)
@@ -69,11 +89,7 @@ export const neededProxies = (
   Effect.filterOrFail(
     runningProxies(given, database),
     (proxies) => proxies.length > 0,
-    () =>
-      new CommandFailed({
-        problem: `no proxy runs on ${database.filename}, or none with an admin socket`,
-        hint: `start one with ${programName()} run${databaseFlag(database.filename)}, or name one with --admin`,
-      }),
+    () => noProxy(database),
   )
 
 /** A call that failed: what the proxy said, or why it could not be asked. */
