@@ -20,10 +20,12 @@ export interface Entrance {
   readonly connections: AdminConnections
 }
 
-/** The API, and its description, which are loaded when they are asked for first. */
+/** The API, and its descriptions, which are loaded when they are asked for first. */
 export interface LazyApi {
   readonly handler: Effect.Effect<ApiHandler>
   readonly description: Effect.Effect<string>
+  /** The same for people. */
+  readonly reference: Effect.Effect<AdminAnswer>
 }
 
 const notFound = (): AdminAnswer =>
@@ -48,7 +50,7 @@ const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
 
 /** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
+export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
   try {
     return new URL(url, "http://admin")
   } catch {
@@ -90,7 +92,8 @@ export class AdminHandler {
 
   /** What is there for a path; `undefined` where nothing is. */
   private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
-    return url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+    if (url?.pathname === "/openapi.json") return this.description
+    return url?.pathname === "/docs" ? this.api.reference : url && route?.answer(url.searchParams)
   }
 
   private answerTo(
