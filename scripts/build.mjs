@@ -5,12 +5,15 @@ import { chmodSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { common, manifest, programBundle, root } from "./bundles.mjs"
+import { buildPage } from "./page.mjs"
 
 // Built beside dist/, which it replaces at the end, so that the old build works until then.
 const fresh = `dist.${process.pid}`
 process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }))
 
 await build({ ...programBundle, outdir: fresh })
+
+await buildPage(fresh)
 
 const imported = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
 await build({

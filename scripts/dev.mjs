@@ -10,6 +10,7 @@ import { setUpWithoutBuild } from "./setup.mjs"
 setUpWithoutBuild()
 const { context } = await import("esbuild")
 const { programBundle, root } = await import("./bundles.mjs")
+const { watchPage } = await import("./page.mjs")
 
 const folder = join(root, `dist.dev.${process.pid}`)
 const say = (text) => process.stderr.write(`dev: ${text}\n`)
@@ -61,6 +62,8 @@ const runner = {
     }),
 }
 
+const page = await watchPage(folder)
+
 // Maps are for debuggers here. What is built is read as it is, and four fifths of the package would be maps.
 const builder = await context({ ...programBundle, sourcemap: true, outdir: folder, plugins: [runner] })
 
@@ -69,7 +72,7 @@ const end = () => {
   isStopping = true
   next(async () => {
     await stop()
-    await builder.dispose()
+    await Promise.all([builder.dispose(), page.dispose()])
     rmSync(folder, { recursive: true, force: true })
     process.exit(0)
   })

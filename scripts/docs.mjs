@@ -3,6 +3,7 @@
 // - settings: the tables in docs/CONFIGURATION.md and docs/LIBRARY.md
 // - policies: the tables in docs/CONFIGURATION.md and docs/DATABASE.md
 // - errors: docs/ERRORS.md and the table in README.md
+// - causes of errors, for the dashboard: src/dashboard/Causes.json
 // - metrics: docs/METRICS.md
 // - speed: the tables in README.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
 // - help: the expected help texts in test/cli/help
@@ -33,6 +34,7 @@ await build({
 
 const documents = await import(pathToFileURL(bundle).href)
 const {
+  causesOfPage,
   errorsDocument,
   helpTexts,
   metricsDocument,
@@ -53,6 +55,7 @@ const rewrite = (document, ...changes) => {
 }
 
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
+writeFileSync(join(root, "src", "dashboard", "Causes.json"), causesOfPage())
 writeFileSync(join(root, "docs", "METRICS.md"), metricsDocument())
 rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
 rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))

@@ -14,6 +14,7 @@ const floors = {
   socket: 1,
   sessions: 2,
   telemetry: 3,
+  transfer: 3,
   log: 4,
   traces: 4,
   traffic: 4,
@@ -24,6 +25,7 @@ const floors = {
   demo: 7,
   admin: 8,
   cli: 9,
+  dashboard: 9,
   ".": 10,
 }
 

@@ -6,13 +6,18 @@ export interface AdminAnswer {
   readonly status: number
   /** Media type of the body. */
   readonly type: string
-  readonly body: string
-  /** Further fields: pairs of name and value. */
+  readonly body: string | Uint8Array
+  /** Further fields: pairs of name and value. One of the fields of every answer is in place of that. */
   readonly fields?: ReadonlyArray<readonly [name: string, value: string]>
 }
 
+/** One whose body is a text. */
+export interface TextAnswer extends AdminAnswer {
+  readonly body: string
+}
+
 /** A plain text. */
-export const textAnswer = (status: number, body: string): AdminAnswer => ({
+export const textAnswer = (status: number, body: string): TextAnswer => ({
   status,
   type: "text/plain; charset=utf-8",
   body,
@@ -23,8 +28,8 @@ export const problemAnswer = (
   status: number,
   code: string,
   detail: string,
-  fields: AdminAnswer["fields"] = [],
-): AdminAnswer => {
+  fields: NonNullable<AdminAnswer["fields"]> = [],
+): TextAnswer => {
   const [type, title] = [`urn:ss-proxy:error:${code}`, STATUS_CODES[status] ?? "Error"]
   const problem = { type, title, status, detail, code, request_id: randomHex(16) }
   return { status, type: "application/problem+json", body: `${JSON.stringify(problem)}\n`, fields }
@@ -39,7 +44,7 @@ export const ownFields = [
 const fieldsOf = ({ body, fields = [], type }: AdminAnswer): ReadonlyArray<readonly [string, string]> => [
   ["Content-Type", type],
   ["Content-Length", String(Buffer.byteLength(body))],
-  ...ownFields,
+  ...ownFields.filter(([own]) => fields.every(([name]) => name !== own)),
   ...fields,
 ]
 
@@ -50,7 +55,7 @@ export const writeAnswer = (response: ServerResponse, answer: AdminAnswer): void
 }
 
 /** An answer to what never became a request, as it goes over the connection. */
-export const rawAnswer = (answer: AdminAnswer): string => {
+export const rawAnswer = (answer: TextAnswer): string => {
   const lines = fieldsOf(answer).map(([name, value]) => `${name}: ${value}\r\n`)
   const reason = STATUS_CODES[answer.status] ?? "Error"
   return `HTTP/1.1 ${answer.status} ${reason}\r\n${lines.join("")}Connection: close\r\n\r\n${answer.body}`

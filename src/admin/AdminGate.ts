@@ -97,12 +97,33 @@ export class TokenGate {
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
-/** Why the body of a change is not taken; `undefined` where it may come, or there is none. `type`: what it has to be. */
-export const bodyRefusalOf = (request: IncomingMessage, type: string): AdminAnswer | undefined => {
+/** What the body of a change has to be. */
+interface BodyRule {
+  readonly type: string
+  /** In bytes. */
+  readonly most: number
+}
+
+const json: BodyRule = { type: "application/json", most: maxBodyBytes }
+const mergePatch: BodyRule = { ...json, type: "application/merge-patch+json" }
+/** It is read a line at a time, each of which has its own limit. */
+const lines: BodyRule = { type: "application/x-ndjson", most: Infinity }
+
+/** The path of the call whose body may be of any size, and so may take any time to come. */
+export const importPath = "/v1/import"
+
+const ruleOf = (method: string | undefined, path: string): BodyRule => {
+  if (method === "PATCH") return mergePatch
+  return path === importPath ? lines : json
+}
+
+/** Why the body of a change is not taken; `undefined` where it may come, or there is none. */
+export const bodyRefusalOf = (request: IncomingMessage, path: string): AdminAnswer | undefined => {
   if (isReading(request.method) || !hasBody(request)) return undefined
+  const { most, type } = ruleOf(request.method, path)
   const [given = ""] = (request.headers["content-type"] ?? "").split(";")
   if (given.trim().toLowerCase() !== type)
     return problemAnswer(415, "unsupported_media_type", `The body of this request has to be ${type}.`)
-  const isLarge = Number(request.headers["content-length"] ?? 0) > maxBodyBytes
-  return isLarge ? problemAnswer(413, "body_too_large", `The body is larger than ${maxBodyBytes} bytes.`) : undefined
+  const isLarge = Number(request.headers["content-length"] ?? 0) > most
+  return isLarge ? problemAnswer(413, "body_too_large", `The body is larger than ${most} bytes.`) : undefined
 }

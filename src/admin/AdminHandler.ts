@@ -6,7 +6,9 @@ import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } f
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
+import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
+import type { Page } from "./Page.js"
 
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"
@@ -18,7 +20,11 @@ export interface LazyApi {
 }
 
 const notFound = (): AdminAnswer =>
-  problemAnswer(404, "not_found", "There is nothing here. There is /metrics, /livez, /readyz, /openapi.json and /v1/….")
+  problemAnswer(
+    404,
+    "not_found",
+    "There is nothing here. There is /, /docs, /metrics, /livez, /readyz, /openapi.json and /v1/….",
+  )
 
 const methodNotAllowed = (): AdminAnswer =>
   problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
@@ -43,8 +49,10 @@ export class AdminHandler {
   constructor(
     { adminHosts }: Pick<ProxySettings, "adminHosts">,
     routes: ReadonlyArray<AdminRoute>,
+    private readonly page: Page,
     private readonly gate: TokenGate,
     private readonly api: LazyApi,
+    private readonly changes: ChangeNotes,
     private readonly counters: Counters,
     private readonly fork: (effect: Effect.Effect<void>) => unknown,
   ) {
@@ -56,23 +64,27 @@ export class AdminHandler {
     const url = urlOf(request)
     if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, door)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
-    const answered = Effect.map(this.answerTo(request, door, route, url), (answer) => {
-      this.counters.adminAnswered(route?.path ?? "other", answer.status)
+    const page = url && this.page(url.pathname, request.headers["accept-encoding"])
+    const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
+      this.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
     this.fork(answered)
   }
 
+  /** What is there for a path; `undefined` where nothing is. */
+  private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
+    return url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+  }
+
   private answerTo(
     { method, rawHeaders }: IncomingMessage,
     door: Door,
-    route: AdminRoute | undefined,
-    url: URL | undefined,
+    answer: Effect.Effect<AdminAnswer> | undefined,
   ): Effect.Effect<AdminAnswer> {
     const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
     if (refusal !== undefined) return Effect.succeed(refusal)
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
-    const answer = url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
     return Effect.catchAllCause(answer, (cause) =>
@@ -94,35 +106,43 @@ export class AdminHandler {
       return writeAnswer(response, admitted.left)
     }
     for (const [name, value] of ownFields) response.setHeader(name, value)
-    response.once("finish", () => this.answered(request, response.statusCode, path, admitted.right))
+    response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
+    const from = request.socket.remoteAddress ?? "socket"
+    response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
   }
 
   /** Who asks the API. Left: why nothing is done for it. */
   private admit(request: IncomingMessage, path: string, door: Door): Either.Either<Caller, AdminAnswer> {
-    if (door === "socket") return this.checked(request, socketCaller)
+    if (door === "socket") return this.checked(request, path, socketCaller)
     const refusal = refusalOf(request.rawHeaders, this.names)
     if (refusal !== undefined) return Either.left(refusal)
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
     return Either.flatMap(this.gate.callerOf(request), (caller) =>
-      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, caller),
+      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, path, caller),
     )
   }
 
-  private checked(request: IncomingMessage, caller: Caller): Either.Either<Caller, AdminAnswer> {
-    const refusal = bodyRefusalOf(request, "application/json")
+  private checked(request: IncomingMessage, path: string, caller: Caller): Either.Either<Caller, AdminAnswer> {
+    const refusal = bodyRefusalOf(request, path)
     return refusal === undefined ? Either.right(caller) : Either.left(refusal)
   }
 
-  /** Whatever was changed is in the log: what, by whom, and from where. */
-  private answered({ method, socket }: IncomingMessage, status: number, path: string, { name }: Caller): void {
-    this.counters.adminAnswered("/v1", status)
-    if (isReading(method) || status >= 400) return
-    const from = socket.remoteAddress ?? "socket"
+  /**
+   * Whatever was changed is in the log: what, by whom, and from where; also where nobody waits for the answer any more, or
+   * only a part of it was done.
+   */
+  private over(request: IncomingMessage, response: ServerResponse, path: string, who: ChangeNote): void {
+    const { method } = request
+    const status = response.writableFinished ? response.statusCode : 0
+    if (status > 0) this.counters.adminAnswered("/v1", status)
+    const note = this.changes.of(request)
+    const isDone = !isReading(method) && status > 0 && status < 400
+    if (note === undefined && !isDone) return
     this.fork(
       Effect.logInfo("changed by the admin API").pipe(
-        Effect.annotateLogs({ call: `${method} ${path}`, by: name, from, status }),
+        Effect.annotateLogs({ call: `${method} ${path}`, ...note, ...who, status }),
       ),
     )
   }

@@ -10,9 +10,9 @@ import { exposition, expositionType, prepareExposition } from "../telemetry/Expo
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
-import type { Traffic } from "../traffic/Traffic.js"
+import { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./access/Access.js"
-import { type AdminAnswer, problemAnswer, rawAnswer } from "./AdminAnswer.js"
+import { problemAnswer, rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminConnections, maxConnections } from "./AdminConnections.js"
 import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
@@ -20,8 +20,11 @@ import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import type { ApiParts } from "./calls/ApiServer.js"
+import { ChangeNotes } from "./access/ChangeNotes.js"
+import { makePage } from "./Page.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
+import { Sampler, SecondSampler } from "./Sampler.js"
 import type { TokenFileError } from "./access/TokenFile.js"
 
 /** Largest head of a request, in bytes. */
@@ -40,7 +43,7 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
 })
 
 /** What Node found wrong with the bytes of a connection. */
-const brokenAnswer = (error: Error): AdminAnswer => {
+const brokenAnswer = (error: Error): TextAnswer => {
   const code = "code" in error ? error.code : undefined
   if (code === "HPE_HEADER_OVERFLOW")
     return problemAnswer(431, "headers_too_large", `The head of the request is larger than ${maxHeadBytes} bytes.`)
@@ -175,13 +178,18 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const tokens = yield* makeTokens(settings)
     /** What is known once it listens. */
     const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
-    const access = { tokens, url: () => bound.address && localUrl(bound.address) }
-    const api = yield* Effect.provideService(lazyApi, Access, access)
+    const changes = new ChangeNotes()
+    const access = { tokens, changes, url: () => bound.address && localUrl(bound.address) }
+    const sampler = new SecondSampler(counters, (yield* Traffic).things)
+    const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
-    const { handle } = new AdminHandler(settings, routes, gate, api, counters, fork)
+    const page = yield* makePage
+    const { handle } = new AdminHandler(settings, routes, page, gate, api, changes, counters, fork)
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
-    return { address, socket: yield* listenOnPath(handle, settings) }
+    const socket = yield* listenOnPath(handle, settings)
+    if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)
+    return { address, socket }
   }),
 )

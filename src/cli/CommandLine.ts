@@ -5,7 +5,7 @@ import type { CommandDoc } from "./CommandDoc.js"
 import { flagsOf, fullName } from "./CommandDoc.js"
 import { UsageError } from "./Failure.js"
 import { type Flag, isSwitch } from "./Flag.js"
-import { mostSimilar } from "./Similar.js"
+import { mostSimilar } from "../domain/Similar.js"
 
 const shells = ["bash", "zsh", "fish", "sh"] as const
 

@@ -226,6 +226,14 @@ export const socketPath: Reading<string> = reading({
   parse: (text) => (/^(?:auto|off)$/i.test(text) ? text.toLowerCase() : text),
 })
 
+/** A path and a query that a request's target may be (RFC 9112 section 3.2.1), or `off`. */
+export const targetPath: Reading<string> = reading({
+  placeholder: "PATH|off",
+  allowed: "a path that begins with / and has no spaces, such as /healthz, or off",
+  value: Schema.String.pipe(Schema.filter((path) => path === "off" || /^\/[!"$-~]{0,1023}$/.test(path))),
+  parse: (text) => (/^off$/i.test(text) ? "off" : text),
+})
+
 /** Rights of a file that its owner reads and writes, and that others than its group may not: a text is octal. */
 export const ownersMode: Reading<number> = reading({
   placeholder: "MODE",

@@ -315,6 +315,30 @@ export const settings = {
     guide:
       "Longest wait of a request for such a connection, then `503`, or `429` if the session's own limit is reached. `0`: as long as the client waits.",
   }),
+  healthCheck: setting({
+    reading: Reading.targetPath,
+    fallback: "off",
+    flag: { name: "health-check" },
+    group: "Servers of sessions",
+    help: "Asks the server of each session in use for this path every so often: 2xx and 3xx are ok. Shown, nothing else.",
+    guide:
+      "Asks the server of each session in use for this path every so often; `2xx` and `3xx` are ok. It is shown, and no request is refused for it ([how](ADMIN.md#checks)). The path of the session's URL comes before it.",
+  }),
+  healthCheckInterval: setting({
+    reading: Reading.positiveSeconds,
+    fallback: 30_000,
+    flag: { name: "health-check-interval" },
+    group: "Servers of sessions",
+    help: "How often; the checks of all sessions are spread over this time.",
+    guide: "How often each server is asked; the checks of all sessions are spread over this time.",
+  }),
+  healthCheckTimeout: setting({
+    reading: Reading.positiveSeconds,
+    fallback: 5_000,
+    flag: { name: "health-check-timeout" },
+    group: "Servers of sessions",
+    help: "Longest wait for the head of such an answer, the connection included.",
+  }),
   wsPath: setting({
     reading: wsPathRule,
     fallback: "append",

@@ -4,7 +4,7 @@ import { Deadlines } from "../clock/Deadlines.js"
 import { type Dialer, makeDialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
-import { type CallContext, HttpCall } from "./HttpCall.js"
+import { type CallContext, HttpCall, SingleCall } from "./HttpCall.js"
 import { Pools } from "./Pool.js"
 import { UpgradeCall } from "./UpgradeCall.js"
 import { catalogue } from "../telemetry/Catalogue.js"
@@ -39,6 +39,7 @@ export const layerConnections: Layer.Layer<Downstream, never, ProxyConfig> = Lay
   Downstream,
   Effect.map(Effect.flatMap(makeDialer, makeCallContext), (context) => ({
     request: (session, head, body, observer) => new HttpCall(context, session, head, body, observer),
+    requestOnce: (session, head, body) => new SingleCall(context, session, head, body),
     upgrade: (session, head, observer) => new UpgradeCall(context, session, head, observer),
   })),
 )

@@ -93,6 +93,15 @@ export class Downstream extends Context.Tag("@ss-proxy/Downstream")<
       observer?: RequestObserver,
     ) => Effect.Effect<Answer, RequestError>
     /**
+     * The same on a connection of its own, which is not kept; for requests of the proxy itself. Where it is absent, `request`
+     * has to do.
+     */
+    readonly requestOnce?: (
+      session: LiveSession,
+      head: RequestHead,
+      body: RequestBody,
+    ) => Effect.Effect<Answer, RequestError>
+    /**
      * A WebSocket handshake on a fresh connection. `head.fields` hold `Connection: Upgrade`, `Upgrade: websocket` and
      * the client's `Sec-WebSocket-*`; the downstream's `Sec-WebSocket-Accept` is checked before this succeeds.
      */

@@ -346,3 +346,10 @@ export class HttpCall
     this.context.pools.release(this.session, connection)
   }
 }
+
+/** The same on a connection of its own, which is not kept. */
+export class SingleCall extends HttpCall {
+  protected override get mayPool(): boolean {
+    return false
+  }
+}

@@ -5,7 +5,7 @@ import { firstValue, listMembers } from "../wire/HeaderFields.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
 import { empty } from "../wire/Body.js"
 import type { RequestError, RequestHead, RequestObserver, UpgradeAnswer } from "./Downstream.js"
-import { type CallContext, HttpCall } from "./HttpCall.js"
+import { type CallContext, SingleCall } from "./HttpCall.js"
 
 const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -17,8 +17,8 @@ export const acceptFor = (key: string): string =>
 
 const noBytes = new Uint8Array(0)
 
-/** The request of a handshake, on a connection of its own that is never pooled. */
-class HandshakeCall extends HttpCall {
+/** The request of a handshake, on a connection of its own. */
+class HandshakeCall extends SingleCall {
   constructor(
     context: CallContext,
     session: LiveSession,
@@ -26,10 +26,6 @@ class HandshakeCall extends HttpCall {
     private readonly switchedTo: (answer: UpgradeAnswer) => void,
   ) {
     super(context, session, request, empty)
-  }
-
-  protected override get mayPool(): boolean {
-    return false
   }
 
   protected override switched(): void {

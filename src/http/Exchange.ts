@@ -20,6 +20,7 @@ import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
 import type { RequestTrace, WebSocketTrace } from "../traces/RequestTrace.js"
+import { connectionFaultOf } from "../telemetry/ServerFaults.js"
 import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
 import type { Tracing } from "../traces/Tracing.js"
 import type { TrafficEnd, TrafficError } from "../telemetry/TrafficRecord.js"
@@ -381,8 +382,9 @@ export class Exchange
   settled(exit: Exit.Exit<Outcome, ForwardError>): void {
     if (this.phase !== "asking") return this.cutOutcome(exit)
     this.isServed = Exit.isSuccess(exit)
-    if (Exit.isFailure(exit)) this.failed(exit.cause)
-    else if (exit.value._tag === "Answer") this.relay(exit.value)
+    if (Exit.isFailure(exit)) return this.failed(exit.cause)
+    this.liveSession?.answered()
+    if (exit.value._tag === "Answer") this.relay(exit.value)
     else this.owner.switched(exit.value, this)
   }
 
@@ -575,10 +577,16 @@ export class Exchange
 
   private failed(cause: Cause.Cause<ForwardError>): void {
     const error = errorOf(cause)
-    if (error === undefined) this.fail(Defect.at("proxy", Cause.squash(cause)))
-    else if (error._tag === "RequestBroken") this.contentBroken(error)
+    if (error === undefined) return this.fail(Defect.at("proxy", Cause.squash(cause)))
+    this.noteFault(error)
+    if (error._tag === "RequestBroken") this.contentBroken(error)
     else if (error._tag === "Reply") this.ownAnswer(error)
     else this.fail(error)
+  }
+
+  private noteFault(error: ForwardError): void {
+    const fault = connectionFaultOf(error)
+    if (fault !== undefined) this.liveSession?.noteFault("passive", fault)
   }
 
   /** A client that has left gets no answer. */

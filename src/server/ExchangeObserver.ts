@@ -18,17 +18,13 @@ export interface Refused {
 
 /** Counts what is over, and tells whoever wants to know of it. A defect in any of that ends no request. */
 export class ExchangeObserver {
-  private readonly withRing: ReadonlyArray<RecordSink>
-
-  /** `sinks`: whoever wants records; `ring` is asked about failures that no client is to blame for. */
+  /** `sinks`: whoever wants records, at any moment; `withRing`: the same, who is told of failures that no client is to blame for. */
   constructor(
     private readonly counters: Counters,
     private readonly sinks: ReadonlyArray<RecordSink>,
-    ring: RecordSink,
+    private readonly withRing: ReadonlyArray<RecordSink>,
     private readonly defect: (cause: unknown) => void,
-  ) {
-    this.withRing = [ring, ...sinks]
-  }
+  ) {}
 
   readonly finished = (exchange: Exchange, milliseconds: number): void => {
     this.counters.exchangeEnded(exchange, milliseconds)

@@ -2,6 +2,7 @@ import { Layer } from "effect"
 import type { ProxyConfig } from "../domain/ProxyConfig.js"
 import { layerConnections } from "../downstream/ConnectionDownstream.js"
 import type { Downstream } from "../downstream/Downstream.js"
+import { layerHealthChecks } from "../downstream/HealthChecks.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { Admission } from "../http/Admission.js"
@@ -11,6 +12,7 @@ import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Activity } from "../traffic/Activity.js"
 import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
+import { Taps } from "../telemetry/RecordTaps.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
@@ -29,13 +31,13 @@ export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | 
 export const layerProxyWith = <E>(
   downstream: Layer.Layer<Downstream, E, ProxyConfig>,
 ): Layer.Layer<ProxyParts, ListenError | E, ProxyConfig | SessionRepo> =>
-  Layer.merge(ProxyServer.layer, Activity.layer).pipe(
+  Layer.mergeAll(ProxyServer.layer, Activity.layer, layerHealthChecks).pipe(
     Layer.provide([Forwarder.layer, Upgrader.layer, WsBridge.layer]),
     Layer.provide([Admission.layer, downstream, layerAccessLog]),
     Layer.merge(layerProxyNumbers),
     Layer.provideMerge(SessionDirectory.layer),
     Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
-    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, ErrorRing.layer)),
+    Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, Taps.layer, ErrorRing.layer)),
   )
 
 /** The whole proxy: it needs settings and a session store, nothing else. */

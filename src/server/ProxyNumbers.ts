@@ -9,13 +9,14 @@ import { Telemetry } from "../telemetry/Telemetry.js"
 const tallyAge = Duration.seconds(30)
 
 const fillDirectory = (directory: typeof SessionDirectory.Service, cells: Cells): void => {
-  const { age, ended, entries, failures, lookups, refreshes } = directory.numbers()
+  const { age, ended, entries, failing, failures, lookups, refreshes } = directory.numbers()
   cells.set(cellOf(catalogue.lookups, "hit"), lookups.hit)
   cells.set(cellOf(catalogue.lookups, "read"), lookups.read)
   cells.set(cellOf(catalogue.lookups, "missing"), lookups.missing)
   cells.set(cellOf(catalogue.lookups, "failed"), lookups.failed)
   cells.set(catalogue.refreshes.offset, refreshes)
   cells.set(catalogue.directoryEntries.offset, entries)
+  cells.set(catalogue.sessionsFailing.offset, failing)
   cells.set(catalogue.directoryAge.offset, Number.isFinite(age) ? age / 1_000 : Number.NaN)
   cells.add(catalogue.storeFailures.offset, failures)
   cells.set(cellOf(catalogue.sessionsEnded, "removed"), ended.removed)

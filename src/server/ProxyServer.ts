@@ -88,8 +88,9 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const traffic = yield* Traffic
       const reporter = yield* exchangeReporter
       const counters = yield* Telemetry
-      const sinks = yield* recordSinks
-      const observer = new ExchangeObserver(counters, sinks, yield* ErrorRing, reporter.defect)
+      const sinks = yield* recordSinks()
+      const withRing = yield* recordSinks(yield* ErrorRing)
+      const observer = new ExchangeObserver(counters, sinks, withRing, reporter.defect)
       const tracing = yield* makeTracing
       const forwarder = yield* Forwarder
       const upgrader = yield* Upgrader
@@ -118,7 +119,10 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         tracing,
         counters,
         finished: observer.finished,
-        keepsHandshakes: sinks.length > 0,
+        // Whoever looks comes and goes.
+        get keepsHandshakes() {
+          return sinks.length > 0
+        },
       }
       const context: ConnectionContext = {
         exchanges,

@@ -1,6 +1,7 @@
 import type { KillClose } from "../domain/SessionControl.js"
 import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+import { type HealthSource, type ServerFault, ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 
 /**
@@ -15,10 +16,15 @@ export interface SessionListener {
   sessionEnded(end: SessionEnd): void
 }
 
-/** Who has to notice the end of a lifetime: told when the first listener comes and when the last one goes. */
+/**
+ * Who has to notice the end of a lifetime: told when the first listener comes and when the last one goes. And who counts the
+ * lifetimes whose servers fail: told when one begins to, and when it does no more, or its lifetime is over.
+ */
 export interface SessionWatcher {
   readonly watched: (session: LiveSession) => void
   readonly unwatched: (session: LiveSession) => void
+  readonly failing: (session: LiveSession) => void
+  readonly recovered: (session: LiveSession) => void
 }
 
 /** Where the connections of one lifetime of a session go. */
@@ -42,6 +48,8 @@ export class LiveSession {
   readonly target: SessionTarget
   /** An array and no Set: few, and they come and go with every request. */
   private readonly listeners: Array<SessionListener> = []
+  /** How its server does; for whoever wants to know. */
+  readonly health = new ServerHealth()
   private endedBy: SessionEnd | undefined
   private closedAs: KillClose | undefined
 
@@ -96,11 +104,28 @@ export class LiveSession {
     this.policyInForce = policy
   }
 
+  /** Its server has answered a request of a client's: on the path of every request. */
+  answered(): void {
+    if (this.health.state !== "ok") this.noteAnswer("passive")
+  }
+
+  /** Its server has answered as it should. */
+  noteAnswer(by: HealthSource): void {
+    const hasFailed = this.health.state === "failing"
+    if (this.health.answered(by, Date.now()) && hasFailed && this.endedBy === undefined) this.watcher?.recovered(this)
+  }
+
+  /** No connection to its server came to be, or broke before an answer; or, `isAnswer`, a check did not like its answer. */
+  noteFault(by: HealthSource, fault: ServerFault, isAnswer = false): void {
+    if (this.health.failed(by, fault, isAnswer, Date.now()) && this.endedBy === undefined) this.watcher?.failing(this)
+  }
+
   /** Ends the lifetime; `close`: how WebSockets are closed, where it was killed. Only the directory calls this. */
   end(reason: SessionEnd, close?: KillClose): void {
     if (this.endedBy !== undefined) return
     this.endedBy = reason
     this.closedAs = close
+    if (this.health.state === "failing") this.watcher?.recovered(this)
     const listeners = this.listeners.splice(0)
     if (listeners.length > 0) this.watcher?.unwatched(this)
     for (const listener of listeners) listener.sessionEnded(reason)

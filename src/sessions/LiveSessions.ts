@@ -18,6 +18,7 @@ import {
 } from "../domain/SessionControl.js"
 import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
+import type { ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
 import type { SessionRow } from "./SessionRepo.js"
@@ -144,6 +145,24 @@ class Entry implements SessionWatcher {
     this.owner.unwatch(session)
   }
 
+  failing(session: LiveSession): void {
+    this.owner.failing.add(session)
+  }
+
+  recovered(session: LiveSession): void {
+    this.owner.failing.delete(session)
+  }
+
+  /** How its server does; `undefined` where its URL names none. */
+  get health(): ServerHealth | undefined {
+    return Either.isRight(this.live) ? this.live.right.health : undefined
+  }
+
+  /** It is known no more, and nothing hangs on it. */
+  dropped(): void {
+    if (Either.isRight(this.live)) this.owner.failing.delete(this.live.right)
+  }
+
   private answerFor({ control, status, policy: stored }: Session): RowAnswer {
     const { drainEndsAt, id: sessionId } = this
     if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status })))
@@ -187,6 +206,8 @@ export class LiveSessions {
     private readonly watcher: LiveSessionsWatcher,
   ) {}
 
+  /** Lifetimes whose servers fail. */
+  readonly failing = new Set<LiveSession>()
   /** How many lifetimes have ended so far, by their ends. */
   readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, killed: 0, shutdown: 0 }
   /** No drain ends before, of what hangs on anything, by `performance.now()`. */
@@ -195,6 +216,18 @@ export class LiveSessions {
   /** How many sessions are known. */
   get size(): number {
     return this.entries.size
+  }
+
+  /** How many of them drain. */
+  get draining(): number {
+    let count = 0
+    for (const { drainEndsAt } of this.entries.values()) if (drainEndsAt !== Number.POSITIVE_INFINITY) count++
+    return count
+  }
+
+  /** The ids of those. */
+  get ids(): Iterable<string> {
+    return this.entries.keys()
   }
 
   /** Whether anything hangs on any lifetime. */
@@ -211,6 +244,11 @@ export class LiveSessions {
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
     return this.entries.get(id)?.activity
+  }
+
+  /** How a session's server does, where the session is known. */
+  healthOf(id: string): ServerHealth | undefined {
+    return this.entries.get(id)?.health
   }
 
   /** The ids of watched lifetimes whose rows were last read before this epoch. */
@@ -287,6 +325,7 @@ export class LiveSessions {
     if (known === undefined) this.entries.set(entry.id, entry)
     else if (known !== entry) return session.end("retargeted")
     this.watched.add(session)
+    if (session.health.state === "failing") this.failing.add(session)
     this.noteDrain(entry)
     this.watcher.watched(entry.epoch)
   }
@@ -301,7 +340,10 @@ export class LiveSessions {
     while (this.entries.size - this.watched.size > this.unwatchedLimit) {
       for (const [id, entry] of this.entries) {
         this.entries.delete(id)
-        if (!entry.isWatched) break
+        if (!entry.isWatched) {
+          entry.dropped()
+          break
+        }
         this.entries.set(id, entry)
       }
     }

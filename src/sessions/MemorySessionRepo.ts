@@ -1,4 +1,4 @@
-import { Array as Arr, Effect, Layer, Option } from "effect"
+import { Array as Arr, Effect, Either, Layer, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
@@ -7,6 +7,7 @@ import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
 import {
   type NewSession,
   pageSize,
+  type Precondition,
   type SessionChange,
   type SessionQuery,
   SessionRepo,
@@ -86,12 +87,20 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     const isWanted = ({ id }: Session) => id.startsWith(prefix) && (after === undefined || compareIds(id, after) > 0)
     return sort === "id" ? inOrder().filter(isWanted) : inOrder().filter(isWanted).sort(order[sort])
   }
-  const existing = (id: string) =>
-    Effect.suspend(() => {
-      const row = rows.get(id)
-      return row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(row)
+  /** A write, in one step with its precondition. */
+  const unlessRefused = <A, E, R>(
+    id: string,
+    precondition: Precondition<E> | undefined,
+    write: () => Effect.Effect<A, R>,
+  ): Effect.Effect<A, E | R> =>
+    Effect.suspend((): Effect.Effect<A, E | R> => {
+      const allowed = precondition?.(rows.get(id)?.session) ?? Either.void
+      return Either.isLeft(allowed) ? Effect.fail(allowed.left) : write()
     })
-
+  const changed = (id: string, change: (row: Required<SessionRow>) => Session) => {
+    const row = rows.get(id)
+    return row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(change(row))
+  }
   for (const session of initial) insert(session)
 
   return {
@@ -125,7 +134,11 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
       Effect.flatMap(checkNew(session), () =>
         rows.has(session.id) ? new SessionExists({ sessionId: session.id }) : Effect.succeed(insert(session)),
       ),
-    put: (session) => Effect.map(checkNew(session), () => put(session)),
+    put: (session, precondition) =>
+      Effect.zipRight(
+        checkNew(session),
+        unlessRefused(session.id, precondition, () => Effect.succeed(put(session))),
+      ),
     addAll: (sessions, { replace, watcher }) =>
       Effect.flatMap(Effect.forEach(sessions, checkNew, { discard: true }), () => {
         const present = sessions.map(({ id }) => id).filter((id) => rows.has(id))
@@ -135,28 +148,32 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
         watcher?.committed(present.length)
         return Effect.succeed(present.length)
       }),
-    set: (id, change) =>
+    set: (id, change, precondition) =>
       Effect.zipRight(
         checkChange(id, change),
-        Effect.map(existing(id), (row) => update(row, change)),
+        unlessRefused(id, precondition, () => changed(id, (row) => update(row, change))),
       ),
     drain: (id, grace) =>
       Effect.zipRight(
         checkDrain(id, grace),
-        Effect.map(existing(id), (row) => ask(row, { drain: drainFor(Date.now(), grace) })),
+        Effect.suspend(() => changed(id, (row) => ask(row, { drain: drainFor(Date.now(), grace) }))),
       ),
-    resume: (id) => Effect.map(existing(id), (row) => ask(row, { drain: undefined })),
+    resume: (id) => Effect.suspend(() => changed(id, (row) => ask(row, { drain: undefined }))),
     kill: (id, close = {}) =>
       Effect.zipRight(
         checkKill(id, close),
-        Effect.map(existing(id), (row) => ask(row, { kills: killsAfter(row), close: { ...defaultClose, ...close } })),
+        Effect.suspend(() =>
+          changed(id, (row) => ask(row, { kills: killsAfter(row), close: { ...defaultClose, ...close } })),
+        ),
       ),
-    remove: (id) =>
-      Effect.map(existing(id), (row) => {
-        version++
-        rows.delete(id)
-        return row.session
-      }),
+    remove: (id, precondition) =>
+      unlessRefused(id, precondition, () =>
+        changed(id, ({ session }) => {
+          version++
+          rows.delete(id)
+          return session
+        }),
+      ),
     version: () => Effect.succeed(version),
   }
 }

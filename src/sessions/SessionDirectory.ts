@@ -4,6 +4,7 @@ import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import { LiveSessions, type RowAnswer, type RowError } from "./LiveSessions.js"
+import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
 import { SessionRepo, type SessionRow } from "./SessionRepo.js"
 
@@ -17,6 +18,8 @@ export interface DirectoryNumbers {
   readonly failures: number
   /** Sessions that are known in memory. */
   readonly entries: number
+  /** Those of them whose servers fail. */
+  readonly failing: number
   /** Lifetimes that have ended. */
   readonly ended: Readonly<Record<SessionEnd, number>>
   /** How long ago the store told its version, in milliseconds; Infinity where it never has. */
@@ -42,6 +45,12 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
     /** What this process knows of the activity of a session that it has looked up; asks nobody. */
     readonly activityOf: (id: string) => SessionActivity | undefined
+    /** How many of the sessions that are known in memory drain. Looks at each. */
+    readonly draining: () => number
+    /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
+    readonly healthOf: (id: string) => ServerHealth | undefined
+    /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
+    readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
     readonly numbers: () => DirectoryNumbers
   }
@@ -85,7 +94,14 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
   yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
   yield* Effect.forkScoped(directory.watch)
   const { lookup, numbers, sessions } = directory
-  return { lookup, numbers, activityOf: (id) => sessions.activityOf(id) }
+  return {
+    lookup,
+    numbers,
+    activityOf: (id) => sessions.activityOf(id),
+    healthOf: (id) => sessions.healthOf(id),
+    draining: () => sessions.draining,
+    known: () => sessions.ids,
+  }
 })
 
 /**
@@ -145,6 +161,7 @@ class Directory {
     refreshes: this.refreshes,
     failures: this.failures,
     entries: this.sessions.size,
+    failing: this.sessions.failing.size,
     ended: this.sessions.ended,
     age: performance.now() - this.toldAt,
     isReadable: this.isReadable,

@@ -1,4 +1,4 @@
-import { Context, type Effect, type Option } from "effect"
+import { Context, type Effect, type Either, type Option } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
 import type { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
@@ -19,6 +19,12 @@ export interface SessionChange {
   readonly status?: string
   readonly policy?: Partial<SessionPolicy>
 }
+
+/**
+ * Says whether a write may go on, by what is stored of its session at that moment; `undefined`: nothing. The store asks it in
+ * the change of the write itself, so that nobody else writes in between; more than once where it has to begin anew.
+ */
+export type Precondition<E> = (stored: Session | undefined) => Either.Either<void, E>
 
 /** Told how far an `addAll` is, from between its slices: each call holds it up, and with it other writers. */
 export interface AddAllWatcher {
@@ -131,7 +137,10 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     /** Stores a new session. A policy or a drain that is left of an earlier one of this id is not taken over. */
     readonly add: (session: NewSession) => Effect.Effect<Session, SessionExists | SessionInvalid | StoreUnavailable>
     /** Stores a session, in place of the one that may have this id; of that one only `createdAt` is kept. */
-    readonly put: (session: NewSession) => Effect.Effect<Session, SessionInvalid | StoreUnavailable>
+    readonly put: <E = never>(
+      session: NewSession,
+      precondition?: Precondition<E>,
+    ) => Effect.Effect<Session, E | SessionInvalid | StoreUnavailable>
     /**
      * Stores many sessions, no two of one id, by one change: all of them, or none, also where it is interrupted or the
      * process is killed. Other writers wait until it is done, a few seconds for a million. Gives how many took the place
@@ -150,10 +159,11 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       options: ApplyOptions,
     ) => Effect.Effect<Applied, SessionInvalid | StoreUnavailable>
     /** Changes a session. */
-    readonly set: (
+    readonly set: <E = never>(
       id: string,
       change: SessionChange,
-    ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
+      precondition?: Precondition<E>,
+    ) => Effect.Effect<Session, E | SessionInvalid | SessionNotFound | StoreUnavailable>
     /**
      * Lets a session take nothing new from now on, and kills what is left of it after `grace` milliseconds; in force on every
      * proxy, until `resume`. A drain that is under way begins anew. Its status stays as it is.
@@ -173,7 +183,10 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
       close?: Partial<KillClose>,
     ) => Effect.Effect<Session, SessionInvalid | SessionNotFound | StoreUnavailable>
     /** Removes a session, its policy, and what was asked of it. */
-    readonly remove: (id: string) => Effect.Effect<Session, SessionNotFound | StoreUnavailable>
+    readonly remove: <E = never>(
+      id: string,
+      precondition?: Precondition<E>,
+    ) => Effect.Effect<Session, E | SessionNotFound | StoreUnavailable>
     /**
      * A number that differs whenever anybody has committed a change since the last call, this service included. Cheap
      * enough (microseconds, an `Exit`) to be asked every few milliseconds. A store that is busy has committed nothing:

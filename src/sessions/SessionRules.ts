@@ -18,8 +18,23 @@ export const idProblem = (id: string): Option.Option<string> =>
 export const unusableUrl = (url: string, problem: string): string =>
   `the URL ${JSON.stringify(redactUrl(url))} cannot be used: ${problem}`
 
-const urlProblem = (url: string): Option.Option<string> =>
-  Option.map(Either.getLeft(parseDownstreamUrl(url)), ({ problem }) => unusableUrl(url, problem))
+/** User info as `redactUrl` shows it. */
+const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
+
+/**
+ * Why a session cannot have this URL; nothing if it can. One that was shown without its user info does not come back: the
+ * server would no longer be asked with it.
+ */
+export const urlProblem = (url: string): Option.Option<string> => {
+  if (hiddenUserInfo.test(url))
+    return Option.some(
+      unusableUrl(
+        url,
+        'its user name and password were left out where it was shown; write them, or use the output of "export"',
+      ),
+    )
+  return Option.map(Either.getLeft(parseDownstreamUrl(url)), ({ problem }) => unusableUrl(url, problem))
+}
 
 const policyProblem = (policy: object): Option.Option<string> => {
   for (const [name, { reading }] of Object.entries(policyRows)) {

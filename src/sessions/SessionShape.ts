@@ -27,3 +27,9 @@ export const forwards = (session: Session): boolean =>
   Option.isNone(idProblem(session.id)) &&
   urlFault(session) === undefined &&
   Either.isRight(readPolicy(session.policy))
+
+/** When its drain is over, as RFC 3339 has it; none while it does not drain. */
+export const drainingUntil = ({ control }: Session): string | undefined => {
+  const drain = drainOf(control)
+  return drain === undefined ? undefined : new Date(drain.until).toISOString()
+}

@@ -1,6 +1,6 @@
 import { layer as layerReactivity, Reactivity } from "@effect/experimental/Reactivity"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import type { SqlError } from "@effect/sql/SqlError"
+import { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
@@ -22,6 +22,7 @@ import {
   type AddAllOptions,
   type ApplyOptions,
   type NewSession,
+  type Precondition,
   type SessionChange,
   type SessionQuery,
   SessionRepo,
@@ -441,6 +442,18 @@ const existing = (run: Run, id: string) =>
     row === undefined ? new SessionNotFound({ sessionId: id }) : Effect.succeed(row),
   )
 
+/** Asks the precondition of a write, within its transaction, which has made the tables. */
+const checked = <E>(
+  run: Run,
+  id: string,
+  precondition: Precondition<E> | undefined,
+): Effect.Effect<void, E | SqlError> =>
+  precondition === undefined
+    ? Effect.void
+    : Effect.flatMap(run<Row>(findStatement, [id]), ([row]) =>
+        precondition(row === undefined ? undefined : toSession(row)),
+      )
+
 const drain = (run: Run, id: string, grace: number) =>
   Effect.gen(function* () {
     const row = yield* existing(run, id)
@@ -487,36 +500,43 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
     )
 
   /** Replaces any session with this id. None of its policies remain, and nothing of what was asked of it. */
-  const store = (statement: string, { id, url, status, policy }: NewSession) =>
+  const store = <E = never>(
+    statement: string,
+    { id, url, status, policy }: NewSession,
+    precondition?: Precondition<E>,
+  ) =>
     transact((run) =>
       Effect.gen(function* () {
+        yield* checked(run, id, precondition)
         const [row] = yield* run<Row>(returning(statement), [id, url, status])
         if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
         yield* forget(run, row.id)
         return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
       }),
     )
-  const change = (id: string, { url, status, policy }: SessionChange) =>
+  const change = <E>(id: string, { url, status, policy }: SessionChange, precondition?: Precondition<E>) =>
     transact((run) =>
       Effect.gen(function* () {
+        yield* checked(run, id, precondition)
         const [row] = yield* run<Row>(returning(setStatement), [url ?? null, status ?? null, id])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
         yield* writePolicy(run, row.id, policy ?? {})
         return toSession(yield* existing(run, id))
       }),
     )
-  const remove = (id: string) =>
+  const remove = <E>(id: string, precondition?: Precondition<E>) =>
     transact((run) =>
       Effect.gen(function* () {
+        yield* checked(run, id, precondition)
         const row = yield* existing(run, id)
         yield* run(removeStatement, [id])
         yield* forget(run, row.id)
         return toSession(row)
       }),
     )
-  const faultUnlessNotFound = Effect.mapError((error: unknown) =>
-    error instanceof SessionNotFound ? error : asFault(error),
-  )
+  /** What is not the database's fault stays as it is. */
+  const databaseFault = <A, E>(effect: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | StoreUnavailable> =>
+    Effect.mapError(effect, (error) => (error instanceof SqlError ? asFault(error) : error))
 
   const forEachPage = <E, R>(
     query: SessionQuery,
@@ -578,7 +598,8 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
           isKeyConflict(error) ? new SessionExists({ sessionId: session.id }) : asFault(error),
         ),
       ),
-    put: (session: NewSession) => Effect.zipRight(checkNew(session), fault(store(putStatement, session))),
+    put: <E = never>(session: NewSession, precondition?: Precondition<E>) =>
+      Effect.zipRight(checkNew(session), databaseFault(store(putStatement, session, precondition))),
     addAll: (sessions: ReadonlyArray<NewSession>, options: AddAllOptions) =>
       Effect.flatMap(file.upToDate, ({ sql }) => addAll(sql, filename, lockTimeout, sessions, options)).pipe(
         oneAtATime.withPermits(1),
@@ -586,13 +607,13 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
           error instanceof SessionsExist || error instanceof SessionInvalid ? error : asFault(error),
         ),
       ),
-    set: (id: string, changes: SessionChange) =>
-      Effect.zipRight(checkChange(id, changes), faultUnlessNotFound(change(id, changes))),
+    set: <E = never>(id: string, changes: SessionChange, precondition?: Precondition<E>) =>
+      Effect.zipRight(checkChange(id, changes), databaseFault(change(id, changes, precondition))),
     drain: (id: string, grace: number) =>
-      Effect.zipRight(checkDrain(id, grace), faultUnlessNotFound(transact((run) => drain(run, id, grace)))),
-    resume: (id: string) => faultUnlessNotFound(transact((run) => resume(run, id))),
+      Effect.zipRight(checkDrain(id, grace), databaseFault(transact((run) => drain(run, id, grace)))),
+    resume: (id: string) => databaseFault(transact((run) => resume(run, id))),
     kill: (id: string, close: Partial<KillClose> = {}) =>
-      Effect.zipRight(checkKill(id, close), faultUnlessNotFound(transact((run) => kill(run, id, close)))),
-    remove: (id: string) => faultUnlessNotFound(remove(id)),
+      Effect.zipRight(checkKill(id, close), databaseFault(transact((run) => kill(run, id, close)))),
+    remove: <E = never>(id: string, precondition?: Precondition<E>) => databaseFault(remove(id, precondition)),
   }
 }

@@ -134,8 +134,11 @@ export const dialResults = [
   "failed",
 ] as const
 
+/** What a health check of a session's server came to. */
+export const checkResults = ["ok", "status", "timeout", "unreachable", "broken", "skipped"] as const
+
 /** Paths of the admin listener. */
-export const adminRoutes = ["/metrics", "/livez", "/readyz", "/v1", "other"] as const
+export const adminRoutes = ["/metrics", "/livez", "/readyz", "/v1", "page", "other"] as const
 
 const directions = label("direction", ["in", "out"])
 const outcomes: Dimension = {
@@ -232,6 +235,13 @@ export const catalogue = {
   queueDuration: histogram("ss_proxy_downstream_queue_seconds", latencies, {
     help: "How long requests waited that had to wait for a connection to a session's server",
   }),
+  healthChecks: counter(
+    "ss_proxy_health_checks_total",
+    {
+      help: "Health checks of sessions' servers; status: neither 2xx nor 3xx; broken: no answer in HTTP; skipped: there was no connection to be had for one",
+    },
+    label("result", checkResults),
+  ),
   webSocketsOpen: gauge("ss_proxy_websockets_open", "sum", { help: "WebSockets that are open" }),
   handshakes: counter(
     "ss_proxy_websocket_handshakes_total",
@@ -265,6 +275,9 @@ export const catalogue = {
     { help: "Sessions in the store, counted at most every 30 s; forwards: whether their status does" },
     label("forwards", ["true", "false"]),
   ),
+  sessionsFailing: gauge("ss_proxy_sessions_failing", "max", {
+    help: "Sessions known in memory whose server failed when it was asked last: no connection, a reset before the answer, or a health check",
+  }),
   sessionsEnded: counter(
     "ss_proxy_sessions_ended_total",
     { help: "Lifetimes of sessions that ended in this process" },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Context, Effect, Layer } from "effect"
 import type { ProxyError } from "../domain/ProxyError.js"
-import { type adminRoutes, catalogue, type dialResults } from "./Catalogue.js"
+import { type adminRoutes, catalogue, type checkResults, type dialResults } from "./Catalogue.js"
 import {
   answerCauses,
   causeIndex,
@@ -21,6 +21,9 @@ import type { TrafficEnd, WebSocketRecord } from "./TrafficRecord.js"
 
 /** What became of an attempt to connect to a session's server. */
 export type DialResult = (typeof dialResults)[number]
+
+/** What a health check of a session's server came to. */
+export type CheckResult = (typeof checkResults)[number]
 
 /** What is counted of a request that is over. */
 export interface CountedExchange {
@@ -200,6 +203,10 @@ export class Counters {
     this.cells.add(catalogue.retries.offset, 1)
   }
 
+  healthChecked(result: CheckResult): void {
+    this.cells.add(cellOf(catalogue.healthChecks, result), 1)
+  }
+
   // WebSockets.
 
   webSocketOpened(): void {
@@ -257,6 +264,11 @@ export class Counters {
   }
 
   // What is read.
+
+  /** What was counted so far, as it is at any moment: to be looked at, and by whoever needs no copy. */
+  get counted(): Cells {
+    return this.cells
+  }
 
   /** Asks `source` at each snapshot, until what this returns is called. */
   readAlso(source: NumbersSource): () => void {

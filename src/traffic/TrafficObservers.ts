@@ -1,6 +1,7 @@
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
 import type { RecordSink } from "../telemetry/RecordSink.js"
 import { RecordSinks } from "../telemetry/RecordSinks.js"
+import { Taps } from "../telemetry/RecordTaps.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** Told of each request and WebSocket that is over. What it fails with is a defect, and is logged. */
@@ -24,8 +25,8 @@ export class TrafficObservers extends Context.Reference<TrafficObservers>()("@ss
     )
 }
 
-/** Everybody who is handed records: the sinks, and the observers, whose fibers end with the scope. */
-export const recordSinks: Effect.Effect<ReadonlyArray<RecordSink>, never, Scope.Scope> = Effect.gen(function* () {
+/** The sinks, and the observers, whose fibers end with the scope. */
+const ownSinks: Effect.Effect<ReadonlyArray<RecordSink>, never, Scope.Scope> = Effect.gen(function* () {
   const sinks = yield* RecordSinks
   const observers = yield* TrafficObservers
   if (observers.length === 0) return sinks
@@ -45,3 +46,9 @@ const tellObservers = (observers: ReadonlyArray<TrafficObserver>, record: Traffi
       ),
     { discard: true },
   )
+
+/** Everybody who is handed records, at any moment: `first`, sinks, observers, and who looks just now. */
+export const recordSinks = (
+  ...first: ReadonlyArray<RecordSink>
+): Effect.Effect<ReadonlyArray<RecordSink>, never, Scope.Scope> =>
+  Effect.flatMap(Taps, ({ join }) => Effect.flatMap(ownSinks, (sinks) => join([...first, ...sinks])))

@@ -34,8 +34,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const counters = yield* Telemetry
-      const sinks = yield* recordSinks
-      const withRing = [yield* ErrorRing, ...sinks]
+      const sinks = yield* recordSinks()
+      const withRing = yield* recordSinks(yield* ErrorRing)
       const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {

@@ -239,9 +239,9 @@ describe("a session", () => {
       )
       const [byToken = "", bySocket = ""] = proxy.log
       assert.include(byToken, 'call="POST /v1/sessions/app/touch"')
-      assert.include(byToken, 'by="token of the settings"')
+      assert.include(byToken, 'by="token 5e0d"')
       assert.include(byToken, "from=127.0.0.1")
-      assert.include(bySocket, "by=socket")
+      assert.include(bySocket, 'by="the socket"')
     }),
   )
 })

@@ -25,7 +25,9 @@ const withBody = (requestLine: string, fields: ReadonlyArray<string>, body: stri
   if (body === undefined) return bareRequest(requestLine, fields)
   const hasType = fields.some((field) => /^content-type:/i.test(field))
   const type = hasType ? [] : ["Content-Type: application/json"]
-  return bareRequest(requestLine, [...fields, ...type, `Content-Length: ${Buffer.byteLength(body)}`]) + body
+  // The client writes a byte for each character.
+  const bytes = Buffer.from(body).toString("latin1")
+  return bareRequest(requestLine, [...fields, ...type, `Content-Length: ${bytes.length}`]) + bytes
 }
 
 /** A proxy with an admin listener of both kinds, a session `app`, and ways to ask the listener. */

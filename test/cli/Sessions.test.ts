@@ -25,7 +25,12 @@ describe("ss-proxy sessions", () => {
     }
     expect(json(await sessions("list", "--json"))).toEqual([expected])
     const unknown = { last_request_at: null, last_client_at: null, last_server_at: null, last_kind: null }
-    expect(json(await sessions("show", "a", "--json"))).toEqual({ ...expected, ...unknown, idle_seconds: null })
+    expect(json(await sessions("show", "a", "--json"))).toEqual({
+      ...expected,
+      ...unknown,
+      idle_seconds: null,
+      health: null,
+    })
     const shown = await sessions("show", "a")
     expect(shown.stdout).toContain("url      http://localhost:9000/base\n")
     expect((await sessions("list")).stdout).toMatch(

@@ -7,7 +7,7 @@ import { runGroups } from "../../src/cli/ProgramFlags.js"
 import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { blocksOf, documents, root, textOf } from "./Blocks.js"
-import { errorsDocument, withShortTable } from "./ErrorReference.js"
+import { causesOfPage, errorsDocument, withShortTable } from "./ErrorReference.js"
 import { withFlagTables, withPolicyTable, withSettingTable } from "./SettingTables.js"
 import { withFigures } from "./SpeedTables.js"
 
@@ -91,6 +91,7 @@ describe("the library guide", () => {
 describe("the account of errors", () => {
   it("in docs/ERRORS.md is that of the program; `node scripts/docs.mjs` writes it", () => {
     expect(textOf("docs/ERRORS.md")).toBe(errorsDocument())
+    expect(textOf("src/dashboard/Causes.json")).toBe(causesOfPage())
   })
 
   it("in README.md is that of the program; `node scripts/docs.mjs` writes it", () => {

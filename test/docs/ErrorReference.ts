@@ -204,6 +204,16 @@ const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
   .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)
 
+/** Markdown as a page shows it that has text alone. */
+const plain = (markdown: string): string => markdown.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, "$1").replaceAll("`", "")
+
+/** What the dashboard says of what it can show: what clients do wrong is not remembered. */
+export const causesOfPage = (): string => {
+  const shown = lines.filter(({ fault }) => fault !== whose.client)
+  const causes = shown.map(({ code, meaning, remedy }) => [code, { meaning: plain(meaning), remedy: plain(remedy) }])
+  return `${JSON.stringify(Object.fromEntries(causes), undefined, 2)}\n`
+}
+
 /** The short table of README.md. */
 export const shortTable = (): string =>
   table(

@@ -423,7 +423,8 @@ for (const [layerName, layer] of layers) {
         Effect.gen(function* () {
           const { call, origin } = yield* lab(answering(hello), { poolIdleTimeout: 50 })
           const unwatched = yield* Deferred.make<void>()
-          const watcher = { watched: () => {}, unwatched: () => Deferred.unsafeDone(unwatched, Exit.void) }
+          const nothing = { watched: () => {}, failing: () => {}, recovered: () => {} }
+          const watcher = { ...nothing, unwatched: () => Deferred.unsafeDone(unwatched, Exit.void) }
           const session = sessionAt(origin.url, "app", watcher)
           yield* Effect.flatMap(via(call({}, session)), textOf)
           assert.isTrue(session.isWatched)

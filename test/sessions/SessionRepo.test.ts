@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option } from "effect"
+import { Effect, Either, Exit, Layer, Option } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import type { Session } from "../../src/domain/Session.js"
 import { defaultClose, drainOf, isUnusable, noControl, type SessionControl } from "../../src/domain/SessionControl.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { type NewSession, SessionRepo } from "../../src/sessions/SessionRepo.js"
@@ -51,6 +52,35 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       const error = yield* Effect.flip(repo.add({ ...alpha, url: "http://elsewhere" }))
       expect(error).toMatchObject({ _tag: "SessionExists", sessionId: "alpha" })
       expect(Option.getOrThrow(yield* repo.find("alpha")).session.url).toBe(alpha.url)
+    }),
+  )
+
+  scenario(
+    "asks the precondition of a write in one step with it, by what is stored then",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const isNew = (stored: Session | undefined) =>
+        stored === undefined ? Either.void : Either.left("stored" as const)
+      const isStatus = (status: string) => (stored: Session | undefined) =>
+        stored?.status === status ? Either.void : Either.left("changed" as const)
+      yield* repo.put({ ...alpha, status: "0" }, isNew)
+      expect(yield* Effect.flip(repo.put(beta, isStatus("0")))).toBe("changed")
+      expect(yield* repo.find("beta")).toEqual(Option.none())
+      expect(yield* Effect.flip(repo.put(alpha, isNew))).toBe("stored")
+      // Each adds one to what it has read: none is lost.
+      const addOne: Effect.Effect<void, unknown> = Effect.gen(function* () {
+        const { status } = Option.getOrThrow(yield* repo.find("alpha")).session
+        yield* Effect.yieldNow()
+        yield* repo.set("alpha", { status: String(Number(status) + 1) }, isStatus(status))
+      }).pipe(Effect.catchAll((error) => (error === "changed" ? addOne : Effect.fail(error))))
+      yield* Effect.all(
+        Array.from({ length: 50 }, () => addOne),
+        { concurrency: "unbounded" },
+      )
+      expect(Option.getOrThrow(yield* repo.find("alpha")).session.status).toBe("50")
+      expect(yield* Effect.flip(repo.remove("alpha", isStatus("0")))).toBe("changed")
+      expect((yield* repo.remove("alpha", isStatus("50"))).id).toBe("alpha")
+      expect(yield* Effect.flip(repo.set("alpha", {}, () => Either.void))).toMatchObject({ _tag: "SessionNotFound" })
     }),
   )
 
@@ -180,6 +210,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
         [{ ...beta, url: "http://h/?q" }, "it has a query"],
         [{ ...beta, url: "http://h/#f" }, "it has a fragment"],
         [{ ...beta, url: "ftp://u:secret@h" }, '***@h" cannot be used: its scheme is "ftp"'],
+        [{ ...beta, url: "wss://***@h/x" }, '***@h/x" cannot be used: its user name and password were left out'],
         [{ ...beta, policy: wrong }, 'its policy wsPath is "sideways"; it must be one of append, full, strip, or null'],
       ]
       for (const [session, problem] of cases) {
@@ -190,7 +221,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
           expect(error.message).toContain(problem)
         }
       }
-      for (const change of [{ url: "http://h/?q" }, { policy: wrong }])
+      for (const change of [{ url: "http://h/?q" }, { url: "***@h" }, { policy: wrong }])
         expect(yield* Effect.flip(repo.set("alpha", change))).toMatchObject({ _tag: "SessionInvalid" })
       expect(yield* repo.list).toMatchObject([alpha])
     }),

@@ -1,6 +1,7 @@
 import { Effect, type Layer, type Scope } from "effect"
 import type { ProxySettings, SettingsError } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import type { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import type { ActivityStore } from "../../src/sessions/ActivityStore.js"
 import type { AdminError } from "../../src/admin/AdminServer.js"
 import type { NotSeen } from "./Changes.js"
@@ -20,6 +21,8 @@ export interface LabOptions {
   readonly hooks?: Layer.Layer<never>
   /** Where activity is kept; nowhere by default. */
   readonly activityStore?: Layer.Layer<ActivityStore>
+  /** The store, in place of one in memory. */
+  readonly repo?: Layer.Layer<SessionRepo, StoreUnavailable>
 }
 
 /** A proxy with one session, `app`, and its origin. */
@@ -39,12 +42,15 @@ export const startLab = (
 ): Effect.Effect<Lab, AdminError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const origin = yield* RawOrigin.start(options.script ?? answering(hello))
+    const url = origin.url + (options.base ?? "")
     const proxy = yield* startProxy({
-      sessions: { app: origin.url + (options.base ?? "") },
+      sessions: { app: url },
+      ...(options.repo === undefined ? {} : { repo: options.repo }),
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       ...(options.activityStore === undefined ? {} : { activityStore: options.activityStore }),
     })
+    if (options.repo !== undefined) yield* Effect.orDie(proxy.repo.put({ id: "app", url, status: "active" }))
     return {
       origin,
       proxy,

@@ -1,5 +1,6 @@
 import { Context } from "effect"
 import type { AdminTokens } from "./AdminTokens.js"
+import type { ChangeNotes } from "./ChangeNotes.js"
 
 /** Where a setting has its value from. */
 export type Origin = "flag" | "variable" | "program" | "default"
@@ -14,6 +15,8 @@ export class Access extends Context.Tag("@ss-proxy/Access")<
   Access,
   {
     readonly tokens: AdminTokens
+    /** Where calls note what they have changed. */
+    readonly changes: ChangeNotes
     /** Base URL of the TCP listener, without a slash at its end; `undefined` where there is none. */
     readonly url: () => string | undefined
   }

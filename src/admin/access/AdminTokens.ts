@@ -5,13 +5,13 @@ import { type Token, TokenFile, type TokenFileError } from "./TokenFile.js"
 
 /** Who asks, as far as the way in tells. */
 export interface Caller {
-  /** For the log: `socket`, or which token. */
+  /** For the log: `the socket`, or which token, by the beginning of its digest. */
   readonly name: string
   readonly mayWrite: boolean
 }
 
 /** The one who comes by the Unix socket. */
-export const socketCaller: Caller = { name: "socket", mayWrite: true }
+export const socketCaller: Caller = { name: "the socket", mayWrite: true }
 
 const digestOf = (text: string): Buffer => createHash("sha256").update(text, "latin1").digest()
 
@@ -25,10 +25,11 @@ interface IssuedToken extends KnownToken {
   readonly until: number
 }
 
-const known = ({ readOnly, text }: Token, name: string): KnownToken => ({
-  digest: digestOf(text),
-  caller: { name: readOnly ? `read ${name}` : name, mayWrite: !readOnly },
-})
+const known = ({ readOnly, text }: Token): KnownToken => {
+  const digest = digestOf(text)
+  const name = `${readOnly ? "read " : ""}token ${digest.toString("hex", 0, 2)}`
+  return { digest, caller: { name, mayWrite: !readOnly } }
+}
 
 /** So many tokens are handed out at a time; one more takes the place of the oldest. */
 const mostIssued = 100
@@ -53,14 +54,14 @@ export class AdminTokens {
   /** Makes a new one, which is in force for so many milliseconds. */
   issue(readOnly: boolean, lifetime: number): string {
     const text = randomBytes(32).toString("base64url")
-    this.issued.push({ ...known({ text, readOnly }, "token from the socket"), until: performance.now() + lifetime })
+    this.issued.push({ ...known({ text, readOnly }), until: performance.now() + lifetime })
     if (this.issued.length > mostIssued) this.issued.shift()
     return text
   }
 
   private all(): ReadonlyArray<KnownToken> {
     const now = performance.now()
-    const inFile = this.file?.current().map((token, index) => known(token, `token ${index + 1} of the file`)) ?? []
+    const inFile = this.file?.current().map(known) ?? []
     return [...this.fixed, ...inFile, ...this.issued.filter(({ until }) => until > now)]
   }
 }
@@ -82,6 +83,6 @@ export const makeTokens = ({
       { text: adminToken, readOnly: false },
       { text: adminReadToken, readOnly: true },
     ]
-    const fixed = given.filter(({ text }) => text !== "").map((token) => known(token, "token of the settings"))
+    const fixed = given.filter(({ text }) => text !== "").map(known)
     return new AdminTokens(fixed, file)
   })

@@ -6,6 +6,7 @@ import { problems } from "./ApiProblem.js"
 import { liveGroup } from "./LiveGroup.js"
 import { proxyGroup } from "./ProxyGroup.js"
 import { sessionGroup } from "./SessionGroup.js"
+import { statsGroup } from "./StatsGroup.js"
 
 // What the API takes and gives. Names are those of `--json` of the command line. Times are RFC 3339 in UTC.
 
@@ -13,6 +14,7 @@ const declared = HttpApi.make("ss-proxy admin")
   .add(proxyGroup)
   .add(sessionGroup)
   .add(liveGroup)
+  .add(statsGroup)
   .annotate(OpenApi.Title, "ss-proxy admin API")
   .annotate(OpenApi.Version, version)
 

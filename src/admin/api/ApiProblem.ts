@@ -63,6 +63,9 @@ export const invalidRequest = (detail: string, errors: ReadonlyArray<Misfit> = [
 export const sessionNotFound = (): ApiProblem =>
   new ApiProblem({ status: 404, code: "session_not_found", detail: "There is no session with this id." })
 
+/** `detail` without user info. */
+export const urlRefused = (detail: string): ApiProblem => new ApiProblem({ status: 422, code: "url_refused", detail })
+
 export const liveNotFound = (): ApiProblem =>
   new ApiProblem({
     status: 404,

@@ -16,7 +16,7 @@ export const LiveView = Schema.Struct({
   request_id: Schema.String,
   client: Schema.String,
   method: Schema.String,
-  /** Values of parameters that look like secrets are not shown. */
+  /** Its query as `--log-query` says; values of parameters that look like secrets are not shown unless that says so. */
   target: Schema.String,
   /** 0: not answered yet. */
   status: Schema.Int,

@@ -2,7 +2,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import { Schema } from "effect"
 import { Count, Duration, Limit, Missing, Nullable, optional } from "./Fields.js"
-import { SessionView } from "./SessionGroup.js"
+import { HealthView, SessionView } from "./SessionGroup.js"
 
 export const VersionView = Schema.Struct({
   version: Schema.String,
@@ -46,6 +46,8 @@ export const ExplainView = Schema.Struct({
   /** The fields that the session's server gets; credentials are not shown. */
   fields: Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.String })),
   guard: Nullable(Schema.Struct({ address: Schema.String, denied: Nullable(Schema.String) })),
+  /** How its server does; null where this process has not looked the session up before. */
+  health: Nullable(HealthView),
   limits: Schema.Array(Schema.Struct({ name: Schema.String, now: Count, most: Nullable(Count) })),
   verdict: Schema.Struct({
     forwards: Schema.Boolean,

@@ -2,13 +2,26 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { Conditions, SessionPatch, SessionPut } from "./SessionBody.js"
 import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
 
 const SessionPath = Schema.Struct({ id: PathPart })
 
-export const LiveCounts = Schema.Struct({ requests: Count, streams: Count, websockets: Count }).annotations({
-  identifier: "LiveCounts",
-})
+/** What is under way. Rates, latencies and the like of the last second are null until somebody has looked for two seconds. */
+export const LiveCounts = Schema.Struct({
+  requests: Count,
+  streams: Count,
+  websockets: Count,
+  requests_per_second: Nullable(Count),
+  errors_per_second: Nullable(Count),
+  bytes_in_per_second: Nullable(Count),
+  bytes_out_per_second: Nullable(Count),
+  /** Of requests that were over; null also where none was. */
+  p50_ms: Nullable(Count),
+  p99_ms: Nullable(Count),
+  /** The code of its last failure that is remembered. */
+  last_error: Nullable(Schema.String),
+}).annotations({ identifier: "LiveCounts" })
 
 export const ActivityTimesView = Schema.Struct({
   last_request_at: Nullable(Schema.String),
@@ -22,6 +35,19 @@ export const ActivityTimesView = Schema.Struct({
   bytes_out: Count,
 }).annotations({ identifier: "ActivityTimes" })
 
+/** How a session's server does, as this process has seen it. No request is refused for it. */
+export const HealthView = Schema.Struct({
+  /** `unknown`: it has not been asked yet. `failing`: no connection, a reset before the answer, or what a check did not like. */
+  state: Schema.Literal("ok", "failing", "unknown"),
+  since: Nullable(Schema.String),
+  /** In a row. */
+  failures: Schema.Int,
+  /** What it failed with last, be it long ago. */
+  last_error: Nullable(Schema.Struct({ code: Schema.String, reason: Nullable(Schema.String), time: Schema.String })),
+  /** Who found out: requests, or checks (`--health-check`). */
+  checked: Schema.Literal("passive", "active"),
+}).annotations({ identifier: "Health" })
+
 /** A session; its policies, by the names of their columns, are among its fields. */
 export const SessionView = Schema.Struct(
   {
@@ -33,6 +59,10 @@ export const SessionView = Schema.Struct(
     forwards: Schema.Boolean,
     created_at: Nullable(Schema.String),
     updated_at: Nullable(Schema.String),
+    /** When what is left of a session that drains is ended; null while it does not drain. */
+    draining_until: Nullable(Schema.String),
+    /** null: not asked for, by `include=live`, or this process does not know the session. */
+    health: Nullable(HealthView),
     live: optional(LiveCounts),
     activity: optional(ActivityTimesView),
   },
@@ -79,5 +109,26 @@ const SessionPage = Schema.Struct({ sessions: Schema.Array(SessionView), next: N
 export const sessionGroup = HttpApiGroup.make("sessions")
   .add(HttpApiEndpoint.get("list", "/v1/sessions").setUrlParams(SessionsQuery).addSuccess(SessionPage))
   .add(HttpApiEndpoint.get("find", "/v1/sessions/:id").setPath(SessionPath).addSuccess(SessionView))
+  .add(
+    HttpApiEndpoint.put("put", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPut)
+      .addSuccess(SessionView)
+      .addSuccess(SessionView, { status: 201 }),
+  )
+  .add(
+    HttpApiEndpoint.patch("patch", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .setPayload(SessionPatch)
+      .addSuccess(SessionView),
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/v1/sessions/:id")
+      .setPath(SessionPath)
+      .setHeaders(Conditions)
+      .addSuccess(HttpApiSchema.NoContent),
+  )
   .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
   .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))

@@ -22,18 +22,21 @@ import { randomHex } from "../../wire/RandomHex.js"
 import type { Access } from "../access/Access.js"
 import { AdminApi } from "../api/AdminApi.js"
 import { maxBodyBytes } from "../api/BodyLimit.js"
+import type { Sampler } from "../Sampler.js"
 import { ApiProblem, internalError, invalidRequest } from "../api/ApiProblem.js"
 import { Explain } from "./Explain.js"
 import { Fleet } from "./Fleet.js"
 import { layerLiveCalls } from "./LiveCalls.js"
 import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
+import { SessionRates } from "./SessionRates.js"
+import { layerStatsCalls } from "./StatsCalls.js"
 
 /** Answers a request to the API, once it may come in. */
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** What the API shows, and what it steers. */
-export type ApiParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | Access | ErrorRing
+export type ApiParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | Access | ErrorRing | Sampler
 
 const endpoints = Object.values(AdminApi.groups).flatMap((group) =>
   Object.values(group.endpoints).map(({ method, path }) => ({
@@ -104,8 +107,8 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls]),
-  Layer.provide([Fleet.layerHere, Explain.layer]),
+  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls]),
+  Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
 /**

@@ -18,7 +18,7 @@ import { describeError } from "../../wire/Reply.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
-import { sessionView } from "./Shapes.js"
+import { healthView, sessionView } from "./Shapes.js"
 
 /** A request that nobody has sent. */
 export interface ExplainQuery {
@@ -123,6 +123,8 @@ const make = Effect.gen(function* () {
       const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
       const { session } = outcome
       const verdict = verdictOf(outcome)
+      const known = isKnown ? directory.healthOf(id) : undefined
+      const health = known === undefined ? null : healthView(known)
       return {
         route: parsed === undefined ? null : routeView(parsed, query.target),
         session: found === undefined ? null : sessionView(found),
@@ -133,9 +135,10 @@ const make = Effect.gen(function* () {
         target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
         fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
         guard: session === undefined ? null : guardView(session, outcome),
+        health,
         limits: session === undefined ? [] : limitsOf(session),
         verdict,
-        steps: stepsOf(query, parsed, found, outcome, verdict, hooks.length),
+        steps: stepsOf(query, { route: parsed, row: found, health }, outcome, verdict, hooks.length),
       }
     })
   return { explain }
@@ -197,10 +200,32 @@ const rowStep = (route: Route | undefined, row: Session | undefined): ReadonlyAr
   return [row === undefined ? "there is no session with this id" : `its status is ${row.status}`]
 }
 
+const healthStep = (health: Explanation["health"]): ReadonlyArray<string> => {
+  switch (health?.state) {
+    case undefined:
+      return []
+    case "unknown":
+      return ["its server has not been asked yet"]
+    case "ok":
+      return [`its server has answered since ${health.since}`]
+    case "failing": {
+      const { code, reason } = health.last_error ?? { code: "", reason: null }
+      const last = reason === null ? code : `${code} (${reason})`
+      const often = health.failures === 1 ? "once" : `${health.failures} times in a row`
+      return [`its server has failed since ${health.since}, ${often}, last with ${last}`]
+    }
+  }
+}
+
+/** What was found on the way. */
+interface Found extends Pick<Explanation, "health"> {
+  readonly route: Route | undefined
+  readonly row: Session | undefined
+}
+
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
-  route: Route | undefined,
-  row: Session | undefined,
+  { health, route, row }: Found,
   { head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
@@ -210,6 +235,7 @@ const stepsOf = (
   ...(session !== undefined && head !== undefined
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
+  ...healthStep(health),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
   forwards ? "it is forwarded; nothing was sent to find out" : `the proxy answers ${[status, code].join(" ").trim()}`,
 ]

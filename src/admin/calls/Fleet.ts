@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, Option } from "effect"
+import { ProxyConfig } from "../../domain/ProxyConfig.js"
 import { ErrorRing, type FailureQuery, type RememberedFailure } from "../../telemetry/ErrorRing.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { type LiveTraffic, Traffic } from "../../traffic/Traffic.js"
@@ -33,7 +34,8 @@ export interface LivePage extends Gathered<typeof LiveView.Type> {
   readonly last: number | undefined
 }
 
-type Counts = typeof LiveCounts.Type
+/** How much is under way. */
+export type TrafficCounts = Pick<typeof LiveCounts.Type, "requests" | "streams" | "websockets">
 
 /** The processes of the proxy, as the admin API asks them. */
 export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
@@ -49,23 +51,24 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
     /** The latest failures that were not a client's fault, newest first. */
     readonly errors: (query: FailureQuery) => Effect.Effect<Gathered<RememberedFailure>>
     /** How much is under way, by session. */
-    readonly liveCounts: Effect.Effect<ReadonlyMap<string, Counts>>
+    readonly liveCounts: Effect.Effect<ReadonlyMap<string, TrafficCounts>>
   }
 >() {
   /** The one process that this is. */
-  static readonly layerHere: Layer.Layer<Fleet, never, Traffic | ErrorRing> = Layer.effect(
+  static readonly layerHere: Layer.Layer<Fleet, never, ProxyConfig | Traffic | ErrorRing> = Layer.effect(
     Fleet,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const counters = yield* Telemetry
       const ring = yield* ErrorRing
+      const { logQuery } = yield* ProxyConfig
 
       const serialOf = (id: string): number | undefined => {
         const [process, serial = "", ...more] = id.split("-")
         if (process !== counters.process || more.length > 0 || !/^[0-9a-z]{1,11}$/.test(serial)) return undefined
         return parseInt(serial, 36)
       }
-      const shown = (one: LiveTraffic) => liveView(one, counters.idOf(one.serial), performance.now())
+      const shown = (one: LiveTraffic) => liveView(one, counters.idOf(one.serial), performance.now(), logQuery)
 
       const live = (query: LiveQuery): Effect.Effect<LivePage> =>
         Effect.gen(function* () {
@@ -124,9 +127,9 @@ const byAge = (one: LiveTraffic, other: LiveTraffic): number => one.serial - oth
 const byBytes = (one: LiveTraffic, other: LiveTraffic): number =>
   other.bytesIn + other.bytesOut - (one.bytesIn + one.bytesOut)
 
-const nothing: Counts = { requests: 0, streams: 0, websockets: 0 }
+const nothing: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
-const oneMore = (counts: Counts, traffic: LiveTraffic): Counts => {
+const oneMore = (counts: TrafficCounts, traffic: LiveTraffic): TrafficCounts => {
   switch (kindOf(traffic)) {
     case "request":
       return { ...counts, requests: counts.requests + 1 }
@@ -137,8 +140,8 @@ const oneMore = (counts: Counts, traffic: LiveTraffic): Counts => {
   }
 }
 
-const liveCounts = (things: ReadonlyArray<LiveTraffic>): Effect.Effect<ReadonlyMap<string, Counts>> => {
-  const counts = new Map<string, Counts>()
+const liveCounts = (things: ReadonlyArray<LiveTraffic>): Effect.Effect<ReadonlyMap<string, TrafficCounts>> => {
+  const counts = new Map<string, TrafficCounts>()
   return Effect.as(
     eachSliced(things, (one) => {
       const id = one.session?.id ?? ""
@@ -148,7 +151,7 @@ const liveCounts = (things: ReadonlyArray<LiveTraffic>): Effect.Effect<ReadonlyM
   )
 }
 
-const sumOf = (counts: Iterable<Counts>): Counts => {
+const sumOf = (counts: Iterable<TrafficCounts>): TrafficCounts => {
   let [requests, streams, websockets] = [0, 0, 0]
   for (const one of counts) {
     requests += one.requests
@@ -158,7 +161,11 @@ const sumOf = (counts: Iterable<Counts>): Counts => {
   return { requests, streams, websockets }
 }
 
-const processView = (name: string, draining: boolean, counts: ReadonlyMap<string, Counts>): typeof ProcessView.Type => {
+const processView = (
+  name: string,
+  draining: boolean,
+  counts: ReadonlyMap<string, TrafficCounts>,
+): typeof ProcessView.Type => {
   const { external, heapTotal, heapUsed, rss } = process.memoryUsage()
   return {
     process: name,

@@ -10,11 +10,12 @@ import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
-import type { LiveCounts } from "../api/SessionGroup.js"
 import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
 import { cursorOf, textIn } from "./Cursor.js"
-import { Fleet } from "./Fleet.js"
-import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "./Shapes.js"
+import { Fleet, type TrafficCounts } from "./Fleet.js"
+import { SessionRates } from "./SessionRates.js"
+import { makeSessionWrites } from "./SessionWrites.js"
+import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
@@ -69,7 +70,7 @@ const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>
   error instanceof StoreUnavailable ? storeUnavailable(error.problem) : error,
 )
 
-const noneLive: typeof LiveCounts.Type = { requests: 0, streams: 0, websockets: 0 }
+const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
 const noTimes: ReadonlyMap<string, ActivityTimes> = new Map()
 
@@ -90,6 +91,7 @@ const makeExtras = Effect.gen(function* () {
   const fleet = yield* Fleet
   const directory = yield* SessionDirectory
   const store = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
+  const rates = yield* SessionRates
 
   const activityOf = (sessions: ReadonlyArray<Session>) =>
     Effect.gen(function* () {
@@ -101,13 +103,23 @@ const makeExtras = Effect.gen(function* () {
       }
     })
 
+  const liveOf = (sessions: ReadonlyArray<Session>) =>
+    Effect.map(fleet.liveCounts, (counts) => {
+      const show = rates.look(sessions.map(({ id }) => id))
+      return ({ id }: Session) => show(id, counts.get(id) ?? noneLive)
+    })
+  const healthOf = (id: string) => {
+    const health = directory.healthOf(id)
+    return health === undefined ? null : healthView(health)
+  }
+
   /** Makes what is shown of any of these sessions. */
   return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
     Effect.gen(function* () {
-      const live = include.includes("live") ? yield* fleet.liveCounts : undefined
+      const live = include.includes("live") ? yield* liveOf(sessions) : undefined
       const activity = include.includes("activity") ? yield* activityOf(sessions) : undefined
       return (session: Session): SessionExtras => ({
-        ...(live !== undefined && { live: live.get(session.id) ?? noneLive }),
+        ...(live !== undefined && { health: healthOf(session.id), live: live(session) }),
         ...(activity !== undefined && { activity: activity(session) }),
       })
     })
@@ -134,6 +146,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }),
       )
 
+    const writes = yield* makeSessionWrites(tagged)
+
     return handlers
       .handle("list", ({ urlParams: { after, include = [], limit = 100, prefix, q, status } }) =>
         Effect.gen(function* () {
@@ -148,6 +162,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
         }).pipe(asProblem),
       )
       .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("put", writes.put)
+      .handleRaw("patch", writes.patch)
+      .handle("remove", writes.remove)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto"
 import type { Session } from "../../domain/Session.js"
 import { addressOf } from "../../downstream/Dial.js"
+import type { ServerHealth } from "../../sessions/ServerHealth.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
-import { forwards, policyFields } from "../../sessions/SessionShape.js"
-import { shownTarget } from "../../telemetry/Redaction.js"
+import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
+import { statusClasses } from "../../telemetry/Causes.js"
+import type { Sample } from "../../telemetry/History.js"
+import { type QueryRule, shownTarget } from "../../telemetry/Redaction.js"
 import type { RememberedFailure } from "../../telemetry/ErrorRing.js"
 import type { ActivityReport } from "../../traffic/Activity.js"
 import type { OpenTraffic } from "../../traffic/ActivityRound.js"
@@ -11,7 +14,15 @@ import type { LiveTraffic } from "../../traffic/Traffic.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import type { LiveView } from "../api/LiveGroup.js"
 import type { ErrorView } from "../api/ProxyGroup.js"
-import type { ActivityTimesView, ActivityView, LiveCounts, OpenView, SessionView } from "../api/SessionGroup.js"
+import type { SampleView } from "../api/StatsGroup.js"
+import type {
+  ActivityTimesView,
+  ActivityView,
+  HealthView,
+  LiveCounts,
+  OpenView,
+  SessionView,
+} from "../api/SessionGroup.js"
 
 /** RFC 3339 in UTC, of milliseconds since the epoch. */
 export const timestamp = (time: number): string => new Date(time).toISOString()
@@ -22,8 +33,20 @@ const timeOrNull = (time: number): string | null => (time === 0 ? null : timesta
 const stampOf = (text: string | null): string | null =>
   text !== null && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? `${text.replace(" ", "T")}Z` : text
 
+export const healthView = ({ checked, failures, lastError, since, state }: ServerHealth): typeof HealthView.Type => ({
+  state,
+  since: timeOrNull(since),
+  failures,
+  last_error:
+    lastError === undefined
+      ? null
+      : { code: lastError.code, reason: lastError.reason ?? null, time: timestamp(lastError.time) },
+  checked,
+})
+
 /** What is shown of a session beside its row. */
 export interface SessionExtras {
+  readonly health?: typeof HealthView.Type | null
   readonly live?: typeof LiveCounts.Type
   readonly activity?: typeof ActivityTimesView.Type
 }
@@ -36,6 +59,8 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...policyFields(session.policy),
   created_at: stampOf(session.createdAt),
   updated_at: stampOf(session.updatedAt),
+  draining_until: drainingUntil(session) ?? null,
+  health: null,
   ...extras,
 })
 
@@ -110,15 +135,15 @@ export const ageOf = ({ begun }: LiveTraffic, now: number): number => Math.max(0
 export const silenceOf = (traffic: LiveTraffic, now: number): number =>
   traffic.activeAt === 0 ? ageOf(traffic, now) : Math.max(0, Math.floor(now - traffic.activeAt * 1_000))
 
-/** `id`: of its serial number. `now`: by `performance.now()`. */
-export const liveView = (traffic: LiveTraffic, id: string, now: number): typeof LiveView.Type => ({
+/** `id`: of its serial number. `now`: by `performance.now()`. `query`: what is shown of the query of its target. */
+export const liveView = (traffic: LiveTraffic, id: string, now: number, query: QueryRule): typeof LiveView.Type => ({
   id,
   session: traffic.session?.id ?? "",
   kind: kindOf(traffic),
   request_id: traffic.requestId,
   client: traffic.clientAddress,
   method: traffic.method,
-  target: shownTarget(traffic.target, "redact"),
+  target: shownTarget(traffic.target, query),
   status: traffic.status,
   server: traffic.session === undefined ? "" : addressOf(traffic.session.target),
   since: timestamp(traffic.since),
@@ -142,3 +167,39 @@ export const errorView = (failure: RememberedFailure): typeof ErrorView.Type => 
   target: failure.target,
   server: failure.server ?? null,
 })
+
+/** With three places at most: more would say nothing, and take room. */
+export const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
+
+export const roundedOrNull = (value: number): number | null => (Number.isNaN(value) ? null : rounded(value))
+
+export const sampleView = (sample: Sample): typeof SampleView.Type => {
+  const answered = (status: (typeof statusClasses)[number]): number =>
+    rounded(sample.answers[statusClasses.indexOf(status)] ?? 0)
+  return {
+    time: timestamp(sample.time),
+    requests_per_second: rounded(sample.answers.reduce((sum, rate) => sum + rate, 0)),
+    answers_per_second: {
+      "1xx": answered("1xx"),
+      "2xx": answered("2xx"),
+      "3xx": answered("3xx"),
+      "4xx": answered("4xx"),
+      "5xx": answered("5xx"),
+      none: answered("none"),
+    },
+    errors_per_second: rounded(sample.errors),
+    bytes_in_per_second: rounded(sample.bytesIn),
+    bytes_out_per_second: rounded(sample.bytesOut),
+    messages_in_per_second: rounded(sample.messagesIn),
+    messages_out_per_second: rounded(sample.messagesOut),
+    p50_ms: roundedOrNull(sample.p50),
+    p99_ms: roundedOrNull(sample.p99),
+    first_byte_p50_ms: roundedOrNull(sample.firstByteP50),
+    first_byte_p99_ms: roundedOrNull(sample.firstByteP99),
+    requests: sample.requests,
+    streams: sample.streams,
+    websockets: sample.websockets,
+    connections: sample.connections,
+    loop_utilization: rounded(sample.loopUtilization),
+  }
+}

@@ -11,7 +11,8 @@ import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { policyFlags, policyOptions } from "./PolicyChoice.js"
-import { refuse, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { refuse, urlHint, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { urlProblem } from "../../transfer/UrlProblem.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, fallback: "active" }

@@ -3,12 +3,13 @@ import * as Command from "@effect/cli/Command"
 import { Effect } from "effect"
 import { duration } from "../../domain/Reading.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { drainingUntil } from "../../sessions/SessionShape.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { changingDatabase, databaseFlags, databaseOptions } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { unknownSession } from "./SessionCheck.js"
-import { describe, drainingUntil, renderJson, viewOf } from "./SessionView.js"
+import { describe, renderJson, viewOf } from "./SessionView.js"
 
 const defaultGrace = 30_000
 

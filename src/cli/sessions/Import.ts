@@ -15,12 +15,13 @@ import { progressLine } from "../Progress.js"
 import { endBySignal, untilSignal } from "../StoppedBySignal.js"
 import { type FileFormat, format } from "./FileFormat.js"
 import { type FileSource, openSource, readWhole } from "./FileSource.js"
-import { type BatchOptions, importBatches } from "./ImportBatches.js"
+import { importBatches } from "./ImportBatches.js"
 import { counted, ImportTally } from "./ImportTally.js"
 import { parseSessionFile } from "./SessionFile.js"
-import { policyColumns } from "./SessionView.js"
+import { policyColumns } from "../../transfer/SessionFields.js"
+import type { ImportOptions } from "../../transfer/SessionImport.js"
 
-const onError: Flag.Flag<BatchOptions["onError"]> = {
+const onError: Flag.Flag<ImportOptions["onError"]> = {
   name: "on-error",
   reading: oneOf("ACTION", ["stop", "skip"]),
   about: "What to do about an entry of NDJSON or CSV that is wrong: stop, or skip it.",
@@ -43,7 +44,7 @@ export const importDoc: CommandDoc = {
   summary: "Add the sessions of a file: JSON, NDJSON or CSV.",
   about:
     "Adds the sessions of a file, with id, url and perhaps status, " +
-    `${policyColumns}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. ` +
+    `${policyColumns.join(", ")}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. ` +
     "A JSON array is checked first, then written by one change: if anything is wrong, or a signal comes, nothing is. " +
     "NDJSON (a JSON object a line) and CSV (with a header line) are read in pieces and written in batches of 500, each " +
     "one change, so that nobody waits long however large the file is; an import that stops says how far it came. There, " +
@@ -116,7 +117,7 @@ const wouldReplace = (name: string, sessions: ReadonlyArray<NewSession>, replace
     return found.length
   })
 
-interface ImportChoice extends BatchOptions {
+interface ImportChoice extends ImportOptions {
   readonly file: string
   readonly format: FileFormat | undefined
   readonly guard: AddressGuard

@@ -1,6 +1,6 @@
 import { isForwarding } from "../../domain/Session.js"
 import type { Applied } from "../../sessions/SessionRepo.js"
-import type { PlacedStep } from "./SessionLines.js"
+import type { PlacedStep } from "../../transfer/SessionLines.js"
 import { InsecureSessions } from "./SessionCheck.js"
 
 /** A number of sessions, in words. */

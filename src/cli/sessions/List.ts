@@ -20,7 +20,8 @@ import { type Column, renderTable, Table, terminalWidth } from "../Table.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { InsecureSessions } from "./SessionCheck.js"
-import { policyColumns, policyWords, viewOf } from "./SessionView.js"
+import { policyColumns } from "../../transfer/SessionFields.js"
+import { policyWords, viewOf } from "./SessionView.js"
 import { JsonArray } from "./SessionWriter.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, about: "Lists only the sessions of this status." }
@@ -66,7 +67,7 @@ export const listDoc: CommandDoc = {
     ["ss-proxy sessions list", "all of them, as a table"],
     [
       "ss-proxy sessions list --status active --json",
-      `for a program: id, url, status, forwards, ${policyColumns}, created_at, updated_at, draining_until`,
+      `for a program: id, url, status, forwards, ${policyColumns.join(", ")}, created_at, updated_at, draining_until`,
     ],
     ["ss-proxy sessions list --prefix team-a/ --sort updated --limit 20", "those that changed last"],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],

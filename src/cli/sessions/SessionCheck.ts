@@ -1,31 +1,13 @@
 import { Effect, Either, Option } from "effect"
-import { isIP } from "node:net"
 import { isForwarding } from "../../domain/Session.js"
 import type { StoredPolicy } from "../../domain/SessionPolicy.js"
-import type { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { unusableUrl } from "../../sessions/SessionRules.js"
 import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
-import { mostSimilar } from "../Similar.js"
+import { mostSimilar } from "../../domain/Similar.js"
 import { printable } from "../../wire/PrintableText.js"
 import { styleOf } from "../Style.js"
-
-const hostProblem = (hostname: string, guard: AddressGuard): Option.Option<string> =>
-  Option.fromNullable(isIP(hostname) === 0 ? undefined : guard.denialOf(hostname)).pipe(
-    Option.map(({ problem }) => `${problem} (see --deny-downstream and --allow-downstream)`),
-  )
-
-/**
- * Why a session cannot have this URL; nothing if it can. A host name is not resolved; the proxy checks its addresses
- * when it connects.
- */
-export const urlProblem = (url: string, guard: AddressGuard): Option.Option<string> =>
-  Either.match(parseDownstreamUrl(url), {
-    onLeft: ({ problem }) => Option.some(problem),
-    onRight: ({ hostname }) => hostProblem(hostname, guard),
-  }).pipe(Option.map((problem) => unusableUrl(url, problem)))
 
 /** Fails with the problem, if there is one. */
 export const refuse = (problem: Option.Option<string>, hint: string): Effect.Effect<void, CommandFailed> =>

@@ -1,6 +1,6 @@
 import { policyRows } from "../../domain/Policies.js"
 import type { Session } from "../../domain/Session.js"
-import { forwards, policyFields } from "../../sessions/SessionShape.js"
+import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import { drainOf } from "../../domain/SessionControl.js"
 import { printable, printableJson } from "../../wire/PrintableText.js"
@@ -21,27 +21,6 @@ export interface SessionView {
 }
 
 const policyNames = Object.entries(policyRows)
-
-/** Every field that a session has in JSON. */
-export const viewFields: ReadonlySet<string> = new Set([
-  "id",
-  "url",
-  "status",
-  "forwards",
-  ...policyNames.map(([, { column }]) => column),
-  "created_at",
-  "updated_at",
-  "draining_until",
-])
-
-/** The columns of the policies, for the help. */
-export const policyColumns = policyNames.map(([, { column }]) => column).join(", ")
-
-/** When its drain is over, as RFC 3339 has it; none while it does not drain. */
-export const drainingUntil = ({ control }: Session): string | undefined => {
-  const drain = drainOf(control)
-  return drain === undefined ? undefined : new Date(drain.until).toISOString()
-}
 
 const view = (session: Session, url: string): SessionView => ({
   id: session.id,

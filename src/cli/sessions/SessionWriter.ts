@@ -1,8 +1,9 @@
 import type { Session } from "../../domain/Session.js"
 import { printable } from "../../wire/PrintableText.js"
-import { type CsvField, renderCsvRecord } from "./Csv.js"
+import { type CsvField, renderCsvRecord } from "../../transfer/Csv.js"
+import { viewFields } from "../../transfer/SessionFields.js"
 import type { FileFormat } from "./FileFormat.js"
-import { backupOf, renderJson, renderJsonLine, type SessionView, viewFields } from "./SessionView.js"
+import { backupOf, renderJson, renderJsonLine, type SessionView } from "./SessionView.js"
 
 /** Renders sessions as a file holds them: what stands before, between and behind the pages. */
 export interface SessionWriter {

@@ -10,7 +10,8 @@ import { UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { policyChangeFlags, policyChanges } from "./PolicyChoice.js"
-import { refuse, unknownSession, urlHint, urlProblem, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { refuse, unknownSession, urlHint, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { urlProblem } from "../../transfer/UrlProblem.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
 export const setDoc: CommandDoc = {

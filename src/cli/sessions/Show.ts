@@ -6,6 +6,7 @@ import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import type { HealthView } from "../../admin/api/SessionGroup.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
@@ -15,6 +16,7 @@ import { activityFileOf } from "../../sessions/ActivityStore.js"
 import type { ActivityTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { activityInWords, activityOf, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
+import { healthInWords, healthOf } from "./HealthInWords.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
 
@@ -22,8 +24,8 @@ export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
   summary: "Show one session.",
   about:
-    "Shows one session, and when it was last active, as far as proxies have written it down. A user name and password in " +
-    "its URL are not shown.",
+    "Shows one session; when it was last active, as far as proxies have written it down; and how its server does, as far " +
+    "as a running proxy has seen it. A user name and password in its URL are not shown.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },
@@ -65,7 +67,13 @@ const activityDetails = (session: Session, times: ActivityTimes | undefined, now
   ]
 }
 
-const details = (session: Session, times: ActivityTimes | undefined, now: number): string => {
+/** What is shown of a session beside its row. */
+interface Known {
+  readonly times: ActivityTimes | undefined
+  readonly health: typeof HealthView.Type | null
+}
+
+const details = (session: Session, { health, times }: Known, now: number): string => {
   const { id, url, status, created_at, updated_at } = viewOf(session)
   const problem = urlFault(session)
   const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
@@ -78,6 +86,7 @@ const details = (session: Session, times: ActivityTimes | undefined, now: number
     ...controlDetails(session, now),
     ...policyDetails(session),
     ...activityDetails(session, times, now),
+    ...(health === null ? [] : [["server", healthInWords(health, now)] as const]),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],
     ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],
   ]
@@ -100,17 +109,18 @@ export const show = Command.make(
   { id: Args.text({ name: "ID" }), json: Flag.isOn(Flag.json), database: databaseOptions },
   ({ id, json, database }) =>
     Effect.gen(function* () {
-      const { session, times } = yield* readingDatabase(database, (database) =>
+      const { session, ...known } = yield* readingDatabase(database, (database) =>
         Effect.gen(function* () {
           const repo = yield* SessionRepo
           const found = yield* repo.find(id)
           if (Option.isNone(found)) return yield* unknownSession(id)
-          return { session: found.value.session, times: yield* knownActivity(database, id) }
+          const times = yield* knownActivity(database, id)
+          return { session: found.value.session, times, health: yield* healthOf(id, database) }
         }),
       )
       const now = yield* Clock.currentTimeMillis
-      const view = { ...viewOf(session), ...activityViewOf(session, times, now) }
-      yield* printResult(json ? renderJson(view) : details(session, times, now))
+      const view = { ...viewOf(session), ...activityViewOf(session, known.times, now), health: known.health }
+      yield* printResult(json ? renderJson(view) : details(session, known, now))
       yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))

@@ -9,14 +9,11 @@ export interface FileRecord {
   readonly text: Either.Either<string, string>
 }
 
-/** Longest record, in bytes. What is longer is not kept. */
-export const longestRecord = 1_048_576
-
 const [newline, carriageReturn, quote, comma] = [0x0a, 0x0d, 0x22, 0x2c]
 const newlineByte = Buffer.of(newline)
 const byteOrderMark = Buffer.from("\uFEFF")
 
-/** Splits bytes into records as they come. Holds one record, and no more than `longestRecord` of it. */
+/** Splits bytes into records as they come. Holds one record, and no more of it than it may have. */
 export class RecordSplitter {
   /** The first bytes, until there are enough to tell a byte order mark; `undefined` behind them. */
   private beginning: Buffer | undefined = Buffer.alloc(0)
@@ -30,8 +27,14 @@ export class RecordSplitter {
   private inQuotes = false
   private behindQuote = false
 
-  /** `quotes`: a line break in a quoted field does not end the record. */
-  constructor(private readonly quotes: boolean) {}
+  /**
+   * `quotes`: a line break in a quoted field does not end the record. `longest`: bytes that a record may have; what is
+   * longer is not kept.
+   */
+  constructor(
+    private readonly quotes: boolean,
+    private readonly longest: number,
+  ) {}
 
   /** The records that these bytes end. */
   push(bytes: Buffer): ReadonlyArray<FileRecord> {
@@ -76,7 +79,7 @@ export class RecordSplitter {
 
   private hold(piece: Uint8Array): void {
     this.size += piece.length
-    if (this.size > longestRecord) this.held = []
+    if (this.size > this.longest) this.held = []
     else this.held.push(piece)
   }
 
@@ -100,8 +103,12 @@ export class RecordSplitter {
     }
   }
 
+  private get tooLong(): Either.Either<string, string> {
+    return Either.left(`it is longer than ${this.longest} bytes`)
+  }
+
   private end(): FileRecord {
-    const record = { line: this.begunAt, text: this.size > longestRecord ? Either.left(tooLong) : textOf(this.held) }
+    const record = { line: this.begunAt, text: this.size > this.longest ? this.tooLong : textOf(this.held) }
     this.begunAt = this.passed + 1
     this.held = []
     this.size = 0
@@ -111,8 +118,6 @@ export class RecordSplitter {
     return record
   }
 }
-
-const tooLong = `it is longer than ${longestRecord} bytes`
 
 const textOf = (pieces: ReadonlyArray<Uint8Array>): Either.Either<string, string> => {
   const bytes = Buffer.concat(pieces)

@@ -1,21 +1,22 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Either } from "effect"
-import { parseCsvRecord, renderCsvRecord } from "../../src/cli/sessions/Csv.js"
+import { parseCsvRecord, renderCsvRecord } from "../../src/transfer/Csv.js"
 import { guessFormat } from "../../src/cli/sessions/FileFormat.js"
-import { longestRecord, RecordSplitter } from "../../src/cli/sessions/RecordSplitter.js"
-import { type PlacedStep, SessionLines } from "../../src/cli/sessions/SessionLines.js"
+import { RecordSplitter } from "../../src/transfer/RecordSplitter.js"
+import { type PlacedStep, SessionLines } from "../../src/transfer/SessionLines.js"
 import { sessionWriter } from "../../src/cli/sessions/SessionWriter.js"
 import { parseSessionFile } from "../../src/cli/sessions/SessionFile.js"
 import { Session } from "../../src/domain/Session.js"
 import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { Effect } from "effect"
 
+const longestRecord = 1_000
 const guard = new AddressGuard({ denyDownstream: [], allowDownstream: [] })
 
 /** The records of bytes that come in pieces of this size. */
 const split = (bytes: Buffer, size: number, quotes: boolean) => {
-  const splitter = new RecordSplitter(quotes)
+  const splitter = new RecordSplitter(quotes, longestRecord)
   const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
     bytes.subarray(at * size, (at + 1) * size),
   )
@@ -26,7 +27,11 @@ const read = (text: string | Buffer, format: "ndjson" | "csv", size = 7) => {
   const lines = new SessionLines(format, guard)
   return split(Buffer.from(text), size, lines.quotes).flatMap((record): ReadonlyArray<string | PlacedStep> => {
     const found = lines.read(record)
-    return Either.isLeft(found) ? [found.left] : found.right === undefined ? [] : [found.right]
+    return Either.isLeft(found)
+      ? [`line ${found.left.line}: ${found.left.problem}`]
+      : found.right === undefined
+        ? []
+        : [found.right]
   })
 }
 
@@ -74,7 +79,7 @@ describe("records of CSV", () => {
 
 describe("a line", () => {
   it("that is longer than one may be is not kept, and those behind it are read", () => {
-    const splitter = new RecordSplitter(false)
+    const splitter = new RecordSplitter(false, longestRecord)
     const piece = Buffer.alloc(65_536, "x")
     for (let at = 0; at < 64; at++) expect(splitter.push(piece)).toEqual([])
     expect(splitter.push(Buffer.from("x\nnext\n"))).toEqual([

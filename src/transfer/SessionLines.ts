@@ -1,13 +1,15 @@
 import { Either, Option } from "effect"
-import { policyRows } from "../../domain/Policies.js"
-import { onOrOff } from "../../domain/Reading.js"
-import type { AddressGuard } from "../../downstream/AddressGuard.js"
-import type { SessionStep } from "../../sessions/SessionRepo.js"
+import { policyRows } from "../domain/Policies.js"
+import { onOrOff } from "../domain/Reading.js"
+import type { SessionStep } from "../sessions/SessionRepo.js"
 import { type CsvField, parseCsvRecord } from "./Csv.js"
-import type { FileFormat } from "./FileFormat.js"
 import type { FileRecord } from "./RecordSplitter.js"
-import { isRecord, parseJson, type Parsed, sessionOf, unknownField } from "./SessionFile.js"
-import { viewFields } from "./SessionView.js"
+import { isRecord, parseJson, type Parsed, sessionOf, unknownField } from "./SessionEntry.js"
+import { viewFields } from "./SessionFields.js"
+import type { HostGuard } from "./UrlProblem.js"
+
+/** How lines hold sessions: a JSON object each, or fields between commas (RFC 4180). */
+export type LineFormat = "ndjson" | "csv"
 
 /** The field of an entry that is to be removed. */
 const removeField = "remove"
@@ -21,8 +23,23 @@ export interface PlacedStep {
   readonly step: SessionStep
 }
 
+/** What is wrong with an entry. */
+export interface LineProblem {
+  /** The number of its first line. */
+  readonly line: number
+  /** Its id, as far as it could be read. */
+  readonly id: string | undefined
+  /** A phrase. */
+  readonly problem: string
+}
+
+type Fault = Omit<LineProblem, "line">
+type Read<A> = Either.Either<A, Fault>
+
+const withoutId = <A>(parsed: Parsed<A>): Read<A> => Either.mapLeft(parsed, (problem) => ({ id: undefined, problem }))
+
 /** What an entry asks for: to store a session, or with `remove`, to remove it. */
-const stepOf = (value: unknown, guard: AddressGuard): Parsed<SessionStep> => {
+const stepOf = (value: unknown, guard: HostGuard): Parsed<SessionStep> => {
   if (!isRecord(value) || value[removeField] === undefined) return putOf(value, guard)
   const { [removeField]: remove, ...entry } = value
   if (typeof remove !== "boolean") return Either.left(`"${removeField}" must be true or false`)
@@ -33,7 +50,7 @@ const stepOf = (value: unknown, guard: AddressGuard): Parsed<SessionStep> => {
     : Either.left('"id" must be a text that is not empty')
 }
 
-const putOf = (value: unknown, guard: AddressGuard): Parsed<SessionStep> =>
+const putOf = (value: unknown, guard: HostGuard): Parsed<SessionStep> =>
   Either.map(sessionOf(value, guard), (session) => ({ _tag: "Put", session }))
 
 /** The columns of the header line, in their order. */
@@ -61,8 +78,8 @@ export class SessionLines {
   private columns: ReadonlyArray<string> | undefined
 
   constructor(
-    private readonly format: Exclude<FileFormat, "json">,
-    private readonly guard: AddressGuard,
+    private readonly format: LineFormat,
+    private readonly guard: HostGuard,
   ) {}
 
   /** Whether records may have line breaks in quotation marks. */
@@ -76,37 +93,43 @@ export class SessionLines {
   }
 
   /** The step of a record; `undefined` where it has none. */
-  read({ line, text }: FileRecord): Either.Either<PlacedStep | undefined, string> {
+  read({ line, text }: FileRecord): Either.Either<PlacedStep | undefined, LineProblem> {
     if (Either.isRight(text) && text.right.trim() === "") return Either.right(undefined)
     const read = (text: string) => (this.format === "csv" ? this.ofCsv(text) : this.ofJson(text))
-    return Either.flatMap(text, read).pipe(
+    return Either.flatMap(withoutId(text), read).pipe(
       Either.mapBoth({
-        onLeft: (problem) => `line ${line}: ${problem}`,
+        onLeft: (fault) => ({ line, ...fault }),
         onRight: (step) => (step === undefined ? undefined : { line, step }),
       }),
     )
   }
 
-  private ofJson(text: string): Parsed<SessionStep> {
-    return Either.flatMap(parseJson(text), (value) => stepOf(value, this.guard))
+  private ofEntry(value: unknown): Read<SessionStep> {
+    const id = isRecord(value) && typeof value["id"] === "string" ? value["id"] : undefined
+    return Either.mapLeft(stepOf(value, this.guard), (problem) => ({ id, problem }))
   }
 
-  private ofCsv(text: string): Parsed<SessionStep | undefined> {
-    return Either.flatMap(parseCsvRecord(text), (fields) => {
+  private ofJson(text: string): Read<SessionStep> {
+    return Either.flatMap(withoutId(parseJson(text)), (value) => this.ofEntry(value))
+  }
+
+  private ofCsv(text: string): Read<SessionStep | undefined> {
+    return Either.flatMap(withoutId(parseCsvRecord(text)), (fields) => {
       if (this.columns !== undefined) return this.ofRow(this.columns, fields)
-      return Either.map(columnsOf(fields), (columns) => void (this.columns = columns))
+      return Either.map(withoutId(columnsOf(fields)), (columns) => void (this.columns = columns))
     })
   }
 
-  private ofRow(columns: ReadonlyArray<string>, fields: ReadonlyArray<CsvField>): Parsed<SessionStep> {
+  private ofRow(columns: ReadonlyArray<string>, fields: ReadonlyArray<CsvField>): Read<SessionStep> {
+    const wrong = (problem: string): Read<never> => Either.left({ id: undefined, problem })
     if (fields.length !== columns.length)
-      return Either.left(`it has ${fields.length} fields, and the header line ${columns.length}`)
+      return wrong(`it has ${fields.length} fields, and the header line ${columns.length}`)
     const entry: Record<string, unknown> = {}
     for (const [index, column] of columns.entries()) {
       const field = fields[index]
       // An empty field is as if it were not there.
       if (field !== undefined) entry[column] = valueOf(column, field)
     }
-    return stepOf(entry, this.guard)
+    return this.ofEntry(entry)
   }
 }

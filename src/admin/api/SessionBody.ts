@@ -1,0 +1,45 @@
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import { Schema } from "effect"
+import { policyRows } from "../../domain/Policies.js"
+import { optional } from "./Fields.js"
+
+// What a session is to become: its URL, its status, and policies by the names of their columns.
+
+const textSchema = ({ choices }: { readonly choices: ReadonlyArray<string> | undefined }) => ({
+  type: "string",
+  ...(choices !== undefined && { enum: choices }),
+})
+
+const policySchemas = Object.fromEntries(
+  Object.values(policyRows).map(({ column, fallback, reading }) => [
+    column,
+    { anyOf: [typeof fallback === "boolean" ? { type: "boolean" } : textSchema(reading), { type: "null" }] },
+  ]),
+)
+
+/** Described as `changeOf` reads it, which names every member that is wrong. */
+const members = (identifier: string, required: ReadonlyArray<string>) =>
+  Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
+    identifier,
+    jsonSchema: {
+      type: "object",
+      required,
+      properties: { url: { type: "string" }, status: { type: "string" }, ...policySchemas },
+      additionalProperties: false,
+    },
+  })
+
+/** The whole of it. What is shown of a session beside that may be there, and is passed over. */
+export const SessionPut = members("SessionPut", ["url"])
+
+/** What of it changes (RFC 7396): null takes a policy back. */
+export const SessionPatch = HttpApiSchema.withEncoding(members("SessionPatch", []), {
+  kind: "Json",
+  contentType: "application/merge-patch+json",
+})
+
+/** By which entity tags a change goes on (RFC 9110 sections 13.1.1 and 13.1.2). */
+export const Conditions = Schema.Struct({
+  "if-match": optional(Schema.String),
+  "if-none-match": optional(Schema.String),
+})
