@@ -4,7 +4,7 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Defect, type DefectPlace } from "../domain/ProxyError.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import type { Client } from "../http/ProxyRequest.js"
-import type { ClientRefusal } from "../telemetry/Causes.js"
+import type { NoRequest } from "../telemetry/Causes.js"
 import { causeOf, failureOf } from "../telemetry/Failure.js"
 import { FailureSummary } from "../log/FailureSummary.js"
 import { LineLog } from "../log/LineLog.js"
@@ -16,7 +16,7 @@ export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
   /** A client sent, or tried, what never became a request. */
-  readonly refused: (client: Client, requestId: string, error: ClientRefusal) => void
+  readonly refused: (client: Client, requestId: string, error: NoRequest) => void
   /** Something of ours threw. */
   readonly defect: (cause: unknown) => void
 }
@@ -27,7 +27,7 @@ const messageOf = (cause: unknown): string | undefined => (cause instanceof Erro
 const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
 
 /** What only the operator is told about an error. */
-const internals = (error: ExchangeTrouble): Record<string, unknown> => {
+const internals = (error: ExchangeTrouble | NoRequest): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
   const known: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
@@ -90,13 +90,13 @@ const errorsTo =
 /** The same for what never became a request: whoever likes can cause any number of these. */
 const refusalsTo =
   (log: LineLog) =>
-  (client: Client, requestId: string, error: ClientRefusal): void => {
+  (client: Client, requestId: string, error: NoRequest): void => {
     if (!log.has(LogLevel.Debug)) return
     log.write(LogLevel.Debug, "refused", {
       request_id: requestId,
       client: client.address,
       ...internals(error),
-      status: describeError(error).status,
+      status: error._tag === "RequestBroken" ? 0 : describeError(error).status,
     })
   }
 
