@@ -60,7 +60,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
     meaning:
-      "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`.",
+      "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`. That is the fault of who uses the session: they ask for more at a time than it may have, and neither its server nor the proxy has failed. So it is not among the failures that `ss-proxy errors` shows.",
     remedy: "Try again after `Retry-After`.",
   },
   ClientLimit: {
