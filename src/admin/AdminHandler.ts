@@ -1,9 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 import { Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
-import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import {
+  asksForSecrets,
+  bodyRefusalOf,
+  importPath,
+  isReading,
+  readOnly,
+  refusalOf,
+  type TokenGate,
+} from "./AdminGate.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
@@ -44,6 +53,7 @@ const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
 /** Answers requests, one fiber each: they are few. */
 export class AdminHandler {
   private readonly names: ReadonlySet<string>
+  private readonly unhurried = new WeakSet<Duplex>()
   private readonly routes: ReadonlyMap<string, AdminRoute>
 
   constructor(
@@ -62,7 +72,7 @@ export class AdminHandler {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, door: Door): void => {
     const url = urlOf(request)
-    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, door)
+    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url, door)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.page(url.pathname, request.headers["accept-encoding"])
     const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
@@ -99,8 +109,9 @@ export class AdminHandler {
     return Effect.map(this.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
 
-  private callApi(request: IncomingMessage, response: ServerResponse, path: string, door: Door): void {
-    const admitted = this.admit(request, path, door)
+  private callApi(request: IncomingMessage, response: ServerResponse, url: URL, door: Door): void {
+    const path = url.pathname
+    const admitted = this.admit(request, url, door)
     if (Either.isLeft(admitted)) {
       this.counters.adminAnswered("/v1", admitted.left.status)
       return writeAnswer(response, admitted.left)
@@ -109,23 +120,33 @@ export class AdminHandler {
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
+    if (path === importPath) this.takeTime(request.socket, response)
     this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
   }
 
+  /** Whether this connection brings what may take any time to come. */
+  readonly mayTakeTime = (socket: Duplex): boolean => this.unhurried.has(socket)
+
+  private takeTime(socket: Duplex, response: ServerResponse): void {
+    this.unhurried.add(socket)
+    response.once("close", () => this.unhurried.delete(socket))
+  }
+
   /** Who asks the API. Left: why nothing is done for it. */
-  private admit(request: IncomingMessage, path: string, door: Door): Either.Either<Caller, AdminAnswer> {
-    if (door === "socket") return this.checked(request, path, socketCaller)
+  private admit(request: IncomingMessage, url: URL, door: Door): Either.Either<Caller, AdminAnswer> {
+    if (door === "socket") return this.checked(request, url, socketCaller)
     const refusal = refusalOf(request.rawHeaders, this.names)
     if (refusal !== undefined) return Either.left(refusal)
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
     return Either.flatMap(this.gate.callerOf(request), (caller) =>
-      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, path, caller),
+      url.pathname === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, url, caller),
     )
   }
 
-  private checked(request: IncomingMessage, path: string, caller: Caller): Either.Either<Caller, AdminAnswer> {
-    const refusal = bodyRefusalOf(request, path)
+  private checked(request: IncomingMessage, url: URL, caller: Caller): Either.Either<Caller, AdminAnswer> {
+    if (!caller.mayWrite && asksForSecrets(url)) return Either.left(readOnly())
+    const refusal = bodyRefusalOf(request, url.pathname)
     return refusal === undefined ? Either.right(caller) : Either.left(refusal)
   }
 
@@ -138,8 +159,7 @@ export class AdminHandler {
     const status = response.writableFinished ? response.statusCode : 0
     if (status > 0) this.counters.adminAnswered("/v1", status)
     const note = this.changes.of(request)
-    const isDone = !isReading(method) && status > 0 && status < 400
-    if (note === undefined && !isDone) return
+    if (note === undefined) return
     this.fork(
       Effect.logInfo("changed by the admin API").pipe(
         Effect.annotateLogs({ call: `${method} ${path}`, ...note, ...who, status }),

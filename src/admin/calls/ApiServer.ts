@@ -29,6 +29,7 @@ import { Fleet } from "./Fleet.js"
 import { layerLiveCalls } from "./LiveCalls.js"
 import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
+import { layerTransferCalls } from "./TransferCalls.js"
 import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
 
@@ -107,7 +108,7 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls]),
+  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerTransferCalls]),
   Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
