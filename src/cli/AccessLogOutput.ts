@@ -1,6 +1,7 @@
 import { Effect, Layer, Runtime } from "effect"
 import type { Scope } from "effect"
 import { AccessLog, JsonAccessLog } from "../log/AccessLog.js"
+import type { LineMemory, LineTaker } from "../log/LineMemory.js"
 import { type LineOutput, LineSink, type SinkCounters } from "../log/LineSink.js"
 import { LogFile } from "../log/LogFile.js"
 import { prettyLine } from "../log/PrettyLine.js"
@@ -21,7 +22,7 @@ export interface AccessLogOutput {
 }
 
 /** Lines that go out with those of the log, and of which alone it is counted how many are dropped. */
-class LinesBesideLog {
+class LinesBesideLog implements LineTaker {
   private counters: SinkCounters | undefined
 
   constructor(private readonly log: LineSink) {}
@@ -30,8 +31,14 @@ class LinesBesideLog {
     if (!this.log.write(line)) this.counters?.accessLogDropped(1)
   }
 
-  writeBytes(bytes: Buffer, length: number): void {
-    if (!this.log.writeBytes(bytes, length)) this.counters?.accessLogDropped(1)
+  room(): LineMemory {
+    return this.log.room()
+  }
+
+  took(length: number): boolean {
+    const isTaken = this.log.took(length)
+    if (!isTaken) this.counters?.accessLogDropped(1)
+    return isTaken
   }
 
   readonly countIn = (counters: SinkCounters): void => {
@@ -122,7 +129,7 @@ export const openAccessLog = (
     const runtime = yield* Effect.runtime<never>()
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
-    const json = (lines: LineSink | LinesBesideLog) => RecordSinks.layer(new JsonAccessLog(query, lines))
+    const json = (lines: LineTaker) => RecordSinks.layer(new JsonAccessLog(query, lines))
     const beside = new LinesBesideLog(log.lines)
     const besideLog = { reopen: undefined, countIn: beside.countIn }
     if (place === "off") return { layer: Layer.empty, reopen: undefined, countIn: undefined }

@@ -1,5 +1,5 @@
 import { Cause, HashMap, type Logger, LogLevel } from "effect"
-import { accessFieldNames } from "../log/AccessLine.js"
+import { accessFieldNames } from "../log/AccessField.js"
 import { jsonText, printable, shortened } from "../wire/PrintableText.js"
 import type { Style } from "./Style.js"
 

@@ -5,6 +5,7 @@ import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
+import { topDoc } from "./top/Top.js"
 
 export const programDoc: CommandDoc = {
   path: [],
@@ -24,4 +25,12 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs, errorsDoc, explainDoc]
+export const docs: ReadonlyArray<CommandDoc> = [
+  programDoc,
+  runDoc,
+  healthDoc,
+  ...sessionsDocs,
+  topDoc,
+  errorsDoc,
+  explainDoc,
+]

@@ -23,7 +23,7 @@ import type { RequestTrace, WebSocketTrace } from "../traces/RequestTrace.js"
 import { connectionFaultOf } from "../telemetry/ServerFaults.js"
 import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
 import type { Tracing } from "../traces/Tracing.js"
-import type { TrafficEnd, TrafficError, TrafficRecord } from "../telemetry/TrafficRecord.js"
+import type { TrafficEnd, TrafficError } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
@@ -35,7 +35,7 @@ import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
-import { type RecordedExchange, recordOf } from "./ExchangeRecord.js"
+import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
@@ -304,10 +304,10 @@ export class Exchange
       : addressOf(this.liveSession.target)
   }
 
-  /** What is known of it when it is over, after so many milliseconds. */
-  recordAfter(milliseconds: number): TrafficRecord {
+  /** As it is known when it is over, after so many milliseconds. */
+  endedAfter(milliseconds: number): EndedExchange {
     const { counters } = this.context
-    return recordOf(this, counters.idOf(this.serial === 0 ? counters.nextSerial() : this.serial), milliseconds)
+    return new EndedExchange(this, counters, this.serial === 0 ? counters.nextSerial() : this.serial, milliseconds)
   }
 
   /** Whether its answer is there, or on its way. */
@@ -541,14 +541,14 @@ export class Exchange
 
   private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {
     const now = performance.now()
-    return trace.switched({ ...this.recordAfter(now - this.begun), status: 101 }, now)
+    return trace.switched({ ...this.endedAfter(now - this.begun).record(), status: 101 }, now)
   }
 
   /** What a tracer throws is nothing to the connection. */
   private endTrace(milliseconds: number): void {
     try {
       const trace = this.traceInAnyCase
-      if (trace?.isRecorded === true) trace.end(this.recordAfter(milliseconds), this.begun + milliseconds)
+      if (trace?.isRecorded === true) trace.end(this.endedAfter(milliseconds).record(), this.begun + milliseconds)
     } catch (cause) {
       this.context.logError(this, Defect.at("proxy", cause))
     }

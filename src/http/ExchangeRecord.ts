@@ -1,4 +1,6 @@
 import type { DownstreamCall } from "../downstream/Downstream.js"
+import type { Ended } from "../telemetry/RecordSinks.js"
+import type { Counters } from "../telemetry/Telemetry.js"
 import type { TrafficEnd, TrafficError, TrafficRecord, TrafficTimes } from "../telemetry/TrafficRecord.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
 import { firstValue, type RawFields } from "../wire/HeaderFields.js"
@@ -58,29 +60,139 @@ export const handshakeOf = (exchange: RecordedExchange): Handshake => {
   }
 }
 
-/** The record of an exchange that took so many milliseconds. `id`: its live id. */
-export const recordOf = (exchange: RecordedExchange, id: string, milliseconds: number): TrafficRecord => ({
-  kind: "request",
-  id,
-  requestId: exchange.requestId,
-  sessionId: exchange.sessionId,
-  client: exchange.client.address,
-  method: exchange.method,
-  target: exchange.target,
-  httpVersion: exchange.httpVersion,
-  host: firstValue(exchange.fields, "host"),
-  userAgent: firstValue(exchange.fields, "user-agent"),
-  status: exchange.status,
-  end: exchange.end,
-  error: exchange.trouble,
-  bytesIn: exchange.bytesIn,
-  bytesOut: exchange.bytesOut,
-  retries: exchange.retries,
-  since: exchange.since,
-  milliseconds,
-  times: timesOf(exchange),
-  server: exchange.server,
-  reused: exchange.downstream?.reused,
-  traceId: exchange.traceId,
-  webSocket: undefined,
-})
+/**
+ * An exchange that is over, seen as its record: for whoever reads that at once. What is to be kept is copied, for this holds
+ * the exchange. `serial`: of its live id; `milliseconds`: how long it took.
+ */
+export class EndedExchange implements Ended, TrafficRecord {
+  constructor(
+    private readonly exchange: RecordedExchange,
+    private readonly counters: Counters,
+    private readonly serial: number,
+    readonly milliseconds: number,
+  ) {}
+
+  get view(): TrafficRecord {
+    return this
+  }
+
+  get failed(): boolean {
+    return this.error !== undefined || this.end !== "complete"
+  }
+
+  get kind(): "request" {
+    return "request"
+  }
+
+  get id(): string {
+    return this.counters.idOf(this.serial)
+  }
+
+  get requestId(): string {
+    return this.exchange.requestId
+  }
+
+  get sessionId(): string | undefined {
+    return this.exchange.sessionId
+  }
+
+  get client(): string {
+    return this.exchange.client.address
+  }
+
+  get method(): string {
+    return this.exchange.method
+  }
+
+  get target(): string {
+    return this.exchange.target
+  }
+
+  get httpVersion(): string {
+    return this.exchange.httpVersion
+  }
+
+  get host(): string | undefined {
+    return firstValue(this.exchange.fields, "host")
+  }
+
+  get userAgent(): string | undefined {
+    return firstValue(this.exchange.fields, "user-agent")
+  }
+
+  get status(): number {
+    return this.exchange.status
+  }
+
+  get end(): TrafficEnd {
+    return this.exchange.end
+  }
+
+  get error(): TrafficError | undefined {
+    return this.exchange.trouble
+  }
+
+  get bytesIn(): number {
+    return this.exchange.bytesIn
+  }
+
+  get bytesOut(): number {
+    return this.exchange.bytesOut
+  }
+
+  get retries(): number {
+    return this.exchange.retries
+  }
+
+  get since(): number {
+    return this.exchange.since
+  }
+
+  get times(): TrafficTimes {
+    return timesOf(this.exchange)
+  }
+
+  get server(): string | undefined {
+    return this.exchange.server
+  }
+
+  get reused(): boolean | undefined {
+    return this.exchange.downstream?.reused
+  }
+
+  get traceId(): string | undefined {
+    return this.exchange.traceId
+  }
+
+  get webSocket(): undefined {
+    return undefined
+  }
+
+  record(): TrafficRecord {
+    return {
+      kind: this.kind,
+      id: this.id,
+      requestId: this.requestId,
+      sessionId: this.sessionId,
+      client: this.client,
+      method: this.method,
+      target: this.target,
+      httpVersion: this.httpVersion,
+      host: this.host,
+      userAgent: this.userAgent,
+      status: this.status,
+      end: this.end,
+      error: this.error,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      retries: this.retries,
+      since: this.since,
+      milliseconds: this.milliseconds,
+      times: this.times,
+      server: this.server,
+      reused: this.reused,
+      traceId: this.traceId,
+      webSocket: this.webSocket,
+    }
+  }
+}

@@ -1,10 +1,12 @@
 import { JsonLine } from "./JsonLine.js"
+import type { LineTaker } from "./LineMemory.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
 import type { RecordSink } from "../telemetry/RecordSink.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** The access log: a line for everything that is over. */
 export class AccessLog implements RecordSink {
+  readonly readsAtOnce = true
   /** `lineOf` makes the line of a record, without its line break; `lines` takes it. */
   constructor(
     private readonly lineOf: (record: TrafficRecord) => string,
@@ -22,12 +24,12 @@ export class AccessLog implements RecordSink {
 
 /** The access log as JSON. */
 export class JsonAccessLog implements RecordSink {
+  readonly readsAtOnce = true
   private readonly line: JsonLine
 
-  /** `lines` takes each line with its line break: the first `length` of `bytes`, which are another line's afterwards. */
   constructor(
     query: QueryRule,
-    private readonly lines: { writeBytes(bytes: Buffer, length: number): unknown },
+    private readonly lines: LineTaker,
   ) {
     this.line = new JsonLine(query)
   }
@@ -37,8 +39,7 @@ export class JsonAccessLog implements RecordSink {
   }
 
   write(record: TrafficRecord): void {
-    const { line } = this
-    line.make(record)
-    this.lines.writeBytes(line.bytes, line.length)
+    const { lines } = this
+    lines.took(this.line.make(record, lines.room()))
   }
 }

@@ -1,16 +1,15 @@
 import { jsonText } from "../wire/PrintableText.js"
-import { type AccessFieldName, type FieldTaker, type Shown, tellFields } from "./AccessLine.js"
+import { type AccessField, packed, type PackedText } from "./AccessField.js"
+import { type FieldTaker, inSecond, secondText, type Shown, tellFields, threeDigits } from "./AccessLine.js"
+import { LineMemory } from "./LineMemory.js"
 import { longestField, type QueryRule } from "../telemetry/Redaction.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
 
-/** Texts are cut before they come here: the longest line that anybody can bring about is shorter than 32 KiB. */
-const mostBytes = 131_072
-
-const [comma, quote, colon, zero] = [44, 34, 58, 48]
+const [quote, zero, letterZ] = [34, 48, 90]
 const [braceOpen, braceClose, lineBreak] = [123, 125, 10]
 
-/** By its code, whether a character stands in JSON as it is, and is seen. */
-const isPlain = Array.from({ length: 128 }, (_, code) => /[ !#-[\]-~]/.test(String.fromCharCode(code)))
+/** By its code, whether a character stands in JSON as it is, and is seen: 1 where it does. */
+const isPlain = Uint8Array.from({ length: 128 }, (_, code) => (/[ !#-[\]-~]/.test(String.fromCharCode(code)) ? 1 : 0))
 
 /** What stands behind a whole number for so many thousandths. */
 const decimals: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, thousandths) =>
@@ -21,51 +20,69 @@ const decimals: ReadonlyArray<string> = Array.from({ length: 1_000 }, (_, thousa
 const mostQuick = 2 ** 30
 
 /**
- * Makes lines of JSON, as bytes in memory that is used again. Put together as texts, of some eighty pieces, a line took twice
- * as long, and three kilobytes that had to be collected.
+ * Makes lines of JSON, as bytes where they are to be. Put together as texts, of some eighty pieces, a line took twice as
+ * long, and three kilobytes that had to be collected.
  */
 export class JsonLine implements FieldTaker {
-  /** The line that was made last, with its line break, is the first `length` of these. */
-  readonly bytes = Buffer.allocUnsafeSlow(mostBytes)
-  length = 0
+  private memory = new LineMemory()
+  private at = 0
+  /** When the second began that the last line was of, and what a line of that begins with. */
+  private second = Number.NaN
+  private beforeMilliseconds = packed("")
 
   constructor(private readonly query: QueryRule) {}
 
-  /** Makes the line of a record. Numbers are numbers; any text in it is on that one line. */
-  make(record: TrafficRecord): void {
-    this.length = 0
+  /**
+   * Puts the line of a record, with its line break, behind the lines in `memory`. Gives how long it is, in bytes. Numbers are
+   * numbers; any text in it is on that one line.
+   */
+  make(record: TrafficRecord, memory: LineMemory): number {
+    this.memory = memory
+    this.at = memory.length
     tellFields(record, this.query, this)
     // In place of the comma before the first field.
-    this.bytes[0] = braceOpen
+    memory.bytes[memory.length] = braceOpen
     this.put(braceClose)
     this.put(lineBreak)
+    return this.at - memory.length
   }
 
-  word(name: AccessFieldName, value: string): void {
-    this.name(name)
+  time({ name }: AccessField, milliseconds: number): void {
+    const whole = Math.floor(milliseconds)
+    if (!(whole >= this.second && whole < this.second + 1_000)) {
+      this.second = whole - inSecond(whole)
+      this.beforeMilliseconds = packed(`,"${name}":"${secondText(this.second)}`)
+    }
+    this.packed(this.beforeMilliseconds)
+    this.ascii(threeDigits[whole - this.second] ?? "")
+    this.put(letterZ)
     this.put(quote)
+  }
+
+  word({ beforeText }: AccessField, value: string): void {
+    this.packed(beforeText)
     this.ascii(value)
     this.put(quote)
   }
 
-  text(name: AccessFieldName, value: string | undefined, shown: Shown): void {
+  text({ beforeText }: AccessField, value: string | undefined, shown: Shown): void {
     if (value === undefined || value === "") return
-    this.name(name)
-    const begun = this.length
-    this.put(quote)
-    if (value.length <= longestField && this.plain(value)) this.put(quote)
-    else this.length = begun + this.bytes.write(jsonText(shown(value)), begun, "utf8")
+    this.packed(beforeText)
+    if (value.length <= longestField && this.plain(value)) return this.put(quote)
+    // With its quotes.
+    const begun = this.at - 1
+    this.at = begun + this.memory.bytes.write(jsonText(shown(value)), begun, "utf8")
   }
 
-  number(name: AccessFieldName, value: number | undefined): void {
+  number({ beforeNumber }: AccessField, value: number | undefined): void {
     if (value === undefined) return
-    this.name(name)
+    this.packed(beforeNumber)
     this.whole(value)
   }
 
-  milliseconds(name: AccessFieldName, value: number | undefined): void {
+  milliseconds({ beforeNumber }: AccessField, value: number | undefined): void {
     if (value === undefined) return
-    this.name(name)
+    this.packed(beforeNumber)
     // What the engine makes of a fraction takes longer than the rest of a line.
     const thousandths = Math.round(value * 1_000)
     const whole = Math.floor(thousandths / 1_000)
@@ -73,39 +90,40 @@ export class JsonLine implements FieldTaker {
     this.ascii(decimals[thousandths - whole * 1_000] ?? "")
   }
 
-  flag(name: AccessFieldName, value: boolean | undefined): void {
+  flag({ beforeNumber }: AccessField, value: boolean | undefined): void {
     if (value === undefined) return
-    this.name(name)
+    this.packed(beforeNumber)
     this.ascii(value ? "true" : "false")
   }
 
-  private name(name: AccessFieldName): void {
-    this.put(comma)
-    this.put(quote)
-    this.ascii(name)
-    this.put(quote)
-    this.put(colon)
+  private put(byte: number): void {
+    this.memory.bytes[this.at++] = byte
   }
 
-  private put(byte: number): void {
-    this.bytes[this.length++] = byte
+  private packed({ length, words }: PackedText): void {
+    const { view } = this.memory
+    const { at } = this
+    for (let index = 0; index < words.length; index++) view.setInt32(at + index * 4, words[index] ?? 0, true)
+    this.at = at + length
   }
 
   private ascii(text: string): void {
-    const { bytes, length } = this
-    for (let index = 0; index < text.length; index++) bytes[length + index] = text.charCodeAt(index)
-    this.length = length + text.length
+    const { bytes } = this.memory
+    const { at } = this
+    for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index)
+    this.at = at + text.length
   }
 
-  /** Takes a text as it is, up to what JSON would have to escape. Gives whether that was all of it. */
+  /** Takes a text as it is, unless there is something in it that JSON would have to escape. Gives whether it did. */
   private plain(text: string): boolean {
-    const { bytes, length } = this
+    const { bytes } = this.memory
+    const { at } = this
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
-      if (isPlain[code] !== true) return false
-      bytes[length + index] = code
+      if (isPlain[code] !== 1) return false
+      bytes[at + index] = code
     }
-    this.length = length + text.length
+    this.at = at + text.length
     return true
   }
 

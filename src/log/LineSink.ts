@@ -1,3 +1,5 @@
+import { LineMemory, type LineTaker, pieceBytes } from "./LineMemory.js"
+
 /** Where the bytes of a `LineSink` go. It is given one piece at a time. */
 export interface LineOutput {
   /**
@@ -21,8 +23,6 @@ export interface LineSinkListener {
 
 /** How many bytes of lines may wait. */
 const mostWaiting = 4_194_304
-/** How many of them are written at a time. */
-const pieceBytes = 65_536
 /** Rest before another attempt, in milliseconds: where nobody reads, and where it failed. */
 const unreadPause = 50
 const failedPause = 1_000
@@ -39,7 +39,7 @@ interface Piece {
   readonly bytes: Buffer
   readonly lines: number
   /** What its bytes are a part of, where lines may gather there again. */
-  readonly memory: Buffer | undefined
+  readonly memory: LineMemory | undefined
 }
 
 const lineBreak = 10
@@ -55,16 +55,14 @@ const lineBreaksIn = (bytes: Buffer): number => {
  * They gather for a while, then go out piece by piece, one write at a time. What waits has a bound; the newest line beyond
  * it is dropped and counted. A part of a piece that was written is gone on from, so that no line is torn.
  */
-export class LineSink {
+export class LineSink implements LineTaker {
   /** How many lines were dropped, and how many attempts to write failed, in all. */
   dropped = 0
   failures = 0
   /** Lines that gather, as bytes: a text of many pieces that lives on costs the garbage collector more than it is worth. */
-  private gathered: Buffer | undefined
+  private gathered: LineMemory | undefined
   /** Memory of a piece that is written. The engine counts what is allocated outside of its heap, and collects sooner for it. */
-  private spare: Buffer | undefined
-  private gatheredBytes = 0
-  private gatheredLines = 0
+  private spare: LineMemory | undefined
   private readonly pieces: Array<Piece> = []
   private offset = 0
   private pieceWaiting = 0
@@ -91,12 +89,18 @@ export class LineSink {
     return true
   }
 
-  /** Takes a line, with its line break, as the first `length` of `bytes`, which it copies; `false`: it is dropped. */
-  writeBytes(bytes: Buffer, length: number): boolean {
+  room(): LineMemory {
+    if (this.gathered !== undefined) return this.gathered
+    this.gathered = this.spare ?? new LineMemory()
+    this.spare = undefined
+    return this.gathered
+  }
+
+  took(length: number): boolean {
     if (this.isFullFor(length)) return this.drop()
-    if (this.gatheredBytes + length > pieceBytes) this.pack()
-    if (length > pieceBytes) this.push(Buffer.from(bytes.subarray(0, length)), 1, undefined)
-    else this.gathers(bytes.copy(this.room(), this.gatheredBytes, 0, length))
+    const memory = this.room()
+    if (memory.length + length > pieceBytes) this.moveOn(memory, length)
+    this.room().add(length)
     this.added()
     return true
   }
@@ -110,7 +114,7 @@ export class LineSink {
   get waiting(): number {
     const [first] = this.pieces
     const written = first === undefined ? 0 : lineBreaksIn(first.bytes.subarray(0, this.offset))
-    return this.pieces.reduce((sum, { lines }) => sum + lines, this.gatheredLines) - written
+    return this.pieces.reduce((sum, { lines }) => sum + lines, this.gathered?.lines ?? 0) - written
   }
 
   /** How many lines were dropped since this was asked last. */
@@ -161,22 +165,22 @@ export class LineSink {
   }
 
   private gather(line: string): void {
-    const room = this.room()
-    const length = room.write(line, this.gatheredBytes, "utf8")
-    room[this.gatheredBytes + length] = lineBreak
-    this.gathers(length + 1)
+    const memory = this.room()
+    const { bytes, length: begun } = memory
+    const length = bytes.write(line, begun, "utf8")
+    bytes[begun + length] = lineBreak
+    memory.add(length + 1)
   }
 
-  /** Where lines gather. */
-  private room(): Buffer {
-    this.gathered ??= this.spare ?? Buffer.allocUnsafeSlow(pieceBytes)
-    this.spare = undefined
-    return this.gathered
+  /** A line that was put behind a piece which is full then is the first one of the next. */
+  private moveOn(full: LineMemory, length: number): void {
+    const begun = full.length
+    this.pack()
+    full.bytes.copy(this.room().bytes, 0, begun, begun + length)
   }
 
-  private gathers(bytes: number): void {
-    this.gatheredBytes += bytes
-    this.gatheredLines++
+  private get gatheredBytes(): number {
+    return this.gathered?.length ?? 0
   }
 
   private drop(): false {
@@ -195,16 +199,14 @@ export class LineSink {
 
   /** Makes a piece of what has gathered. */
   private pack(): void {
-    const { gathered, gatheredBytes, gatheredLines } = this
+    const { gathered } = this
     this.isDue = false
-    if (gathered === undefined) return
+    if (gathered === undefined || gathered.length === 0) return
     this.gathered = undefined
-    this.gatheredBytes = 0
-    this.gatheredLines = 0
-    this.push(gathered.subarray(0, gatheredBytes), gatheredLines, gathered)
+    this.push(gathered.bytes.subarray(0, gathered.length), gathered.lines, gathered)
   }
 
-  private push(bytes: Buffer, lines: number, memory: Buffer | undefined): void {
+  private push(bytes: Buffer, lines: number, memory: LineMemory | undefined): void {
     this.pieces.push({ bytes, lines, memory })
     this.pieceWaiting += bytes.length
   }
@@ -230,12 +232,18 @@ export class LineSink {
       // A part that still fitted on a full disk is no success.
       this.isFailing = false
       this.pieces.shift()
-      this.spare ??= piece.memory
+      this.keep(piece.memory)
       this.offset = 0
       this.pieceWaiting -= piece.bytes.length
       this.tellGap()
     }
     this.next()
+  }
+
+  /** Memory of a piece that was written is used again. */
+  private keep(memory: LineMemory | undefined): void {
+    memory?.clear()
+    this.spare ??= memory
   }
 
   private failed(error: NodeJS.ErrnoException): void {

@@ -17,6 +17,7 @@ export const annotationsOf = (record: TrafficRecord, query: QueryRule): Readonly
 
 /** What is over as lines of Effect's log, for programs that embed the proxy. */
 export class LogSink implements RecordSink {
+  readonly readsAtOnce = true
   constructor(
     private readonly log: LineLog,
     private readonly query: QueryRule,

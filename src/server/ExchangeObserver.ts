@@ -30,22 +30,19 @@ export class ExchangeObserver {
     this.counters.exchangeEnded(exchange, milliseconds)
     const { trouble } = exchange
     const isOfClient = trouble === undefined || trouble.fault === "client"
-    if (!isOfClient) this.tell(this.withRing, exchange, milliseconds)
-    else if (this.sinks.length > 0) this.tell(this.sinks, exchange, milliseconds)
+    const sinks = isOfClient ? this.sinks : this.withRing
+    if (sinks.length > 0) tellSinks(sinks, exchange.endedAfter(milliseconds), this.defect)
   }
 
   refused(refused: Refused): void {
     this.counters.clientRefused(refused.error)
     const sinks = refused.error.fault === "client" ? this.sinks : this.withRing
     if (sinks.length === 0) return
-    const ended = { sessionId: undefined, failed: true }
-    tellSinks(sinks, ended, () => recordOf(refused, this.counters), this.defect)
-  }
-
-  private tell(sinks: ReadonlyArray<RecordSink>, exchange: Exchange, milliseconds: number): void {
-    const { end, sessionId, trouble } = exchange
-    const ended = { sessionId, failed: trouble !== undefined || end !== "complete" }
-    tellSinks(sinks, ended, () => exchange.recordAfter(milliseconds), this.defect)
+    tellSinks(
+      sinks,
+      { sessionId: undefined, failed: true, record: () => recordOf(refused, this.counters) },
+      this.defect,
+    )
   }
 }
 

@@ -10,6 +10,8 @@ export interface RecordSink {
    * with an error of the proxy's, or broke off.
    */
   wants(sessionId: string | undefined, failed: boolean): boolean
+  /** Whether it reads what it takes at once, and keeps nothing of it: nothing needs to be copied for it. */
+  readonly readsAtOnce?: boolean
   /** Takes a record that it wanted. */
   write(record: TrafficRecord): void
 }

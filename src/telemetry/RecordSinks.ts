@@ -22,24 +22,23 @@ export interface Ended {
   readonly sessionId: string | undefined
   /** It was answered with an error of the proxy's, or broke off. */
   readonly failed: boolean
+  /** What is known of it, for whoever reads it at once; absent where there is only what `record` makes. */
+  readonly view?: TrafficRecord
+  /** The same, made anew, for whoever keeps it. */
+  readonly record: () => TrafficRecord
 }
 
 /**
- * Hands a record, which `make` makes if anybody wants it, to those that want it. A sink that throws is none of the request's
- * business: `defect` is told, and the others still hear. Whoever has no sinks need not call this.
+ * Tells those that want to know. What is to be kept is made once, and only if anybody keeps it. A sink that throws is none of
+ * the request's business: `defect` is told, and the others still hear. Whoever has no sinks need not call this.
  */
-export const tellSinks = (
-  sinks: ReadonlyArray<RecordSink>,
-  { failed, sessionId }: Ended,
-  make: () => TrafficRecord,
-  defect: (cause: unknown) => void,
-): void => {
+export const tellSinks = (sinks: ReadonlyArray<RecordSink>, ended: Ended, defect: (cause: unknown) => void): void => {
   let record: TrafficRecord | undefined
   for (const sink of sinks) {
     try {
-      if (!sink.wants(sessionId, failed)) continue
-      record ??= make()
-      sink.write(record)
+      if (!sink.wants(ended.sessionId, ended.failed)) continue
+      if (sink.readsAtOnce === true && ended.view !== undefined) sink.write(ended.view)
+      else sink.write((record ??= ended.record()))
     } catch (cause) {
       defect(cause)
     }

@@ -89,8 +89,15 @@ const redacted = (target: string, rule: "redact" | "drop"): string => {
   return rule === "drop" ? path : `${path}${target.charAt(mark)}${redactQuery(target.slice(mark + 1))}`
 }
 
-/** A path that hides nothing and needs no change, as most targets are. */
-const isHarmless = (target: string): boolean => target.length <= longestTarget && /^\/[!$-:<->@-~]*$/.test(target)
+/** By its code, whether a character of a path hides nothing and needs no change: 1 where that is so. */
+const harmless = Uint8Array.from({ length: 128 }, (_, code) => (/[!$-:<->@-~]/.test(String.fromCharCode(code)) ? 1 : 0))
+
+/** A path that hides nothing and needs no change, as most targets are. Character by character: that makes nothing. */
+const isHarmless = (target: string): boolean => {
+  if (target.length > longestTarget || target.charCodeAt(0) !== 47) return false
+  for (let index = 1; index < target.length; index++) if (harmless[target.charCodeAt(index)] !== 1) return false
+  return true
+}
 
 /**
  * A request target, raw as latin1, as it may be shown: without secrets in its query and without user info, cut at 2 KiB,

@@ -76,8 +76,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         logDefect(Effect.logError("a defect in ss-proxy; please report it", Cause.die(cause)))
       }
       const tell = (socket: BridgedSocket): void => {
-        const ended = { sessionId: socket.session.id, failed: !isGoodEnd(socket.code) }
-        tellSinks(sinks, ended, () => recordOf(socket), defect)
+        const failed = !isGoodEnd(socket.code)
+        tellSinks(sinks, { sessionId: socket.session.id, failed, record: () => recordOf(socket) }, defect)
       }
 
       /** What a tracer throws is nothing to the WebSocket. */

@@ -71,6 +71,43 @@ describe("lines on their way", () => {
     expect(output.taken).toBe(Array.from({ length: 100 }, (_, index) => `the line ${index}\n`).join(""))
   })
 
+  it("gather in memory that is used again, and of which there are two where some is written while more comes", async () => {
+    const lines = new LineSink(new TestOutput(), 1)
+    const memories = new Set<unknown>()
+    const write = () => {
+      memories.add(lines.room())
+      lines.write(line)
+    }
+    for (let turn = 0; turn < 20; turn++) {
+      write()
+      const flushed = lines.flush(patience)
+      write()
+      await flushed
+      write()
+    }
+    expect(memories.size).toBe(2)
+  })
+
+  it("that are made in its memory are as good as those that come as texts", async () => {
+    const output = new TestOutput()
+    const lines = new LineSink(output, 1)
+    const put = (text: string) => {
+      const { bytes, length } = lines.room()
+      return lines.took(bytes.write(`${text}\n`, length, "latin1"))
+    }
+    const sizes = Array.from({ length: 300 }, (_, index) => (index * 7_919) % 30_000)
+    for (const [index, size] of sizes.entries()) {
+      expect(index % 3 === 0 ? lines.write("y".repeat(size)) : put("z".repeat(size))).toBe(true)
+      if (index % 50 === 49) await lines.flush(patience)
+    }
+    await lines.flush(patience)
+    const texts = sizes.map((size, index) => (index % 3 === 0 ? "y" : "z").repeat(size))
+    expect(output.taken).toBe(texts.map((text) => `${text}\n`).join(""))
+    while (put(line)) expect(lines.dropped).toBe(0)
+    expect(lines.waiting).toBeGreaterThan(4_000)
+    expect(lines.dropped).toBe(1)
+  })
+
   it("are tried again where nobody reads, and go on in the midst of a line", async () => {
     const output = new TestOutput()
     output.room = 2_000

@@ -1,4 +1,5 @@
 import { JsonAccessLog } from "../../src/log/AccessLog.js"
+import { LineMemory } from "../../src/log/LineMemory.js"
 import type { QueryRule } from "../../src/telemetry/Redaction.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
 
@@ -31,8 +32,14 @@ export const recordWith = (given: Partial<TrafficRecord> = {}): TrafficRecord =>
 })
 
 /** Writes every line of an access log as JSON there, without its line break. */
-export const jsonLog = (query: QueryRule, write: (line: string) => void): JsonAccessLog =>
-  new JsonAccessLog(query, { writeBytes: (bytes, length) => write(bytes.toString("utf8", 0, length - 1)) })
+export const jsonLog = (query: QueryRule, write: (line: string) => void): JsonAccessLog => {
+  const memory = new LineMemory()
+  const took = (length: number): boolean => {
+    write(memory.bytes.toString("utf8", 0, length - 1))
+    return true
+  }
+  return new JsonAccessLog(query, { room: () => memory, took })
+}
 
 /** A record as a line of the access log. */
 export const jsonLine = (record: TrafficRecord, query: QueryRule): string => {

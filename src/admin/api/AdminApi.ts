@@ -6,6 +6,7 @@ import { problems } from "./ApiProblem.js"
 import { liveGroup } from "./LiveGroup.js"
 import { proxyGroup } from "./ProxyGroup.js"
 import { sessionGroup } from "./SessionGroup.js"
+import { logGroup } from "./LogGroup.js"
 import { statsGroup } from "./StatsGroup.js"
 import { transferGroup } from "./TransferGroup.js"
 
@@ -17,6 +18,7 @@ const declared = HttpApi.make("ss-proxy admin")
   .add(liveGroup)
   .add(statsGroup)
   .add(transferGroup)
+  .add(logGroup)
   .annotate(OpenApi.Title, "ss-proxy admin API")
   .annotate(OpenApi.Version, version)
 
