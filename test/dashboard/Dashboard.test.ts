@@ -191,34 +191,34 @@ describeUnless(lackingBrowser)("the dashboard", () => {
 
     it.scoped("shows ids, URLs, targets and user agents as text, whatever is in them", () =>
       Effect.gen(function* () {
-        const live = (text: string, index: number) => (({
-	id: `l-${index}`,
-	session: text,
-	kind: 'request',
-	client: '192.0.2.1',
-	method: 'GET',
-	target: `/${text}`,
-	status: 0,
-	server: text,
-	age_ms: 1,
-	silent_ms: 1,
-	bytes_in: 0,
-	bytes_out: 0,
-	messages_in: 0,
-	messages_out: 0
-}))
-        const failure = (text: string) => (({
-	time: '2026-01-05T09:00:00Z',
-	session: text,
-	code: text,
-	fault: 'proxy',
-	reason: text,
-	status: 500,
-	request_id: text,
-	method: 'GET',
-	target: text,
-	server: text
-}))
+        const live = (text: string, index: number) => ({
+          id: `l-${index}`,
+          session: text,
+          kind: "request",
+          client: "192.0.2.1",
+          method: "GET",
+          target: `/${text}`,
+          status: 0,
+          server: text,
+          age_ms: 1,
+          silent_ms: 1,
+          bytes_in: 0,
+          bytes_out: 0,
+          messages_in: 0,
+          messages_out: 0,
+        })
+        const failure = (text: string) => ({
+          time: "2026-01-05T09:00:00Z",
+          session: text,
+          code: text,
+          fault: "proxy",
+          reason: text,
+          status: 500,
+          request_id: text,
+          method: "GET",
+          target: text,
+          server: text,
+        })
         const proxy = yield* startFakeProxy({
           sessions: hostile.map((text) => fakeSession(text, { url: text, status: text })),
           live: hostile.map(live),
