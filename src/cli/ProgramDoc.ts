@@ -1,5 +1,6 @@
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
+import { tailDoc } from "./admin/Tail.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
@@ -24,4 +25,12 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs, errorsDoc, explainDoc]
+export const docs: ReadonlyArray<CommandDoc> = [
+  programDoc,
+  runDoc,
+  healthDoc,
+  ...sessionsDocs,
+  errorsDoc,
+  explainDoc,
+  tailDoc,
+]

@@ -6,6 +6,7 @@ import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
+import { tail } from "./admin/Tail.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
@@ -23,7 +24,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, errors, explain]),
+  Command.withSubcommands([run, health, sessions, errors, explain, tail]),
 )
 
 /**

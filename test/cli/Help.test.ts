@@ -7,6 +7,7 @@ const commands = [
   ["sessions"],
   ["errors"],
   ["explain"],
+  ["tail"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 

@@ -7,6 +7,7 @@ import { liveGroup } from "./LiveGroup.js"
 import { proxyGroup } from "./ProxyGroup.js"
 import { sessionGroup } from "./SessionGroup.js"
 import { statsGroup } from "./StatsGroup.js"
+import { streamGroup } from "./StreamGroup.js"
 
 // What the API takes and gives. Names are those of `--json` of the command line. Times are RFC 3339 in UTC.
 
@@ -15,6 +16,7 @@ const declared = HttpApi.make("ss-proxy admin")
   .add(sessionGroup)
   .add(liveGroup)
   .add(statsGroup)
+  .add(streamGroup)
   .annotate(OpenApi.Title, "ss-proxy admin API")
   .annotate(OpenApi.Version, version)
 

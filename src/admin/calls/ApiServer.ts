@@ -31,6 +31,7 @@ import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
 import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
+import { layerStreamCalls } from "./StreamCalls.js"
 
 /** Answers a request to the API, once it may come in. */
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -107,7 +108,7 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls]),
+  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerStreamCalls]),
   Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
