@@ -12,7 +12,12 @@ const TailQuery = Schema.Struct({
   only: optional(Schema.Literal("failed")),
 })
 
+const FeedQuery = Schema.Struct({ prefix: optional(Schema.String) })
+
+/** The id of the last event that a reader has had (WHATWG HTML section 9.2.4). */
+const FeedFields = Schema.Struct({ "last-event-id": optional(Schema.String) })
+
 /** Calls that go on until their reader leaves: what is over, and which sessions there are. */
-export const streamGroup = HttpApiGroup.make("streams").add(
-  HttpApiEndpoint.get("tail", "/v1/tail").setUrlParams(TailQuery).addSuccess(EventText),
-)
+export const streamGroup = HttpApiGroup.make("streams")
+  .add(HttpApiEndpoint.get("tail", "/v1/tail").setUrlParams(TailQuery).addSuccess(EventText))
+  .add(HttpApiEndpoint.get("feed", "/v1/feed").setUrlParams(FeedQuery).setHeaders(FeedFields).addSuccess(EventText))

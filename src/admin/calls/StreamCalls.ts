@@ -1,8 +1,10 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { ProxyConfig } from "../../domain/ProxyConfig.js"
+import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Taps } from "../../telemetry/RecordTaps.js"
 import { AdminApi } from "../api/AdminApi.js"
+import { Feed } from "./Feed.js"
 import { serverEvents } from "./ServerEvents.js"
 import { Tail } from "./Tail.js"
 
@@ -11,8 +13,13 @@ export const layerStreamCalls = HttpApiBuilder.group(AdminApi, "streams", (handl
   Effect.gen(function* () {
     const { logQuery } = yield* ProxyConfig
     const tail = new Tail(yield* Taps, logQuery)
-    return handlers.handle("tail", ({ urlParams: { only, session } }) =>
-      serverEvents(tail.read({ session, onlyFailed: only === "failed" })),
-    )
+    const feed = new Feed(yield* SessionRepo, yield* Effect.scope)
+    return handlers
+      .handle("tail", ({ urlParams: { only, session } }) =>
+        serverEvents(tail.read({ session, onlyFailed: only === "failed" })),
+      )
+      .handle("feed", ({ headers: { "last-event-id": lastId }, urlParams: { prefix = "" } }) =>
+        serverEvents(feed.read(prefix, lastId)),
+      )
   }),
 )
