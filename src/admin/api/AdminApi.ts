@@ -9,6 +9,7 @@ import { sessionGroup } from "./SessionGroup.js"
 import { logGroup } from "./LogGroup.js"
 import { statsGroup } from "./StatsGroup.js"
 import { transferGroup } from "./TransferGroup.js"
+import { streamGroup } from "./StreamGroup.js"
 
 // What the API takes and gives. Names are those of `--json` of the command line. Times are RFC 3339 in UTC.
 
@@ -19,6 +20,7 @@ const declared = HttpApi.make("ss-proxy admin")
   .add(statsGroup)
   .add(transferGroup)
   .add(logGroup)
+  .add(streamGroup)
   .annotate(OpenApi.Title, "ss-proxy admin API")
   .annotate(OpenApi.Version, version)
 

@@ -33,6 +33,7 @@ import { layerSessionCalls } from "./SessionCalls.js"
 import { layerTransferCalls } from "./TransferCalls.js"
 import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
+import { layerStreamCalls } from "./StreamCalls.js"
 
 /** Answers a request to the API, once it may come in. */
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -109,14 +110,8 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([
-    layerProxyCalls,
-    layerSessionCalls,
-    layerLiveCalls,
-    layerStatsCalls,
-    layerTransferCalls,
-    layerLogCalls,
-  ]),
+  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerStreamCalls]),
+  Layer.provide([layerTransferCalls, layerLogCalls]),
   Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
