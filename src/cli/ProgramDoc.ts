@@ -1,10 +1,12 @@
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
+import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
+import { topDoc } from "./top/Top.js"
 
 export const programDoc: CommandDoc = {
   path: [],
@@ -24,4 +26,13 @@ export const programDoc: CommandDoc = {
 }
 
 /** Every command; the first is the program itself. */
-export const docs: ReadonlyArray<CommandDoc> = [programDoc, runDoc, healthDoc, ...sessionsDocs, errorsDoc, explainDoc]
+export const docs: ReadonlyArray<CommandDoc> = [
+  programDoc,
+  runDoc,
+  healthDoc,
+  ...sessionsDocs,
+  topDoc,
+  errorsDoc,
+  explainDoc,
+  checkDoc,
+]

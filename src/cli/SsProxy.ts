@@ -6,6 +6,7 @@ import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
+import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
@@ -19,11 +20,12 @@ import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
+import { top } from "./top/Top.js"
 import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, errors, explain]),
+  Command.withSubcommands([run, health, sessions, top, errors, explain, check]),
 )
 
 /**

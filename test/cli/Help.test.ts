@@ -5,8 +5,10 @@ const commands = [
   [],
   ["run"],
   ["sessions"],
+  ["top"],
   ["errors"],
   ["explain"],
+  ["check"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 
