@@ -5,6 +5,7 @@ const commands = [
   [],
   ["run"],
   ["sessions"],
+  ["top"],
   ["errors"],
   ["explain"],
   ["check"],

@@ -49,16 +49,32 @@ const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> 
     return paths.map((path) => ({ path }))
   })
 
-/** The proxies that run on the database, or the one that was named. What asks them is loaded only where there is one. */
-export const runningProxies = (
+/** Where proxies run on the database that can be asked, or the one place that was named. */
+export const runningPlaces = (
   given: Option.Option<string>,
   database: Database,
-): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
+): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
+  Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
+
+/** The calls of the proxies at these places. What asks them is loaded only where there is one. */
+export const callsAt = (places: ReadonlyArray<AdminPlace>): Effect.Effect<ReadonlyArray<AdminCalls>> =>
   Effect.gen(function* () {
-    const places = Option.isSome(given) ? [yield* placeOf(given.value, database)] : yield* answered(database)
     if (places.length === 0) return []
     const { adminClient } = yield* Effect.promise(() => import("./AdminClient.js"))
     return yield* Effect.forEach(places, adminClient)
+  })
+
+/** The proxies that run on the database, or the one that was named. */
+export const runningProxies = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> => Effect.flatMap(runningPlaces(given, database), callsAt)
+
+/** That somebody has to be asked, and nobody can be. */
+export const noProxy = ({ filename }: Database): CommandFailed =>
+  new CommandFailed({
+    problem: `no proxy runs on ${filename}, or none with an admin socket`,
+    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
   })
 
 /** The same where there has to be one. */
@@ -69,11 +85,7 @@ export const neededProxies = (
   Effect.filterOrFail(
     runningProxies(given, database),
     (proxies) => proxies.length > 0,
-    () =>
-      new CommandFailed({
-        problem: `no proxy runs on ${database.filename}, or none with an admin socket`,
-        hint: `start one with ${programName()} run${databaseFlag(database.filename)}, or name one with --admin`,
-      }),
+    () => noProxy(database),
   )
 
 /** A call that failed: what the proxy said, or why it could not be asked. */

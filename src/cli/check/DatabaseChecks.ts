@@ -19,9 +19,6 @@ const longLog = 256 * 1024 ** 2
 /** A newest row that is so far ahead of the clock is no rounding. Milliseconds. */
 const clockMargin = 2_000
 
-const unavailable = (check: string, { hint, problem }: StoreUnavailable): Finding =>
-  findingsOf(check).fail(problem, hint)
-
 /** Whether the database can be opened, and holds what a proxy needs. Changes nothing. */
 const contentOf = ({ filename }: Database): Effect.Effect<Finding> =>
   Effect.flatMap(SessionRepo, ({ tally }) => tally).pipe(
