@@ -1,3 +1,4 @@
+import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
 import { checkDoc } from "./check/Check.js"
@@ -35,4 +36,5 @@ export const docs: ReadonlyArray<CommandDoc> = [
   errorsDoc,
   explainDoc,
   checkDoc,
+  dashboardDoc,
 ]

@@ -4,6 +4,7 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
+import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
 import { check } from "./check/Check.js"
@@ -25,7 +26,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, top, errors, explain, check]),
+  Command.withSubcommands([run, health, sessions, top, errors, explain, check, dashboard]),
 )
 
 /**

@@ -17,7 +17,13 @@ describe("the log of the program", () => {
       const lab = yield* Effect.provide(startAdminLab(), Layer.succeed(LogControl, steering))
       const set = (body: unknown) =>
         Effect.map(lab.askSocket("PUT /v1/log", JSON.stringify(body)), ({ status }) => status)
-      for (const body of [{}, { level: "loud" }, { level: "info", for: "0s" }, { level: "info", for: "8d" }, { lvl: 1 }])
+      for (const body of [
+        {},
+        { level: "loud" },
+        { level: "info", for: "0s" },
+        { level: "info", for: "8d" },
+        { lvl: 1 },
+      ])
         assert.strictEqual(yield* set(body), 400, JSON.stringify(body))
       assert.strictEqual((yield* lab.askWith(readToken, "PUT /v1/log", '{"level":"info"}')).status, 403)
       assert.strictEqual(level, "warn")
