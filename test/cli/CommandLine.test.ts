@@ -20,7 +20,15 @@ const messageOf = (...words: ReadonlyArray<string>) => Either.getOrThrow(Either.
 
 describe("the command line", () => {
   it("reads a flag as the command that is named has it, wherever it stands", () => {
-    expect(wordsOf("sessions", "list", "--live", "--json")).toEqual(["sessions", "list", "--live", "--json", "--"])
+    expect(wordsOf("sessions", "list", "--live", "--json")).toEqual([
+      "sessions",
+      "list",
+      "--live",
+      "true",
+      "--json",
+      "true",
+      "--",
+    ])
     expect(wordsOf("--live", "p-1", "sessions", "kill")).toEqual(["sessions", "kill", "--live", "p-1", "--"])
   })
 

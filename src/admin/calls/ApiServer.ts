@@ -27,8 +27,10 @@ import { ApiProblem, internalError, invalidRequest } from "../api/ApiProblem.js"
 import { Explain } from "./Explain.js"
 import { Fleet } from "./Fleet.js"
 import { layerLiveCalls } from "./LiveCalls.js"
+import { layerLogCalls } from "./LogCalls.js"
 import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
+import { layerTransferCalls } from "./TransferCalls.js"
 import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
 
@@ -107,7 +109,14 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls]),
+  Layer.provide([
+    layerProxyCalls,
+    layerSessionCalls,
+    layerLiveCalls,
+    layerStatsCalls,
+    layerTransferCalls,
+    layerLogCalls,
+  ]),
   Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
