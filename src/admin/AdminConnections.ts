@@ -3,6 +3,8 @@ import type { Socket } from "node:net"
 
 /** Connections at a time; for one more, that is closed which has asked for nothing for longest. */
 export const maxConnections = 64
+/** Streams of events at a time. */
+const maxReaders = 32
 /** Requests of a connection at a time. Each holds a whole answer until it is taken; who sends more without a wait is cut. */
 const maxPipelined = 4
 
@@ -10,12 +12,28 @@ const maxPipelined = 4
 export class AdminConnections {
   /** And how many requests are under way on each. */
   private readonly underWay = new Map<Socket, number>()
+  /** Answers that are streams of events, and where they go. */
+  private readonly readers = new Map<ServerResponse, Socket>()
 
   readonly opened = (socket: Socket): void => {
     this.underWay.set(socket, 0)
     socket.once("close", () => this.underWay.delete(socket))
-    const [oldest] = this.underWay.keys()
-    if (this.underWay.size > maxConnections) oldest?.destroy()
+    if (this.underWay.size > maxConnections) this.oldest?.destroy()
+  }
+
+  /** Who has asked for nothing for longest, and takes no stream of events. */
+  private get oldest(): Socket | undefined {
+    const reading = new Set(this.readers.values())
+    for (const socket of this.underWay.keys()) if (!reading.has(socket)) return socket
+    return undefined
+  }
+
+  /** Whether an answer may be a stream of events. If so, it counts as one from now on, and its connection is not closed for others. */
+  admitsReader({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    if (this.readers.size >= maxReaders) return false
+    this.readers.set(response, socket)
+    response.once("close", () => this.readers.delete(response))
+    return true
   }
 
   /** Whether one more request may come. Node makes requests of all that has arrived before anything is answered. */

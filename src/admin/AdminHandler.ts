@@ -4,6 +4,7 @@ import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import type { AdminConnections } from "./AdminConnections.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
@@ -12,6 +13,12 @@ import type { Page } from "./Page.js"
 
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"
+
+/** The listener that a request has come in on. */
+export interface Entrance {
+  readonly door: Door
+  readonly connections: AdminConnections
+}
 
 /** The API, and its descriptions, which are loaded when they are asked for first. */
 export interface LazyApi {
@@ -30,6 +37,14 @@ const notFound = (): AdminAnswer =>
 
 const methodNotAllowed = (): AdminAnswer =>
   problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
+
+/** Calls whose answers are streams of events. */
+const streams: ReadonlySet<string> = new Set(["/v1/events", "/v1/feed", "/v1/tail"])
+
+const tooManyReaders = (): AdminAnswer =>
+  problemAnswer(503, "too_many_readers", "Too many streams of events are open here. Close one, or try again later.", [
+    ["Retry-After", "5"],
+  ])
 
 const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
@@ -62,9 +77,10 @@ export class AdminHandler {
     this.routes = new Map(routes.map((route) => [route.path, route]))
   }
 
-  readonly handle = (request: IncomingMessage, response: ServerResponse, door: Door): void => {
+  readonly handle = (request: IncomingMessage, response: ServerResponse, entrance: Entrance): void => {
+    const { door } = entrance
     const url = urlOf(request)
-    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, door)
+    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, entrance)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.page(url.pathname, request.headers["accept-encoding"])
     const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
@@ -102,8 +118,12 @@ export class AdminHandler {
     return Effect.map(this.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
 
-  private callApi(request: IncomingMessage, response: ServerResponse, path: string, door: Door): void {
-    const admitted = this.admit(request, path, door)
+  private callApi(request: IncomingMessage, response: ServerResponse, path: string, entrance: Entrance): void {
+    const admitted = Either.filterOrLeft(
+      this.admit(request, path, entrance.door),
+      () => !streams.has(path) || entrance.connections.admitsReader(request, response),
+      tooManyReaders,
+    )
     if (Either.isLeft(admitted)) {
       this.counters.adminAnswered("/v1", admitted.left.status)
       return writeAnswer(response, admitted.left)

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http"
 import type { Duplex } from "node:stream"
-import { Context, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
+import { Context, Deferred, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
@@ -113,7 +113,7 @@ export const listener = (handle: AdminHandler["handle"], door: Door): Effect.Eff
     const connections = new AdminConnections()
     server.on("connection", connections.opened)
     server.on("request", (request, response) => {
-      if (connections.admits(request, response)) handle(request, response, door)
+      if (connections.admits(request, response)) handle(request, response, { door, connections })
     })
     return server
   })
@@ -184,7 +184,9 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     /** What is known once it listens. */
     const bound: { address?: (typeof AdminServer.Service)["address"] } = {}
     const changes = new ChangeNotes()
-    const access = { tokens, changes, url: () => bound.address && localUrl(bound.address) }
+    const ended = yield* Deferred.make<void>()
+    const url = () => bound.address && localUrl(bound.address)
+    const access = { tokens, changes, url, ended: Deferred.await(ended) }
     const sampler = new SecondSampler(counters, (yield* Traffic).things)
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
@@ -194,6 +196,8 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const address = yield* listenOnPort(handle, settings)
     bound.address = address
     const socket = yield* listenOnPath(handle, settings)
+    // Before the listeners end: whoever reads a stream of events is told.
+    yield* Effect.addFinalizer(() => Deferred.succeed(ended, undefined))
     if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)
     return { address, socket }
   }),

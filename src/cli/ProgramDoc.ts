@@ -6,6 +6,7 @@ import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
+import { topDoc } from "./top/Top.js"
 
 export const programDoc: CommandDoc = {
   path: [],
@@ -30,6 +31,7 @@ export const docs: ReadonlyArray<CommandDoc> = [
   runDoc,
   healthDoc,
   ...sessionsDocs,
+  topDoc,
   errorsDoc,
   explainDoc,
   dashboardDoc,

@@ -20,11 +20,12 @@ import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
+import { top } from "./top/Top.js"
 import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, errors, explain, dashboard]),
+  Command.withSubcommands([run, health, sessions, top, errors, explain, dashboard]),
 )
 
 /**

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import { defaultClose } from "../domain/SessionControl.js"
+import { defaultClose, type KillClose } from "../domain/SessionControl.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
@@ -84,8 +84,6 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   killed: defaultClose,
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
-
-const endedByOperator: CloseReason = { code: 1001, reason: "ended by an operator" }
 
 /**
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
@@ -279,8 +277,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.closeWith(closeReasons.shutdown)
   }
 
-  closeNow(): void {
-    this.closeWith(endedByOperator)
+  closeNow(close: KillClose): void {
+    this.closeWith(close)
   }
 
   cut(): void {

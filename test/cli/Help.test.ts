@@ -5,6 +5,7 @@ const commands = [
   [],
   ["run"],
   ["sessions"],
+  ["top"],
   ["errors"],
   ["explain"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),

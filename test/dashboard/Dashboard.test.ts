@@ -36,6 +36,20 @@ const hostile = [
   "a/b?c#d%25\u0000e",
 ]
 
+/** A request that has just begun. */
+const quietLive = {
+  kind: "request",
+  client: "192.0.2.1",
+  method: "GET",
+  status: 0,
+  age_ms: 1,
+  silent_ms: 1,
+  bytes_in: 0,
+  bytes_out: 0,
+  messages_in: 0,
+  messages_out: 0,
+}
+
 /** Milliseconds that the page's own thread has used of the processor, for scripts, styles and layout. */
 const cpuOf = (page: Page): Effect.Effect<Effect.Effect<number>> =>
   Effect.gen(function* () {
@@ -192,28 +206,23 @@ describeUnless(lackingBrowser)("the dashboard", () => {
     it.scoped("shows ids, URLs, targets and user agents as text, whatever is in them", () =>
       Effect.gen(function* () {
         const live = (text: string, index: number) => ({
-          ...{
-            id: `l-${index}`,
-            session: text,
-            kind: "request",
-            client: "192.0.2.1",
-            method: "GET",
-            target: `/${text}`,
-          },
-          ...{
-            status: 0,
-            server: text,
-            age_ms: 1,
-            silent_ms: 1,
-            bytes_in: 0,
-            bytes_out: 0,
-            messages_in: 0,
-            messages_out: 0,
-          },
+          ...quietLive,
+          id: `l-${index}`,
+          session: text,
+          target: `/${text}`,
+          server: text,
         })
         const failure = (text: string) => ({
-          ...{ time: "2026-01-05T09:00:00Z", session: text, code: text, fault: "proxy", reason: text, status: 500 },
-          ...{ request_id: text, method: "GET", target: text, server: text },
+          time: "2026-01-05T09:00:00Z",
+          session: text,
+          code: text,
+          fault: "proxy",
+          reason: text,
+          status: 500,
+          request_id: text,
+          method: "GET",
+          target: text,
+          server: text,
         })
         const proxy = yield* startFakeProxy({
           sessions: hostile.map((text) => fakeSession(text, { url: text, status: text })),

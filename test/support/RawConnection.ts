@@ -95,6 +95,11 @@ export class RawConnection {
     )
   }
 
+  /** Waits until what arrived is as it should be. */
+  shows(what: string, holds: () => boolean): Effect.Effect<void, NotSeen> {
+    return this.changes.until(what, holds, () => this.description)
+  }
+
   /** Waits until this many bytes arrived. */
   seenBytes(count: number): Effect.Effect<void, NotSeen> {
     return this.changes.until(

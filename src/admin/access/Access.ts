@@ -1,4 +1,4 @@
-import { Context } from "effect"
+import { Context, type Effect } from "effect"
 import type { AdminTokens } from "./AdminTokens.js"
 import type { ChangeNotes } from "./ChangeNotes.js"
 
@@ -19,5 +19,7 @@ export class Access extends Context.Tag("@ss-proxy/Access")<
     readonly changes: ChangeNotes
     /** Base URL of the TCP listener, without a slash at its end; `undefined` where there is none. */
     readonly url: () => string | undefined
+    /** Completes when the listeners are about to end. */
+    readonly ended: Effect.Effect<void>
   }
 >() {}

@@ -2,8 +2,9 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { CloseRequest, DrainRequest, DrainView, LiveNumbers } from "./ControlBody.js"
 import { Conditions, SessionPatch, SessionPut } from "./SessionBody.js"
-import { Count, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
+import { Count, Duration, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
 
 const SessionPath = Schema.Struct({ id: PathPart })
 
@@ -94,6 +95,9 @@ export const ActivityView = Schema.Struct({
   problem: Nullable(Schema.String),
 }).annotations({ identifier: "Activity" })
 
+/** `activity`: the last; of numbers those of this process; `live`: how much is under way. */
+export const SessionSort = Schema.Literal("id", "activity", "requests", "bytes", "errors", "live")
+
 const SessionsQuery = Schema.Struct({
   limit: optional(Limit(1_000)),
   after: optional(Schema.String),
@@ -101,9 +105,23 @@ const SessionsQuery = Schema.Struct({
   prefix: optional(Schema.String),
   q: optional(Schema.String),
   include: optional(Words("live", "activity")),
+  sort: optional(SessionSort),
+  /** `desc` unless by id. */
+  order: optional(Schema.Literal("asc", "desc")),
+  idle_for: optional(Duration),
+  /** `active`: what is under way is activity, also where nothing passes. */
+  open: optional(Schema.Literal("active")),
 })
 
-const SessionPage = Schema.Struct({ sessions: Schema.Array(SessionView), next: Next, missing: Missing })
+export type SessionsQuery = typeof SessionsQuery.Type
+
+const SessionPage = Schema.Struct({
+  sessions: Schema.Array(SessionView),
+  next: Next,
+  /** Sorted by what is known of more sessions than are remembered. */
+  truncated: Schema.Boolean,
+  missing: Missing,
+})
 
 /** Calls about sessions. */
 export const sessionGroup = HttpApiGroup.make("sessions")
@@ -129,6 +147,19 @@ export const sessionGroup = HttpApiGroup.make("sessions")
       .setPath(SessionPath)
       .setHeaders(Conditions)
       .addSuccess(HttpApiSchema.NoContent),
+  )
+  .add(
+    HttpApiEndpoint.post("drain", "/v1/sessions/:id/drain")
+      .setPath(SessionPath)
+      .setPayload(DrainRequest)
+      .addSuccess(DrainView, { status: 202 }),
+  )
+  .add(HttpApiEndpoint.del("resume", "/v1/sessions/:id/drain").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))
+  .add(
+    HttpApiEndpoint.post("kill", "/v1/sessions/:id/kill")
+      .setPath(SessionPath)
+      .setPayload(CloseRequest)
+      .addSuccess(LiveNumbers, { status: 202 }),
   )
   .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
   .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))

@@ -1,7 +1,9 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
-import { Count, Missing, Nullable } from "./Fields.js"
+import { Count, Missing, Nullable, optional } from "./Fields.js"
+import { HealthView, LiveCounts } from "./SessionGroup.js"
 
 /** Of a second, for each second of it. Latencies are those of what was over, or began to be answered; null where nothing was. */
 export const SampleView = Schema.Struct({
@@ -65,7 +67,34 @@ export const HistoryView = Schema.Struct({
   missing: Missing,
 }).annotations({ identifier: "History" })
 
+/** At most so many sessions are told of in one stream of events. */
+export const mostNamed = 100
+
+const EventsQuery = Schema.Struct({
+  /** Ids, each percent-encoded, between commas. */
+  sessions: optional(Schema.String),
+})
+
+/** What the event `sessions` tells of each that has changed. */
+export const SessionEventView = Schema.Union(
+  Schema.Struct({
+    id: Schema.String,
+    status: Schema.String,
+    forwards: Schema.Boolean,
+    draining_until: Nullable(Schema.String),
+    health: Nullable(HealthView),
+    live: LiveCounts,
+    idle_seconds: Nullable(Count),
+  }),
+  Schema.Struct({ id: Schema.String, removed: Schema.Literal(true) }),
+)
+
 /** Calls about how much there is to do. */
 export const statsGroup = HttpApiGroup.make("stats")
   .add(HttpApiEndpoint.get("latest", "/v1/stats").addSuccess(StatsView))
   .add(HttpApiEndpoint.get("history", "/v1/stats/history").addSuccess(HistoryView))
+  .add(
+    HttpApiEndpoint.get("events", "/v1/events")
+      .setUrlParams(EventsQuery)
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" })),
+  )

@@ -1,18 +1,29 @@
 import { Either, Schema } from "effect"
+import type { Place } from "./TopList.js"
 import { invalidRequest, type ApiProblem } from "../api/ApiProblem.js"
 
 /** Where a page ends: opaque to whoever gets it. */
 export const cursorOf = (key: string | number): string => Buffer.from(JSON.stringify([key])).toString("base64url")
 
+/** The same of a place in a sorted list. */
+export const cursorOfPlace = ({ id, key }: Place): string =>
+  Buffer.from(JSON.stringify([key, id])).toString("base64url")
+
 const Text = Schema.parseJson(Schema.Tuple(Schema.String))
 const Number = Schema.parseJson(Schema.Tuple(Schema.Number))
 
-const read = <A>(schema: Schema.Schema<readonly [A], string>, cursor: string): Either.Either<A, ApiProblem> =>
+const PlacePair = Schema.parseJson(Schema.Tuple(Schema.Number, Schema.String))
+
+const read = <A>(schema: Schema.Schema<A, string>, cursor: string): Either.Either<A, ApiProblem> =>
   Either.mapBoth(Schema.decodeUnknownEither(schema)(Buffer.from(cursor, "base64url").toString()), {
     onLeft: () => invalidRequest("after is no cursor: give the next of the page before."),
-    onRight: ([key]) => key,
+    onRight: (found) => found,
   })
 
 /** What such a cursor was made of. */
-export const textIn = (cursor: string): Either.Either<string, ApiProblem> => read(Text, cursor)
-export const numberIn = (cursor: string): Either.Either<number, ApiProblem> => read(Number, cursor)
+export const textIn = (cursor: string): Either.Either<string, ApiProblem> =>
+  Either.map(read(Text, cursor), ([text]) => text)
+export const numberIn = (cursor: string): Either.Either<number, ApiProblem> =>
+  Either.map(read(Number, cursor), ([number]) => number)
+export const placeIn = (cursor: string): Either.Either<Place, ApiProblem> =>
+  Either.map(read(PlacePair, cursor), ([key, id]) => ({ key, id }))

@@ -1,6 +1,6 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, Either, Option } from "effect"
 import { nextTurn } from "../../clock/NextTurn.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
@@ -10,61 +10,18 @@ import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
-import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
-import { cursorOf, textIn } from "./Cursor.js"
+import type { SessionsQuery } from "../api/SessionGroup.js"
+import { type ApiProblem, invalidRequest, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { makeNoting } from "./ChangeLog.js"
+import { makeSessionControl } from "./ControlCalls.js"
+import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
+import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
 import { SessionRates } from "./SessionRates.js"
 import { makeSessionWrites } from "./SessionWrites.js"
 import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
 import { jsonArraySliced } from "./Sliced.js"
-
-/** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
-const sliceSize = 40
-const mostScanned = 20_000
-
-/** Sessions that are listed. */
-interface ListQuery {
-  readonly limit: number
-  readonly after: string | undefined
-  readonly status: string | undefined
-  readonly prefix: string | undefined
-  /** A part of the id. */
-  readonly part: string | undefined
-}
-
-interface Listed {
-  readonly sessions: ReadonlyArray<Session>
-  /** The id to go on behind; `undefined` at the end. */
-  readonly last: string | undefined
-}
-
-/**
- * The next sessions that fit. Of a large table in which few fit a page may hold few, or none: it goes on where it ends. Rows that
- * come and go meanwhile hide no others, for a page begins behind an id.
- */
-const listSessions = (
-  repo: typeof SessionRepo.Service,
-  { after, limit, part, prefix = "", status }: ListQuery,
-): Effect.Effect<Listed, StoreUnavailable> =>
-  Effect.gen(function* () {
-    const sessions: Array<Session> = []
-    let scanned = 0
-    let last: string | undefined
-    const fits = ({ id, status: own }: Session): boolean =>
-      (status === undefined || own === status) && (part === undefined || id.includes(part))
-    const take = (page: ReadonlyArray<Session>): boolean => {
-      const fitting = page.filter(fits).slice(0, limit - sessions.length)
-      sessions.push(...fitting)
-      scanned += page.length
-      const isFull = sessions.length === limit
-      const goesOn = page.length === sliceSize || isFull
-      last = goesOn ? (isFull ? fitting : page).at(-1)?.id : undefined
-      return !isFull && scanned < mostScanned
-    }
-    const query = { prefix, sort: "id", after, pageSize: sliceSize } as const
-    yield* repo.forEachPage(query, (page) => Effect.sync(() => take(page)))
-    return { sessions, last }
-  })
+import type { Place } from "./TopList.js"
 
 const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>
   error instanceof StoreUnavailable ? storeUnavailable(error.problem) : error,
@@ -125,12 +82,33 @@ const makeExtras = Effect.gen(function* () {
     })
 })
 
+/** Which sessions are asked for. */
+const listQueryOf = (given: SessionsQuery): Either.Either<ListQuery, ApiProblem> => {
+  const { after, sort = "id" } = given
+  const descends = (given.order ?? (sort === "id" ? "asc" : "desc")) === "desc"
+  if (sort === "id" && descends) return Either.left(invalidRequest("By id, sessions are only listed with order=asc."))
+  const read = (cursor: string) =>
+    sort === "id" ? Either.map(textIn(cursor), (id) => ({ key: 0, id })) : placeIn(cursor)
+  return Either.map(after === undefined ? Either.right(undefined) : read(after), (place) => ({
+    limit: given.limit ?? 100,
+    after: place,
+    status: given.status,
+    prefix: given.prefix ?? "",
+    part: given.q,
+    sort,
+    descends,
+    idleFor: given.idle_for,
+    openIsActive: given.open === "active",
+  }))
+}
+
 /** Calls about sessions. */
 export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (handlers) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
     const activity = yield* Activity
     const extrasOf = yield* makeExtras
+    const list = yield* makeSessionList
 
     const find = (id: string) =>
       Effect.flatMap(
@@ -147,16 +125,19 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       )
 
     const writes = yield* makeSessionWrites(tagged)
+    const control = yield* makeSessionControl
+    const noting = yield* makeNoting
 
     return handlers
-      .handle("list", ({ urlParams: { after, include = [], limit = 100, prefix, q, status } }) =>
+      .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
-          const behind = after === undefined ? undefined : yield* textIn(after)
-          const { last, sessions } = yield* listSessions(repo, { after: behind, limit, part: q, prefix, status })
+          const { include = [], sort = "id" } = urlParams
+          const { last, sessions, truncated } = yield* list(yield* listQueryOf(urlParams))
           const extras = yield* extrasOf(sessions, include)
           const array = yield* jsonArraySliced(sessions, (session) => sessionView(session, extras(session)))
-          const next = JSON.stringify(last === undefined ? null : cursorOf(last))
-          return HttpServerResponse.text(`{"sessions":${array},"next":${next},"missing":[]}`, {
+          const cursor = sort === "id" ? ({ id }: Place) => cursorOf(id) : cursorOfPlace
+          const rest = JSON.stringify({ next: last === undefined ? null : cursor(last), truncated, missing: [] })
+          return HttpServerResponse.text(`{"sessions":${array},${rest.slice(1)}`, {
             contentType: "application/json",
           })
         }).pipe(asProblem),
@@ -165,6 +146,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       .handle("put", writes.put)
       .handleRaw("patch", writes.patch)
       .handle("remove", writes.remove)
+      .handle("drain", control.drain)
+      .handle("resume", control.resume)
+      .handle("kill", control.kill)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({
@@ -173,8 +157,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
           }),
         ),
       )
-      .handle("touch", ({ path }) =>
-        activity.touch(path.id).pipe(
+      .handle("touch", ({ path, request }) =>
+        noting(request, activity.touch(path.id), () => ({ session: path.id })).pipe(
           Effect.catchTags({
             SessionNotFound: sessionNotFound,
             StoreUnavailable: ({ problem }) => storeUnavailable(problem),

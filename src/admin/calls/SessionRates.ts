@@ -8,16 +8,21 @@ import { type RecordTaps, Taps } from "../../telemetry/RecordTaps.js"
 import { durationBounds } from "../../telemetry/Totals.js"
 import type { TrafficRecord } from "../../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../../traffic/Traffic.js"
+import type { LiveView } from "../api/LiveGroup.js"
 import type { LiveCounts } from "../api/SessionGroup.js"
 import { type LookListener, Sampler, type SecondSampler } from "../Sampler.js"
 import type { TrafficCounts } from "./Fleet.js"
-import { rounded, roundedOrNull } from "./Shapes.js"
+import { kindOf, rounded, roundedOrNull } from "./Shapes.js"
 
 /** So long after the last look the rates of a session are kept, in milliseconds. */
 const keptFor = 10_000
 
 /** Of so many sessions rates are kept at a time; of others that are looked at none are known. */
-const mostKept = 2_000
+const mostKept = 4_000
+
+const liveNames = { request: "requests", stream: "streams", websocket: "websockets" } as const satisfies {
+  readonly [Kind in (typeof LiveView.Type)["kind"]]: keyof TrafficCounts
+}
 
 type Rates = Omit<typeof LiveCounts.Type, keyof TrafficCounts | "last_error">
 
@@ -29,6 +34,8 @@ const unknown: Rates = {
   p50_ms: null,
   p99_ms: null,
 }
+
+const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
 /** Numbers of a session that only grow. */
 interface SessionTotals {
@@ -48,6 +55,9 @@ const totalsOf = (activity: SessionActivity | undefined): SessionTotals => ({
 /** A session that somebody looks at. */
 class WatchedSession {
   rates = unknown
+  /** What was under way at the last look. */
+  live = noneLive
+  private seen = { ...noneLive }
   /** When this look, and the one before, began; 0 for none. */
   private at = 0
   private before = 0
@@ -71,16 +81,19 @@ class WatchedSession {
     this.last = activity === this.activity ? this.totals : totalsOf(undefined)
     this.activity = activity
     this.totals = totalsOf(activity)
+    this.seen = { ...noneLive }
   }
 
-  saw(now: number, { bytesIn, bytesOut }: LiveTraffic): void {
+  saw(now: number, traffic: LiveTraffic): void {
     if (this.at !== now) return
-    this.totals.bytesIn += bytesIn
-    this.totals.bytesOut += bytesOut
+    this.totals.bytesIn += traffic.bytesIn
+    this.totals.bytesOut += traffic.bytesOut
+    this.seen[liveNames[kindOf(traffic)]]++
   }
 
   ended(): void {
     const { latencies, last, totals } = this
+    this.live = this.seen
     const perSecond = (name: keyof SessionTotals): number =>
       rounded((Math.max(0, totals[name] - last[name]) * 1_000) / (this.at - this.before))
     if (this.before > 0)
@@ -130,6 +143,12 @@ export class WatchedSessions implements LookListener, RecordSink {
       ...(this.watched.get(id)?.rates ?? unknown),
       last_error: errors.get(id) ?? null,
     })
+  }
+
+  /** The same with what was under way when all of it was looked at last. */
+  lookAtLast(ids: ReadonlyArray<string>): (id: string) => typeof LiveCounts.Type {
+    const show = this.look(ids)
+    return (id) => show(id, this.watched.get(id)?.live ?? noneLive)
   }
 
   private lastErrors(): ReadonlyMap<string, string> {

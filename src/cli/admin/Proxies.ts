@@ -42,43 +42,39 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
   })
 
 /** The sockets beside the database on which somebody answers. */
-export const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
+const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
   Effect.gen(function* () {
     const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
     const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })
     return paths.map((path) => ({ path }))
   })
 
-const noProxy = ({ filename }: Database): CommandFailed =>
-  new CommandFailed({
-    problem: `no proxy runs on ${filename}, or none with an admin socket`,
-    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
-  })
-
-const placesOf = (given: Option.Option<string>, database: Database) =>
-  Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
-
-/** Where the proxies that run on the database are asked, or the one that was named. There has to be one. */
-export const neededPlaces = (
+/** Where proxies run on the database that can be asked, or the one place that was named. */
+export const runningPlaces = (
   given: Option.Option<string>,
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
-  Effect.filterOrFail(
-    placesOf(given, database),
-    (places) => places.length > 0,
-    () => noProxy(database),
-  )
+  Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
 
-/** The proxies that run on the database, or the one that was named. What asks them is loaded only where there is one. */
-export const runningProxies = (
-  given: Option.Option<string>,
-  database: Database,
-): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
+/** The calls of the proxies at these places. What asks them is loaded only where there is one. */
+export const callsAt = (places: ReadonlyArray<AdminPlace>): Effect.Effect<ReadonlyArray<AdminCalls>> =>
   Effect.gen(function* () {
-    const places = yield* placesOf(given, database)
     if (places.length === 0) return []
     const { adminClient } = yield* Effect.promise(() => import("./AdminClient.js"))
     return yield* Effect.forEach(places, adminClient)
+  })
+
+/** The proxies that run on the database, or the one that was named. */
+export const runningProxies = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> => Effect.flatMap(runningPlaces(given, database), callsAt)
+
+/** That somebody has to be asked, and nobody can be. */
+export const noProxy = ({ filename }: Database): CommandFailed =>
+  new CommandFailed({
+    problem: `no proxy runs on ${filename}, or none with an admin socket`,
+    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
   })
 
 /** The same where there has to be one. */

@@ -1,0 +1,130 @@
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
+import { Effect, Option, Schema, Stream } from "effect"
+import { CommandFailed } from "../Failure.js"
+import type { AdminPlace } from "./AdminClient.js"
+
+/** An event of a stream (WHATWG HTML section 9.2). `data`: as it came. */
+export interface ServerEvent {
+  readonly event: string
+  readonly data: string
+  /** The last id that the stream has named; empty where it names none. */
+  readonly id: string
+}
+
+/** The longest event that is taken, in characters: none of ours is near. */
+const longestEvent = 4_194_304
+
+/** Without a byte for so long, in milliseconds, the proxy is gone: it says something every 15 seconds. */
+const patience = 40_000
+
+/** Takes the text of a stream, piece by piece. */
+export class EventReader {
+  private rest = ""
+  private event = ""
+  private data: Array<string> = []
+  private id = ""
+
+  /** The events that are complete with this piece. */
+  take(piece: string): ReadonlyArray<ServerEvent> {
+    const events: Array<ServerEvent> = []
+    const text = this.rest + piece
+    // A carriage return at the end may be half a line break.
+    const lines = text.split(/\r\n|\n|\r(?!$)/)
+    this.rest = lines.pop() ?? ""
+    for (const line of lines) {
+      const event = this.line(line)
+      if (event !== undefined) events.push(event)
+    }
+    return events
+  }
+
+  /** Whether more has come without an end than an event can have. */
+  get isOverfull(): boolean {
+    return this.rest.length + this.data.reduce((sum, { length }) => sum + length, 0) > longestEvent
+  }
+
+  private line(line: string): ServerEvent | undefined {
+    if (line === "") return this.complete()
+    const [, name = line, value = ""] = /^([^:]*): ?(.*)$/s.exec(line) ?? []
+    if (name === "event") this.event = value
+    else if (name === "data") this.data.push(value)
+    else if (name === "id" && !value.includes("\0")) this.id = value
+    return undefined
+  }
+
+  private complete(): ServerEvent | undefined {
+    const { data, event, id } = this
+    this.event = ""
+    this.data = []
+    return data.length === 0 ? undefined : { event: event === "" ? "message" : event, data: data.join("\n"), id }
+  }
+}
+
+const problemIn = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ detail: Schema.String })))
+
+const failed = (problem: string): CommandFailed =>
+  new CommandFailed({ problem: `the proxy was asked in vain: ${problem}`, hint: "see its log, or check --admin" })
+
+/** The request for a stream, as it was not answered yet. */
+const ask = (place: AdminPlace, path: string, lastId: string): ClientRequest => {
+  const base = "path" in place ? undefined : new URL(place.url)
+  const to = "path" in place ? { socketPath: place.path } : { host: base?.hostname, port: base?.port }
+  const token = "url" in place && place.token !== undefined ? { authorization: `Bearer ${place.token}` } : {}
+  const headers = {
+    accept: "text/event-stream",
+    host: base?.host ?? "admin",
+    ...token,
+    ...(lastId !== "" && { "last-event-id": lastId }),
+  }
+  return httpRequest({ ...to, path, headers, timeout: patience, agent: false })
+}
+
+/** The answer to it, where that is a stream. The request ends with the scope. */
+const answerTo = (place: AdminPlace, path: string, lastId: string) =>
+  Effect.gen(function* () {
+    const sent = yield* Effect.acquireRelease(
+      Effect.sync(() => ask(place, path, lastId)),
+      (sent) => Effect.sync(() => sent.destroy()),
+    )
+    const message = yield* Effect.async<IncomingMessage, CommandFailed>((resume) => {
+      sent.once("response", (message) => resume(Effect.succeed(message)))
+      sent.on("error", (error) => resume(failed(error.message)))
+      sent.on("timeout", () => sent.destroy(new Error(`nothing came for ${patience / 1_000} s`)))
+      sent.end()
+    })
+    message.setEncoding("utf8")
+    if (message.statusCode === 200) return message
+    const text = yield* Effect.tryPromise({ try: () => textOf(message), catch: (cause) => failed(String(cause)) })
+    const detail = Option.match(problemIn(text), {
+      onNone: () => `it answered ${message.statusCode}`,
+      onSome: ({ detail }) => detail,
+    })
+    return yield* failed(detail)
+  })
+
+const textOf = async (message: AsyncIterable<string>): Promise<string> => {
+  let text = ""
+  for await (const piece of message) text += piece
+  return text
+}
+
+/**
+ * The events of a stream of the proxy at this place; `path` with its query. Ends when the proxy ends it, and fails where it
+ * cannot be had or breaks off. It is read no faster than it is taken. `lastId`: goes on behind the event of this id.
+ */
+export const eventsOf = (place: AdminPlace, path: string, lastId = ""): Stream.Stream<ServerEvent, CommandFailed> =>
+  Stream.unwrapScoped(
+    Effect.map(answerTo(place, path, lastId), (message) => {
+      const reader = new EventReader()
+      const pieces: AsyncIterable<string> = message
+      return Stream.fromAsyncIterable(pieces, (cause) =>
+        failed(cause instanceof Error ? cause.message : String(cause)),
+      ).pipe(
+        Stream.mapEffect((piece) => {
+          const events = reader.take(piece)
+          return reader.isOverfull ? failed("an event has no end") : Effect.succeed(events)
+        }),
+        Stream.mapConcat((events) => events),
+      )
+    }),
+  )
