@@ -1,6 +1,7 @@
 import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
+import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
@@ -34,5 +35,6 @@ export const docs: ReadonlyArray<CommandDoc> = [
   topDoc,
   errorsDoc,
   explainDoc,
+  checkDoc,
   dashboardDoc,
 ]

@@ -8,6 +8,7 @@ const commands = [
   ["top"],
   ["errors"],
   ["explain"],
+  ["check"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 

@@ -36,7 +36,7 @@ const nameOf = (place: AdminPlace): string => ("path" in place ? place.path : pl
 const mostLive = 500
 
 const stateOf = ({ draining_until, forwards, health }: typeof SessionView.Type): SessionState => {
-  if (typeof draining_until === "string") return "draining"
+  if (draining_until !== null) return "draining"
   if (!forwards) return "closed"
   return health?.state === "failing" ? "failing" : "ok"
 }
@@ -84,7 +84,7 @@ const sessionRow = (view: typeof SessionView.Type): SessionRow => {
     id,
     status,
     state: stateOf(view),
-    drainingUntil: typeof until === "string" ? Date.parse(until) : undefined,
+    drainingUntil: until === null ? undefined : Date.parse(until),
     requests: live?.requests ?? 0,
     streams: live?.streams ?? 0,
     websockets: live?.websockets ?? 0,
@@ -137,13 +137,7 @@ const ask = ({ calls }: Proxy, wanted: Wanted): Effect.Effect<ProxyAnswer, Comma
         ? Effect.succeed({ live: [] })
         : calls.live.list({ urlParams: { session: live, limit: mostLive } })
     const [{ version }, running, stats, page, under] = yield* Effect.all(
-      [
-        calls.version({}),
-        calls.processes({}),
-        calls.stats.latest({}),
-        calls.sessions.list({ urlParams: query }),
-        things,
-      ],
+      [calls.version({}), calls.processes({}), calls.stats.latest({}), headsAt(calls, wanted), things],
       { concurrency: 5 },
     )
     const { forwarding, known, others } = stats.sessions
