@@ -6,6 +6,7 @@ import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } f
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
 import type { AdminConnections } from "./AdminConnections.js"
 import type { AdminRoute } from "./AdminRoute.js"
+import { compressedFor } from "./Compression.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
@@ -58,6 +59,12 @@ export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
   }
 }
 
+const compressed = (
+  answer: Effect.Effect<AdminAnswer> | undefined,
+  { headers }: IncomingMessage,
+): Effect.Effect<AdminAnswer> | undefined =>
+  answer && Effect.flatMap(answer, (plain) => compressedFor(headers["accept-encoding"], plain))
+
 /** Answers requests, one fiber each: they are few. */
 export class AdminHandler {
   private readonly names: ReadonlySet<string>
@@ -83,7 +90,8 @@ export class AdminHandler {
     if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, entrance)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.page(url.pathname, request.headers["accept-encoding"])
-    const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
+    const asked = page ?? compressed(this.answerAt(route, url), request)
+    const answered = Effect.map(this.answerTo(request, door, asked), (answer) => {
       this.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })

@@ -34,7 +34,9 @@ export const takePictures = (program: string, folder: string, pictures: Readonly
       Effect.promise(() => chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"] })),
       (browser) => Effect.promise(() => browser.close()),
     )
-    const first = options.sessions?.find(({ live }) => (live?.websockets ?? 0) > 3)?.id ?? ""
+    const first =
+      options.sessions?.find(({ live }) => (live?.websockets ?? 0) > 3 && (live?.requests_per_second ?? 0) > 20)?.id ??
+      ""
     for (const { height, keys = [], name, route, scheme, start = false, width } of pictures)
       yield* Effect.promise(async () => {
         const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme })
