@@ -1,4 +1,4 @@
-import { assert, expect, layer } from "@effect/vitest"
+import { assert, expect, layer, vi } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import type { Page } from "playwright-core"
 import { describeUnless } from "../support/LeftOut.js"
@@ -127,6 +127,9 @@ const measureContrast = `(() => {
   return all.map(([text, back]) => [text + " on " + back, contrast(text, back)])
 })()`
 
+// A browser on a machine that does something else, too.
+vi.setConfig({ testTimeout: 60_000 })
+
 describeUnless(lackingBrowser)("the dashboard", () => {
   layer(TestBrowser.layer, { excludeTestServices: true, timeout: 60_000 })((it) => {
     it.scoped("is signed in to, and adds, edits, drains, resumes, kills and removes, by keyboard alone", () =>
@@ -228,7 +231,7 @@ describeUnless(lackingBrowser)("the dashboard", () => {
           sessions: hostile.map((text) => fakeSession(text, { url: text, status: text })),
           live: hostile.map(live),
           errors: hostile.map(failure),
-          records: hostile.map((text) => ({ time: text, target: text, user_agent: text, method: text, error: text })),
+          records: hostile.map((text) => ({ time: text, target: text, user_agent: text, method: text, cause: text })),
         })
         const page = yield* openDashboard(proxy.url, fakeToken)
         const texts = (selector: string) => promise(() => page.locator(selector).allTextContents())
@@ -319,12 +322,11 @@ describeUnless(lackingBrowser)("the dashboard", () => {
         const before = yield* cpu
         const measured = yield* promise(() => page.evaluate<Scrolled>(scrollThrough))
         const perFrame = ((yield* cpu) - before) / measured.frames
-        process.stderr.write(`scrolled: ${JSON.stringify({ ...measured, perFrame })}\n`)
         assert.strictEqual(measured.count, 10_000)
         assert.isAtMost(measured.rows, 60)
         // Where others use the machine, too, the time between two frames says nothing; time of the processor does.
-        assert.isAtMost(perFrame, 16)
-        assert.isAtMost(measured.script50, 8)
+        assert.isAtMost(perFrame, 16, JSON.stringify(measured))
+        assert.isAtMost(measured.script50, 8, JSON.stringify(measured))
       }),
     )
 

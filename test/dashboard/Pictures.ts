@@ -49,7 +49,8 @@ export const takePictures = (program: string, folder: string, pictures: Readonly
         if (start) await page.getByRole("button", { name: "Start" }).click()
         await page.evaluate(`document.querySelector(".page").scrollTop = 0`)
         for (const key of keys) await page.keyboard.press(key)
-        await page.waitForTimeout(1_800)
+        // A chart of a session begins when somebody looks.
+        await page.waitForTimeout(start ? 20_000 : 1_800)
         await page.screenshot({ path: join(folder, `${name}.png`) })
         await context.close()
       })

@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, layer, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import type { HistoryView, SampleView, StatsView } from "../../src/admin/api/StatsGroup.js"
 import type { LiveView } from "../../src/admin/api/LiveGroup.js"
@@ -27,6 +27,9 @@ export type AllRead = readonly [
   Reads<Shapes.Setting, typeof SettingView.Type>,
   Reads<Shapes.Explanation, typeof ExplainView.Type>,
 ]
+
+// A browser on a machine that does something else, too.
+vi.setConfig({ testTimeout: 60_000 })
 
 describeUnless(lackingBrowser)("the dashboard of a proxy that runs", () => {
   layer(TestBrowser.layer, { excludeTestServices: true, timeout: 60_000 })((it) => {
