@@ -21,6 +21,8 @@ interface Options<Point> {
 }
 
 const plotHeight = 132
+/** A chart that has only begun spans so many seconds. */
+const leastSpan = 60
 /** Rows of the table behind a chart. */
 const tableRows = 15
 
@@ -125,7 +127,10 @@ export class Chart<Point> {
       padding: [10, 12, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: group }, drag: { x: false, y: false }, points: { size: 5 } },
-      scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
+      scales: {
+        x: { range: (_, first, last) => [Math.min(first, last - leastSpan), last] },
+        y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
+      },
       axes: [
         {
           ...axis,

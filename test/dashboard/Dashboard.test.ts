@@ -1,4 +1,4 @@
-import { assert, expect, layer } from "@effect/vitest"
+import { assert, expect, layer, vi } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import type { Page } from "playwright-core"
 import { describeUnless } from "../support/LeftOut.js"
@@ -35,6 +35,20 @@ const hostile = [
   "x".repeat(4_096),
   "a/b?c#d%25\u0000e",
 ]
+
+/** A request that has just begun. */
+const quietLive = {
+  kind: "request",
+  client: "192.0.2.1",
+  method: "GET",
+  status: 0,
+  age_ms: 1,
+  silent_ms: 1,
+  bytes_in: 0,
+  bytes_out: 0,
+  messages_in: 0,
+  messages_out: 0,
+}
 
 /** Milliseconds that the page's own thread has used of the processor, for scripts, styles and layout. */
 const cpuOf = (page: Page): Effect.Effect<Effect.Effect<number>> =>
@@ -112,6 +126,9 @@ const measureContrast = `(() => {
   const all = [...pairs, ["--on-accent", "--accent"], ["--accent", "--tint"], ["--text", "--tint"], ["--dim", "--tint"]]
   return all.map(([text, back]) => [text + " on " + back, contrast(text, back)])
 })()`
+
+// A browser on a machine that does something else, too.
+vi.setConfig({ testTimeout: 60_000 })
 
 describeUnless(lackingBrowser)("the dashboard", () => {
   layer(TestBrowser.layer, { excludeTestServices: true, timeout: 60_000 })((it) => {
@@ -192,20 +209,11 @@ describeUnless(lackingBrowser)("the dashboard", () => {
     it.scoped("shows ids, URLs, targets and user agents as text, whatever is in them", () =>
       Effect.gen(function* () {
         const live = (text: string, index: number) => ({
+          ...quietLive,
           id: `l-${index}`,
           session: text,
-          kind: "request",
-          client: "192.0.2.1",
-          method: "GET",
           target: `/${text}`,
-          status: 0,
           server: text,
-          age_ms: 1,
-          silent_ms: 1,
-          bytes_in: 0,
-          bytes_out: 0,
-          messages_in: 0,
-          messages_out: 0,
         })
         const failure = (text: string) => ({
           time: "2026-01-05T09:00:00Z",
@@ -223,7 +231,7 @@ describeUnless(lackingBrowser)("the dashboard", () => {
           sessions: hostile.map((text) => fakeSession(text, { url: text, status: text })),
           live: hostile.map(live),
           errors: hostile.map(failure),
-          records: hostile.map((text) => ({ time: text, target: text, user_agent: text, method: text, error: text })),
+          records: hostile.map((text) => ({ time: text, target: text, user_agent: text, method: text, cause: text })),
         })
         const page = yield* openDashboard(proxy.url, fakeToken)
         const texts = (selector: string) => promise(() => page.locator(selector).allTextContents())
@@ -314,12 +322,11 @@ describeUnless(lackingBrowser)("the dashboard", () => {
         const before = yield* cpu
         const measured = yield* promise(() => page.evaluate<Scrolled>(scrollThrough))
         const perFrame = ((yield* cpu) - before) / measured.frames
-        process.stderr.write(`scrolled: ${JSON.stringify({ ...measured, perFrame })}\n`)
         assert.strictEqual(measured.count, 10_000)
         assert.isAtMost(measured.rows, 60)
         // Where others use the machine, too, the time between two frames says nothing; time of the processor does.
-        assert.isAtMost(perFrame, 16)
-        assert.isAtMost(measured.script50, 8)
+        assert.isAtMost(perFrame, 16, JSON.stringify(measured))
+        assert.isAtMost(measured.script50, 8, JSON.stringify(measured))
       }),
     )
 

@@ -34,7 +34,9 @@ export const takePictures = (program: string, folder: string, pictures: Readonly
       Effect.promise(() => chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"] })),
       (browser) => Effect.promise(() => browser.close()),
     )
-    const first = options.sessions?.find(({ live }) => (live?.websockets ?? 0) > 3)?.id ?? ""
+    const first =
+      options.sessions?.find(({ live }) => (live?.websockets ?? 0) > 3 && (live?.requests_per_second ?? 0) > 20)?.id ??
+      ""
     for (const { height, keys = [], name, route, scheme, start = false, width } of pictures)
       yield* Effect.promise(async () => {
         const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme })
@@ -47,7 +49,8 @@ export const takePictures = (program: string, folder: string, pictures: Readonly
         if (start) await page.getByRole("button", { name: "Start" }).click()
         await page.evaluate(`document.querySelector(".page").scrollTop = 0`)
         for (const key of keys) await page.keyboard.press(key)
-        await page.waitForTimeout(1_800)
+        // A chart of a session begins when somebody looks.
+        await page.waitForTimeout(start ? 20_000 : 1_800)
         await page.screenshot({ path: join(folder, `${name}.png`) })
         await context.close()
       })

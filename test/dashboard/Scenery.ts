@@ -88,7 +88,7 @@ const record = (index: number): Readonly<Record<string, unknown>> => ({
   duration_ms: 3 + (index % 17),
   bytes_out: 800 * (1 + (index % 9)),
   user_agent: "Mozilla/5.0",
-  ...(index % 13 === 5 && { error: "downstream_unreachable" }),
+  ...(index % 13 === 5 && { cause: "downstream_unreachable", fault: "downstream" }),
 })
 
 const listOf = <A>(length: number, make: (index: number) => A): ReadonlyArray<A> =>

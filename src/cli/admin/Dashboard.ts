@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import * as Command from "@effect/cli/Command"
-import { Effect, Queue, Runtime } from "effect"
+import { Effect, Option, Queue, Runtime } from "effect"
 import { onOrOff } from "../../domain/Reading.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, resolveDatabase } from "../Database.js"
@@ -11,7 +11,7 @@ import { stopSignals } from "../StopSignal.js"
 import { styleOf } from "../Style.js"
 import { renderJson } from "../sessions/SessionView.js"
 import type { AdminPlace } from "./AdminClient.js"
-import { admin, adminOption, answered, callFailed, neededPlaces } from "./Proxies.js"
+import { admin, adminOption, callFailed, noProxy, runningPlaces } from "./Proxies.js"
 
 const open: Flag.Flag<boolean> = {
   name: "open",
@@ -38,9 +38,10 @@ export const dashboardDoc: CommandDoc = {
 }
 
 /** The one proxy whose dashboard is shown. */
-const onePlace = (places: ReadonlyArray<AdminPlace>): Effect.Effect<AdminPlace, CommandFailed> => {
+const onePlace = (places: ReadonlyArray<AdminPlace>, database: Database): Effect.Effect<AdminPlace, CommandFailed> => {
   const [first, ...others] = places
-  if (first !== undefined && others.length === 0) return Effect.succeed(first)
+  if (first === undefined) return noProxy(database)
+  if (others.length === 0) return Effect.succeed(first)
   const paths = places.map((place) => ("path" in place ? place.path : place.url))
   return new CommandFailed({
     problem: `${places.length} proxies run on this database: ${paths.join(", ")}`,
@@ -88,7 +89,7 @@ const serve = (path: string, database: Database, shown: Shown) =>
       const { startRelay } = yield* Effect.promise(() => import("../../admin/Relay.js"))
       const run = Runtime.runFork(yield* Effect.runtime<never>())
       let current = path
-      const search = Effect.map(answered(database), ([place]) => {
+      const search = Effect.map(runningPlaces(Option.none(), database), ([place]) => {
         if (place !== undefined && "path" in place) current = place.path
       })
       const { port, token } = yield* Effect.mapError(
@@ -122,7 +123,7 @@ export const dashboard = Command.make(
   ({ admin, json, open, ...choice }) =>
     Effect.gen(function* () {
       const database = yield* resolveDatabase(choice.database)
-      const place = yield* Effect.flatMap(neededPlaces(admin, database), onePlace)
+      const place = yield* Effect.flatMap(runningPlaces(admin, database), (places) => onePlace(places, database))
       yield* showDashboard(place, database, { json, open })
     }),
 ).pipe(Command.withDescription(dashboardDoc.summary))

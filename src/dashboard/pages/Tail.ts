@@ -18,15 +18,18 @@ const lineOf = (record: Readonly<Record<string, unknown>>): HTMLElement => {
   const time = record["time"]
   const duration = record["duration_ms"]
   const size = record["bytes_out"]
-  const isBad = (typeof status === "number" && (status >= 500 || status === 0)) || typeof record["error"] === "string"
+  const isBad =
+    (typeof status === "number" && (status >= 500 || status === 0)) ||
+    record["fault"] === "downstream" ||
+    record["fault"] === "proxy"
   const cells = [
     moment(typeof time === "string" ? time : null),
     textOf(status) || "–",
     textOf(record["method"]) || textOf(record["kind"]),
-    textOf(record["target"]) || textOf(record["path"]),
+    textOf(record["target"]),
     typeof duration === "number" ? milliseconds(duration) : "",
     typeof size === "number" ? bytes(size) : "",
-    [record["error"], record["user_agent"]]
+    [record["cause"], record["reason"], record["user_agent"]]
       .map(textOf)
       .filter((text) => text !== "")
       .join(" · "),
