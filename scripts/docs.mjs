@@ -4,6 +4,7 @@
 // - policies: the tables in docs/CONFIGURATION.md and docs/DATABASE.md
 // - errors: docs/ERRORS.md and the table in README.md
 // - causes of errors, for the dashboard: src/dashboard/Causes.json
+// - the API: docs/openapi.json
 // - metrics: docs/METRICS.md
 // - speed: the tables in README.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
 // - help: the expected help texts in test/cli/help
@@ -19,7 +20,7 @@ process.on("exit", () => rmSync(bundle, { force: true }))
 await build({
   absWorkingDir: root,
   stdin: {
-    contents: ["ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
+    contents: ["ApiDescription", "ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
       .map((name) => `export * from "./${name}.js"`)
       .join("\n"),
     resolveDir: join(root, "test", "docs"),
@@ -34,6 +35,7 @@ await build({
 
 const documents = await import(pathToFileURL(bundle).href)
 const {
+  apiDescription,
   causesOfPage,
   errorsDocument,
   helpTexts,
@@ -56,6 +58,7 @@ const rewrite = (document, ...changes) => {
 
 writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
 writeFileSync(join(root, "src", "dashboard", "Causes.json"), causesOfPage())
+writeFileSync(join(root, "docs", "openapi.json"), apiDescription())
 writeFileSync(join(root, "docs", "METRICS.md"), metricsDocument())
 rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
 rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))

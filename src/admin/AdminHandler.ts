@@ -6,6 +6,7 @@ import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } f
 import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
 import type { AdminConnections } from "./AdminConnections.js"
 import type { AdminRoute } from "./AdminRoute.js"
+import { compressedFor } from "./Compression.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
@@ -20,10 +21,12 @@ export interface Entrance {
   readonly connections: AdminConnections
 }
 
-/** The API, and its description, which are loaded when they are asked for first. */
+/** The API, and its descriptions, which are loaded when they are asked for first. */
 export interface LazyApi {
   readonly handler: Effect.Effect<ApiHandler>
   readonly description: Effect.Effect<string>
+  /** The same for people. */
+  readonly reference: Effect.Effect<AdminAnswer>
 }
 
 const notFound = (): AdminAnswer =>
@@ -48,13 +51,19 @@ const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
 
 /** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
+export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
   try {
     return new URL(url, "http://admin")
   } catch {
     return undefined
   }
 }
+
+const compressed = (
+  answer: Effect.Effect<AdminAnswer> | undefined,
+  { headers }: IncomingMessage,
+): Effect.Effect<AdminAnswer> | undefined =>
+  answer && Effect.flatMap(answer, (plain) => compressedFor(headers["accept-encoding"], plain))
 
 /** Answers requests, one fiber each: they are few. */
 export class AdminHandler {
@@ -81,7 +90,8 @@ export class AdminHandler {
     if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, entrance)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.page(url.pathname, request.headers["accept-encoding"])
-    const answered = Effect.map(this.answerTo(request, door, page ?? this.answerAt(route, url)), (answer) => {
+    const asked = page ?? compressed(this.answerAt(route, url), request)
+    const answered = Effect.map(this.answerTo(request, door, asked), (answer) => {
       this.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
@@ -90,7 +100,8 @@ export class AdminHandler {
 
   /** What is there for a path; `undefined` where nothing is. */
   private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
-    return url?.pathname === "/openapi.json" ? this.description : url && route?.answer(url.searchParams)
+    if (url?.pathname === "/openapi.json") return this.description
+    return url?.pathname === "/docs" ? this.api.reference : url && route?.answer(url.searchParams)
   }
 
   private answerTo(

@@ -107,7 +107,7 @@ export { AdminSocketBeside } from "./AdminSocket.js"
 export type AdminError = ListenError | AdminSocketError | TokenFileError
 
 /** What listens, whichever way requests come in to it. */
-const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
+export const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
     const connections = new AdminConnections()
@@ -157,11 +157,16 @@ const listenOnPath = (
 const lazyApi: Effect.Effect<LazyApi, never, ApiParts | Scope.Scope> = Effect.gen(function* () {
   const context = yield* Effect.context<ApiParts | Scope.Scope>()
   const loaded = Effect.promise(() => import("./calls/ApiServer.js"))
+  const description = yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi()))
+  const renderer = Effect.promise(() => import("./calls/Reference.js"))
   return {
     handler: yield* Effect.cached(
       Effect.flatMap(loaded, ({ makeApiHandler }) => Effect.provide(makeApiHandler, context)),
     ),
-    description: yield* Effect.cached(Effect.map(loaded, ({ openApi }) => openApi())),
+    description,
+    reference: yield* Effect.cached(
+      Effect.zipWith(renderer, description, ({ referencePage }, text) => referencePage(text)),
+    ),
   }
 })
 

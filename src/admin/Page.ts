@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
 import { type AdminAnswer, problemAnswer } from "./AdminAnswer.js"
+import { takesGzip } from "./Compression.js"
 
 /**
  * What the page may do: run and look like what this listener sends, and ask it. No text becomes markup, no other page holds it
@@ -58,9 +59,6 @@ const load: Effect.Effect<ReadonlyMap<string, PageFile>> = Effect.promise(async 
   }
   return new Map()
 })
-
-const takesGzip = (acceptEncoding: string | undefined): boolean =>
-  /(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?=,|$)/i.test(acceptEncoding ?? "")
 
 const answerOf = ({ gzipped, plain, type }: PageFile, path: string, zips: boolean): AdminAnswer => ({
   status: 200,

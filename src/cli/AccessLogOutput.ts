@@ -84,6 +84,23 @@ const dropReport = (say: Say, takeDropped: () => number) => {
   }
 }
 
+/**
+ * Tells that the file could not be opened anew, which is tried every ten seconds: at once, then once a minute how many times
+ * it was tried in vain since.
+ */
+export const reopenReport = (say: Say): ((error: Fault) => void) => {
+  let toldAt = Number.NEGATIVE_INFINITY
+  let times = 0
+  return (error) => {
+    times++
+    const now = performance.now()
+    if (now - toldAt < tellInterval) return
+    toldAt = now
+    say("the access log cannot be opened anew; the old one goes on", { problem: error.code ?? error.message, times })
+    times = 0
+  }
+}
+
 /** Lines on their way to `output`, until the scope is closed; what was lost is said then. */
 const openLines = (output: LineOutput, say: Say): Effect.Effect<LineSink, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -107,10 +124,7 @@ const openLines = (output: LineOutput, say: Say): Effect.Effect<LineSink, never,
 const openFile = (path: string, say: Say): Effect.Effect<LogFile, CommandFailed, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
-      try: () =>
-        new LogFile(path, (error) =>
-          say("the access log cannot be opened anew; the old one goes on", { problem: error.code ?? error.message }),
-        ),
+      try: () => new LogFile(path, reopenReport(say)),
       catch: (error) => cannotOpen(path, error instanceof Error ? error : new Error(String(error))),
     }),
     (file) => Effect.sync(() => file.close()),

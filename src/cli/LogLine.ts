@@ -68,7 +68,7 @@ const causeOf = (cause: Cause.Cause<unknown>, detailed: boolean): unknown =>
     : textOf(Cause.squash(cause))
 
 /** The order of the pairs of a line: that of the access log; those that only the log has stand behind these. */
-const order = [...accessFieldNames, "error", "address", "problem"]
+const order = [...accessFieldNames, "error", "address", "problem", "detail"]
 const placeOf = (key: string): number => {
   const place = order.indexOf(key)
   return place === -1 ? order.length : place

@@ -1,11 +1,14 @@
+import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
 import { tailDoc } from "./admin/Tail.js"
+import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
 import { runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
+import { topDoc } from "./top/Top.js"
 
 export const programDoc: CommandDoc = {
   path: [],
@@ -30,7 +33,10 @@ export const docs: ReadonlyArray<CommandDoc> = [
   runDoc,
   healthDoc,
   ...sessionsDocs,
+  topDoc,
+  tailDoc,
   errorsDoc,
   explainDoc,
-  tailDoc,
+  checkDoc,
+  dashboardDoc,
 ]

@@ -4,9 +4,11 @@ import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
+import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
 import { tail } from "./admin/Tail.js"
+import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
 import { renderHelp } from "./Help.js"
@@ -20,11 +22,12 @@ import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
+import { top } from "./top/Top.js"
 import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, errors, explain, tail]),
+  Command.withSubcommands([run, health, sessions, top, tail, errors, explain, check, dashboard]),
 )
 
 /**

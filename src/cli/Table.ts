@@ -1,4 +1,5 @@
 import type { Style } from "./Style.js"
+import { clipped, padded, widthOf } from "./TextWidth.js"
 import { printable } from "../wire/PrintableText.js"
 
 /** A column of a table. `colour` chooses the style of a cell. */
@@ -9,9 +10,6 @@ export interface Column {
 }
 
 const plainText = (text: string): string => text
-
-const clip = (cell: string, width: number): string =>
-  cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`
 
 const gap = "  "
 const narrowest = 8
@@ -36,7 +34,7 @@ const shownCells = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> =>
 const widthsOf = (shown: ReadonlyArray<Column>, lineWidth: number | undefined): ReadonlyArray<number> => {
   // Not `Math.max(...)` with an argument for each cell, because there may be a million.
   const natural = shown.map(({ title, cells }) =>
-    cells.reduce((most, cell) => Math.max(most, cell.length), title.length),
+    cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(title)),
   )
   return fit(natural, lineWidth)
 }
@@ -77,8 +75,8 @@ export class Table {
       const [text, colour] = cellOf(column)
       const width = widths[index] ?? 0
       // What a later part has may be longer than a column; in a pipe nothing is cut.
-      const cut = this.lineWidth === undefined ? text : clip(text, width)
-      return colour(cut.padEnd(index === last ? 0 : width))
+      const cut = this.lineWidth === undefined ? text : clipped(text, width)
+      return colour(index === last ? cut : padded(cut, width))
     })
     return cells.join(gap).trimEnd()
   }

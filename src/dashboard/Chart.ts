@@ -122,11 +122,18 @@ export class Chart<Point> {
     return {
       width: this.plotArea.clientWidth,
       height: plotHeight,
+      padding: [10, 12, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: group }, drag: { x: false, y: false }, points: { size: 5 } },
       scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
       axes: [
-        { ...axis, grid: { show: false }, size: 22, space: 80, values: (_, times) => times.map(clockOf) },
+        {
+          ...axis,
+          grid: { show: false },
+          size: 22,
+          space: 80,
+          values: (_, times) => times.map((time) => clockOf(time, times)),
+        },
         { ...axis, size: 58, space: 34, values: (_, values) => values.map(format) },
       ],
       series: [
@@ -163,7 +170,9 @@ export class Chart<Point> {
   }
 }
 
-const clockOf = (seconds: number): string => {
+/** The time below a chart; with its seconds where minutes do not tell one from the next. */
+const clockOf = (seconds: number, [first = 0, second = 0]: ReadonlyArray<number>): string => {
   const at = new Date(seconds * 1_000)
-  return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`
+  const parts = [at.getHours(), at.getMinutes(), ...(second - first < 60 ? [at.getSeconds()] : [])]
+  return parts.map((part) => String(part).padStart(2, "0")).join(":")
 }

@@ -6,6 +6,8 @@ interface Asked {
   /** What the button says that does it. */
   readonly does: string
   readonly isDanger?: boolean
+  /** Whether there is nothing to decide. */
+  readonly isNews?: boolean
   /** Whether it may be done as the fields are now. */
   readonly mayDo?: () => boolean
   /** Does it. What it throws is shown in the dialog, which stays; what it gives keeps it open, too. */
@@ -25,7 +27,7 @@ const focusBack = (before: Element | null): void => {
 }
 
 /** Asks something before it is done. It holds the focus, and gives it back to where it was. */
-export const ask = ({ act, body, does, isDanger = false, mayDo, title }: Asked): void => {
+export const ask = ({ act, body, does, isDanger = false, isNews = false, mayDo, title }: Asked): void => {
   const before = document.activeElement
   const said = element("div", { class: "said", is: { role: "alert" } })
   const cancel = button("Cancel", () => dialog.close())
@@ -59,7 +61,7 @@ export const ask = ({ act, body, does, isDanger = false, mayDo, title }: Asked):
     element("h2", {}, title),
     ...body,
     said,
-    element("div", { class: "row end" }, cancel, go),
+    element("div", { class: "row end" }, isNews ? undefined : cancel, go),
   )
   const dialog = element("dialog", { is: { "aria-label": title } }, form)
   dialog.addEventListener("close", () => {
@@ -73,4 +75,4 @@ export const ask = ({ act, body, does, isDanger = false, mayDo, title }: Asked):
 
 /** Shows something until it is closed. */
 export const tell = (title: string, ...body: ReadonlyArray<Child>): void =>
-  ask({ title, body, does: "Close", act: () => Promise.resolve() })
+  ask({ title, body, does: "Close", isNews: true, act: () => Promise.resolve() })

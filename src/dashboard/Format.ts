@@ -25,11 +25,16 @@ export const bytes = (value: number | null | undefined): string =>
   value === null || value === undefined ? dash : scaled(value, 1_000, ["B", "kB", "MB", "GB", "TB"], " ")
 
 export const bytesPerSecond = (value: number | null | undefined): string =>
-  value === null || value === undefined ? dash : `${bytes(value)}/s`
+  value === null || value === undefined ? dash : value === 0 ? "0" : `${bytes(value)}/s`
+
+/** Of something a second; few of it with a digit behind the point: 0, 0.4, 12, 1.2k. */
+export const rate = (value: number | null | undefined): string =>
+  value === null || value === undefined || value === 0 || value >= 9.95 ? count(value) : value.toFixed(1)
 
 /** Milliseconds: 0.4 ms, 18 ms, 2.5 s. */
 export const milliseconds = (value: number | null | undefined): string => {
   if (value === null || value === undefined) return dash
+  if (value === 0) return "0 ms"
   if (value >= 10_000) return duration(value / 1_000)
   if (value >= 1_000) return `${(value / 1_000).toFixed(1)} s`
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} ms`

@@ -275,6 +275,18 @@ export class ResponseBroken extends TaggedError("ResponseBroken")<{
   }
 }
 
+/**
+ * The connection to the server of a WebSocket was lost without a close frame. The client is sent one with code 1011 in its
+ * place (RFC 6455 section 7.4.1).
+ */
+export class WebSocketBroken extends TaggedError("WebSocketBroken")<{
+  readonly sessionId: string
+  readonly address: string
+  readonly problem: string
+}> {
+  readonly fault = "downstream"
+}
+
 /** A client took no byte of its answer for longer than it may. There is nobody to tell: its connection is reset. */
 export class ClientStalled extends TaggedError("ClientStalled")<{ readonly milliseconds: number }> {
   readonly fault = "client"

@@ -226,6 +226,15 @@ export const socketPath: Reading<string> = reading({
   parse: (text) => (/^(?:auto|off)$/i.test(text) ? text.toLowerCase() : text),
 })
 
+/** A number of things, or `all` of them, which is Infinity. */
+export const countOrAll: Reading<number> = reading({
+  placeholder: "N|all",
+  allowed: "a whole number, or all",
+  value: Schema.Number.pipe(Schema.filter((count) => count === Infinity || (Number.isInteger(count) && count >= 0))),
+  parse: (text) => (/^all$/i.test(text) ? Infinity : /^\d{1,9}$/.test(text) ? Number(text) : undefined),
+  show: (count) => (count === Infinity ? "all" : String(count)),
+})
+
 /** A path and a query that a request's target may be (RFC 9112 section 3.2.1), or `off`. */
 export const targetPath: Reading<string> = reading({
   placeholder: "PATH|off",

@@ -41,6 +41,9 @@ export const defaultClose: KillClose = { code: 1001, reason: "the session was ki
 /** The same at the end of a drain. */
 export const drainedClose: KillClose = { code: 1001, reason: "the session was drained" }
 
+/** The same for one thing that an operator ends. */
+export const endedClose: KillClose = { code: 1001, reason: "ended by an operator" }
+
 /** The control of a session of which nothing was asked. */
 export const noControl: SessionControl = { kills: 0, close: defaultClose, drain: undefined }
 

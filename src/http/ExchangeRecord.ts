@@ -7,7 +7,7 @@ import { firstValue, type RawFields } from "../wire/HeaderFields.js"
 import type { Client } from "./ProxyRequest.js"
 
 /** What is known of a handshake when its WebSocket begins. */
-export type Handshake = Pick<TrafficRecord, "host" | "userAgent" | "times" | "server">
+export type Handshake = Pick<TrafficRecord, "host" | "userAgent" | "times">
 
 /** An exchange, as far as its record is made of it. */
 export interface RecordedExchange {
@@ -56,7 +56,6 @@ export const handshakeOf = (exchange: RecordedExchange): Handshake => {
     host: host === undefined ? undefined : detachedCopy(host),
     userAgent: userAgent === undefined ? undefined : detachedCopy(userAgent),
     times: { ...timesOf(exchange), firstByte: performance.now() - exchange.begun },
-    server: exchange.server,
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net"
 import { Cause, Effect, Exit, Fiber, HashSet } from "effect"
-import { BadRequest, HeadersTooLarge, RequestTimeout } from "../domain/ProxyError.js"
+import { BadRequest, HeadersTooLarge, RequestBroken, RequestTimeout } from "../domain/ProxyError.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { type ByteReceiver, inputOf, type SocketInput } from "../socket/SocketInput.js"
 import { reset } from "../socket/SocketEnd.js"
 import type { TurnListener } from "../clock/EndOfTurn.js"
-import type { ClientRefusal } from "../telemetry/Causes.js"
+import type { ClientRefusal, NoRequest } from "../telemetry/Causes.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
 import { Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
@@ -64,9 +64,6 @@ const maxInARow = 32
 /** What a connection waits for: a deadline means something else each time. */
 type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 
-/** An error of a socket is followed by its end, which is heard of. */
-const ignored = (): void => {}
-
 const isInterruptedBy = (fiber: Fiber.RuntimeFiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && HashSet.has(Cause.interruptors(exit.cause), fiber.id())
 
@@ -116,7 +113,7 @@ export class ClientConnection
     this.input.deliverTo(this)
     socket.on("end", this.ended)
     socket.on("drain", this.drained)
-    socket.on("error", ignored)
+    socket.on("error", this.lost)
     socket.on("close", this.closed)
     context.headDeadlines.start(this.deadline)
   }
@@ -277,7 +274,7 @@ export class ClientConnection
     this.reset()
   }
 
-  private noteRefused(error: ClientRefusal, requestId: string, reply?: Reply): void {
+  private noteRefused(error: NoRequest, requestId: string, reply?: Reply): void {
     const answered = { status: reply?.status ?? 0, bytesOut: reply === undefined ? 0 : Buffer.byteLength(reply.body) }
     this.context.refused({ client: this.client, requestId, error, ...answered })
   }
@@ -345,9 +342,22 @@ export class ClientConnection
   private readonly ended = (): void => {
     const isAwaited = (this.current !== undefined || this.isYielding) && !this.isUpgrading && this.turnsToHalfClose > 0
     const canBeAnswered = isAwaited && (this.current?.requestIsComplete === true || this.reader?.heldBytes !== 0)
-    if (!canBeAnswered) return void this.socket.destroy()
+    if (!canBeAnswered) {
+      this.lost()
+      return void this.socket.destroy()
+    }
     this.isHalfClosed = true
     this.watch()
+  }
+
+  /**
+   * The client has left. What it sent of a head is told of, for nothing else does; that it left between requests is not. An
+   * error of the socket is followed by its close, which does the rest.
+   */
+  private readonly lost = (): void => {
+    if (this.phase !== "head" || this.reader?.isInHead !== true) return
+    this.phase = "lingering"
+    this.noteRefused(new RequestBroken({ problem: "the client left in the midst of a head" }), requestIdOf([]))
   }
 
   /** A client that half-closed before the end of its request has left. */

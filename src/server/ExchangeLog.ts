@@ -4,8 +4,8 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Defect, type DefectPlace } from "../domain/ProxyError.js"
 import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
 import type { Client } from "../http/ProxyRequest.js"
-import type { ClientRefusal } from "../telemetry/Causes.js"
-import { failureOf } from "../telemetry/Failure.js"
+import type { NoRequest } from "../telemetry/Causes.js"
+import { causeOf, failureOf } from "../telemetry/Failure.js"
 import { FailureSummary } from "../log/FailureSummary.js"
 import { LineLog } from "../log/LineLog.js"
 import { type QueryRule, shownTarget } from "../telemetry/Redaction.js"
@@ -16,7 +16,7 @@ export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
   /** A client sent, or tried, what never became a request. */
-  readonly refused: (client: Client, requestId: string, error: ClientRefusal) => void
+  readonly refused: (client: Client, requestId: string, error: NoRequest) => void
   /** Something of ours threw. */
   readonly defect: (cause: unknown) => void
 }
@@ -27,14 +27,14 @@ const messageOf = (cause: unknown): string | undefined => (cause instanceof Erro
 const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
 
 /** What only the operator is told about an error. */
-const internals = (error: ExchangeTrouble): Record<string, unknown> => {
+const internals = (error: ExchangeTrouble | NoRequest): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
   const known: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
     if (typeof value === "string" || typeof value === "number") known[namesInLog[key] ?? key] = value
   }
-  const cause = "cause" in error ? messageOf(error.cause) : undefined
-  return { error: _tag, fault, ...known, ...(cause === undefined ? {} : { cause }) }
+  const detail = "cause" in error ? messageOf(error.cause) : undefined
+  return { cause: causeOf(error), error: _tag, fault, ...known, ...(detail === undefined ? {} : { detail }) }
 }
 
 const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> => ({
@@ -45,9 +45,11 @@ const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> =
   target: shownTarget(exchange.target, query),
 })
 
-const blameOf = ({ blame }: Exchange): { readonly cause?: string } => {
+/** What a client did, or did not do, that its request was broken off for. */
+const blameOf = ({ blame }: Exchange): { readonly cause?: string; readonly reason?: string } => {
   if (blame === undefined) return {}
-  return { cause: blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail }
+  const reason = blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail
+  return { cause: causeOf(blame), reason }
 }
 
 const placeNames: { readonly [Place in DefectPlace]: string } = {
@@ -57,7 +59,7 @@ const placeNames: { readonly [Place in DefectPlace]: string } = {
   "download stage": "a stage of this program (download)",
 }
 
-const causeOf = (thrown: unknown): Cause.Cause<unknown> => (Cause.isCause(thrown) ? thrown : Cause.die(thrown))
+const thrownAs = (thrown: unknown): Cause.Cause<unknown> => (Cause.isCause(thrown) ? thrown : Cause.die(thrown))
 
 /**
  * Logs a request that was refused or failed. Most are the client's fault, and are logged for debugging only. So is the
@@ -71,7 +73,7 @@ const errorsTo =
         LogLevel.Error,
         `a defect in ${placeNames[error.place]}`,
         lineOf(exchange, query),
-        causeOf(error.cause),
+        thrownAs(error.cause),
       )
     const isBrokenOff = error._tag === "ClientStalled" || exchange.blame !== undefined
     const isOfClient = isBrokenOff || error.fault === "client"
@@ -82,22 +84,19 @@ const errorsTo =
       return log.write(level, "broke off", { ...fields, status: exchange.status, ...blameOf(exchange) })
     if (error._tag === "ResponseBroken")
       return log.write(level, "response broke off", { ...fields, status: exchange.status })
-    const { status, code } = describeError(error)
-    log.write(level, isOfClient ? "refused" : "failed", { ...fields, status, code })
+    log.write(level, isOfClient ? "refused" : "failed", { ...fields, status: describeError(error).status })
   }
 
 /** The same for what never became a request: whoever likes can cause any number of these. */
 const refusalsTo =
   (log: LineLog) =>
-  (client: Client, requestId: string, error: ClientRefusal): void => {
+  (client: Client, requestId: string, error: NoRequest): void => {
     if (!log.has(LogLevel.Debug)) return
-    const { status, code } = describeError(error)
     log.write(LogLevel.Debug, "refused", {
       request_id: requestId,
       client: client.address,
       ...internals(error),
-      status,
-      code,
+      status: error._tag === "RequestBroken" ? 0 : describeError(error).status,
     })
   }
 
@@ -118,7 +117,7 @@ const makeIsNews = (
       for (const { session, cause, times, requestId } of summary.round())
         log.write(LogLevel.Warning, "failed again", {
           ...(session === undefined ? {} : { session }),
-          code: cause,
+          cause,
           times,
           last_request_id: requestId,
         })
@@ -149,7 +148,7 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfi
       refused: refusalsTo(log),
       defect: (thrown) => {
         const { cause, place } = Defect.at("proxy", thrown)
-        fork(Effect.logError(`a defect in ${placeNames[place]}`, causeOf(cause)))
+        fork(Effect.logError(`a defect in ${placeNames[place]}`, thrownAs(cause)))
       },
     }
   },

@@ -1,16 +1,16 @@
 import type { Exchange } from "../http/Exchange.js"
 import type { Client } from "../http/ProxyRequest.js"
-import type { ClientRefusal } from "../telemetry/Causes.js"
+import type { NoRequest } from "../telemetry/Causes.js"
 import type { RecordSink } from "../telemetry/RecordSink.js"
 import { tellSinks } from "../telemetry/RecordSinks.js"
 import type { Counters } from "../telemetry/Telemetry.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import type { TrafficEnd, TrafficRecord } from "../telemetry/TrafficRecord.js"
 
 /** Something of a client's that never became a request. */
 export interface Refused {
   readonly client: Client
   readonly requestId: string
-  readonly error: ClientRefusal
+  readonly error: NoRequest
   /** What the client was answered; 0 for nothing. */
   readonly status: number
   readonly bytesOut: number
@@ -46,6 +46,11 @@ export class ExchangeObserver {
   }
 }
 
+const endOf = ({ _tag }: NoRequest, status: number): TrafficEnd => {
+  if (_tag === "RequestBroken") return "client"
+  return status === 0 ? "proxy" : "complete"
+}
+
 const recordOf = ({ bytesOut, client, error, requestId, status }: Refused, counters: Counters): TrafficRecord => ({
   kind: "refused",
   id: counters.idOf(counters.nextSerial()),
@@ -58,7 +63,7 @@ const recordOf = ({ bytesOut, client, error, requestId, status }: Refused, count
   host: undefined,
   userAgent: undefined,
   status,
-  end: status === 0 ? "proxy" : "complete",
+  end: endOf(error, status),
   error,
   bytesIn: 0,
   bytesOut,

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { ActivityStore, pageSize } from "./ActivityStore.js"
-import { latestOf, mergedTimes, type StoredActivity } from "./SessionActivity.js"
+import { latestOf, storedTimes, type StoredActivity } from "./SessionActivity.js"
 
 /** Activity that lives as long as the layer: for tests, and for who embeds the proxy and keeps no file. */
 export const layerMemory: Layer.Layer<ActivityStore> = Layer.sync(ActivityStore, () => make())
@@ -9,7 +9,7 @@ const write = (rows: Map<string, StoredActivity>, { sessionId, ...given }: Store
   const { lastRequestAt, lastClientAt, lastServerAt, lastKind } = given
   const times = { lastRequestAt, lastClientAt, lastServerAt, lastKind }
   const known = rows.get(sessionId)
-  rows.set(sessionId, { sessionId, ...(known === undefined ? times : mergedTimes(times, known)) })
+  rows.set(sessionId, { sessionId, ...(known === undefined ? times : storedTimes(known, times, Date.now())) })
 }
 
 /** SQLite's order of text: by the bytes of its UTF-8. */

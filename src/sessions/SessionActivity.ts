@@ -58,6 +58,17 @@ export const farAhead = 86_400_000
 /** The later one stays, so that a clock that is set back makes nobody idle; but one that is far ahead of it gives way. */
 const later = (known: number, at: number, now: number): number => (known > now + farAhead ? at : Math.max(known, at))
 
+/** What is stored of a session when `given` is written over `known`, at this time of the clock: of each time the later one, by that rule. */
+export const storedTimes = (known: ActivityTimes, given: ActivityTimes, now: number): ActivityTimes => {
+  const latest = latestOf(known)
+  return {
+    lastRequestAt: later(known.lastRequestAt, given.lastRequestAt, now),
+    lastClientAt: later(known.lastClientAt, given.lastClientAt, now),
+    lastServerAt: later(known.lastServerAt, given.lastServerAt, now),
+    lastKind: latest > latestOf(given) && latest <= now + farAhead ? known.lastKind : given.lastKind,
+  }
+}
+
 /**
  * The numbers of one session id, as far as this process has seen it: plain additions on the path of every request. One
  * lifetime hands it to the next of its id, so a session that moves to another server keeps it; one that was seen

@@ -295,7 +295,9 @@ export const catalogue = {
   directoryAge: gauge("ss_proxy_directory_age_seconds", "max", {
     help: "Since the store last told whether it has changed; it is asked for requests and while something is under way",
   }),
-  storeFailures: counter("ss_proxy_store_failures_total", { help: "Reads and writes of the store that failed" }),
+  storeFailures: counter("ss_proxy_store_failures_total", {
+    help: "Reads and writes of the store that failed; while it cannot be read, it is tried ten times a second",
+  }),
   accessLogDropped: counter("ss_proxy_access_log_dropped_total", {
     help: "Lines of the access log that were dropped, for nobody took them fast enough",
   }),

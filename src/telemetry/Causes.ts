@@ -4,11 +4,15 @@ import type {
   HeadersTooLarge,
   Overloaded,
   ProxyError,
+  RequestBroken,
   RequestTimeout,
 } from "../domain/ProxyError.js"
 
-/** Why something of a client's never became a request. */
+/** Why something of a client's is refused, and never becomes a request. */
 export type ClientRefusal = BadRequest | HeadersTooLarge | RequestTimeout | ClientLimit | Overloaded
+
+/** Why something of a client's never became a request: that, or it left in the midst of a head. */
+export type NoRequest = ClientRefusal | RequestBroken
 
 /** Classes of status codes; `none`: nothing was answered. */
 export const statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const
@@ -97,15 +101,17 @@ export const refusalCodes = [
   "request_timeout",
   "client_limit",
   "overloaded",
+  "request_broken",
 ] as const
 
-const refusals: { readonly [Tag in ClientRefusal["_tag"]]: (typeof refusalCodes)[number] } = {
+const refusals: { readonly [Tag in NoRequest["_tag"]]: (typeof refusalCodes)[number] } = {
   BadRequest: "bad_request",
   HeadersTooLarge: "headers_too_large",
   RequestTimeout: "request_timeout",
   ClientLimit: "client_limit",
   Overloaded: "overloaded",
+  RequestBroken: "request_broken",
 }
 
 /** Under which code something counts that never became a request. */
-export const refusalCode = (error: ClientRefusal): (typeof refusalCodes)[number] => refusals[error._tag]
+export const refusalCode = (error: NoRequest): (typeof refusalCodes)[number] => refusals[error._tag]

@@ -1,6 +1,5 @@
-import type { ClientStalled, ProxyError, RequestBroken, ResponseBroken } from "../domain/ProxyError.js"
 import { describeError } from "../wire/Reply.js"
-import type { TrafficError } from "./TrafficRecord.js"
+import type { BrokenOff, TrafficError } from "./TrafficRecord.js"
 
 /** What the log, the ring of failures and others say of an error. */
 export interface Failure {
@@ -12,23 +11,21 @@ export interface Failure {
 }
 
 /** Causes of what is broken off, for which there is no answer any more. */
-const brokenOff: { readonly [Tag in (ResponseBroken | ClientStalled | RequestBroken)["_tag"]]: string } = {
+const brokenOff: { readonly [Tag in BrokenOff["_tag"]]: string } = {
   ResponseBroken: "response_broken",
   ClientStalled: "client_stalled",
   RequestBroken: "request_broken",
+  WebSocketBroken: "websocket_broken",
 }
 
-const isBrokenOff = (error: TrafficError): error is ResponseBroken | ClientStalled | RequestBroken =>
-  Object.hasOwn(brokenOff, error._tag)
+const isBrokenOff = (error: TrafficError): error is BrokenOff => Object.hasOwn(brokenOff, error._tag)
 
 /** The stable code of an error. */
 export const causeOf = (error: TrafficError): string =>
   isBrokenOff(error) ? brokenOff[error._tag] : describeError(error).code
 
-type Errors = ProxyError | ResponseBroken | ClientStalled | RequestBroken
-
 type ReasonTable = {
-  readonly [Tag in Errors["_tag"]]?: (error: Extract<Errors, { readonly _tag: Tag }>) => string
+  readonly [Tag in TrafficError["_tag"]]?: (error: Extract<TrafficError, { readonly _tag: Tag }>) => string
 }
 
 /** What is said of an error beside its cause. An error whose cause says it all is not here. None of these repeats a URL. */
@@ -50,11 +47,12 @@ const reasons: ReasonTable = {
   Defect: ({ place }) => `a defect of the ${place}`,
   ResponseBroken: ({ problem }) => problem,
   RequestBroken: ({ problem }) => problem,
+  WebSocketBroken: ({ problem }) => problem,
 }
 
-const reasonOf = <Tag extends Errors["_tag"]>(
+const reasonOf = <Tag extends TrafficError["_tag"]>(
   tag: Tag,
-  error: Extract<Errors, { readonly _tag: Tag }>,
+  error: Extract<TrafficError, { readonly _tag: Tag }>,
 ): string | undefined => reasons[tag]?.(error)
 
 /** Cause, fault and reason of an error. */

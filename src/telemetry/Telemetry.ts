@@ -5,7 +5,7 @@ import { type adminRoutes, catalogue, type checkResults, type dialResults } from
 import {
   answerCauses,
   causeIndex,
-  type ClientRefusal,
+  type NoRequest,
   refusalCode,
   replyIndex,
   serverIndex,
@@ -124,7 +124,7 @@ export class Counters {
   }
 
   /** Something of a client's never became a request. */
-  clientRefused(error: ClientRefusal): void {
+  clientRefused(error: NoRequest): void {
     this.cells.add(cellOf(catalogue.refused, refusalCode(error)), 1)
   }
 

@@ -1,7 +1,10 @@
-import type { ClientStalled, ProxyError, RequestBroken, ResponseBroken } from "../domain/ProxyError.js"
+import type { ClientStalled, ProxyError, RequestBroken, ResponseBroken, WebSocketBroken } from "../domain/ProxyError.js"
 
-/** What can go wrong with a request, as the log is told. */
-export type TrafficError = ProxyError | ResponseBroken | ClientStalled | RequestBroken
+/** What is broken off, so that there is no answer for it any more. */
+export type BrokenOff = ResponseBroken | ClientStalled | RequestBroken | WebSocketBroken
+
+/** What can go wrong with a request or a WebSocket, as the log is told. */
+export type TrafficError = ProxyError | BrokenOff
 
 /** How it ended: the answer went out whole, or who broke it off. `session`: it was removed or moved; `proxy`: shutdown or a defect. */
 export type TrafficEnd = "complete" | "client" | "server" | "session" | "proxy"

@@ -57,7 +57,12 @@ export class WebSocketTrace {
 
   end(record: TrafficRecord, now: number): void {
     describe(this.span, webSocketAttributes(record))
-    this.spans.end(this.span, now, outcomeOf(record.error === undefined ? undefined : causeOf(record.error)))
+    const { error } = record
+    this.spans.end(
+      this.span,
+      now,
+      outcomeOf(error === undefined || error.fault === "client" ? undefined : causeOf(error)),
+    )
   }
 }
 

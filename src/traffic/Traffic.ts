@@ -1,6 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import { Slices, sliceTime, type Steps } from "../clock/Slices.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
+import type { KillClose } from "../domain/SessionControl.js"
 import type { LiveSession, SessionEnd, SessionListener } from "../sessions/LiveSession.js"
 import { catalogue } from "../telemetry/Catalogue.js"
 import type { Cells } from "../telemetry/Cells.js"
@@ -31,10 +32,10 @@ export interface LiveTraffic extends SessionListener, ActiveTraffic {
   /** Asks it to end politely, for the proxy is going away. An HTTP exchange needs no asking: it ends by itself. */
   close(): void
   /**
-   * Ends it because somebody who operates the proxy says so: a WebSocket by a close frame, a request that is not answered
+   * Ends it because somebody who operates the proxy says so: a WebSocket by this close frame, a request that is not answered
    * yet by an error, an answer on its way by a reset.
    */
-  closeNow(): void
+  closeNow(close: KillClose): void
   /** Ends it at once. */
   cut(): void
 }
@@ -247,8 +248,8 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly live: Effect.Effect<ReadonlyArray<TrafficView>>
     /** The things themselves, as they are at this moment: an array of the caller's own. */
     readonly things: () => ReadonlyArray<LiveTraffic>
-    /** Ends what has this serial number, as `closeNow` does. `false`: it is not under way. */
-    readonly closeNow: (serial: number) => boolean
+    /** Ends what has this serial number, as its `closeNow` does, and gives it; `undefined`: it is not under way. */
+    readonly closeNow: (serial: number, close: KillClose) => LiveTraffic | undefined
     /** Places for WebSockets. */
     readonly webSocketSlots: WebSocketSlots
     /** Completes once nothing is under way. */
@@ -326,10 +327,10 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         count: Effect.sync(() => registry.all.length),
         live: Effect.sync(() => registry.all.map(viewOf)),
         things: () => Array.from(registry.all),
-        closeNow: (serial) => {
+        closeNow: (serial, close) => {
           const found = registry.all.find((traffic) => traffic.serial === serial)
-          found?.closeNow()
-          return found !== undefined
+          found?.closeNow(close)
+          return found
         },
         webSocketSlots: new WebSocketSlots(settings),
         idle: idle.await,

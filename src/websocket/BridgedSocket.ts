@@ -1,11 +1,13 @@
 import type { Socket } from "node:net"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import { defaultClose } from "../domain/SessionControl.js"
+import { ClientStalled, Defect, WebSocketBroken } from "../domain/ProxyError.js"
+import { defaultClose, type KillClose } from "../domain/SessionControl.js"
+import { addressOf } from "../downstream/Dial.js"
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import type { Deadlines } from "../clock/Deadlines.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
-import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import type { TrafficError, TrafficRecord } from "../telemetry/TrafficRecord.js"
 import type { WebSocketTrace } from "../traces/RequestTrace.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
@@ -26,7 +28,7 @@ export interface BridgeEnds {
   /** Whether an extension was negotiated. */
   readonly extensions: boolean
   /** What its record has of its handshake; `undefined` where nobody wants to know. */
-  readonly handshake: Pick<TrafficRecord, "host" | "userAgent" | "times" | "server"> | undefined
+  readonly handshake: Pick<TrafficRecord, "host" | "userAgent" | "times"> | undefined
   /** The trace of its handshake, where it has one. */
   readonly traceId: string | undefined
   /**
@@ -66,8 +68,8 @@ export interface BridgeEnd {
   readonly reason: string
   /** The proxy closed it because its session was removed or moved. */
   readonly bySession?: boolean
-  /** Set where something of ours threw. */
-  readonly defect?: unknown
+  /** What went wrong; absent where a side ended it as it may, and where a client just left. */
+  readonly error?: TrafficError
 }
 
 const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
@@ -84,8 +86,6 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   killed: defaultClose,
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
-
-const endedByOperator: CloseReason = { code: 1001, reason: "ended by an operator" }
 
 /**
  * Two pumps, and what becomes of both when something happens to one: neither outlives the other. A state machine, like
@@ -205,7 +205,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** What is known of it when it is over. `id`: of its serial. */
   recordAs(id: string): TrafficRecord {
     const { closedBy, code, messagesIn, messagesOut } = this
-    const { host, server, times = noTimes, userAgent } = this.handshake ?? {}
+    const { host, times = noTimes, userAgent } = this.handshake ?? {}
     return {
       kind: "websocket",
       id,
@@ -219,14 +219,14 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
       userAgent,
       status: this.status,
       end: this.end?.bySession === true ? "session" : closedBy,
-      error: undefined,
+      error: this.end?.error,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       retries: 0,
       since: this.since,
       milliseconds: this.age,
       times,
-      server,
+      server: addressOf(this.session.target),
       reused: false,
       traceId: this.traceId,
       webSocket: { code, reason: this.end?.reason ?? "", closedBy, messagesIn, messagesOut },
@@ -246,10 +246,10 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   /** One side is not there any more: the other is told, and waited for. */
-  closeAfterLoss(side: Side, cause: string): void {
+  closeAfterLoss(side: Side, cause: string, error?: TrafficError): void {
     const { own, peer, sending, receiving } = this.seenFrom(side)
     const reason = `the ${side} was lost`
-    this.endWithin({ closedBy: side, code: 1011, reason: `${reason}: ${cause}` }, closeTime)
+    this.endWithin({ closedBy: side, code: 1011, reason: `${reason}: ${cause}`, ...(error && { error }) }, closeTime)
     receiving.discardRest()
     sending.sendCloseOrCut({ code: 1011, reason })
     reset(own)
@@ -279,8 +279,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.closeWith(closeReasons.shutdown)
   }
 
-  closeNow(): void {
-    this.closeWith(endedByOperator)
+  closeNow(close: KillClose): void {
+    this.closeWith(close)
   }
 
   cut(): void {
@@ -296,17 +296,23 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
         return this.endWithin({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
       }
       case "Lost":
-        return this.closeAfterLoss(side, event.cause)
+        return this.closeAfterLoss(side, event.cause, side === "server" ? this.serverLost(event.cause) : undefined)
       case "Violated": {
         const reason = { code: event.fault.code, reason: event.fault.problem }
         this.endWithin({ closedBy: "proxy", code: reason.code, reason: `the ${side}: ${reason.reason}` }, closeTime)
         receiving.sendClose(reason)
         return
       }
-      case "Crashed":
-        this.endWithin({ closedBy: "proxy", code: 1011, reason: "a defect", defect: event.cause }, closeTime)
+      case "Crashed": {
+        const error = Defect.at("proxy", event.cause)
+        this.endWithin({ closedBy: "proxy", code: 1011, reason: "a defect", error }, closeTime)
         return this.cut()
+      }
     }
+  }
+
+  private serverLost(problem: string): WebSocketBroken {
+    return new WebSocketBroken({ sessionId: this.session.id, address: addressOf(this.session.target), problem })
   }
 
   pinged(side: Side, payload: Uint8Array): void {
@@ -328,10 +334,9 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   }
 
   stalled(): void {
-    this.closeAfterLoss(
-      "client",
-      `it took nothing of what waited for it for ${this.watches.sendLimit.milliseconds / 1_000} s`,
-    )
+    const { milliseconds } = this.watches.sendLimit
+    const cause = `it took nothing of what waited for it for ${milliseconds / 1_000} s`
+    this.closeAfterLoss("client", cause, new ClientStalled({ milliseconds }))
   }
 
   writeFailed(side: Side): void {

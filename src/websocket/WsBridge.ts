@@ -3,6 +3,7 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { levelCheck } from "../log/LogLimit.js"
 import { annotationsOf } from "../log/LogSink.js"
+import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { tellSinks } from "../telemetry/RecordSinks.js"
 import type { WebSocketTrace } from "../traces/RequestTrace.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
@@ -27,13 +28,14 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
     readonly bridge: (ends: BridgeEnds) => Effect.Effect<void>
   }
 >() {
-  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig> = Layer.scoped(
+  static readonly layer: Layer.Layer<WsBridge, never, Traffic | ProxyConfig | ErrorRing> = Layer.scoped(
     WsBridge,
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const settings = yield* ProxyConfig
       const counters = yield* Telemetry
       const sinks = yield* recordSinks()
+      const withRing = yield* recordSinks(yield* ErrorRing)
       const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
       const timers = new WebSocketTimers(settings)
       const watches: BridgeWatches = {
@@ -62,7 +64,8 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
 
       /** A line that nobody asks for is not put together either: many WebSockets may end at once. */
       const report = (socket: BridgedSocket): Effect.Effect<void> => {
-        const defect = socket.end?.defect
+        const error = socket.end?.error
+        const defect = error?._tag === "Defect" ? error.cause : undefined
         if (defect === undefined && (settings.accessLog || !hasLevel(LogLevel.Debug))) return Effect.void
         const line =
           defect === undefined
@@ -77,7 +80,10 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       }
       const tell = (socket: BridgedSocket): void => {
         const failed = !isGoodEnd(socket.code)
-        tellSinks(sinks, { sessionId: socket.session.id, failed, record: () => recordOf(socket) }, defect)
+        const isOfClient = (socket.end?.error?.fault ?? "client") === "client"
+        const told = isOfClient ? sinks : withRing
+        if (told.length === 0) return
+        tellSinks(told, { sessionId: socket.session.id, failed, record: () => recordOf(socket) }, defect)
       }
 
       /** What a tracer throws is nothing to the WebSocket. */
@@ -97,7 +103,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
           counters.webSocketClosed(socket, socket.age)
           release()
           if (socket.trace !== undefined) endTrace(socket, socket.trace)
-          if (sinks.length > 0) tell(socket)
+          tell(socket)
           return report(socket)
         })
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { gunzipSync } from "node:zlib"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { eventually } from "../support/Changes.js"
@@ -30,6 +31,25 @@ describe("the admin listener", () => {
       assert.strictEqual(scraped.value("content-type"), "text/plain; version=0.0.4; charset=utf-8")
       assert.strictEqual(valueIn(scraped.text, 'ss_proxy_http_requests_total{method="GET",status="2xx",cause=""}'), 1)
       assert.strictEqual(valueIn(scraped.text, 'ss_proxy_admin_requests_total{route="/metrics",status="2xx"}'), 1)
+    }),
+  )
+
+  it.scopedLive("shows it compressed to who takes that, as Prometheus does", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab({ settings })
+      const zipped = yield* askAdmin(proxy, request("GET /metrics", ["Accept-Encoding: gzip"]))
+      assert.deepStrictEqual(
+        [zipped.value("content-encoding"), zipped.value("vary"), zipped.value("content-length")],
+        ["gzip", "Accept-Encoding", String(zipped.body.byteLength)],
+      )
+      assert.strictEqual(valueIn(gunzipSync(zipped.body).toString(), "ss_proxy_client_connections_total"), 0)
+      for (const encoding of ["identity", "gzip;q=0", "br"]) {
+        const plain = yield* askAdmin(proxy, request("GET /metrics", [`Accept-Encoding: ${encoding}`]))
+        assert.isUndefined(plain.value("content-encoding"))
+        assert.isAbove(plain.body.byteLength, 5 * zipped.body.byteLength)
+      }
+      const small = yield* askAdmin(proxy, request("GET /livez", ["Accept-Encoding: gzip"]))
+      assert.isUndefined(small.value("content-encoding"))
     }),
   )
 

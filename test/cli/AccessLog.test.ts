@@ -328,7 +328,11 @@ describe("a session that fails a thousand times", () => {
     await stop()
     expect(log.said.match(/WARN /g)).toHaveLength(2)
     expect(log.said).toMatch(
-      /WARN {2}failed again session=dead code=downstream_unreachable times=999 last_request_id=\w+\n/,
+      /WARN {2}failed .*session=dead .*cause=downstream_unreachable .*detail="connect ECONNREFUSED/,
+    )
+    expect(log.said).not.toMatch(/ code=| cause="/)
+    expect(log.said).toMatch(
+      /WARN {2}failed again session=dead cause=downstream_unreachable times=999 last_request_id=\w+\n/,
     )
   })
 })

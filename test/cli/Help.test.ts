@@ -5,9 +5,11 @@ const commands = [
   [],
   ["run"],
   ["sessions"],
+  ["top"],
   ["errors"],
   ["explain"],
   ["tail"],
+  ["check"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 

@@ -61,7 +61,8 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
     samples: [new Errors.SessionLimit({ detail: "" })],
     meaning:
       "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`.",
-    remedy: "Try again after `Retry-After`.",
+    remedy:
+      "Try again after `Retry-After`. Who uses the session asks for more at a time than it may have; neither its server nor the proxy has failed. So it counts as the fault of the client, and is not among the failures that `ss-proxy errors` shows.",
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],

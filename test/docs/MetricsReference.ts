@@ -54,7 +54,7 @@ const isNamed =
 const sections: ReadonlyArray<readonly [title: string, fits: (metric: Metric) => boolean]> = [
   ["Requests", isNamed("ss_proxy_http_")],
   ["Connections of clients", isNamed("ss_proxy_client_")],
-  ["Servers of sessions", isNamed("ss_proxy_downstream_")],
+  ["Servers of sessions", isNamed("ss_proxy_downstream_", "ss_proxy_health_")],
   ["WebSockets", isNamed("ss_proxy_websocket")],
   ["Sessions", isNamed("ss_proxy_session", "ss_proxy_directory_", "ss_proxy_store_")],
   ["The proxy and its process", isNamed("ss_proxy_", "process_", "nodejs_")],

@@ -76,6 +76,29 @@ describe("a proxy counts", () => {
     }),
   )
 
+  it.scopedLive("clients that leave in the midst of a head, and none that leaves between requests", () =>
+    Effect.gen(function* () {
+      const { ask, proxy } = yield* startLab({ settings: { accessLog: true } })
+      yield* (yield* proxy.connect).finish
+      const kept = yield* proxy.connect
+      yield* kept.ask(request("GET /app/"))
+      yield* kept.finish
+      yield* ask(request("GET /app/", ["Connection: close"]))
+      for (const leave of ["finish", "reset"] as const) {
+        const client = yield* proxy.connect
+        yield* client.send("GET /app/ HTTP/1.1\r\nHost: x")
+        // Another's answer tells that this has been read.
+        yield* ask(request("GET /app/", ["Connection: close"]))
+        yield* client[leave]
+      }
+      yield* counts(proxy, 'client_refused_total{cause="request_broken"}', 2)
+      const lines = proxy.log.filter((line) => /level=INFO .*message=refused/.test(line))
+      assert.strictEqual(lines.length, 2)
+      for (const text of ["client=127.0.0.1", "status=0", "cause=request_broken", "fault=client", "end=client"])
+        for (const line of lines) assert.include(line, text)
+    }),
+  )
+
   it.scopedLive("connections that it refuses, answered or not", () =>
     Effect.gen(function* () {
       const { proxy } = yield* startLab({ settings: { maxConnections: 1 } })

@@ -3,8 +3,10 @@ import { Effect } from "effect"
 import { RecordSinks } from "../../src/telemetry/RecordSinks.js"
 import { request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
+import { valueIn } from "../support/Numbers.js"
 import { answering, saying } from "../support/RawOrigin.js"
 import { jsonLog } from "../telemetry/Records.js"
+import { agreeing, openThrough } from "../websocket/Tunnel.js"
 
 /** An access log in memory. */
 const accessLog = () => {
@@ -59,6 +61,36 @@ describe("the failures that a proxy remembers", () => {
       assert.deepStrictEqual(
         proxy.errors.find().map(({ code, status, target }) => [code, status, target]),
         [["response_broken", 200, "/app/half"]],
+      )
+    }),
+  )
+
+  it.scopedLive("are WebSockets that lost their server, too, as the access log and the numbers have them", () =>
+    Effect.gen(function* () {
+      const { lines, hooks } = accessLog()
+      const lab = yield* startLab({ script: agreeing(), hooks })
+      const { origin, proxy } = lab
+      const lost = yield* openThrough(lab, "/app/lost")
+      yield* lost.server.raw.reset
+      yield* lost.client.raw.gone
+      const left = yield* openThrough(lab, "/app/left")
+      yield* left.client.raw.reset
+      yield* left.server.raw.gone
+      while (lines.length < 2) yield* Effect.sleep(2)
+      assert.match(
+        lines.find((line) => line.includes("/app/lost")) ?? "",
+        /"cause":"websocket_broken","fault":"downstream","reason":"[^"]+","end":"server",.*"code":1011,"close_reason":"the server was lost/,
+      )
+      assert.notInclude(lines.find((line) => line.includes("/app/left")) ?? "cause", "cause")
+      assert.deepStrictEqual(
+        proxy.errors.find().map(({ code, fault, server, status, target }) => [code, fault, status, target, server]),
+        [["websocket_broken", "downstream", 101, "/app/lost", origin.authority]],
+      )
+      const closed = (by: string) => `ss_proxy_websocket_closed_total{code="1011",by="${by}"}`
+      const numbers = yield* proxy.metrics
+      assert.deepStrictEqual(
+        ["server", "client"].map((by) => valueIn(numbers, closed(by))),
+        [1, 1],
       )
     }),
   )

@@ -68,6 +68,28 @@ describe.each(Object.entries(layers))("a store of activity (%s)", (_name, layer)
   )
 
   scenario(
+    "lets a time give way that is of a clock more than a day ahead, and no other",
+    Effect.gen(function* () {
+      const store = yield* ActivityStore
+      const now = Date.now()
+      const [soon, far] = [now + 3_600_000, now + 2 * 86_400_000]
+      yield* store.write([
+        of("a", { lastRequestAt: far, lastClientAt: soon, lastServerAt: 1, lastKind: "touch" }),
+        of("b", { lastRequestAt: soon, lastKind: "touch" }),
+      ])
+      const given = { lastRequestAt: now, lastClientAt: now, lastServerAt: now, lastKind: "request" } as const
+      yield* store.write([of("a", given), of("b", given)])
+      expect(yield* store.find(["a", "b"])).toEqual([
+        of("a", { ...given, lastClientAt: soon }),
+        of("b", { ...given, lastRequestAt: soon, lastKind: "touch" }),
+      ])
+      yield* store.write([of("c", { lastServerAt: far, lastKind: "touch" })])
+      yield* store.write([of("c", { lastRequestAt: now, lastKind: "request" })])
+      expect(yield* store.find(["c"])).toEqual([of("c", { lastRequestAt: now, lastKind: "request" })])
+    }),
+  )
+
+  scenario(
     "comes in pages, in the order of the bytes of ids",
     Effect.gen(function* () {
       const store = yield* ActivityStore

@@ -1,9 +1,18 @@
 import { Effect, type Scope } from "effect"
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { delimiter, join } from "node:path"
 import { Readable } from "node:stream"
 
 /** Whether a program of this name can be started. */
 export const isInstalled = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined
+
+/** Where a program of this name is; `undefined` where it is not installed. */
+export const pathOf = (program: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find(existsSync)
 
 /** How a run of a program ended, and what it said. */
 export interface ToolOutcome {

@@ -28,7 +28,8 @@ describe("the causes that requests are counted by", () => {
     assert.strictEqual(refusalCode(error), describeError(error).code)
     assert.includeMembers(
       answerCauses.map(({ cause }) => cause),
-      [...refusalCodes],
+      // Nobody is left to be answered there.
+      refusalCodes.filter((code) => code !== "request_broken"),
     )
   })
 })

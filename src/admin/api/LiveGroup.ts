@@ -2,6 +2,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { CloseRequest } from "./ControlBody.js"
 import { Count, Duration, Limit, Missing, Next, optional, PathPart } from "./Fields.js"
 
 const LivePath = Schema.Struct({ live: PathPart })
@@ -48,4 +49,9 @@ const LivePage = Schema.Struct({ live: Schema.Array(LiveView), next: Next, missi
 export const liveGroup = HttpApiGroup.make("live")
   .add(HttpApiEndpoint.get("list", "/v1/live").setUrlParams(LiveQuery).addSuccess(LivePage))
   .add(HttpApiEndpoint.get("find", "/v1/live/:live").setPath(LivePath).addSuccess(LiveView))
-  .add(HttpApiEndpoint.del("end", "/v1/live/:live").setPath(LivePath).addSuccess(HttpApiSchema.NoContent))
+  .add(
+    HttpApiEndpoint.del("end", "/v1/live/:live")
+      .setPath(LivePath)
+      .setPayload(CloseRequest)
+      .addSuccess(HttpApiSchema.NoContent),
+  )

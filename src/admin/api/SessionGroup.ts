@@ -2,6 +2,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
+import { CloseRequest, DrainRequest, DrainView, LiveNumbers } from "./ControlBody.js"
 import { Conditions, SessionPatch, SessionPut } from "./SessionBody.js"
 import { Count, Duration, Limit, Missing, Next, Nullable, optional, PathPart, Words } from "./Fields.js"
 
@@ -146,6 +147,19 @@ export const sessionGroup = HttpApiGroup.make("sessions")
       .setPath(SessionPath)
       .setHeaders(Conditions)
       .addSuccess(HttpApiSchema.NoContent),
+  )
+  .add(
+    HttpApiEndpoint.post("drain", "/v1/sessions/:id/drain")
+      .setPath(SessionPath)
+      .setPayload(DrainRequest)
+      .addSuccess(DrainView, { status: 202 }),
+  )
+  .add(HttpApiEndpoint.del("resume", "/v1/sessions/:id/drain").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))
+  .add(
+    HttpApiEndpoint.post("kill", "/v1/sessions/:id/kill")
+      .setPath(SessionPath)
+      .setPayload(CloseRequest)
+      .addSuccess(LiveNumbers, { status: 202 }),
   )
   .add(HttpApiEndpoint.get("activity", "/v1/sessions/:id/activity").setPath(SessionPath).addSuccess(ActivityView))
   .add(HttpApiEndpoint.post("touch", "/v1/sessions/:id/touch").setPath(SessionPath).addSuccess(HttpApiSchema.NoContent))

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { ProxyConfig } from "../../domain/ProxyConfig.js"
+import type { KillClose } from "../../domain/SessionControl.js"
 import { ErrorRing, type FailureQuery, type RememberedFailure } from "../../telemetry/ErrorRing.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { type LiveTraffic, Traffic } from "../../traffic/Traffic.js"
@@ -46,8 +47,8 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
     readonly live: (query: LiveQuery) => Effect.Effect<LivePage>
     /** One thing that is under way, by its id. An id of before a restart names nothing. */
     readonly find: (id: string) => Effect.Effect<Option.Option<typeof LiveView.Type>>
-    /** Ends it (`LiveTraffic.closeNow`). `false`: it is not under way. */
-    readonly end: (id: string) => Effect.Effect<boolean>
+    /** Ends it (`LiveTraffic.closeNow`). Gives the id of its session; none where it is not under way. */
+    readonly end: (id: string, close: KillClose) => Effect.Effect<Option.Option<string>>
     /** The latest failures that were not a client's fault, newest first. */
     readonly errors: (query: FailureQuery) => Effect.Effect<Gathered<RememberedFailure>>
     /** How much is under way, by session. */
@@ -100,10 +101,11 @@ export class Fleet extends Context.Tag("@ss-proxy/Fleet")<
             const found = traffic.things().find((one) => one.serial === serial)
             return Option.map(Option.fromNullable(found), shown)
           }),
-        end: (id) =>
+        end: (id, close) =>
           Effect.sync(() => {
             const serial = serialOf(id)
-            return serial !== undefined && traffic.closeNow(serial)
+            const ended = serial === undefined ? undefined : traffic.closeNow(serial, close)
+            return Option.map(Option.fromNullable(ended), ({ session }) => session?.id ?? "")
           }),
         errors: (query) => Effect.sync(() => ({ found: ring.find(query), missing: [] })),
         liveCounts: Effect.suspend(() => liveCounts(traffic.things())),

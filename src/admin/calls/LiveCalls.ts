@@ -1,15 +1,17 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Option } from "effect"
+import { endedClose } from "../../domain/SessionControl.js"
 import { AdminApi } from "../api/AdminApi.js"
 import { liveNotFound } from "../api/ApiProblem.js"
+import { makeNoting } from "./ChangeLog.js"
 import { cursorOf, numberIn } from "./Cursor.js"
 import { Fleet } from "./Fleet.js"
 import { jsonArraySliced } from "./Sliced.js"
 
 /** Calls about what is under way. */
 export const layerLiveCalls = HttpApiBuilder.group(AdminApi, "live", (handlers) =>
-  Effect.map(Fleet, (fleet) =>
+  Effect.zipWith(Fleet, makeNoting, (fleet, noting) =>
     handlers
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
@@ -32,8 +34,15 @@ export const layerLiveCalls = HttpApiBuilder.group(AdminApi, "live", (handlers) 
       .handle("find", ({ path }) =>
         Effect.flatMap(fleet.find(path.live), Option.match({ onNone: liveNotFound, onSome: Effect.succeed })),
       )
-      .handle("end", ({ path }) =>
-        Effect.flatMap(fleet.end(path.live), (isEnded) => (isEnded ? Effect.void : liveNotFound())),
+      .handle("end", ({ path, payload, request }) =>
+        noting(
+          request,
+          Effect.flatMap(
+            fleet.end(path.live, { ...endedClose, ...payload }),
+            Option.match({ onNone: liveNotFound, onSome: Effect.succeed }),
+          ),
+          (session) => ({ session }),
+        ).pipe(Effect.asVoid),
       ),
   ),
 )

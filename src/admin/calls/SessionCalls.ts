@@ -12,6 +12,8 @@ import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
 import type { SessionsQuery } from "../api/SessionGroup.js"
 import { type ApiProblem, invalidRequest, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { makeNoting } from "./ChangeLog.js"
+import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
 import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
@@ -123,6 +125,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       )
 
     const writes = yield* makeSessionWrites(tagged)
+    const control = yield* makeSessionControl
+    const noting = yield* makeNoting
 
     return handlers
       .handle("list", ({ urlParams }) =>
@@ -142,6 +146,9 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       .handle("put", writes.put)
       .handleRaw("patch", writes.patch)
       .handle("remove", writes.remove)
+      .handle("drain", control.drain)
+      .handle("resume", control.resume)
+      .handle("kill", control.kill)
       .handle("activity", ({ path }) =>
         Effect.map(activity.report(path.id), activityView).pipe(
           Effect.catchTags({
@@ -150,8 +157,8 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
           }),
         ),
       )
-      .handle("touch", ({ path }) =>
-        activity.touch(path.id).pipe(
+      .handle("touch", ({ path, request }) =>
+        noting(request, activity.touch(path.id), () => ({ session: path.id })).pipe(
           Effect.catchTags({
             SessionNotFound: sessionNotFound,
             StoreUnavailable: ({ problem }) => storeUnavailable(problem),

@@ -1,7 +1,6 @@
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect, Either, Option, ParseResult, Schema } from "effect"
 import { ProxyConfig } from "../../domain/ProxyConfig.js"
 import type { SessionNotFound, StoreUnavailable } from "../../domain/ProxyError.js"
@@ -12,9 +11,9 @@ import { idProblem } from "../../sessions/SessionRules.js"
 import { shownOnly } from "../../transfer/SessionFields.js"
 import { changeOf, defaultStatus } from "../../transfer/SessionMembers.js"
 import { urlProblem } from "../../transfer/UrlProblem.js"
-import { Access } from "../access/Access.js"
 import { type ApiProblem, invalidRequest, sessionNotFound, storeUnavailable, urlRefused } from "../api/ApiProblem.js"
 import { SessionPatch } from "../api/SessionBody.js"
+import { makeNoting } from "./ChangeLog.js"
 import { type ConditionFields, preconditionOf } from "./Conditions.js"
 
 /** The members of the API's Session that nobody can write; a PUT of what a GET gave may have them. */
@@ -73,7 +72,7 @@ export const makeSessionWrites = (shown: Shown) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
     const guard = new AddressGuard(yield* ProxyConfig)
-    const { changes } = yield* Access
+    const noting = yield* makeNoting
 
     const refuseUrl = (url: string | undefined): Either.Either<void, ApiProblem> =>
       Option.match(url === undefined ? Option.none() : urlProblem(url, guard), {
@@ -81,13 +80,8 @@ export const makeSessionWrites = (shown: Shown) =>
         onSome: (problem) => Either.left(urlRefused(`${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`)),
       })
 
-    /** A change, and the note of it for the log: whoever asked may leave, but not between these two. */
     const noted = <A, E>({ path, request }: WriteRequest, change: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.uninterruptible(
-        Effect.tap(change, () =>
-          Effect.sync(() => changes.note(NodeHttpServerRequest.toIncomingMessage(request), { session: path.id })),
-        ),
-      )
+      noting(request, change, () => ({ session: path.id }))
 
     const put = (asked: WriteRequest & { readonly payload: Members }) =>
       Effect.gen(function* () {

@@ -42,7 +42,7 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
   })
 
 /** The sockets beside the database on which somebody answers. */
-const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
+export const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
   Effect.gen(function* () {
     const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
     const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })
@@ -55,6 +55,24 @@ export const runningPlaces = (
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
   Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
+
+/** That somebody has to be asked, and nobody can be. */
+export const noProxy = ({ filename }: Database): CommandFailed =>
+  new CommandFailed({
+    problem: `no proxy runs on ${filename}, or none with an admin socket`,
+    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
+  })
+
+/** The same where there has to be one. */
+export const neededPlaces = (
+  given: Option.Option<string>,
+  database: Database,
+): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
+  Effect.filterOrFail(
+    runningPlaces(given, database),
+    (places) => places.length > 0,
+    () => noProxy(database),
+  )
 
 /** The calls of the proxies at these places. What asks them is loaded only where there is one. */
 export const callsAt = (places: ReadonlyArray<AdminPlace>): Effect.Effect<ReadonlyArray<AdminCalls>> =>
@@ -70,23 +88,11 @@ export const runningProxies = (
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> => Effect.flatMap(runningPlaces(given, database), callsAt)
 
-/** That somebody has to be asked, and nobody can be. */
-export const noProxy = ({ filename }: Database): CommandFailed =>
-  new CommandFailed({
-    problem: `no proxy runs on ${filename}, or none with an admin socket`,
-    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
-  })
-
 /** The same where there has to be one. */
 export const neededProxies = (
   given: Option.Option<string>,
   database: Database,
-): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> =>
-  Effect.filterOrFail(
-    runningProxies(given, database),
-    (proxies) => proxies.length > 0,
-    () => noProxy(database),
-  )
+): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> => Effect.flatMap(neededPlaces(given, database), callsAt)
 
 /** A call that failed: what the proxy said, or why it could not be asked. */
 export const callFailed = (error: unknown): CommandFailed => {

@@ -29,11 +29,7 @@ const columns: ReadonlyArray<Column<Failure>> = [
 export const errorTable = (ofAll: boolean): Table<Failure> =>
   new Table(
     "What went wrong lately",
-    [
-      { title: "Time", class: "num time", text: ({ time }) => moment(time) },
-      ...(ofAll ? [sessionColumn] : []),
-      ...columns,
-    ],
+    [{ title: "Time", class: "time", text: ({ time }) => moment(time) }, ...(ofAll ? [sessionColumn] : []), ...columns],
     ({ code, request_id: id, time }) => `${time} ${id} ${code}`,
     "Nothing went wrong lately. What clients do wrong is not remembered.",
   )

@@ -1,7 +1,7 @@
 import { withQuery } from "../Api.js"
 import { problemText } from "../Dialog.js"
 import { button, element, fill, input, select, setClass, setText } from "../Element.js"
-import { bytesPerSecond, count, duration, exact, milliseconds } from "../Format.js"
+import { bytesPerSecond, count, duration, exact, milliseconds, rate } from "../Format.js"
 import { addSession, drainSession, editSession, killSession, removeSession, resumeSession } from "../SessionActions.js"
 import type { Session, SessionPage } from "../Shapes.js"
 import type { Lifetime, Shared, View } from "../View.js"
@@ -21,8 +21,6 @@ interface Column {
   readonly sort?: string
   readonly text: (session: Session) => string
 }
-
-const rate = (value: number | null | undefined): string => (value === 0 ? "0" : count(value))
 
 const columns: ReadonlyArray<Column> = [
   { title: "Session", class: "id mono", sort: "id", text: ({ id }) => id },
@@ -75,7 +73,10 @@ const makeRow = (list: VirtualList<Session>, acts: Acts): ListRow<Session> => {
     shown = session
     for (const [at, { text }] of columns.entries()) {
       const cell = cells[at]
-      if (cell !== undefined) setText(cell, session === undefined ? (at === 0 ? "…" : "") : text(session))
+      if (cell === undefined) continue
+      const value = session === undefined ? (at === 0 ? "…" : "") : text(session)
+      setText(cell, value)
+      cell.classList.toggle("zero", value === "0" || value === "–")
     }
     if (session === undefined) return setClass(node, "line empty")
     setText(drain, isDraining(session) ? "Resume" : "Drain")

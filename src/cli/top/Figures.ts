@@ -1,0 +1,56 @@
+// How numbers are shown in few columns. What is not known is "-".
+
+const unknown = "-"
+
+const grouped = (whole: number): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ",")
+
+/** With a decimal where it is small: `0.4`, `812`, `12,411`. */
+export const numberText = (value: number | undefined): string => {
+  if (value === undefined) return unknown
+  if (Number.isInteger(value) || value >= 10) return grouped(Math.round(value))
+  return value < 0.05 ? "<0.1" : value.toFixed(1)
+}
+
+/** Milliseconds, without their unit up to ten seconds: `0.9`, `18`, `12 s`. */
+export const millisecondsText = (value: number | undefined): string =>
+  value !== undefined && value >= 10_000 ? `${grouped(Math.round(value / 1_000))} s` : numberText(value)
+
+const byteUnits = ["B", "kB", "MB", "GB", "TB", "PB"]
+
+/** Bytes in units of a thousand: `0 B`, `1.2 MB`, `212 MB`. */
+export const bytesText = (bytes: number | undefined): string => {
+  if (bytes === undefined) return unknown
+  let [value, unit] = [bytes, 0]
+  while (value >= 999.5 && unit < byteUnits.length - 1) {
+    value /= 1_000
+    unit++
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${byteUnits[unit]}`
+}
+
+const timeUnits = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["m", 60],
+  ["s", 1],
+] as const
+
+/** Seconds, in the largest unit alone: `0s`, `41m`, `3d`. */
+export const secondsText = (seconds: number | undefined): string => {
+  if (seconds === undefined) return unknown
+  const [name, size] = timeUnits.find(([, size]) => seconds >= size) ?? ["s", 1]
+  return `${grouped(Math.floor(seconds / size))}${name}`
+}
+
+/** Seconds, in the two largest units: `3d 4h`, `12m 5s`. */
+export const longSecondsText = (seconds: number): string => {
+  const at = timeUnits.findIndex(([, size]) => seconds >= size)
+  const [name, size] = timeUnits[at] ?? ["s", 1]
+  const next = timeUnits[at + 1]
+  const rest = next === undefined || at < 0 ? "" : ` ${Math.floor((seconds % size) / next[1])}${next[0]}`
+  return `${Math.floor(seconds / size)}${name}${rest}`
+}
+
+/** `1 process`, `2 processes`. */
+export const countText = (count: number, one: string, many: string): string =>
+  `${grouped(count)} ${count === 1 ? one : many}`
