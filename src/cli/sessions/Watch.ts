@@ -84,5 +84,8 @@ export const watch = Command.make(
     Effect.zipRight(
       endWellBySignal,
       readingUntilSignal(database, ({ filename }) => (isAbsent(filename) ? noFile(filename) : watchAll(prefix, json))),
+    ).pipe(
+      // What the store says of an outage is for the log of a proxy; standard output is for the result.
+      Effect.provide(Logger.remove(Logger.defaultLogger)),
     ),
 ).pipe(Command.withDescription(watchDoc.summary))
