@@ -11,6 +11,7 @@ import { resume, resumeDoc } from "./sessions/Resume.js"
 import { set, setDoc } from "./sessions/Set.js"
 import { show, showDoc } from "./sessions/Show.js"
 import { touch, touchDoc } from "./sessions/Touch.js"
+import { watch, watchDoc } from "./sessions/Watch.js"
 
 const sessionsDoc: CommandDoc = {
   path: ["sessions"],
@@ -38,6 +39,7 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
   resumeDoc,
   killDoc,
   touchDoc,
+  watchDoc,
   removeDoc,
   importDoc,
   exportDoc,
@@ -45,5 +47,5 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
 
 export const sessions = Command.make("sessions").pipe(
   Command.withDescription(sessionsDoc.summary),
-  Command.withSubcommands([add, list, show, set, drain, resume, kill, touch, remove, importAll, exportAll]),
+  Command.withSubcommands([add, list, show, set, drain, resume, kill, touch, watch, remove, importAll, exportAll]),
 )
