@@ -65,6 +65,12 @@ const tooManyTries = (seconds: number): AdminAnswer =>
     ["Retry-After", String(seconds)],
   ])
 
+export const readOnly = (): AdminAnswer => problemAnswer(403, "read_only", "This token may only read, and no secrets.")
+
+/** Whether a request asks for what a token that only reads does not get: an export with the user info of URLs. */
+export const asksForSecrets = ({ searchParams }: URL): boolean =>
+  searchParams.getAll("secrets").some((value) => value !== "false")
+
 /** Whether a request only looks. */
 export const isReading = (method: string | undefined): boolean => method === "GET" || method === "HEAD"
 
@@ -90,7 +96,7 @@ export class TokenGate {
       return Either.left(wait > 0 ? tooManyTries(wait) : unauthorized())
     }
     if (caller.mayWrite || isReading(method)) return Either.right(caller)
-    return Either.left(problemAnswer(403, "read_only", "This token may only read."))
+    return Either.left(readOnly())
   }
 }
 

@@ -1,9 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 import { Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
-import { bodyRefusalOf, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import {
+  asksForSecrets,
+  bodyRefusalOf,
+  importPath,
+  isReading,
+  readOnly,
+  refusalOf,
+  type TokenGate,
+} from "./AdminGate.js"
 import type { AdminConnections } from "./AdminConnections.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { compressedFor } from "./Compression.js"
@@ -68,6 +77,7 @@ const compressed = (
 /** Answers requests, one fiber each: they are few. */
 export class AdminHandler {
   private readonly names: ReadonlySet<string>
+  private readonly unhurried = new WeakSet<Duplex>()
   private readonly routes: ReadonlyMap<string, AdminRoute>
 
   constructor(
@@ -87,7 +97,7 @@ export class AdminHandler {
   readonly handle = (request: IncomingMessage, response: ServerResponse, entrance: Entrance): void => {
     const { door } = entrance
     const url = urlOf(request)
-    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url.pathname, entrance)
+    if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url, entrance)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.page(url.pathname, request.headers["accept-encoding"])
     const asked = page ?? compressed(this.answerAt(route, url), request)
@@ -126,9 +136,10 @@ export class AdminHandler {
     return Effect.map(this.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
 
-  private callApi(request: IncomingMessage, response: ServerResponse, path: string, entrance: Entrance): void {
+  private callApi(request: IncomingMessage, response: ServerResponse, url: URL, entrance: Entrance): void {
+    const path = url.pathname
     const admitted = Either.filterOrLeft(
-      this.admit(request, path, entrance.door),
+      this.admit(request, url, entrance.door),
       () => !streams.has(path) || entrance.connections.admitsReader(request, response),
       tooManyReaders,
     )
@@ -140,23 +151,33 @@ export class AdminHandler {
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
+    if (path === importPath) this.takeTime(request.socket, response)
     this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
   }
 
+  /** Whether this connection brings what may take any time to come. */
+  readonly mayTakeTime = (socket: Duplex): boolean => this.unhurried.has(socket)
+
+  private takeTime(socket: Duplex, response: ServerResponse): void {
+    this.unhurried.add(socket)
+    response.once("close", () => this.unhurried.delete(socket))
+  }
+
   /** Who asks the API. Left: why nothing is done for it. */
-  private admit(request: IncomingMessage, path: string, door: Door): Either.Either<Caller, AdminAnswer> {
-    if (door === "socket") return this.checked(request, path, socketCaller)
+  private admit(request: IncomingMessage, url: URL, door: Door): Either.Either<Caller, AdminAnswer> {
+    if (door === "socket") return this.checked(request, url, socketCaller)
     const refusal = refusalOf(request.rawHeaders, this.names)
     if (refusal !== undefined) return Either.left(refusal)
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
     return Either.flatMap(this.gate.callerOf(request), (caller) =>
-      path === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, path, caller),
+      url.pathname === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, url, caller),
     )
   }
 
-  private checked(request: IncomingMessage, path: string, caller: Caller): Either.Either<Caller, AdminAnswer> {
-    const refusal = bodyRefusalOf(request, path)
+  private checked(request: IncomingMessage, url: URL, caller: Caller): Either.Either<Caller, AdminAnswer> {
+    if (!caller.mayWrite && asksForSecrets(url)) return Either.left(readOnly())
+    const refusal = bodyRefusalOf(request, url.pathname)
     return refusal === undefined ? Either.right(caller) : Either.left(refusal)
   }
 
@@ -169,8 +190,7 @@ export class AdminHandler {
     const status = response.writableFinished ? response.statusCode : 0
     if (status > 0) this.counters.adminAnswered("/v1", status)
     const note = this.changes.of(request)
-    const isDone = !isReading(method) && status > 0 && status < 400
-    if (note === undefined && !isDone) return
+    if (note === undefined) return
     this.fork(
       Effect.logInfo("changed by the admin API").pipe(
         Effect.annotateLogs({ call: `${method} ${path}`, ...note, ...who, status }),

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { Context, Deferred, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
@@ -15,7 +15,7 @@ import { Access } from "./access/Access.js"
 import { problemAnswer, rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminConnections, maxConnections } from "./AdminConnections.js"
-import { AdminHandler, type Door, type LazyApi } from "./AdminHandler.js"
+import { AdminHandler, type Door, type Entrance, type LazyApi } from "./AdminHandler.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
@@ -42,13 +42,16 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
     Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
 })
 
+const codeOf = (error: Error): unknown => ("code" in error ? error.code : undefined)
+
+/** A whole request has not come within its time. */
+const isLate = (error: Error): boolean => codeOf(error) === "ERR_HTTP_REQUEST_TIMEOUT"
+
 /** What Node found wrong with the bytes of a connection. */
 const brokenAnswer = (error: Error): TextAnswer => {
-  const code = "code" in error ? error.code : undefined
-  if (code === "HPE_HEADER_OVERFLOW")
+  if (codeOf(error) === "HPE_HEADER_OVERFLOW")
     return problemAnswer(431, "headers_too_large", `The head of the request is larger than ${maxHeadBytes} bytes.`)
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return problemAnswer(408, "request_timeout", "The request did not arrive in time.")
+  if (isLate(error)) return problemAnswer(408, "request_timeout", "The request did not arrive in time.")
   return problemAnswer(400, "bad_request", "The request is not valid HTTP/1.1.")
 }
 
@@ -74,7 +77,6 @@ const makeServer = (): Server => {
   server.timeout = longestWait
   // Lines beyond a number would be left out in silence, a second `Host` among them. The size of the head limits them.
   server.maxHeadersCount = 0
-  server.on("clientError", refuseBytes)
   return server
 }
 
@@ -106,14 +108,26 @@ export { AdminSocketBeside } from "./AdminSocket.js"
 /** Why there is no admin listener where the settings ask for one. */
 export type AdminError = ListenError | AdminSocketError | TokenFileError
 
+/** What becomes of the requests of a listener. */
+export interface AdminRequests {
+  readonly handle: (request: IncomingMessage, response: ServerResponse, entrance: Entrance) => void
+  /** Whether this connection brings what may take any time to come. */
+  readonly mayTakeTime: (socket: Duplex) => boolean
+}
+
 /** What listens, whichever way requests come in to it. */
-export const listener = (handle: AdminHandler["handle"], door: Door): Effect.Effect<Server, never, Scope.Scope> =>
+export const listener = (admin: AdminRequests, door: Door): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Effect.acquireRelease(Effect.sync(makeServer), stop)
     const connections = new AdminConnections()
     server.on("connection", connections.opened)
+    server.on("clientError", (error, socket) => {
+      // Node does not ask about it again while it is under way.
+      if (isLate(error) && admin.mayTakeTime(socket)) return
+      refuseBytes(error, socket)
+    })
     server.on("request", (request, response) => {
-      if (connections.admits(request, response)) handle(request, response, { door, connections })
+      if (connections.admits(request, response)) admin.handle(request, response, { door, connections })
     })
     return server
   })
@@ -126,14 +140,14 @@ const logFailures = (server: Server): Effect.Effect<void> =>
   })
 
 const listenOnPort = (
-  handle: AdminHandler["handle"],
+  admin: AdminRequests,
   { adminHost: host, adminPort: port }: ProxySettings,
 ): Effect.Effect<(typeof AdminServer.Service)["address"], ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     if (port === "off") return undefined
     prepareExposition()
     const ownListeners = yield* OwnListeners
-    const server = yield* listener(handle, "tcp")
+    const server = yield* listener(admin, "tcp")
     const flags = { host: "--admin-host", port: "--admin-port" }
     const address = yield* listen(server, { host, port, flags }, maxConnections)
     ownListeners.add(address)
@@ -142,12 +156,12 @@ const listenOnPort = (
   })
 
 const listenOnPath = (
-  handle: AdminHandler["handle"],
+  admin: AdminRequests,
   settings: ProxySettings,
 ): Effect.Effect<string | undefined, AdminSocketError, Scope.Scope> =>
   Effect.gen(function* () {
     if (settings.adminSocket === "off") return undefined
-    const server = yield* listener(handle, "socket")
+    const server = yield* listener(admin, "socket")
     const path = yield* listenOnSocket(server, settings)
     if (path !== undefined) yield* logFailures(server)
     return path
@@ -192,10 +206,10 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const routes = [metricsRoute(counters), livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
     const page = yield* makePage
-    const { handle } = new AdminHandler(settings, routes, page, gate, api, changes, counters, fork)
-    const address = yield* listenOnPort(handle, settings)
+    const admin = new AdminHandler(settings, routes, page, gate, api, changes, counters, fork)
+    const address = yield* listenOnPort(admin, settings)
     bound.address = address
-    const socket = yield* listenOnPath(handle, settings)
+    const socket = yield* listenOnPath(admin, settings)
     // Before the listeners end: whoever reads a stream of events is told.
     yield* Effect.addFinalizer(() => Deferred.succeed(ended, undefined))
     if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)

@@ -106,7 +106,7 @@ export const startRelay = (socket: RelayedSocket): Effect.Effect<Relay, ListenEr
     const tokens = new AdminTokens([], undefined)
     const token = tokens.issue(false, Number.POSITIVE_INFINITY)
     const handle = makeHandler(yield* makePage, new TokenGate(tokens, new FailedTries()), socket, fork)
-    const server = yield* listener(handle, "tcp")
+    const server = yield* listener({ handle, mayTakeTime: () => false }, "tcp")
     const flags = { host: "--admin-host", port: "--admin-port" }
     const { port } = yield* listen(server, { host: "127.0.0.1", port: 0, flags }, maxConnections)
     server.on("error", () => {})

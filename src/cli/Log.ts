@@ -1,10 +1,10 @@
 import { Effect, Layer, Logger, LogLevel } from "effect"
 import type { Scope } from "effect"
 import { LineSink } from "../log/LineSink.js"
+import type { LogSteering, LogThreshold } from "../log/LogControl.js"
 import { LogLimit } from "../log/LogLimit.js"
 import { standardOutput } from "../log/StandardOutput.js"
 import { eventOf, type LogFormat, type Look, renderEvent } from "./LogLine.js"
-import type { LogThreshold } from "./ProgramFlags.js"
 import { type Style, styleOf } from "./Style.js"
 
 /** What is logged, and how. */
@@ -14,7 +14,7 @@ export interface LogChoice {
 }
 
 /** The log of the program, on standard error. */
-export interface ProgramLog {
+export interface ProgramLog extends Pick<LogSteering, "level" | "setLevel"> {
   /** Makes it the log of whatever is built with this. */
   readonly layer: Layer.Layer<never>
   /** Where its lines go, and others that belong beside them. */
@@ -79,12 +79,15 @@ export const openLog = ({ level, format }: LogChoice): Effect.Effect<ProgramLog,
       if (LogLevel.lessThan(options.logLevel, limit.level)) return
       lines.write(renderEvent(eventOf(options, isDetailed(current)), look()))
     })
-    // Effect itself lets through whatever may be asked for while the program runs.
-    const least = isDetailed(level) ? limit.level : LogLevel.Debug
+    const setLevel = (to: LogThreshold): void => {
+      current = to
+      limit.level = thresholds[to]
+    }
     return {
       layer: Layer.mergeAll(
         Logger.replace(Logger.defaultLogger, logger),
-        Logger.minimumLogLevel(least),
+        // Effect itself lets through whatever may be asked for while the program runs.
+        Logger.minimumLogLevel(LogLevel.All),
         Layer.succeed(LogLimit, limit),
       ),
       lines,
@@ -92,9 +95,10 @@ export const openLog = ({ level, format }: LogChoice): Effect.Effect<ProgramLog,
       brief: stderr.isTTY,
       toggleDebug: () => {
         const other = isDetailed(level) ? "info" : "debug"
-        current = current === level ? other : level
-        limit.level = thresholds[current]
+        setLevel(current === level ? other : level)
         return current
       },
+      level: () => current,
+      setLevel,
     }
   })

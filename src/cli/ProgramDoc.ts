@@ -1,6 +1,7 @@
 import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
+import { tailDoc } from "./admin/Tail.js"
 import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
 import { healthDoc } from "./Health.js"
@@ -33,6 +34,7 @@ export const docs: ReadonlyArray<CommandDoc> = [
   healthDoc,
   ...sessionsDocs,
   topDoc,
+  tailDoc,
   errorsDoc,
   explainDoc,
   checkDoc,

@@ -1,5 +1,6 @@
 import { logPlace, onOrOff, oneOf, text } from "../domain/Reading.js"
 import { type FlaggedSetting, type Setting, settingGroups, settingRows } from "../domain/Settings.js"
+import { type LogThreshold, logLevels } from "../log/LogControl.js"
 import type { FlagGroup } from "./CommandDoc.js"
 import { type Flag, flagOf } from "./Flag.js"
 import type { LogFormat } from "./LogLine.js"
@@ -34,12 +35,10 @@ export const demo: Flag<boolean> = {
 }
 
 /** What is logged. */
-export type LogThreshold = "trace" | "debug" | "info" | "warn" | "error" | "off"
-
 export const logLevel: Flag<LogThreshold> = {
   name: "log-level",
   alias: "l",
-  reading: oneOf<LogThreshold>("LEVEL", ["trace", "debug", "info", "warn", "error", "off"]),
+  reading: oneOf<LogThreshold>("LEVEL", logLevels),
   env: "SS_PROXY_LOG_LEVEL",
   about: "What is logged to standard error: trace, debug, info, warn, error or off.",
   guide: "What is logged to standard error: `trace`, `debug`, `info`, `warn`, `error` or `off`.",

@@ -18,7 +18,7 @@ export interface Report {
 }
 
 /** Turns a sentence into a clause: "Make the folder." becomes "make the folder". */
-const asClause = (sentence: string): string => {
+export const asClause = (sentence: string): string => {
   const bare = sentence.trim().replace(/\.$/, "")
   return /^[A-Z][a-z]/.test(bare) ? bare.charAt(0).toLowerCase() + bare.slice(1) : bare
 }

@@ -8,6 +8,7 @@ import { type DatabaseChoice, databaseOptions, resolveDatabase } from "./Databas
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
 import { isOn, optionOr } from "./Flag.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
+import { LogControl } from "../log/LogControl.js"
 import { callOffEnd, endProcessWithin, endTime } from "./LastResort.js"
 import { type LogChoice, openLog, type ProgramLog } from "./Log.js"
 import { accessLog, demo, logFormat, logLevel, runGroups } from "./ProgramFlags.js"
@@ -65,11 +66,15 @@ const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLo
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */
-const untilStopped = (given: RunChoice, accessLog: AccessLogOutput, { toggleDebug }: ProgramLog) =>
+const untilStopped = (given: RunChoice, accessLog: AccessLogOutput, { level, setLevel, toggleDebug }: ProgramLog) =>
   Effect.gen(function* () {
     const signals = yield* stopSignals
     yield* followSignals({ reopen: accessLog.reopen, toggleDebug })
-    const started = Effect.map(startProxy(given, accessLog), (run) => run(signals))
+    const control = { level, setLevel, reopen: accessLog.reopen }
+    const started = startProxy(given, accessLog).pipe(
+      Effect.provideService(LogControl, control),
+      Effect.map((run) => run(signals)),
+    )
     const stopped = Effect.zipRight(Queue.take(signals), endProcessWithin(endTime, Effect.succeed([])))
     yield* Effect.flatten(Effect.raceFirst(started, Effect.as(stopped, Effect.void)))
   })

@@ -1,7 +1,7 @@
 import { Effect, Runtime } from "effect"
 import type { Scope } from "effect"
 import { IgnoredSignals } from "./IgnoredSignals.js"
-import type { LogThreshold } from "./ProgramFlags.js"
+import type { LogThreshold } from "../log/LogControl.js"
 
 /** What signals ask for that do not stop the proxy. */
 export interface SignalActions {

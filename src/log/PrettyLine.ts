@@ -53,46 +53,103 @@ const statusPaint = (status: number, { green, red, yellow, cyan }: LinePaint): P
   return status >= 300 ? cyan : green
 }
 
-const what = ({ kind, method, target }: TrafficRecord, query: QueryRule): ReadonlyArray<string> => {
+/** A record as it may be shown, by the names that its fields have in the access log in JSON. */
+export interface ShownRecord {
+  readonly time: string
+  readonly kind: string
+  readonly status: number
+  readonly duration_ms: number
+  readonly end: string
+  readonly client: string
+  readonly request_id: string
+  readonly bytes_in: number
+  readonly bytes_out: number
+  readonly method?: string | undefined
+  readonly target?: string | undefined
+  readonly first_byte_ms?: number | undefined
+  readonly server?: string | undefined
+  readonly reused?: boolean | undefined
+  readonly retries?: number | undefined
+  readonly cause?: string | undefined
+  readonly reason?: string | undefined
+  /** Of a WebSocket. */
+  readonly code?: number | undefined
+  readonly close_reason?: string | undefined
+  readonly closed_by?: string | undefined
+  readonly messages_in?: number | undefined
+  readonly messages_out?: number | undefined
+}
+
+const what = ({ kind, method = "", target = "" }: ShownRecord): ReadonlyArray<string> => {
   if (kind === "refused") return ["refused"]
-  const shown = shownTarget(target, query)
-  return kind === "websocket" ? ["WebSocket", shown] : [shownField(method), shown]
+  return kind === "websocket" ? ["WebSocket", target] : [method, target]
 }
 
-const duration = ({ milliseconds, times: { firstByte } }: TrafficRecord): string =>
-  firstByte === undefined
-    ? timeSpan(milliseconds)
-    : `${timeSpan(milliseconds)} (first byte ${timeSpan(firstByte).replace(/ ms$/, "")})`
+const duration = ({ duration_ms, first_byte_ms }: ShownRecord): string =>
+  first_byte_ms === undefined
+    ? timeSpan(duration_ms)
+    : `${timeSpan(duration_ms)} (first byte ${timeSpan(first_byte_ms).replace(/ ms$/, "")})`
 
-const problem = ({ end, error }: TrafficRecord): ReadonlyArray<string> => {
+const problem = ({ cause, end, reason }: ShownRecord): ReadonlyArray<string> => {
   const parts = end === "complete" ? [] : [`ended by ${end}`]
-  if (error === undefined) return parts
-  const { cause, reason } = failureOf(error)
-  return [...parts, reason === undefined ? shownText(cause) : `${shownText(cause)}: ${shownText(reason)}`]
+  if (cause === undefined) return parts
+  return [...parts, reason === undefined ? cause : `${cause}: ${reason}`]
 }
 
-const closing = ({ webSocket }: TrafficRecord): ReadonlyArray<string> => {
-  if (webSocket === undefined) return []
-  const { code, reason, closedBy, messagesIn, messagesOut } = webSocket
+const closing = (shown: ShownRecord): ReadonlyArray<string> => {
+  const { close_reason: reason = "", closed_by, code, messages_in = 0, messages_out = 0 } = shown
+  if (code === undefined) return []
   const why = reason === "" ? "" : ` ${JSON.stringify(shortened(reason, 123))}`
-  return [`closed ${code}${why} by ${closedBy}`, `${messagesIn}↑ ${messagesOut}↓ messages`]
+  return [`closed ${code}${why} by ${closed_by}`, `${messages_in}↑ ${messages_out}↓ messages`]
 }
 
-/** A record as one line for people, without its line break. */
-export const prettyLine = (record: TrafficRecord, { paint, brief, query }: PrettyLook): string => {
-  const { bytesIn, bytesOut, client, milliseconds, requestId, reused, retries, server, since, status } = record
-  const time = timeText(since + milliseconds)
+/** What may be shown as one line for people, without its line break. */
+export const prettyText = (shown: ShownRecord, { brief, paint }: Omit<PrettyLook, "query">): string => {
+  const { bytes_in, bytes_out, client, request_id, retries = 0, reused, server, status, time } = shown
   return [
     paint.dim(brief ? time.slice(11, 19) : time),
     statusPaint(status, paint)(String(status)),
-    ...what(record, query).map(printable),
-    duration(record),
-    `↑${sizeText(bytesIn)} ↓${sizeText(bytesOut)}`,
-    ...(server === undefined ? [] : [printable(shownText(server))]),
+    ...what(shown).map(printable),
+    duration(shown),
+    `↑${sizeText(bytes_in)} ↓${sizeText(bytes_out)}`,
+    ...(server === undefined ? [] : [printable(server)]),
     ...(reused === true ? ["reused"] : []),
     ...(retries > 0 ? [`sent again ${retries}×`] : []),
-    ...closing(record).map(printable),
-    ...problem(record).map((text) => paint.yellow(printable(text))),
-    paint.dim(printable(`client=${shownText(client)} request_id=${shownText(requestId)}`)),
+    ...closing(shown).map(printable),
+    ...problem(shown).map((text) => paint.yellow(printable(text))),
+    paint.dim(printable(`client=${client} request_id=${request_id}`)),
   ].join(" ")
 }
+
+const shownOf = (record: TrafficRecord, query: QueryRule): ShownRecord => {
+  const { error, server, webSocket } = record
+  const failure = error === undefined ? undefined : failureOf(error)
+  return {
+    time: timeText(record.since + record.milliseconds),
+    kind: record.kind,
+    status: record.status,
+    duration_ms: record.milliseconds,
+    end: record.end,
+    client: shownText(record.client),
+    request_id: shownText(record.requestId),
+    bytes_in: record.bytesIn,
+    bytes_out: record.bytesOut,
+    method: shownField(record.method),
+    target: shownTarget(record.target, query),
+    first_byte_ms: record.times.firstByte,
+    server: server === undefined ? undefined : shownText(server),
+    reused: record.reused,
+    retries: record.retries,
+    cause: failure === undefined ? undefined : shownText(failure.cause),
+    reason: failure?.reason === undefined ? undefined : shownText(failure.reason),
+    code: webSocket?.code,
+    close_reason: webSocket?.reason,
+    closed_by: webSocket?.closedBy,
+    messages_in: webSocket?.messagesIn,
+    messages_out: webSocket?.messagesOut,
+  }
+}
+
+/** A record as one line for people, without its line break. */
+export const prettyLine = (record: TrafficRecord, look: PrettyLook): string =>
+  prettyText(shownOf(record, look.query), look)

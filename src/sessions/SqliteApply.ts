@@ -1,5 +1,6 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array as Arr, Effect } from "effect"
+import { Turns } from "../clock/Turns.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { Applied, ApplyOptions, NewSession, SessionStep } from "./SessionRepo.js"
 import { idOf, type Plan, planSteps } from "./SessionSteps.js"
@@ -35,22 +36,30 @@ const policyStatement = forRows(
     `INSERT INTO ${policyTable} (session_id, ${policyNames.join(", ")}) VALUES ${rowsOf(policyNames.length + 1, rows)}`,
 )
 
-/** Hands the items to `use`, as many at once as there are statements for. */
+/**
+ * Hands the items to `use`, as many at once as there are statements for. Between them others may have a turn: the lock is
+ * held a little longer for it, but the data plane does not wait.
+ */
 const inChunks = <A, E>(
+  turns: Turns,
   items: ReadonlyArray<A>,
   use: (chunk: ReadonlyArray<A>) => Effect.Effect<void, E>,
 ): Effect.Effect<void, E> =>
   Effect.gen(function* () {
     const whole = items.length - (items.length % rowsAtOnce)
-    for (let from = 0; from < whole; from += rowsAtOnce) yield* use(items.slice(from, from + rowsAtOnce))
-    for (const item of items.slice(whole)) yield* use([item])
+    const chunks = items.slice(whole).map((item): ReadonlyArray<A> => [item])
+    for (let from = whole; from > 0; from -= rowsAtOnce) chunks.unshift(items.slice(from - rowsAtOnce, from))
+    for (const chunk of chunks) {
+      yield* use(chunk)
+      yield* turns.pause
+    }
   })
 
 /** Which of these ids exist. */
-const presentOf = (run: Run, ids: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>, SqlError> =>
+const presentOf = (run: Run, turns: Turns, ids: ReadonlyArray<string>): Effect.Effect<ReadonlySet<string>, SqlError> =>
   Effect.gen(function* () {
     const present = new Set<string>()
-    yield* inChunks(ids, (chunk) =>
+    yield* inChunks(turns, ids, (chunk) =>
       Effect.map(run<{ readonly id: string }>(presentStatement(chunk.length), chunk), (rows) => {
         for (const { id } of rows) present.add(id)
       }),
@@ -58,8 +67,8 @@ const presentOf = (run: Run, ids: ReadonlyArray<string>): Effect.Effect<Readonly
     return present
   })
 
-const writePuts = (run: Run, sessions: ReadonlyArray<NewSession>, replace: boolean, filename: string) =>
-  inChunks(sessions, (chunk) =>
+const writePuts = (run: Run, turns: Turns, sessions: ReadonlyArray<NewSession>, replace: boolean, filename: string) =>
+  inChunks(turns, sessions, (chunk) =>
     Effect.gen(function* () {
       const statement = replace ? putStatement : addStatement
       yield* run(
@@ -72,23 +81,23 @@ const writePuts = (run: Run, sessions: ReadonlyArray<NewSession>, replace: boole
     }),
   )
 
-const writePolicies = (run: Run, sessions: ReadonlyArray<NewSession>) => {
+const writePolicies = (run: Run, turns: Turns, sessions: ReadonlyArray<NewSession>) => {
   const rows = sessions.flatMap(({ id, policy }) => {
     const values = policyValues(policy)
     // A session without policies of its own needs no row.
     return values.every((value) => value === null) ? [] : [[id, ...values]]
   })
-  return inChunks(rows, (chunk) => Effect.asVoid(run(policyStatement(chunk.length), chunk.flat())))
+  return inChunks(turns, rows, (chunk) => Effect.asVoid(run(policyStatement(chunk.length), chunk.flat())))
 }
 
-const write = (run: Run, { removals, puts }: Plan, replace: boolean, filename: string) =>
+const write = (run: Run, turns: Turns, { removals, puts }: Plan, replace: boolean, filename: string) =>
   Effect.gen(function* () {
     const ids = new Set([...removals, ...puts.map(({ id }) => id)])
-    yield* inChunks(removals, (chunk) => Effect.asVoid(run(removeStatement(chunk.length), chunk)))
+    yield* inChunks(turns, removals, (chunk) => Effect.asVoid(run(removeStatement(chunk.length), chunk)))
     for (const statement of forgetStatements)
-      yield* inChunks([...ids], (chunk) => Effect.asVoid(run(statement(chunk.length), chunk)))
-    yield* writePuts(run, puts, replace, filename)
-    yield* writePolicies(run, puts)
+      yield* inChunks(turns, [...ids], (chunk) => Effect.asVoid(run(statement(chunk.length), chunk)))
+    yield* writePuts(run, turns, puts, replace, filename)
+    yield* writePolicies(run, turns, puts)
   })
 
 /** Applies steps within a transaction, for `SessionRepo.apply`. */
@@ -101,10 +110,11 @@ export const applySteps = (
   Effect.gen(function* () {
     yield* run(createPolicyTable, [])
     yield* run(createControlTable, [])
-    const present = yield* presentOf(run, [...new Set(steps.map(idOf))])
+    const turns = new Turns()
+    const present = yield* presentOf(run, turns, [...new Set(steps.map(idOf))])
     const plan = planSteps(steps, replace, (id) => present.has(id))
     const { refused } = plan.applied
     if (refused.length > 0 && !partly) return { added: 0, replaced: 0, removed: 0, absent: 0, refused }
-    yield* write(run, plan, replace, filename)
+    yield* write(run, turns, plan, replace, filename)
     return plan.applied
   })

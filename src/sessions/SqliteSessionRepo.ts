@@ -4,6 +4,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Exit, Layer, Option, Schedule, Scope } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
+import { Turns } from "../clock/Turns.js"
 import { policyRows } from "../domain/Policies.js"
 import { SessionNotFound, StoreUnavailable } from "../domain/ProxyError.js"
 import { forwardingStatuses, Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
@@ -557,7 +558,11 @@ const writes = (file: FollowedFile<Connections>, filename: string) => {
 
   const apply = (steps: ReadonlyArray<SessionStep>, options: ApplyOptions) =>
     Effect.gen(function* () {
-      for (const step of steps) if (step._tag === "Put") yield* checkNew(step.session)
+      const turns = new Turns()
+      for (const step of steps) {
+        if (step._tag === "Put") yield* checkNew(step.session)
+        yield* turns.pause
+      }
       const { sql } = yield* file.upToDate
       return yield* transaction(sql, (run) => applySteps(run, filename, steps, options), options.committed).pipe(
         whileBusy(lockTimeout),

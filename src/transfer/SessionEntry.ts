@@ -4,7 +4,7 @@ import { defaultPolicy, readPolicy, type SessionPolicy } from "../domain/Session
 import { mostSimilar } from "../domain/Similar.js"
 import type { NewSession } from "../sessions/SessionRepo.js"
 import { idProblem } from "../sessions/SessionRules.js"
-import { viewFields } from "./SessionFields.js"
+import { shownOnly, viewFields } from "./SessionFields.js"
 import { type HostGuard, urlProblem } from "./UrlProblem.js"
 
 /** What was read, or a phrase about what is wrong. */
@@ -45,7 +45,7 @@ export const unknownField = (name: string, fields: ReadonlySet<string>): string 
 
 /** What nobody would read of an entry would be lost without a word. */
 const strangerIn = (entry: Readonly<Record<string, unknown>>): string | undefined => {
-  const stranger = Object.keys(entry).find((name) => !viewFields.has(name))
+  const stranger = Object.keys(entry).find((name) => !viewFields.has(name) && !shownOnly.has(name))
   return stranger === undefined ? undefined : unknownField(stranger, viewFields)
 }
 

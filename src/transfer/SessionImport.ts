@@ -1,5 +1,6 @@
 import { Effect, Either } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
+import { Turns } from "../clock/Turns.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
 import { type Applied, SessionRepo } from "../sessions/SessionRepo.js"
@@ -69,6 +70,7 @@ const pretending = (repo: typeof SessionRepo.Service, { replace, onError }: Impo
 /** An import that is under way, and its batch. */
 class SessionImport<E> {
   private batch: Array<PlacedStep> = []
+  private readonly turns = new Turns()
   private readonly apply: Apply
 
   constructor(
@@ -99,6 +101,7 @@ class SessionImport<E> {
         if (Either.isLeft(read)) yield* this.watcher.wrong({ ...read.left, exists: false })
         else if (read.right !== undefined) this.batch.push(read.right)
         if (this.batch.length >= batchSize) yield* this.flush
+        yield* this.turns.pause
       }
     })
   }

@@ -9,6 +9,7 @@ const commands = [
   ["errors"],
   ["explain"],
   ["check"],
+  ["tail"],
   ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
 ]
 

@@ -30,7 +30,7 @@ const serverOf =
       }
     })
 
-const settings = { healthCheck: "/up?full=1", healthCheckInterval: 20, healthCheckTimeout: 100 }
+const settings = { healthCheck: "/up?full=1", healthCheckInterval: 20, healthCheckTimeout: 1_000 }
 
 type Health = NonNullable<(typeof SessionView.Type)["health"]>
 
@@ -39,9 +39,14 @@ const startLab = (told: { up: string | undefined }) =>
     const session = (id = "app") => Effect.map(lab.get(`/v1/sessions/${id}`), sessionOf)
     const healthThat = (fits: (health: Health) => boolean, id?: string) =>
       Effect.gen(function* () {
-        const looked = Effect.map(session(id), ({ health }) => health !== null && fits(health))
+        const seen: Array<Health> = []
+        const looked = Effect.map(session(id), ({ health }) => {
+          if (health === null || !fits(health)) return false
+          seen.push(health)
+          return true
+        })
         yield* eventually(looked, "another health")
-        return (yield* session(id)).health
+        return seen[0]
       })
     return { ...lab, session, healthThat }
   })
@@ -53,9 +58,9 @@ describe("health checks", () => {
       const lab = yield* startLab(told)
       yield* lab.proxy.repo.put({ id: "unused", url: lab.origin.url, status: "active" })
       assert.strictEqual((yield* lab.ask(request("GET /app/"))).status, 200)
-      const failing = yield* lab.healthThat(({ state }) => state === "failing")
-      assert.deepInclude(failing?.last_error, { code: "health_check_failed", reason: "it answered 503" })
-      assert.strictEqual(failing?.checked, "active")
+      const failing = yield* lab.healthThat(({ last_error: last }) => last?.reason === "it answered 503")
+      assert.deepInclude(failing, { state: "failing", checked: "active" })
+      assert.strictEqual(failing?.last_error?.code, "health_check_failed")
       const sent = lab.origin.requests.find(({ target }) => target === "/base/up?full=1")
       assert.match(sent?.value("user-agent") ?? "", /^ss-proxy\/\S+ \(health check\)$/)
 
@@ -66,8 +71,7 @@ describe("health checks", () => {
       told.up = answer("302 Found", "")
       yield* lab.healthThat(({ state }) => state === "ok")
       told.up = undefined
-      const late = yield* lab.healthThat(({ state }) => state === "failing")
-      assert.deepInclude(late?.last_error, { code: "downstream_timeout", reason: "no answer within 0.1 s" })
+      yield* lab.healthThat(({ last_error: last }) => last?.reason === "no answer within 1 s")
       const metrics = yield* lab.proxy.metrics
       for (const result of ["ok", "status", "timeout"])
         assert.isAbove(valueIn(metrics, `ss_proxy_health_checks_total{result="${result}"}`) ?? 0, 0, result)

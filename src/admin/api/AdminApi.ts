@@ -6,7 +6,10 @@ import { problems } from "./ApiProblem.js"
 import { liveGroup } from "./LiveGroup.js"
 import { proxyGroup } from "./ProxyGroup.js"
 import { sessionGroup } from "./SessionGroup.js"
+import { logGroup } from "./LogGroup.js"
 import { statsGroup } from "./StatsGroup.js"
+import { transferGroup } from "./TransferGroup.js"
+import { streamGroup } from "./StreamGroup.js"
 
 // What the API takes and gives. Names are those of `--json` of the command line. Times are RFC 3339 in UTC.
 
@@ -15,6 +18,9 @@ const declared = HttpApi.make("ss-proxy admin")
   .add(sessionGroup)
   .add(liveGroup)
   .add(statsGroup)
+  .add(transferGroup)
+  .add(logGroup)
+  .add(streamGroup)
   .annotate(OpenApi.Title, "ss-proxy admin API")
   .annotate(OpenApi.Version, version)
 

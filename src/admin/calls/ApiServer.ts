@@ -27,10 +27,13 @@ import { ApiProblem, internalError, invalidRequest } from "../api/ApiProblem.js"
 import { Explain } from "./Explain.js"
 import { Fleet } from "./Fleet.js"
 import { layerLiveCalls } from "./LiveCalls.js"
+import { layerLogCalls } from "./LogCalls.js"
 import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
+import { layerTransferCalls } from "./TransferCalls.js"
 import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
+import { layerStreamCalls } from "./StreamCalls.js"
 
 /** Answers a request to the API, once it may come in. */
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -107,7 +110,8 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
-  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls]),
+  Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerStreamCalls]),
+  Layer.provide([layerTransferCalls, layerLogCalls]),
   Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 

@@ -1,4 +1,5 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../domain/ProxyConfig.js"
 import { type Setting, settingRows } from "../../domain/Settings.js"
@@ -44,7 +45,7 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
     const explain = yield* Explain
     const settings = yield* ProxyConfig
     const originOf = yield* SettingOrigins
-    const { tokens, url } = yield* Access
+    const { changes, tokens, url } = yield* Access
     return handlers
       .handle("version", () =>
         Effect.succeed({ version, node: process.versions.node, started_at: timestamp(performance.timeOrigin) }),
@@ -69,12 +70,14 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
           ({ found, missing }) => ({ errors: found.map(errorView), missing }),
         ),
       )
-      .handle("makeToken", ({ payload }) =>
+      .handle("makeToken", ({ payload, request }) =>
         Effect.gen(function* () {
           const lifetime = payload.for ?? tokenTime
           if (lifetime <= 0 || lifetime > longestTokenTime)
             return yield* invalidRequest("for must be a time of more than 0 and at most 30d.")
           const token = tokens.issue(payload.read_only === true, lifetime)
+          const kind = payload.read_only === true ? "reads" : "writes"
+          changes.note(NodeHttpServerRequest.toIncomingMessage(request), { token: kind })
           const base = url()
           return { token, url: base === undefined ? null : `${base}/#token=${token}` }
         }),

@@ -117,6 +117,7 @@ export type ShowLive = (id: string, counts: TrafficCounts) => typeof LiveCounts.
  * hears of no second.
  */
 export class WatchedSessions implements LookListener, RecordSink {
+  readonly readsAtOnce = true
   private readonly watched = new Map<string, WatchedSession>()
   private now = 0
   private leave: (() => void) | undefined

@@ -17,7 +17,7 @@ import { makeNoting } from "./ChangeLog.js"
 import { type ConditionFields, preconditionOf } from "./Conditions.js"
 
 /** The members of the API's Session that nobody can write; a PUT of what a GET gave may have them. */
-const passedOver: ReadonlySet<string> = new Set([...shownOnly, "id", "live", "activity", "health"])
+const passedOver: ReadonlySet<string> = new Set([...shownOnly, "id"])
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -1,16 +1,13 @@
 import { Effect } from "effect"
-import { nextTurn } from "../../clock/NextTurn.js"
-import { sliceTime } from "../../clock/Slices.js"
+import { Turns } from "../../clock/Turns.js"
 
 /** Goes through many things, a slice in each turn of the event loop, which belongs to clients of the proxy. */
 export const eachSliced = <A>(items: Iterable<A>, take: (item: A) => void): Effect.Effect<void> =>
   Effect.gen(function* () {
-    let sliceEnd = performance.now() + sliceTime
+    const turns = new Turns()
     for (const item of items) {
       take(item)
-      if (performance.now() < sliceEnd) continue
-      yield* nextTurn
-      sliceEnd = performance.now() + sliceTime
+      yield* turns.pause
     }
   })
 

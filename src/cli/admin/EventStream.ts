@@ -1,5 +1,5 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Option, Schema, type Scope, Stream } from "effect"
 import { CommandFailed } from "../Failure.js"
 import type { AdminPlace } from "./AdminClient.js"
 
@@ -109,22 +109,28 @@ const textOf = async (message: AsyncIterable<string>): Promise<string> => {
 }
 
 /**
- * The events of a stream of the proxy at this place; `path` with its query. Ends when the proxy ends it, and fails where it
- * cannot be had or breaks off. It is read no faster than it is taken. `lastId`: goes on behind the event of this id.
+ * Asks for a stream of the proxy at this place; `path` with its query. Gives its events once it has begun. These end when the
+ * proxy ends them, and fail where the stream breaks off. It is read no faster than it is taken. `lastId`: goes on behind the
+ * event of this id.
  */
+export const openEvents = (
+  place: AdminPlace,
+  path: string,
+  lastId = "",
+): Effect.Effect<Stream.Stream<ServerEvent, CommandFailed>, CommandFailed, Scope.Scope> =>
+  Effect.map(answerTo(place, path, lastId), (message) => {
+    const reader = new EventReader()
+    const pieces: AsyncIterable<string> = message
+    const broken = (cause: unknown): CommandFailed => failed(cause instanceof Error ? cause.message : String(cause))
+    return Stream.fromAsyncIterable(pieces, broken).pipe(
+      Stream.mapEffect((piece) => {
+        const events = reader.take(piece)
+        return reader.isOverfull ? failed("an event has no end") : Effect.succeed(events)
+      }),
+      Stream.mapConcat((events) => events),
+    )
+  })
+
+/** The same as one stream, which also fails where it cannot be had. */
 export const eventsOf = (place: AdminPlace, path: string, lastId = ""): Stream.Stream<ServerEvent, CommandFailed> =>
-  Stream.unwrapScoped(
-    Effect.map(answerTo(place, path, lastId), (message) => {
-      const reader = new EventReader()
-      const pieces: AsyncIterable<string> = message
-      return Stream.fromAsyncIterable(pieces, (cause) =>
-        failed(cause instanceof Error ? cause.message : String(cause)),
-      ).pipe(
-        Stream.mapEffect((piece) => {
-          const events = reader.take(piece)
-          return reader.isOverfull ? failed("an event has no end") : Effect.succeed(events)
-        }),
-        Stream.mapConcat((events) => events),
-      )
-    }),
-  )
+  Stream.unwrapScoped(openEvents(place, path, lastId))

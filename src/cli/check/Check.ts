@@ -16,7 +16,7 @@ import { endAtOnceBySignal } from "../StoppedBySignal.js"
 import { renderJson } from "../sessions/SessionView.js"
 import { settingOptions } from "../SettingOptions.js"
 import { styleOf } from "../Style.js"
-import { type Finding, findingLines, findingsOf, worstOf } from "./Finding.js"
+import { type Finding, findingLines, findingsOf, unavailable, worstOf } from "./Finding.js"
 import type { ServerFinding } from "./ServerChecks.js"
 
 const usualServers = 100
@@ -101,8 +101,7 @@ const checkServers = (
     const { dialServers, serverFindings } = yield* Effect.promise(() => import("./ServerChecks.js"))
     const dialled = yield* Effect.either(dialServers(most, database, settings, tls))
     if (Either.isLeft(dialled)) {
-      const { hint, problem } = dialled.left
-      yield* tell([findingsOf("servers").fail(problem, hint)])
+      yield* tell([unavailable("servers", dialled.left)])
       return []
     }
     yield* tell(serverFindings(dialled.right))

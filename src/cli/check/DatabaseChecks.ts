@@ -1,14 +1,13 @@
 import { Clock, Effect, Either } from "effect"
 import { statfsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
 import { probeSqlite, type SqliteProbe, tryToWrite } from "../../sessions/SqliteProbe.js"
 import { type Database, isAbsent } from "../Database.js"
 import { databaseFlag, programName } from "../ProgramName.js"
 import { inWords } from "../sessions/ActivityView.js"
-import { type Finding, findingsOf, sizeInWords } from "./Finding.js"
+import { type Finding, findingsOf, sizeInWords, unavailable } from "./Finding.js"
 
 /** Free space below which there is something to do soon, and at once; bytes. A log or a burst of changes fills less. */
 const scarce = 256 * 1024 ** 2
@@ -19,9 +18,6 @@ const longLog = 256 * 1024 ** 2
 
 /** A newest row that is so far ahead of the clock is no rounding. Milliseconds. */
 const clockMargin = 2_000
-
-const unavailable = (check: string, { hint, problem }: StoreUnavailable): Finding =>
-  findingsOf(check).fail(problem, hint)
 
 /** Whether the database can be opened, and holds what a proxy needs. Changes nothing. */
 const contentOf = ({ filename }: Database): Effect.Effect<Finding> =>

@@ -1,4 +1,6 @@
+import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { printable } from "../../wire/PrintableText.js"
+import { asClause } from "../Report.js"
 import type { Style } from "../Style.js"
 
 /** What was found of one thing. The names are those of `--json`. */
@@ -22,6 +24,10 @@ export const worstOf = (findings: ReadonlyArray<Finding>): Finding["result"] => 
   const has = (result: Finding["result"]): boolean => findings.some((finding) => finding.result === result)
   return has("fail") ? "fail" : has("warn") ? "warn" : "ok"
 }
+
+/** What is wrong with the database. */
+export const unavailable = (check: string, { hint, problem }: StoreUnavailable): Finding =>
+  findingsOf(check).fail(problem, asClause(hint))
 
 const nameWidth = 13
 const resultWidth = 4

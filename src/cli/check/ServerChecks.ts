@@ -22,7 +22,7 @@ const atOnce = 16
 const patience = 2_000
 
 /** Rows that are read in one go. */
-const pageSize = 200
+const pageSize = 500
 
 /** A certificate that ends sooner is to be renewed. Days. */
 const soon = 14
