@@ -70,7 +70,9 @@ const isValue = (word: string | undefined, docs: ReadonlyArray<CommandDoc>): wor
 
 /** Separates flags with their values from positionals, by the flags of all commands. */
 const lex = (words: ReadonlyArray<string>, docs: ReadonlyArray<CommandDoc>): Either.Either<Lexed, UsageError> => {
-  const flags = [...docs.flatMap(flagsOf), ...builtInFlags]
+  // Commands may have flags of one name that differ, such as --live: those of a command that is named go first.
+  const isNamed = ({ path }: CommandDoc): boolean => path.every((word) => words.includes(word))
+  const flags = [...docs.flatMap(flagsOf), ...docs.filter(isNamed).flatMap(flagsOf), ...builtInFlags]
   const byName = new Map(flags.map((flag) => [`--${flag.name}`, flag]))
   for (const flag of flags) if (flag.alias !== undefined) byName.set(`-${flag.alias}`, flag)
   const given: Array<GivenFlag> = []

@@ -1,4 +1,5 @@
 import { once } from "node:events"
+import { createServer } from "node:http"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -99,6 +100,41 @@ describe("ss-proxy errors", () => {
     expect(none.code).toBe(1)
     expect(none.stderr).toContain("the proxy was asked in vain: connect ENOENT /no/such.sock")
   })
+})
+
+describe("the sessions commands that ask running proxies", () => {
+  it("list what is live, end one thing, and wait until a drain has left nothing", async () => {
+    const file = await makeDatabase()
+    const sessions = (...words: ReadonlyArray<string>) => runProgram(["sessions", ...words, "-d", file])
+    expect(await sessions("drain", "gone", "--wait")).toMatchObject({
+      code: 0,
+      stderr: "note: no proxy runs on this database, so nothing is under way\n",
+    })
+    expect((await sessions("resume", "gone")).code).toBe(0)
+    expect((await sessions("kill", "--live", "x-1")).stderr).toContain("no proxy runs on")
+    const server = createServer(() => {}).listen(0, "127.0.0.1")
+    onTestFinished(() => void server.close())
+    await once(server, "listening")
+    const address = server.address()
+    const port = typeof address === "object" ? address?.port : undefined
+    await sessions("add", "slow", `http://127.0.0.1:${port}`)
+    const { url } = await startProxy(file)
+    const answer = fetch(`${url}/slow/`)
+    await once(server, "request")
+    expect((await sessions("list", "--live")).stdout).toMatch(/REQ\/S +WS +IDLE .*\nslow /)
+    const none = await sessions("kill", "--live", "x-1")
+    expect(none.code).toBe(1)
+    expect(none.stderr).toContain('nothing with the id "x-1" is under way')
+    const waited = await sessions("drain", "slow", "--grace", "1s", "--wait", "--json")
+    const lines = waited.stdout
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line))
+    expect(waited.code).toBe(0)
+    expect(lines.at(1)).toMatchObject({ id: "slow", requests: 1 })
+    expect(lines.at(-1)).toMatchObject({ id: "slow", requests: 0, streams: 0, websockets: 0 })
+    expect((await answer).status).toBe(503)
+  }, 60_000)
 })
 
 describe("the program with tokens", () => {

@@ -19,6 +19,19 @@ const wordsOf = (...words: ReadonlyArray<string>) => {
 const messageOf = (...words: ReadonlyArray<string>) => Either.getOrThrow(Either.flip(read(...words))).message
 
 describe("the command line", () => {
+  it("reads a flag as the command that is named has it, wherever it stands", () => {
+    expect(wordsOf("sessions", "list", "--live", "--json")).toEqual([
+      "sessions",
+      "list",
+      "--live",
+      "true",
+      "--json",
+      "true",
+      "--",
+    ])
+    expect(wordsOf("--live", "p-1", "sessions", "kill")).toEqual(["sessions", "kill", "--live", "p-1", "--"])
+  })
+
   it("runs the proxy when no command is named", () => {
     expect(wordsOf()).toEqual(["--"])
     expect(wordsOf("-p", "9000")).toEqual(["--port", "9000", "--"])

@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Effect, Option, Predicate } from "effect"
 import { isAnswered, ownerOf, socketsBeside } from "../../admin/SocketPlaces.js"
 import { text } from "../../domain/Reading.js"
 import type { Database } from "../Database.js"
@@ -93,6 +93,10 @@ export const neededProxies = (
   given: Option.Option<string>,
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminCalls>, CommandFailed> => Effect.flatMap(neededPlaces(given, database), callsAt)
+
+/** Whether a proxy has said that there is no such thing. What its problems are made of is not loaded for that. */
+export const isNotFound = (error: unknown): boolean =>
+  Predicate.isTagged(error, "ApiProblem") && Predicate.hasProperty(error, "status") && error.status === 404
 
 /** A call that failed: what the proxy said, or why it could not be asked. */
 export const callFailed = (error: unknown): CommandFailed => {

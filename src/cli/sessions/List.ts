@@ -1,13 +1,14 @@
 import * as Command from "@effect/cli/Command"
 import { Clock, Context, Effect, Layer, Option, type Scope } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
-import { count, duration, oneOf, text } from "../../domain/Reading.js"
+import { count, duration, oneOf, onOrOff, text } from "../../domain/Reading.js"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { type SessionQuery, SessionRepo } from "../../sessions/SessionRepo.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { admin, adminOption, neededProxies } from "../admin/Proxies.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
@@ -17,8 +18,10 @@ import { databaseFlag, programName } from "../ProgramName.js"
 import { printable } from "../../wire/PrintableText.js"
 import { type Style, styleOf } from "../Style.js"
 import { type Column, renderTable, Table, terminalWidth } from "../Table.js"
+import { numberText } from "../top/Figures.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
+import { type LiveNow, liveNow, noneLive } from "./LiveNow.js"
 import { InsecureSessions } from "./SessionCheck.js"
 import { policyColumns } from "../../transfer/SessionFields.js"
 import { policyWords, viewOf } from "./SessionView.js"
@@ -30,6 +33,12 @@ const idleFor: Flag.Flag<number> = {
   name: "idle-for",
   reading: duration,
   about: "Lists only those that were not active for this long: 30m, 12h, 7d.",
+}
+
+const live: Flag.Flag<boolean> = {
+  name: "live",
+  reading: onOrOff,
+  about: "Lists only those on which something is live, with REQ/S, WS and IDLE; asks the proxies that run.",
 }
 
 const prefix: Flag.Flag<string> = {
@@ -60,7 +69,7 @@ export const listDoc: CommandDoc = {
     "in nobody's use, as far as proxies have written it down (docs/DATABASE.md); a new session counts from when it was added.",
   args: [],
   groups: [
-    { title: "Options", flags: [status, prefix, idleFor, sort, limit, Flag.json] },
+    { title: "Options", flags: [status, prefix, idleFor, live, sort, limit, Flag.json, admin] },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [
@@ -70,6 +79,7 @@ export const listDoc: CommandDoc = {
       `for a program: id, url, status, forwards, ${policyColumns.join(", ")}, created_at, updated_at, draining_until`,
     ],
     ["ss-proxy sessions list --prefix team-a/ --sort updated --limit 20", "those that changed last"],
+    ["ss-proxy sessions list --live --idle-for 30m", "those that hold a connection and do nothing"],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
   ],
 }
@@ -109,8 +119,24 @@ interface Listed {
   readonly session: Session
   /** Milliseconds that it has been idle; `undefined` where that was not asked. */
   readonly idle: number | undefined
+  /** What is live on it; `undefined` where that was not asked. */
+  readonly live: LiveNow | undefined
   /** What is printed of it as JSON. */
   readonly view: object
+}
+
+/** How much is live. `withIdle`: also for how long each has been idle. */
+const liveColumns = (live: ReadonlyArray<LiveNow | undefined>, withIdle: boolean): ReadonlyArray<Column> => {
+  const column = (title: string, cell: (now: LiveNow) => string): Column => ({
+    title,
+    cells: live.map((now) => (now === undefined ? "-" : cell(now))),
+  })
+  const idle = column("IDLE", (now) => (now.idle_seconds === null ? "-" : inWords(now.idle_seconds * 1_000)))
+  return [
+    column("REQ/S", (now) => numberText(now.requests_per_second ?? undefined)),
+    column("WS", (now) => numberText(now.websockets)),
+    ...(withIdle ? [idle] : []),
+  ]
 }
 
 /** The columns of these sessions. `withAll`: also those that are empty. */
@@ -121,6 +147,7 @@ const columnsOf = (
 ): ReadonlyArray<Column> => {
   const sessions = listed.map(({ session }) => session)
   const isIdle = listed.some(({ idle }) => idle !== undefined)
+  const isLive = listed.some(({ live }) => live !== undefined)
   return [
     { title: "ID", cells: sessions.map((session) => session.id) },
     {
@@ -129,6 +156,12 @@ const columnsOf = (
       colour: (cell) => (isForwarding(cell) ? style.green : style.yellow),
     },
     ...unlessEmpty(drainColumn(sessions, style), withAll),
+    ...(isLive
+      ? liveColumns(
+          listed.map(({ live }) => live),
+          !isIdle,
+        )
+      : []),
     ...(isIdle ? [{ title: "IDLE", cells: listed.map(({ idle = 0 }) => inWords(idle)) }] : []),
     ...unlessEmpty(policyColumn(sessions, style), withAll),
     {
@@ -144,7 +177,7 @@ const columnsOf = (
 export const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
     columnsOf(
-      sessions.map((session) => ({ session, idle: undefined })),
+      sessions.map((session) => ({ session, idle: undefined, live: undefined })),
       style,
       false,
     ),
@@ -168,7 +201,7 @@ type Filter = (sessions: ReadonlyArray<Session>) => Effect.Effect<ReadonlyArray<
 
 /** Everything, as it is. */
 const everything: Filter = (sessions) =>
-  Effect.succeed(sessions.map((session) => ({ session, idle: undefined, view: viewOf(session) })))
+  Effect.succeed(sessions.map((session) => ({ session, idle: undefined, live: undefined, view: viewOf(session) })))
 
 /** Those that have been idle for so many milliseconds. The file of activity is opened when the first page comes. */
 const idleFilter = (database: Database, milliseconds: number): Effect.Effect<Filter, never, Scope.Scope> =>
@@ -189,10 +222,23 @@ const idleFilter = (database: Database, milliseconds: number): Effect.Effect<Fil
           const times = known.get(session.id) ?? neverActive
           const idle = idleTimeOf(session, times, now)
           if (idle === undefined || idle < milliseconds) return []
-          return [{ session, idle, view: { ...viewOf(session), ...activityViewOf(session, times, now) } }]
+          return [
+            { session, idle, live: undefined, view: { ...viewOf(session), ...activityViewOf(session, times, now) } },
+          ]
         })
       })
   })
+
+/** Leaves those of a filter on which something is live. */
+const liveFilter =
+  (filter: Filter, live: ReadonlyMap<string, LiveNow>): Filter =>
+  (sessions) =>
+    Effect.map(filter(sessions.filter(({ id }) => live.has(id))), (listed) =>
+      listed.map((one) => {
+        const { idle_seconds, ...now } = live.get(one.session.id) ?? noneLive
+        return { ...one, live: { ...now, idle_seconds }, view: { ...one.view, live: now, idle_seconds } }
+      }),
+    )
 
 /** Prints parts of the list as they come. */
 interface ListPrinter {
@@ -239,7 +285,9 @@ const conditionsOf = ({
   status,
   prefix,
   idleFor,
-}: Pick<ListChoice, "status" | "prefix" | "idleFor">): ReadonlyArray<string> => [
+  live,
+}: Pick<ListChoice, "status" | "prefix" | "idleFor" | "live">): ReadonlyArray<string> => [
+  ...(live ? ["on which something is live"] : []),
   ...Option.toArray(Option.map(status, (status) => `with the status ${JSON.stringify(status)}`)),
   ...(prefix === "" ? [] : [`whose id begins with ${JSON.stringify(prefix)}`]),
   ...Option.toArray(Option.map(idleFor, (time) => `idle for ${inWords(time)}`)),
@@ -250,6 +298,9 @@ interface ListChoice {
   readonly sort: SessionQuery["sort"]
   readonly status: Option.Option<string>
   readonly idleFor: Option.Option<number>
+  /** Only those on which something is live. */
+  readonly live: boolean
+  readonly admin: Option.Option<string>
   /** Infinite for all. */
   readonly limit: number
 }
@@ -259,10 +310,13 @@ const printList = (database: Database, choice: ListChoice, printer: ListPrinter)
   Effect.gen(function* () {
     const repo = yield* SessionRepo
     const insecure = new InsecureSessions()
-    const filter = yield* Option.match(choice.idleFor, {
+    const ofIdle = yield* Option.match(choice.idleFor, {
       onNone: () => Effect.succeed(everything),
       onSome: (milliseconds) => idleFilter(database, milliseconds),
     })
+    const filter = choice.live
+      ? liveFilter(ofIdle, yield* liveNow(yield* neededProxies(choice.admin, database), choice.prefix))
+      : ofIdle
     let printed = 0
     yield* repo.forEachPage({ prefix: choice.prefix, sort: choice.sort }, (page) =>
       Effect.gen(function* () {
@@ -284,6 +338,8 @@ export const list = Command.make(
     status: Flag.words(status),
     prefix: Flag.optionOr(prefix, ""),
     idleFor: Flag.option(idleFor),
+    live: Flag.isOn(live),
+    admin: adminOption,
     sort: Flag.optionOr(sort, "id"),
     limit: Flag.optionOr(limit, 0),
     json: Flag.isOn(Flag.json),
