@@ -63,6 +63,10 @@ describeUnless(lackingBrowser)("the dashboard of a proxy that runs", () => {
         assert.deepInclude(yield* get("/v1/sessions/a%2Fb%20%25"), { status: "paused" })
         yield* step(() => page.evaluate(`location.hash = "#/sessions/app"`))
         yield* step(() => page.waitForSelector(".chip.good"))
+        yield* step(() => page.getByRole("button", { name: "Start" }).click())
+        yield* see("Live.")
+        yield* ask(request("GET /app/second"))
+        yield* step(() => page.locator(".tail li").getByText("/app/second").waitFor({ timeout: 10_000 }))
         yield* press("d")
         yield* step(() => page.locator("dialog input").press("Enter"))
         yield* dialogGone
