@@ -20,6 +20,7 @@ import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { ApiHandler } from "./calls/ApiServer.js"
 import type { Page } from "./Page.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Which way a request has come in. Who can open the Unix socket is trusted. */
 export type Door = "socket" | "tcp"
@@ -58,15 +59,6 @@ const tooManyReaders = (): AdminAnswer =>
 
 const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
-
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
 
 const compressed = (
   answer: Effect.Effect<AdminAnswer> | undefined,
@@ -138,6 +130,8 @@ export class AdminHandler {
 
   private callApi(request: IncomingMessage, response: ServerResponse, url: URL, entrance: Entrance): void {
     const path = url.pathname
+    // The API is asked for what was looked at here, not for what it would take the target for.
+    request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
       () => !streams.has(path) || entrance.connections.admitsReader(request, response),

@@ -4,12 +4,12 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { type AdminAnswer, problemAnswer, writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { urlOf } from "./AdminHandler.js"
 import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
 import { listener } from "./AdminServer.js"
 import { AdminTokens } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { makePage, type Page } from "./Page.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Fields that are passed on to the proxy. Who asks is known here; the socket asks for no more. */
 const passedOn = [
