@@ -26,6 +26,7 @@ import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
 import { Sampler, SecondSampler } from "./Sampler.js"
 import type { TokenFileError } from "./access/TokenFile.js"
+import { dismissUnread } from "./UnreadBody.js"
 
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
@@ -127,7 +128,9 @@ export const listener = (admin: AdminRequests, door: Door): Effect.Effect<Server
       refuseBytes(error, socket)
     })
     server.on("request", (request, response) => {
-      if (connections.admits(request, response)) admin.handle(request, response, { door, connections })
+      if (!connections.admits(request, response)) return
+      dismissUnread(request, response)
+      admin.handle(request, response, { door, connections })
     })
     return server
   })

@@ -5,6 +5,7 @@ import { listen, type ListenError } from "../server/Listening.js"
 import { type AdminAnswer, problemAnswer, writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
 import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
+import type { Entrance } from "./AdminHandler.js"
 import { listener } from "./AdminServer.js"
 import { AdminTokens } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
@@ -76,7 +77,7 @@ const passOn = (request: IncomingMessage, response: ServerResponse, target: stri
 /** Answers requests of the page. The gate is that of the admin listener, with one token that is in force as long as this is. */
 const makeHandler =
   (page: Page, gate: TokenGate, socket: RelayedSocket, fork: (effect: Effect.Effect<void>) => unknown) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
+  (request: IncomingMessage, response: ServerResponse, { connections }: Entrance): void => {
     const refusal = refusalOf(request.rawHeaders, noNames)
     if (refusal !== undefined) return writeAnswer(response, refusal)
     const { pathname, search } = urlOf(request) ?? nowhere
@@ -87,6 +88,7 @@ const makeHandler =
     if (pathname === "/v1/tokens") return writeAnswer(response, socketOnly())
     const caller = pathname.startsWith("/v1/") ? gate.callerOf(request) : undefined
     if (caller !== undefined && Either.isLeft(caller)) return writeAnswer(response, caller.left)
+    if (caller !== undefined) connections.letIn(request, response)
     passOn(request, response, `${pathname}${search}`, socket)
   }
 
