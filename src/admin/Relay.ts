@@ -4,7 +4,7 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { type AdminAnswer, problemAnswer, writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
+import { hasBody, isReading, refusalOf, TokenGate } from "./AdminGate.js"
 import type { Entrance } from "./AdminHandler.js"
 import { listener } from "./AdminServer.js"
 import { AdminTokens } from "./access/AdminTokens.js"
@@ -13,15 +13,7 @@ import { makePage, type Page } from "./Page.js"
 import { urlOf } from "./RequestUrl.js"
 
 /** Fields that are passed on to the proxy. Who asks is known here; the socket asks for no more. */
-const passedOn = [
-  "accept",
-  "accept-encoding",
-  "content-length",
-  "content-type",
-  "if-match",
-  "if-none-match",
-  "last-event-id",
-] as const
+const passedOn = ["accept", "accept-encoding", "content-type", "if-match", "if-none-match", "last-event-id"] as const
 
 /** Fields of an answer that are for one connection only (RFC 9110 section 7.6.1). */
 const ofConnection = new Set(["connection", "keep-alive", "transfer-encoding"])
@@ -46,10 +38,23 @@ const methodNotAllowed = (): AdminAnswer =>
 const socketOnly = (): AdminAnswer =>
   problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
 
-const headersFor = ({ headers }: IncomingMessage): OutgoingHttpHeaders => ({
-  host: "admin",
-  ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
-})
+/** Whether a request has a body that is passed on: what only looks has none that says anything. */
+const bringsBody = (request: IncomingMessage): boolean => !isReading(request.method) && hasBody(request)
+
+/**
+ * A body of no known length is said to be chunked, for every method: to the socket, bytes that no field announces would be another
+ * request, which nobody has asked for a token.
+ */
+const headersFor = (request: IncomingMessage): OutgoingHttpHeaders => {
+  const { headers } = request
+  const length = headers["content-length"]
+  return {
+    host: "admin",
+    ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
+    ...(bringsBody(request) &&
+      (length === undefined ? { "transfer-encoding": "chunked" } : { "content-length": length })),
+  }
+}
 
 const fieldsOf = ({ headers }: IncomingMessage): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name)))
@@ -57,7 +62,8 @@ const fieldsOf = ({ headers }: IncomingMessage): OutgoingHttpHeaders =>
 /** Passes a request on to the socket, and its answer back, as it comes. */
 const passOn = (request: IncomingMessage, response: ServerResponse, target: string, socket: RelayedSocket): void => {
   const sent = httpRequest(
-    { socketPath: socket.path(), method: request.method, path: target, headers: headersFor(request) },
+    // A connection for each request: no other is answered on it, whatever comes behind.
+    { socketPath: socket.path(), method: request.method, path: target, headers: headersFor(request), agent: false },
     (answer) => {
       response.writeHead(answer.statusCode ?? 502, fieldsOf(answer))
       // Events have to be there before the first of them is: a client waits for the head.
@@ -71,7 +77,8 @@ const passOn = (request: IncomingMessage, response: ServerResponse, target: stri
     writeAnswer(response, gone())
   })
   response.once("close", () => sent.destroy())
-  request.pipe(sent)
+  if (bringsBody(request)) request.pipe(sent)
+  else sent.end()
 }
 
 /** Answers requests of the page. The gate is that of the admin listener, with one token that is in force as long as this is. */
