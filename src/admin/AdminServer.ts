@@ -6,8 +6,8 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
-import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
-import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import { prepareExposition } from "../telemetry/Exposition.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -16,11 +16,11 @@ import { problemAnswer, rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminConnections, maxConnections } from "./AdminConnections.js"
 import { AdminHandler, type Door, type Entrance, type LazyApi } from "./AdminHandler.js"
-import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import type { ApiParts } from "./calls/ApiServer.js"
 import { ChangeNotes } from "./access/ChangeNotes.js"
+import { makeMetricsRoute } from "./MetricsRoute.js"
 import { makePage } from "./Page.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { livez, makeReadyz } from "./Probes.js"
@@ -35,12 +35,6 @@ const longestWait = 30_000
 const lookEvery = 1_000
 /** How long it may take to end, in milliseconds: what is under way is answered, then it is cut. */
 const endTime = 1_000
-
-const metricsRoute = (counters: Counters): AdminRoute => ({
-  path: "/metrics",
-  answer: () =>
-    Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
-})
 
 const codeOf = (error: Error): unknown => ("code" in error ? error.code : undefined)
 
@@ -203,7 +197,7 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const access = { tokens, changes, url, ended: Deferred.await(ended) }
     const sampler = new SecondSampler(counters, (yield* Traffic).things)
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
-    const routes = [metricsRoute(counters), livez, yield* makeReadyz]
+    const routes = [yield* makeMetricsRoute, livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
     const page = yield* makePage
     const admin = new AdminHandler(settings, routes, page, gate, api, changes, counters, fork)
