@@ -66,7 +66,7 @@ export class AdminHandler {
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.parts.page(url.pathname, request.headers["accept-encoding"])
     const asked = page ?? compressed(this.answerAt(route, url), request)
-    const answered = Effect.map(this.answerTo(request, door, asked), (answer) => {
+    const answered = Effect.map(this.answerTo(request, door, asked, route?.needsToken === true), (answer) => {
       this.parts.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
@@ -80,15 +80,19 @@ export class AdminHandler {
   }
 
   private answerTo(
-    { method, rawHeaders }: IncomingMessage,
+    request: IncomingMessage,
     door: Door,
     answer: Effect.Effect<AdminAnswer> | undefined,
+    needsToken: boolean,
   ): Effect.Effect<AdminAnswer> {
+    const { method, rawHeaders } = request
     const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
     if (refusal !== undefined) return Effect.succeed(refusal)
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
+    const admitted = needsToken && door === "tcp" ? this.parts.gate.callerOf(request) : undefined
+    if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
     return Effect.catchAllCause(answer, (cause) =>
       Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
     )
