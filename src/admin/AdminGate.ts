@@ -61,6 +61,12 @@ const tokenIn = (fields: RawFields): string | undefined => {
 export const asksForSecrets = ({ searchParams }: URL): boolean =>
   searchParams.getAll("secrets").some((value) => value !== "false")
 
+/** By this field of a request the relay of the dashboard tells the socket that whoever asked it has shown no token. */
+export const strangerField = "ss-proxy-stranger"
+
+/** Whether a request on the socket is for somebody who may not see all that is there. */
+export const isForStranger = ({ headers }: IncomingMessage): boolean => headers[strangerField] !== undefined
+
 /** Whether a request only looks. */
 export const isReading = (method: string | undefined): boolean => method === "GET" || method === "HEAD"
 

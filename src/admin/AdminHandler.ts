@@ -4,7 +4,15 @@ import { Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, textAnswer, writeAnswer } from "./AdminAnswer.js"
-import { asksForSecrets, bodyRefusalOf, importPath, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import {
+  asksForSecrets,
+  bodyRefusalOf,
+  importPath,
+  isReading,
+  refusalOf,
+  type TokenGate,
+  isForStranger,
+} from "./AdminGate.js"
 import type { Door, Entrance } from "./AdminListener.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { compressedFor } from "./Compression.js"
@@ -12,7 +20,15 @@ import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { LazyApi } from "./LazyApi.js"
 import type { Page } from "./Page.js"
-import { internalError, methodNotAllowed, notFound, readOnly, socketOnly, tooManyReaders } from "./Refusals.js"
+import {
+  internalError,
+  methodNotAllowed,
+  notFound,
+  readOnly,
+  socketOnly,
+  tooManyReaders,
+  unauthorized,
+} from "./Refusals.js"
 import { urlOf } from "./RequestUrl.js"
 
 /** Calls whose answers are streams of events. */
@@ -83,11 +99,16 @@ export class AdminHandler {
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
-    const admitted = needsToken && door === "tcp" ? this.parts.gate.callerOf(request) : undefined
+    const admitted = needsToken ? this.callerOf(request, door) : undefined
     if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
     return Effect.catchAllCause(answer, (cause) =>
       Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
     )
+  }
+
+  private callerOf(request: IncomingMessage, door: Door): Either.Either<Caller, AdminAnswer> {
+    if (door === "tcp") return this.parts.gate.callerOf(request)
+    return isForStranger(request) ? Either.left(unauthorized()) : Either.right(socketCaller)
   }
 
   private get description(): Effect.Effect<AdminAnswer> {

@@ -4,9 +4,9 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { hasBody, isReading, refusalOf, TokenGate } from "./AdminGate.js"
+import { hasBody, isReading, refusalOf, strangerField, TokenGate } from "./AdminGate.js"
 import { type Entrance, makeListener } from "./AdminListener.js"
-import { AdminTokens } from "./access/AdminTokens.js"
+import { AdminTokens, type Caller } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { makePage, type Page } from "./Page.js"
 import { methodNotAllowed, proxyGone, socketOnly } from "./Refusals.js"
@@ -36,11 +36,12 @@ const bringsBody = (request: IncomingMessage): boolean => !isReading(request.met
  * A body of no known length is said to be chunked, for every method: to the socket, bytes that no field announces would be another
  * request, which nobody has asked for a token.
  */
-const headersFor = (request: IncomingMessage): OutgoingHttpHeaders => {
+const headersFor = (request: IncomingMessage, caller: Caller | undefined): OutgoingHttpHeaders => {
   const { headers } = request
   const length = headers["content-length"]
   return {
     host: "admin",
+    ...(caller === undefined && { [strangerField]: "1" }),
     ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
     ...(bringsBody(request) &&
       (length === undefined ? { "transfer-encoding": "chunked" } : { "content-length": length })),
@@ -50,11 +51,24 @@ const headersFor = (request: IncomingMessage): OutgoingHttpHeaders => {
 const fieldsOf = ({ headers }: IncomingMessage): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name)))
 
+/** What is passed on of a request, for whom. */
+interface Passed {
+  readonly target: string
+  /** `undefined`: somebody who has shown no token. */
+  readonly caller: Caller | undefined
+}
+
 /** Passes a request on to the socket, and its answer back, as it comes. */
-const passOn = (request: IncomingMessage, response: ServerResponse, target: string, socket: RelayedSocket): void => {
+const passOn = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { caller, target }: Passed,
+  socket: RelayedSocket,
+) => {
+  const headers = headersFor(request, caller)
   const sent = httpRequest(
     // A connection for each request: no other is answered on it, whatever comes behind.
-    { socketPath: socket.path(), method: request.method, path: target, headers: headersFor(request), agent: false },
+    { socketPath: socket.path(), method: request.method, path: target, headers, agent: false },
     (answer) => {
       response.writeHead(answer.statusCode ?? 502, fieldsOf(answer))
       // Events have to be there before the first of them is: a client waits for the head.
@@ -87,7 +101,7 @@ const makeHandler =
     const caller = pathname.startsWith("/v1/") ? gate.callerOf(request) : undefined
     if (caller !== undefined && Either.isLeft(caller)) return writeAnswer(response, caller.left)
     if (caller !== undefined) connections.letIn(request, response)
-    passOn(request, response, `${pathname}${search}`, socket)
+    passOn(request, response, { target: `${pathname}${search}`, caller: caller?.right }, socket)
   }
 
 /** Where a relay answers, and the token that it asks for. */

@@ -1,29 +1,31 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
 import { startRelay } from "../../src/admin/Relay.js"
 import { chunk, lastChunk, request } from "../support/HttpText.js"
 import { RawClient } from "../support/RawClient.js"
 import { startAdminLab } from "./AdminLab.js"
 
 /** A relay to the socket of a proxy, and what asks it on a new connection. */
-const startRelayLab = Effect.gen(function* () {
-  const lab = yield* startAdminLab()
-  const relay = yield* startRelay({ path: () => lab.adminSocket, lost: () => {} })
-  const ask = (line: string, fields: ReadonlyArray<string> = [], body = "") =>
-    Effect.scoped(
-      Effect.flatMap(RawClient.connect(relay.port), (client) =>
-        client.ask(request(line, fields).replace("proxy.test", "localhost"), body),
-      ),
-    )
-  const askWithToken = (line: string, fields: ReadonlyArray<string> = [], body = "") =>
-    ask(line, [`Authorization: Bearer ${relay.token}`, ...fields], body)
-  return { ...lab, ask, askWithToken }
-})
+const startRelayLab = (settings: Partial<ProxySettings> = {}) =>
+  Effect.gen(function* () {
+    const lab = yield* startAdminLab({ settings })
+    const relay = yield* startRelay({ path: () => lab.adminSocket, lost: () => {} })
+    const ask = (line: string, fields: ReadonlyArray<string> = [], body = "") =>
+      Effect.scoped(
+        Effect.flatMap(RawClient.connect(relay.port), (client) =>
+          client.ask(request(line, fields).replace("proxy.test", "localhost"), body),
+        ),
+      )
+    const askWithToken = (line: string, fields: ReadonlyArray<string> = [], body = "") =>
+      ask(line, [`Authorization: Bearer ${relay.token}`, ...fields], body)
+    return { ...lab, ask, askWithToken }
+  })
 
 describe("the relay of the dashboard", () => {
   it.scopedLive("passes no bytes on to the socket that would be a request there", () =>
     Effect.gen(function* () {
-      const { ask, askSocket, askWithToken } = yield* startRelayLab
+      const { ask, askSocket, askWithToken } = yield* startRelayLab()
       const hidden = request("DELETE /v1/sessions/app")
       const fields = ["Transfer-Encoding: chunked"]
       const body = chunk(hidden) + lastChunk()
@@ -38,7 +40,7 @@ describe("the relay of the dashboard", () => {
 
   it.scopedLive("asks for its token however the path of a call is written, and hands out no others", () =>
     Effect.gen(function* () {
-      const { ask, askWithToken } = yield* startRelayLab
+      const { ask, askWithToken } = yield* startRelayLab()
       for (const path of [
         "/v1/%73essions",
         "/%761/sessions",
@@ -54,9 +56,19 @@ describe("the relay of the dashboard", () => {
     }),
   )
 
+  it.scopedLive("shows metrics with the ids of sessions to nobody but its user, by whom the socket is trusted", () =>
+    Effect.gen(function* () {
+      const { ask, askSocket } = yield* startRelayLab({ metricsSessions: 10 })
+      assert.strictEqual((yield* ask("GET /metrics")).status, 401)
+      assert.strictEqual((yield* askSocket("GET /metrics")).status, 200)
+      const open = yield* startRelayLab()
+      assert.strictEqual((yield* open.ask("GET /metrics")).status, 200)
+    }),
+  )
+
   it.scopedLive("passes bodies on, whether their length is known or not", () =>
     Effect.gen(function* () {
-      const { askWithToken } = yield* startRelayLab
+      const { askWithToken } = yield* startRelayLab()
       const body = '{"url":"http://localhost:1"}'
       const type = "Content-Type: application/json"
       const known = yield* askWithToken("PUT /v1/sessions/one", [type, `Content-Length: ${body.length}`], body)
