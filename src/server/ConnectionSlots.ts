@@ -20,7 +20,7 @@ const networkBytes = 8
  * What counts as one client: an IPv4 address, or the /64 of an IPv6 address. Not where many share a /64: a link, whose
  * addresses nobody routes to, and the IPv4 addresses behind a translator (RFC 6052).
  */
-const clientOf = (address: string): string => {
+export const clientOf = (address: string): string => {
   const bytes = addressBytes(address)
   if (bytes === undefined || /^(?:fe[89ab].:|64:ff9b:)/.test(address)) return address
   return bytes.slice(0, networkBytes).join(".")

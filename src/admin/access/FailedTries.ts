@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net"
+import { clientOf } from "../../server/ConnectionSlots.js"
 
 /** So many tries with a wrong token are answered as such; from the last one on, an address has to wait. */
 const mostTries = 10
@@ -12,37 +12,33 @@ interface Tries {
   count: number
 }
 
-/** Whoever has an IPv6 address has all of its /64. */
-const netOf = (address: string): string =>
-  isIPv6(address) && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address
-
 /** Counts wrong tokens by the address of who gave them, so that nobody tries very many. */
 export class FailedTries {
-  private readonly byNet = new Map<string, Tries>()
+  private readonly byClient = new Map<string, Tries>()
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /** For how many seconds nothing from this address is looked at; 0 where it may try. */
   waitOf(address: string): number {
-    const tries = this.triesOf(netOf(address))
+    const tries = this.triesOf(clientOf(address))
     if (tries === undefined || tries.count < mostTries) return 0
     return Math.ceil((tries.since + countedFor - this.now()) / 1_000)
   }
 
   /** One more has failed. */
   failed(address: string): void {
-    const net = netOf(address)
-    const tries = this.triesOf(net)
+    const client = clientOf(address)
+    const tries = this.triesOf(client)
     if (tries !== undefined) return void tries.count++
-    const [oldest] = this.byNet.keys()
-    if (this.byNet.size >= mostAddresses && oldest !== undefined) this.byNet.delete(oldest)
-    this.byNet.set(net, { since: this.now(), count: 1 })
+    const [oldest] = this.byClient.keys()
+    if (this.byClient.size >= mostAddresses && oldest !== undefined) this.byClient.delete(oldest)
+    this.byClient.set(client, { since: this.now(), count: 1 })
   }
 
-  private triesOf(net: string): Tries | undefined {
-    const tries = this.byNet.get(net)
+  private triesOf(client: string): Tries | undefined {
+    const tries = this.byClient.get(client)
     if (tries === undefined || this.now() - tries.since < countedFor) return tries
-    this.byNet.delete(net)
+    this.byClient.delete(client)
     return undefined
   }
 }
