@@ -63,6 +63,11 @@ export class RecordSplitter {
     return records
   }
 
+  /** The present record, where it is longer than it may be already: it may never end. */
+  get overlong(): ReadonlyArray<FileRecord> {
+    return this.size > this.longest ? [{ line: this.begunAt, text: this.tooLong }] : []
+  }
+
   /** The last record, if no line break ended it. */
   finish(): ReadonlyArray<FileRecord> {
     const before = this.beginning === undefined ? [] : this.begin(this.beginning)

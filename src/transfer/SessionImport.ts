@@ -87,6 +87,7 @@ class SessionImport<E> {
       const splitter = new RecordSplitter(this.lines.quotes, longestLine)
       for (let chunk = yield* next; chunk !== undefined; chunk = yield* next) {
         yield* this.take(splitter.push(chunk))
+        if (this.options.onError === "stop") yield* this.take(splitter.overlong)
         this.watcher.read(chunk.length)
       }
       yield* this.take(splitter.finish())

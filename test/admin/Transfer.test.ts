@@ -213,13 +213,15 @@ describe("an import", () => {
   it.scopedLive("answers at once where it stops, also to who still sends", () =>
     Effect.gen(function* () {
       const { adminSocket } = yield* startTransferLab()
-      const client = yield* RawClient.connectToPath(adminSocket)
       const fields = ["Host: admin", ...ndjson, "Content-Length: 100000000"]
-      yield* client.send(`${bareRequest("POST /v1/import", fields)}broken\n`)
-      const answer = yield* client.response()
-      assert.strictEqual(answer.status, 400)
-      assert.strictEqual(answer.value("connection"), "close")
-      yield* client.gone
+      for (const beginning of ["broken\n", '{"id":"a line that never ends'.padEnd(70_000)]) {
+        const client = yield* RawClient.connectToPath(adminSocket)
+        yield* client.send(`${bareRequest("POST /v1/import", fields)}${beginning}`)
+        const answer = yield* client.response()
+        assert.strictEqual(answer.status, 400)
+        assert.strictEqual(answer.value("connection"), "close")
+        yield* client.gone
+      }
     }),
   )
 })
