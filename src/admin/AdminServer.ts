@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { Context, Deferred, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
@@ -41,6 +42,10 @@ const metricsRoute = (counters: Counters): AdminRoute => ({
   answer: () =>
     Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
 })
+
+/** So that not even the first scrape takes long. */
+const prepareScrape = (counters: Counters): Effect.Effect<void> =>
+  Effect.zipRight(nextTurn, Effect.flatMap(counters.snapshot, prepareExposition))
 
 const codeOf = (error: Error): unknown => ("code" in error ? error.code : undefined)
 
@@ -145,7 +150,6 @@ const listenOnPort = (
 ): Effect.Effect<(typeof AdminServer.Service)["address"], ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     if (port === "off") return undefined
-    prepareExposition()
     const ownListeners = yield* OwnListeners
     const server = yield* listener(admin, "tcp")
     const flags = { host: "--admin-host", port: "--admin-port" }
@@ -213,6 +217,7 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     // Before the listeners end: whoever reads a stream of events is told.
     yield* Effect.addFinalizer(() => Deferred.succeed(ended, undefined))
     if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)
+    if (address !== undefined) yield* Effect.forkScoped(prepareScrape(counters))
     return { address, socket }
   }),
 )
