@@ -3,7 +3,15 @@ import { printPiece } from "../Output.js"
 import { styleOf } from "../Style.js"
 import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { renderJsonLine } from "../sessions/SessionView.js"
-import { bytesText, countText, longSecondsText, millisecondsText, numberText, secondsText } from "./Figures.js"
+import {
+  bytesText,
+  countText,
+  longSecondsText,
+  millisecondsText,
+  numberText,
+  rateText,
+  secondsText,
+} from "./Figures.js"
 import { ordered, type Rates, type SessionRow, type Snapshot, type TopSort, type Totals } from "./Snapshot.js"
 
 const headline = (totals: Totals): string =>
@@ -11,12 +19,12 @@ const headline = (totals: Totals): string =>
     `ss-proxy ${totals.version}`,
     countText(totals.processes, "process", "processes"),
     `up ${longSecondsText(totals.uptime)}`,
-    `${numberText(totals.requestsPerSecond)} req/s`,
+    `${rateText(totals.requestsPerSecond)} req/s`,
     `p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`,
     `ws ${numberText(totals.websockets)}`,
     `streams ${numberText(totals.streams)}`,
     `in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`,
-    `errors ${numberText(totals.errorsPerSecond)}/s`,
+    `errors ${rateText(totals.errorsPerSecond)}/s`,
   ].join("  ")
 
 const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
@@ -24,14 +32,14 @@ const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
   return [
     column("SESSION", ({ id }) => id),
     column("STATE", ({ state, status }) => (state === "ok" || state === "closed" ? status : state)),
-    column("REQ/S", (row) => numberText(row.requestsPerSecond)),
+    column("REQ/S", (row) => rateText(row.requestsPerSecond)),
     column("P50", ({ p50 }) => millisecondsText(p50)),
     column("P99", ({ p99 }) => millisecondsText(p99)),
     column("STREAMS", ({ streams }) => numberText(streams)),
     column("WS", ({ websockets }) => numberText(websockets)),
     column("IN/S", (row) => bytesText(row.bytesInPerSecond)),
     column("OUT/S", (row) => bytesText(row.bytesOutPerSecond)),
-    column("ERR/S", (row) => numberText(row.errorsPerSecond)),
+    column("ERR/S", (row) => rateText(row.errorsPerSecond)),
     column("LAST ERROR", ({ lastError = "-" }) => lastError),
     column("IDLE", ({ idle }) => secondsText(idle)),
   ]
