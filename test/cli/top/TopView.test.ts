@@ -76,12 +76,12 @@ describe("the screen of top", () => {
   it("has what matters most in 60 columns", () => {
     const [, , , titles, first, second] = pictureOf(screenOf(stateOf([bob, alice], 60, 12), 0)).split("\n")
     expect([titles, first, second]).toEqual([
-      "  SESSION                STATE         REQ/S      WS   ERR/S",
-      "> alice                  active          812      14       0",
-      "  bob-7f3                drains 12s        0       1       0",
+      "  SESSION           STATE         REQ/S      WS   ERR/S",
+      "> alice             active          812      14       0",
+      "  bob-7f3           drains 12s        0       1       0",
     ])
     const bySort = pictureOf(screenOf({ ...stateOf([bob, alice], 60, 12), sort: "idle" }, 0)).split("\n")
-    expect(bySort[3]).toBe("  SESSION                 STATE         REQ/S      WS   IDLE")
+    expect(bySort[3]).toBe("  SESSION           STATE         REQ/S      WS   IDLE")
   })
 
   it("has everything in 200", () => {
@@ -94,6 +94,16 @@ describe("the screen of top", () => {
     expect(cells(lines[3])).toEqual(["> alice", "active", "812", "0.9", "12", "3", "14", "1.2 MB", "9.8 MB", "0", "0s"])
     expect(cells(lines[4])).toContain("drains 12s")
     expect(cells(lines[4])).toContain("downstream_unreachable (certificate)")
+  })
+
+  it("has its numbers near the ids, and cuts ids that are very long", () => {
+    const titles = (id: string): string | undefined =>
+      pictureOf(screenOf(stateOf([alice, sessionRow(id)], 300, 12), 0))
+        .split("\n")
+        .find((line) => line.includes("SESSION"))
+    expect(titles("bob")?.indexOf("STATE")).toBe(20)
+    expect(titles("x".repeat(30))?.indexOf("STATE")).toBe(34)
+    expect(titles("x".repeat(300))?.indexOf("STATE")).toBe(68)
   })
 
   it("shows the page of the chosen session, and asks at its foot", () => {
