@@ -2,14 +2,15 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest,
 import { pipeline } from "node:stream"
 import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
-import { type AdminAnswer, problemAnswer, writeAnswer } from "./AdminAnswer.js"
+import { writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
 import { urlOf } from "./AdminHandler.js"
 import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
-import { listener } from "./AdminServer.js"
+import { makeListener } from "./AdminListener.js"
 import { AdminTokens } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { makePage, type Page } from "./Page.js"
+import { methodNotAllowed, proxyGone, socketOnly } from "./Refusals.js"
 
 /** Fields that are passed on to the proxy. Who asks is known here; the socket asks for no more. */
 const passedOn = [
@@ -36,15 +37,6 @@ export interface RelayedSocket {
   readonly lost: () => void
 }
 
-const gone = (): AdminAnswer =>
-  problemAnswer(502, "proxy_gone", "The proxy does not answer on its admin socket. Perhaps it is being started again.")
-
-const methodNotAllowed = (): AdminAnswer =>
-  problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
-
-const socketOnly = (): AdminAnswer =>
-  problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
-
 const headersFor = ({ headers }: IncomingMessage): OutgoingHttpHeaders => ({
   host: "admin",
   ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
@@ -67,7 +59,7 @@ const passOn = (request: IncomingMessage, response: ServerResponse, target: stri
   sent.on("error", () => {
     if (response.headersSent) return void response.destroy()
     socket.lost()
-    writeAnswer(response, gone())
+    writeAnswer(response, proxyGone())
   })
   response.once("close", () => sent.destroy())
   request.pipe(sent)
@@ -106,7 +98,7 @@ export const startRelay = (socket: RelayedSocket): Effect.Effect<Relay, ListenEr
     const tokens = new AdminTokens([], undefined)
     const token = tokens.issue(false, Number.POSITIVE_INFINITY)
     const handle = makeHandler(yield* makePage, new TokenGate(tokens, new FailedTries()), socket, fork)
-    const server = yield* listener({ handle, mayTakeTime: () => false }, "tcp")
+    const server = yield* makeListener({ handle, mayTakeTime: () => false }, "tcp")
     const flags = { host: "--admin-host", port: "--admin-port" }
     const { port } = yield* listen(server, { host: "127.0.0.1", port: 0, flags }, maxConnections)
     server.on("error", () => {})
