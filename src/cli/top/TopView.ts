@@ -1,6 +1,7 @@
 import {
   bytesText,
   countText,
+  latencyText,
   longSecondsText,
   millisecondsText,
   numberText,
@@ -233,7 +234,7 @@ const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
     span(countText(totals.processes, "process", "processes")),
     span(`up ${longSecondsText(totals.uptime)}`),
     span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
-    span(`p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`),
+    span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),
     span(`ws ${numberText(totals.websockets)}`),
     span(`streams ${numberText(totals.streams)}`),
     span(`in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`),
@@ -291,11 +292,11 @@ const footer = (state: TopState): ReadonlyArray<Line> => {
 /** What the keys do, for people who know htop. */
 const help: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["↑ ↓  ^P ^N", "choose a session; PgUp, PgDn, Home, End too"],
-  ["s", "next order: requests, p99, bytes, errors, websockets, idle"],
+  ["s", "order: requests, p99, bytes, errors, ws, idle"],
   ["/", "only ids that have this; Esc shows all again"],
-  ["Enter", "what is live on the session; k ends one, Esc goes back"],
-  ["k", "kill: end all that is live on it (asks first)"],
-  ["d", "drain: nothing new, 30 s for what is live (asks first)"],
+  ["Enter", "what is live on it; k ends one, Esc goes back"],
+  ["k", "kill: end all that is live on it (asks)"],
+  ["d", "drain: nothing new, 30 s for the rest (asks)"],
   ["r", "resume: it takes requests again after a drain"],
   ["p", "pause, and go on"],
   ["^L  ^Z", "draw anew; suspend (fg comes back)"],
@@ -308,8 +309,9 @@ const helpLines = (columns: number): ReadonlyArray<Line> => [
     span(filled(`  ${keys}`, 14, "left"), "cyan"),
     span(clipped(meaning, columns - 14)),
   ]),
-  [span(clipped("Of several proxies numbers are added up; p50 and p99 are the worst of them.", columns), "dim")],
-  [span(clipped("Any key goes back.", columns), "dim")],
+  ...["Numbers of several proxies are added up;", "of p50 and p99 the worst is shown.", "Any key goes back."].map(
+    (text) => [span(clipped(text, columns), "dim")],
+  ),
 ]
 
 const middle = (state: TopState, height: number, now: number): ReadonlyArray<Line> => {

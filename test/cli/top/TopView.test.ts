@@ -55,6 +55,13 @@ describe("the screen of top", () => {
     )
   })
 
+  it("has a unit at each latency of its head, be it short or long", () => {
+    const shown = stateOf([])
+    const totals = { ...snapshotOf([]).totals, p50: 0.94, p99: 282_000 }
+    const head = pictureOf(screenOf({ ...shown, snapshot: { ...snapshotOf([]), totals } }, 0))
+    expect(head).toContain("p50 0.9 ms p99 282 s  ws 0")
+  })
+
   const alice = sessionRow("alice", {
     requestsPerSecond: 812,
     p50: 0.94,
@@ -112,7 +119,7 @@ describe("the screen of top", () => {
     expect(pictureOf(screenOf(end, 0))).toContain("> s99")
     const asked = pictureOf(screenOf(pressed(end, typed("k")).state, 0))
     expect(asked).toContain("> s99")
-    expect(asked).toMatch(/live on s99 \(0 requests, 0 streams, 0 WebSockets\)\?(\n| {2})y yes, any other key no$/)
+    expect(asked).toMatch(/live on s99 \(nothing now\)\?(\n| {2})y yes, any other key no$/)
   })
 
   it("keeps what was seen last when nobody answers, and says so", () => {
