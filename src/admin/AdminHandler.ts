@@ -13,18 +13,10 @@ import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { LazyApi } from "./LazyApi.js"
 import type { Page } from "./Page.js"
 import { internalError, methodNotAllowed, notFound, readOnly, socketOnly, tooManyReaders } from "./Refusals.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Calls whose answers are streams of events. */
 const streams: ReadonlySet<string> = new Set(["/v1/events", "/v1/feed", "/v1/tail"])
-
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
 
 const compressed = (
   answer: Effect.Effect<AdminAnswer> | undefined,
@@ -104,6 +96,8 @@ export class AdminHandler {
 
   private callApi(request: IncomingMessage, response: ServerResponse, url: URL, entrance: Entrance): void {
     const path = url.pathname
+    // The API is asked for what was looked at here, not for what it would take the target for.
+    request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
       () => !streams.has(path) || entrance.connections.admitsReader(request, response),
