@@ -227,11 +227,15 @@ const wrapped = (phrases: ReadonlyArray<Span>, columns: number): ReadonlyArray<L
   return lines
 }
 
+const stoppingText = ({ draining, processes }: Totals): string =>
+  draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
+
 const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
   const errors = `errors ${rateText(totals.errorsPerSecond)}/s`
   return [
     span(`ss-proxy ${totals.version}`, "bold"),
     span(countText(totals.processes, "process", "processes")),
+    ...(totals.draining === 0 ? [] : [span(stoppingText(totals), "yellow")]),
     span(`up ${longSecondsText(totals.uptime)}`),
     span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
     span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),

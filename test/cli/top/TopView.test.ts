@@ -62,6 +62,16 @@ describe("the screen of top", () => {
     expect(head).toContain("p50 0.9 ms p99 282 s  ws 0")
   })
 
+  it("says that proxies are about to stop", () => {
+    const head = (processes: number, draining: number): string => {
+      const totals = { ...snapshotOf([]).totals, processes, draining }
+      return pictureOf(screenOf({ ...stateOf([]), snapshot: { ...snapshotOf([]), totals } }, 0))
+    }
+    expect(head(1, 1)).toContain("1 process  stopping  up")
+    expect(head(3, 2)).toContain("3 processes  2 of them stopping  up")
+    expect(head(3, 0)).not.toContain("stopping")
+  })
+
   const alice = sessionRow("alice", {
     requestsPerSecond: 812,
     p50: 0.94,
