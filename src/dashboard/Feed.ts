@@ -1,4 +1,4 @@
-import { type Api, Problem, withQuery } from "./Api.js"
+import { type Api, Problem } from "./Api.js"
 import type { ServerEvent } from "./EventParser.js"
 import type { History, Sample, SessionChange } from "./Shapes.js"
 
@@ -30,6 +30,10 @@ class Listeners<A> {
     for (const listener of this.all) listener(value)
   }
 }
+
+/** The call for the events of these sessions: commas stand between ids, so no query is made of them that encodes those, too. */
+export const eventsPath = (ids: ReadonlyArray<string>): string =>
+  ids.length === 0 ? "/v1/events" : `/v1/events?sessions=${ids.map(encodeURIComponent).join(",")}`
 
 /** What the proxy tells each second: figures of the whole, and of the sessions that are on the screen. One stream for the whole page. */
 export class Feed {
@@ -90,9 +94,8 @@ export class Feed {
   }
 
   private listen(): Promise<void> {
-    const path = withQuery("/v1/events", { sessions: this.watched.map(encodeURIComponent).join(",") })
     return this.api.events(
-      path,
+      eventsPath(this.watched),
       this.controller.signal,
       (event) => this.heard(event),
       () => {
