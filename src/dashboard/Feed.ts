@@ -1,5 +1,6 @@
 import { type Api, Problem } from "./Api.js"
 import type { ServerEvent } from "./EventParser.js"
+import { eventsPath } from "./EventsPath.js"
 import type { History, Sample, SessionChange } from "./Shapes.js"
 
 /** Whether the figures are live. `outdated`: this proxy has no such stream. */
@@ -30,10 +31,6 @@ class Listeners<A> {
     for (const listener of this.all) listener(value)
   }
 }
-
-/** The call for the events of these sessions: commas stand between ids, so no query is made of them that encodes those, too. */
-export const eventsPath = (ids: ReadonlyArray<string>): string =>
-  ids.length === 0 ? "/v1/events" : `/v1/events?sessions=${ids.map(encodeURIComponent).join(",")}`
 
 /** What the proxy tells each second: figures of the whole, and of the sessions that are on the screen. One stream for the whole page. */
 export class Feed {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"
 import { namedIn } from "../../src/admin/calls/StatsCalls.js"
-import { eventsPath } from "../../src/dashboard/Feed.js"
+import { eventsPath } from "../../src/dashboard/EventsPath.js"
 
 describe("the sessions on the screen", () => {
   it("are those that the proxy tells of, whatever is in their ids", () => {
