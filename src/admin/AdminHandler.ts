@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import { Effect, Either } from "effect"
+import { type Cause, Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, textAnswer, writeAnswer } from "./AdminAnswer.js"
@@ -111,6 +111,13 @@ export class AdminHandler {
     return isForStranger(request) ? Either.left(unauthorized()) : Either.right(socketCaller)
   }
 
+  /** The API could not be loaded, or not be asked. */
+  private failed(cause: Cause.Cause<never>, response: ServerResponse): Effect.Effect<void> {
+    return Effect.map(Effect.logError("a defect in ss-proxy; please report it", cause), () => {
+      if (!response.headersSent) writeAnswer(response, internalError())
+    })
+  }
+
   private get description(): Effect.Effect<AdminAnswer> {
     return Effect.map(this.parts.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
@@ -134,7 +141,8 @@ export class AdminHandler {
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     if (path === importPath) this.takeTime(request.socket, response)
-    this.parts.fork(Effect.map(this.parts.api.handler, (handler) => handler(request, response)))
+    const handled = Effect.map(this.parts.api.handler, (handler) => handler(request, response))
+    this.parts.fork(Effect.catchAllCause(handled, (cause) => this.failed(cause, response)))
   }
 
   /** Whether this connection brings what may take any time to come. */
