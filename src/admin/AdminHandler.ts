@@ -107,13 +107,14 @@ export class AdminHandler {
     request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
-      () => !streams.has(path) || entrance.connections.admitsReader(request, response),
+      () => !streams.has(path) || entrance.connections.admitsReader(response),
       tooManyReaders,
     )
     if (Either.isLeft(admitted)) {
       this.parts.counters.adminAnswered("/v1", admitted.left.status)
       return writeAnswer(response, admitted.left)
     }
+    entrance.connections.letIn(request, response)
     for (const [name, value] of ownFields) response.setHeader(name, value)
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     const from = request.socket.remoteAddress ?? "socket"

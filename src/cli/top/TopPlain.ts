@@ -6,6 +6,7 @@ import { renderJsonLine } from "../sessions/SessionView.js"
 import {
   bytesText,
   countText,
+  latencyText,
   longSecondsText,
   millisecondsText,
   numberText,
@@ -20,7 +21,7 @@ const headline = (totals: Totals): string =>
     countText(totals.processes, "process", "processes"),
     `up ${longSecondsText(totals.uptime)}`,
     `${rateText(totals.requestsPerSecond)} req/s`,
-    `p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`,
+    `p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`,
     `ws ${numberText(totals.websockets)}`,
     `streams ${numberText(totals.streams)}`,
     `in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`,
@@ -78,11 +79,12 @@ const sessionView = (row: SessionRow) => ({
 /** Prints a line of JSON. These names are stable. */
 export const printJsonLine = (snapshot: Snapshot, sort: TopSort, filter: string): Effect.Effect<void> => {
   const { hasMore, missing, sessions, time, totals } = snapshot
-  const { processes, streams, uptime, version, websockets } = totals
+  const { draining, processes, streams, uptime, version, websockets } = totals
   const view = {
     time: new Date(time).toISOString(),
     version,
     processes,
+    processes_draining: draining,
     uptime_seconds: uptime,
     streams,
     websockets,

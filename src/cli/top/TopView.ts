@@ -1,6 +1,7 @@
 import {
   bytesText,
   countText,
+  latencyText,
   longSecondsText,
   millisecondsText,
   numberText,
@@ -129,7 +130,7 @@ const fitting = <Row>(
 /** The least room in which a last column is worth it. */
 const leastLast = 10
 
-/** Numbers stand near what they are about, also where there is much room. */
+/** Numbers stand near what they are about, also where there is much room: behind the longest of the ids, if that is no longer. */
 const widestFirst = 64
 
 interface Widths<Row> {
@@ -140,12 +141,16 @@ interface Widths<Row> {
 
 const widthsOf = <Row>(
   { columns, first, last }: ViewTable<Row>,
+  rows: ReadonlyArray<Row>,
   room: number,
   order: TopSort | undefined,
 ): Widths<Row> => {
   const shown = fitting(columns, room - marker - first.least, order)
   const left = room - marker - shown.reduce((sum, { width }) => sum + width + gap, 0)
-  if (last === undefined) return { first: Math.max(0, Math.min(left, widestFirst)), columns: shown, last: 0 }
+  if (last === undefined) {
+    const longest = rows.reduce((most, row) => Math.max(most, widthOf(first.text(row))), first.least)
+    return { first: Math.max(0, Math.min(left, longest, widestFirst)), columns: shown, last: 0 }
+  }
   const forLast = left - first.least - gap
   return forLast < leastLast
     ? { first: Math.max(0, left), columns: shown, last: 0 }
@@ -193,7 +198,7 @@ const tableLines = <Row extends { readonly id: string }>(
     readonly sort: TopSort | undefined
   },
 ): ReadonlyArray<Line> => {
-  const widths = widthsOf(table, columns, sort)
+  const widths = widthsOf(table, rows, columns, sort)
   const body = Math.max(1, height - 1)
   const place = placeOf(rows, selected)
   const from = Math.floor(place / body) * body
@@ -222,14 +227,18 @@ const wrapped = (phrases: ReadonlyArray<Span>, columns: number): ReadonlyArray<L
   return lines
 }
 
+const stoppingText = ({ draining, processes }: Totals): string =>
+  draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
+
 const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
   const errors = `errors ${rateText(totals.errorsPerSecond)}/s`
   return [
     span(`ss-proxy ${totals.version}`, "bold"),
     span(countText(totals.processes, "process", "processes")),
+    ...(totals.draining === 0 ? [] : [span(stoppingText(totals), "yellow")]),
     span(`up ${longSecondsText(totals.uptime)}`),
     span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
-    span(`p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`),
+    span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),
     span(`ws ${numberText(totals.websockets)}`),
     span(`streams ${numberText(totals.streams)}`),
     span(`in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`),
@@ -287,11 +296,11 @@ const footer = (state: TopState): ReadonlyArray<Line> => {
 /** What the keys do, for people who know htop. */
 const help: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["↑ ↓  ^P ^N", "choose a session; PgUp, PgDn, Home, End too"],
-  ["s", "next order: requests, p99, bytes, errors, websockets, idle"],
+  ["s", "order: requests, p99, bytes, errors, ws, idle"],
   ["/", "only ids that have this; Esc shows all again"],
-  ["Enter", "what is live on the session; k ends one, Esc goes back"],
-  ["k", "kill: end all that is live on it (asks first)"],
-  ["d", "drain: nothing new, 30 s for what is live (asks first)"],
+  ["Enter", "what is live on it; k ends one, Esc goes back"],
+  ["k", "kill: end all that is live on it (asks)"],
+  ["d", "drain: nothing new, 30 s for the rest (asks)"],
   ["r", "resume: it takes requests again after a drain"],
   ["p", "pause, and go on"],
   ["^L  ^Z", "draw anew; suspend (fg comes back)"],
@@ -304,8 +313,9 @@ const helpLines = (columns: number): ReadonlyArray<Line> => [
     span(filled(`  ${keys}`, 14, "left"), "cyan"),
     span(clipped(meaning, columns - 14)),
   ]),
-  [span(clipped("Of several proxies numbers are added up; p50 and p99 are the worst of them.", columns), "dim")],
-  [span(clipped("Any key goes back.", columns), "dim")],
+  ...["Numbers of several proxies are added up;", "of p50 and p99 the worst is shown.", "Any key goes back."].map(
+    (text) => [span(clipped(text, columns), "dim")],
+  ),
 ]
 
 const middle = (state: TopState, height: number, now: number): ReadonlyArray<Line> => {
