@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
+import { Chunk, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
 import { mostWaiting, Tail } from "../../src/admin/calls/Tail.js"
 import { followProxies } from "../../src/cli/admin/FollowedProxies.js"
 import { tellSinks } from "../../src/telemetry/RecordSinks.js"
 import { RecordTaps } from "../../src/telemetry/RecordTaps.js"
+import { eventually } from "../support/Changes.js"
 import { request } from "../support/HttpText.js"
+import { valueIn } from "../support/Numbers.js"
 import { jsonLine, recordWith } from "../telemetry/Records.js"
 import { startAdminLab } from "./AdminLab.js"
 import { EventReader } from "./EventReader.js"
@@ -22,6 +24,8 @@ const start = Effect.gen(function* () {
   }
   return { sinks, tail, end }
 })
+
+const Lost = Schema.Struct({ count: Schema.Number })
 
 const anything = { session: undefined, onlyFailed: false }
 
@@ -86,6 +90,36 @@ describe("the tail of what is over", () => {
       assert.strictEqual(event, "record")
       assert.propertyVal(data, "target", "/app/?password=REDACTED")
       assert.propertyVal(data, "session", "app")
+    }),
+  )
+
+  it.scopedLive("loses what a slow reader does not take, and tells it how much when it reads on", () =>
+    Effect.gen(function* () {
+      const [total, target] = [2_500, `/none/${"x".repeat(1_500)}`]
+      const lab = yield* startAdminLab()
+      const reader = yield* EventReader.open(lab.adminSocket, "/v1/tail")
+      yield* reader.until("its head", ({ client }) => client.unread.includes("retry: 2000"))
+      reader.client.socket.pause()
+      const client = yield* lab.proxy.connect
+      yield* client.send(request(`GET ${target}`).repeat(total))
+      const counted = Effect.map(lab.proxy.metrics, (text) =>
+        valueIn(text, 'ss_proxy_http_requests_total{method="GET",status="4xx",cause="session_not_found"}'),
+      )
+      yield* eventually(
+        Effect.map(counted, (count) => count === total),
+        "all requests",
+      ).pipe(Effect.retry({ times: 10 }))
+      reader.client.socket.resume()
+      yield* reader.until("what is lost", (one) => one.client.unread.includes("event: dropped"))
+      yield* lab.ask(request("GET /app/behind"))
+      yield* reader.until("what comes behind it", (one) => one.client.unread.includes("/app/behind"))
+      const lost = reader.named("dropped").map(({ data }) => Schema.decodeUnknownSync(Lost)(data).count)
+      const seen = reader.named("record").length - 1
+      assert.strictEqual(
+        lost.reduce((sum, count) => sum + count, seen),
+        total,
+      )
+      assert.isBelow(seen, total / 2)
     }),
   )
 
