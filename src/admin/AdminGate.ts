@@ -2,10 +2,20 @@ import type { IncomingMessage } from "node:http"
 import { isIP } from "node:net"
 import { Either } from "effect"
 import type { RawFields } from "../wire/HeaderFields.js"
-import { type AdminAnswer, problemAnswer } from "./AdminAnswer.js"
+import type { AdminAnswer } from "./AdminAnswer.js"
 import type { AdminTokens, Caller } from "./access/AdminTokens.js"
 import type { FailedTries } from "./access/FailedTries.js"
 import { maxBodyBytes } from "./api/BodyLimit.js"
+import {
+  bodyTooLarge,
+  hostForbidden,
+  hostUnclear,
+  originForbidden,
+  readOnly,
+  tooManyTries,
+  unauthorized,
+  unsupportedMediaType,
+} from "./Refusals.js"
 
 /** All values of a field among raw pairs. */
 const valuesOf = (fields: RawFields, name: string): ReadonlyArray<string> =>
@@ -26,10 +36,6 @@ const isOwnOrigin = (origin: string, authority: string, names: ReadonlySet<strin
   return named.toLowerCase() === authority.toLowerCase() || names.has(hostOf(named) ?? "")
 }
 
-const hostForbidden =
-  "This listener answers under an IP address, localhost and the names of --admin-hosts. Use one of these, or add the name."
-const originForbidden = "A page of another origin may not ask here."
-
 /**
  * Why a request may not come in; `undefined` where it may. A name that somebody points at this machine, as DNS rebinding does,
  * is no name of ours, and so a browser cannot be led here; a page elsewhere is told by its `Origin`. `names`: in lower
@@ -38,12 +44,11 @@ const originForbidden = "A page of another origin may not ask here."
 export const refusalOf = (fields: RawFields, names: ReadonlySet<string>): AdminAnswer | undefined => {
   const [authority, ...more] = valuesOf(fields, "host")
   const host = authority === undefined ? undefined : hostOf(authority)
-  if (authority === undefined || host === undefined || more.length > 0)
-    return problemAnswer(400, "bad_request", "A request has one Host field, with a name or an address.")
-  if (!hasOwnName(host, names)) return problemAnswer(421, "host_forbidden", hostForbidden)
+  if (authority === undefined || host === undefined || more.length > 0) return hostUnclear()
+  if (!hasOwnName(host, names)) return hostForbidden()
   const isForeign = valuesOf(fields, "origin").some((origin) => !isOwnOrigin(origin, authority, names))
   const isCrossSite = valuesOf(fields, "sec-fetch-site").some((site) => site.toLowerCase() === "cross-site")
-  return isForeign || isCrossSite ? problemAnswer(403, "origin_forbidden", originForbidden) : undefined
+  return isForeign || isCrossSite ? originForbidden() : undefined
 }
 
 /** The token of a request (RFC 6750 section 2.1); some clients say `token` where others say `Bearer`. */
@@ -51,21 +56,6 @@ const tokenIn = (fields: RawFields): string | undefined => {
   const [value, ...more] = valuesOf(fields, "authorization")
   return more.length > 0 ? undefined : /^(?:bearer|token) +(\S+) *$/i.exec(value ?? "")?.[1]
 }
-
-const unauthorized = (): AdminAnswer =>
-  problemAnswer(
-    401,
-    "unauthorized",
-    "This needs a token: Authorization: Bearer TOKEN. The admin socket needs none, and hands tokens out.",
-    [["WWW-Authenticate", "Bearer"]],
-  )
-
-const tooManyTries = (seconds: number): AdminAnswer =>
-  problemAnswer(429, "too_many_tries", "Too many wrong tokens came from this address. Wait, or use the admin socket.", [
-    ["Retry-After", String(seconds)],
-  ])
-
-export const readOnly = (): AdminAnswer => problemAnswer(403, "read_only", "This token may only read, and no secrets.")
 
 /** Whether a request asks for what a token that only reads does not get: an export with the user info of URLs. */
 export const asksForSecrets = ({ searchParams }: URL): boolean =>
@@ -100,7 +90,8 @@ export class TokenGate {
   }
 }
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
+/** Whether a request says that it has a body (RFC 9112 section 6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** What the body of a change has to be. */
@@ -128,8 +119,7 @@ export const bodyRefusalOf = (request: IncomingMessage, path: string): AdminAnsw
   if (isReading(request.method) || !hasBody(request)) return undefined
   const { most, type } = ruleOf(request.method, path)
   const [given = ""] = (request.headers["content-type"] ?? "").split(";")
-  if (given.trim().toLowerCase() !== type)
-    return problemAnswer(415, "unsupported_media_type", `The body of this request has to be ${type}.`)
+  if (given.trim().toLowerCase() !== type) return unsupportedMediaType(type)
   const isLarge = Number(request.headers["content-length"] ?? 0) > most
-  return isLarge ? problemAnswer(413, "body_too_large", `The body is larger than ${most} bytes.`) : undefined
+  return isLarge ? bodyTooLarge(most) : undefined
 }

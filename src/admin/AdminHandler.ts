@@ -1,78 +1,41 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import { Effect, Either } from "effect"
+import { type Cause, Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
-import { type AdminAnswer, ownFields, problemAnswer, textAnswer, writeAnswer } from "./AdminAnswer.js"
-import {
-  asksForSecrets,
-  bodyRefusalOf,
-  importPath,
-  isReading,
-  readOnly,
-  refusalOf,
-  type TokenGate,
-} from "./AdminGate.js"
-import type { AdminConnections } from "./AdminConnections.js"
+import { type AdminAnswer, ownFields, textAnswer, writeAnswer } from "./AdminAnswer.js"
+import { asksForSecrets, bodyRefusalOf, importPath, isReading, refusalOf, type TokenGate } from "./AdminGate.js"
+import type { Door, Entrance } from "./AdminListener.js"
 import type { AdminRoute } from "./AdminRoute.js"
 import { compressedFor } from "./Compression.js"
 import { type Caller, socketCaller } from "./access/AdminTokens.js"
 import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
-import type { ApiHandler } from "./calls/ApiServer.js"
+import type { LazyApi } from "./LazyApi.js"
 import type { Page } from "./Page.js"
-
-/** Which way a request has come in. Who can open the Unix socket is trusted. */
-export type Door = "socket" | "tcp"
-
-/** The listener that a request has come in on. */
-export interface Entrance {
-  readonly door: Door
-  readonly connections: AdminConnections
-}
-
-/** The API, and its descriptions, which are loaded when they are asked for first. */
-export interface LazyApi {
-  readonly handler: Effect.Effect<ApiHandler>
-  readonly description: Effect.Effect<string>
-  /** The same for people. */
-  readonly reference: Effect.Effect<AdminAnswer>
-}
-
-const notFound = (): AdminAnswer =>
-  problemAnswer(
-    404,
-    "not_found",
-    "There is nothing here. There is /, /docs, /metrics, /livez, /readyz, /openapi.json and /v1/….",
-  )
-
-const methodNotAllowed = (): AdminAnswer =>
-  problemAnswer(405, "method_not_allowed", "This path only answers GET and HEAD.", [["Allow", "GET, HEAD"]])
+import { internalError, methodNotAllowed, notFound, readOnly, socketOnly, tooManyReaders } from "./Refusals.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Calls whose answers are streams of events. */
 const streams: ReadonlySet<string> = new Set(["/v1/events", "/v1/feed", "/v1/tail"])
-
-const tooManyReaders = (): AdminAnswer =>
-  problemAnswer(503, "too_many_readers", "Too many streams of events are open here. Close one, or try again later.", [
-    ["Retry-After", "5"],
-  ])
-
-const socketOnly = (): AdminAnswer =>
-  problemAnswer(403, "socket_only", "This is only answered on the admin socket, to who may use the proxy's files.")
-
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
 
 const compressed = (
   answer: Effect.Effect<AdminAnswer> | undefined,
   { headers }: IncomingMessage,
 ): Effect.Effect<AdminAnswer> | undefined =>
   answer && Effect.flatMap(answer, (plain) => compressedFor(headers["accept-encoding"], plain))
+
+/** What requests are answered with. */
+export interface AdminHandlerParts {
+  readonly routes: ReadonlyArray<AdminRoute>
+  readonly page: Page
+  readonly gate: TokenGate
+  readonly api: LazyApi
+  /** What calls have changed. */
+  readonly changes: ChangeNotes
+  readonly counters: Counters
+  /** Runs what a request asks for, as long as the listener is there. */
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}
 
 /** Answers requests, one fiber each: they are few. */
 export class AdminHandler {
@@ -82,16 +45,10 @@ export class AdminHandler {
 
   constructor(
     { adminHosts }: Pick<ProxySettings, "adminHosts">,
-    routes: ReadonlyArray<AdminRoute>,
-    private readonly page: Page,
-    private readonly gate: TokenGate,
-    private readonly api: LazyApi,
-    private readonly changes: ChangeNotes,
-    private readonly counters: Counters,
-    private readonly fork: (effect: Effect.Effect<void>) => unknown,
+    private readonly parts: AdminHandlerParts,
   ) {
     this.names = new Set(adminHosts.map((name) => name.toLowerCase()))
-    this.routes = new Map(routes.map((route) => [route.path, route]))
+    this.routes = new Map(parts.routes.map((route) => [route.path, route]))
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, entrance: Entrance): void => {
@@ -99,60 +56,72 @@ export class AdminHandler {
     const url = urlOf(request)
     if (url?.pathname.startsWith("/v1/") === true) return this.callApi(request, response, url, entrance)
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
-    const page = url && this.page(url.pathname, request.headers["accept-encoding"])
+    const page = url && this.parts.page(url.pathname, request.headers["accept-encoding"])
     const asked = page ?? compressed(this.answerAt(route, url), request)
-    const answered = Effect.map(this.answerTo(request, door, asked), (answer) => {
-      this.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
+    const answered = Effect.map(this.answerTo(request, door, asked, route?.needsToken === true), (answer) => {
+      this.parts.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
-    this.fork(answered)
+    this.parts.fork(answered)
   }
 
   /** What is there for a path; `undefined` where nothing is. */
   private answerAt(route: AdminRoute | undefined, url: URL | undefined): Effect.Effect<AdminAnswer> | undefined {
     if (url?.pathname === "/openapi.json") return this.description
-    return url?.pathname === "/docs" ? this.api.reference : url && route?.answer(url.searchParams)
+    return url?.pathname === "/docs" ? this.parts.api.reference : url && route?.answer(url.searchParams)
   }
 
   private answerTo(
-    { method, rawHeaders }: IncomingMessage,
+    request: IncomingMessage,
     door: Door,
     answer: Effect.Effect<AdminAnswer> | undefined,
+    needsToken: boolean,
   ): Effect.Effect<AdminAnswer> {
+    const { method, rawHeaders } = request
     const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
     if (refusal !== undefined) return Effect.succeed(refusal)
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
+    const admitted = needsToken && door === "tcp" ? this.parts.gate.callerOf(request) : undefined
+    if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
     return Effect.catchAllCause(answer, (cause) =>
-      Effect.as(
-        Effect.logError("a defect in ss-proxy; please report it", cause),
-        problemAnswer(500, "internal_error", "Something went wrong. The log says what."),
-      ),
+      Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
     )
   }
 
+  /** The API could not be loaded, or not be asked. */
+  private failed(cause: Cause.Cause<never>, response: ServerResponse): Effect.Effect<void> {
+    return Effect.map(Effect.logError("a defect in ss-proxy; please report it", cause), () => {
+      if (!response.headersSent) writeAnswer(response, internalError())
+    })
+  }
+
   private get description(): Effect.Effect<AdminAnswer> {
-    return Effect.map(this.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
+    return Effect.map(this.parts.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
 
   private callApi(request: IncomingMessage, response: ServerResponse, url: URL, entrance: Entrance): void {
     const path = url.pathname
+    // The API is asked for what was looked at here, not for what it would take the target for.
+    request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
-      () => !streams.has(path) || entrance.connections.admitsReader(request, response),
+      () => !streams.has(path) || entrance.connections.admitsReader(response),
       tooManyReaders,
     )
     if (Either.isLeft(admitted)) {
-      this.counters.adminAnswered("/v1", admitted.left.status)
+      this.parts.counters.adminAnswered("/v1", admitted.left.status)
       return writeAnswer(response, admitted.left)
     }
+    entrance.connections.letIn(request, response)
     for (const [name, value] of ownFields) response.setHeader(name, value)
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     if (path === importPath) this.takeTime(request.socket, response)
-    this.fork(Effect.map(this.api.handler, (handler) => handler(request, response)))
+    const handled = Effect.map(this.parts.api.handler, (handler) => handler(request, response))
+    this.parts.fork(Effect.catchAllCause(handled, (cause) => this.failed(cause, response)))
   }
 
   /** Whether this connection brings what may take any time to come. */
@@ -170,7 +139,7 @@ export class AdminHandler {
     if (refusal !== undefined) return Either.left(refusal)
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
-    return Either.flatMap(this.gate.callerOf(request), (caller) =>
+    return Either.flatMap(this.parts.gate.callerOf(request), (caller) =>
       url.pathname === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, url, caller),
     )
   }
@@ -188,10 +157,10 @@ export class AdminHandler {
   private over(request: IncomingMessage, response: ServerResponse, path: string, who: ChangeNote): void {
     const { method } = request
     const status = response.writableFinished ? response.statusCode : 0
-    if (status > 0) this.counters.adminAnswered("/v1", status)
-    const note = this.changes.of(request)
+    if (status > 0) this.parts.counters.adminAnswered("/v1", status)
+    const note = this.parts.changes.of(request)
     if (note === undefined) return
-    this.fork(
+    this.parts.fork(
       Effect.logInfo("changed by the admin API").pipe(
         Effect.annotateLogs({ call: `${method} ${path}`, ...note, ...who, status }),
       ),

@@ -2,14 +2,15 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
-import { type AdminAnswer, problemAnswer } from "./AdminAnswer.js"
+import type { AdminAnswer } from "./AdminAnswer.js"
 import { takesGzip } from "./Compression.js"
+import { pageMissing } from "./Refusals.js"
 
 /**
  * What the page may do: run and look like what this listener sends, and ask it. No text becomes markup, no other page holds it
  * in a frame, and its address goes to nobody.
  */
-export const pageFields = [
+const pageFields = [
   [
     "Content-Security-Policy",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; " +
@@ -73,14 +74,11 @@ const answerOf = ({ gzipped, plain, type }: PageFile, path: string, zips: boolea
   ],
 })
 
-const missing = (): AdminAnswer =>
-  problemAnswer(404, "not_found", "The files of this page are not installed. The API is there, at /v1/….")
-
 /** The dashboard, read from disk when it is asked for first. It holds no data: it asks for them, with the token of its reader. */
 export const makePage: Effect.Effect<Page> = Effect.map(Effect.cached(load), (files) => (path, acceptEncoding) => {
   if (path !== "/" && !/^\/[a-z]+-[A-Z0-9]{8}\.(?:js|css)$/.test(path)) return undefined
   return Effect.map(files, (known) => {
     const file = known.get(path)
-    return file === undefined ? missing() : answerOf(file, path, takesGzip(acceptEncoding))
+    return file === undefined ? pageMissing() : answerOf(file, path, takesGzip(acceptEncoding))
   })
 })

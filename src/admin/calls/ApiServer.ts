@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"
@@ -71,11 +72,18 @@ const bodyProblem = ({ cause }: RequestError): ApiProblem =>
     ? new ApiProblem({ status: 413, code: "body_too_large", detail: `The body is larger than ${maxBodyBytes} bytes.` })
     : invalidRequest("The body is no JSON.")
 
+/** Without the value that does not fit: it may be large, and hold a secret. */
 const decodeProblem = ({ issues }: HttpApiDecodeError): ApiProblem =>
   invalidRequest(
     "The request does not fit what this call takes.",
-    issues.map(({ message, path }) => ({ path: path.map(String).join("."), detail: message })),
+    issues.map(({ message, path }) => ({
+      path: path.map(String).join("."),
+      detail: message.replace(/, actual .*$/s, ""),
+    })),
   )
+
+/** Schema says what does not fit by calling itself for each level of it. */
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && /call stack/.test(error.message)
 
 /** What went wrong, for whoever asked. A defect is for the log alone. */
 const problemOf = (cause: Cause.Cause<unknown>, url: string): ApiProblem | undefined => {
@@ -83,6 +91,7 @@ const problemOf = (cause: Cause.Cause<unknown>, url: string): ApiProblem | undef
   if (error instanceof ApiProblem) return error
   if (error instanceof HttpApiDecodeError) return decodeProblem(error)
   if (error instanceof RequestError) return bodyProblem(error)
+  if (isTooDeep(error)) return invalidRequest("The body is nested too deeply.")
   if (!(error instanceof RouteNotFound)) return undefined
   const methods = methodsOf(url)
   return methods.length === 0 ? notFound() : methodNotAllowed(methods)
@@ -107,6 +116,20 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
       return problemResponse(internalError(), url)
     }),
   ),
+)
+
+/**
+ * Writes answers that are whole. The framework would wait until they are sent, with all that belongs to the request, for ever
+ * where whoever asked has left.
+ */
+const writingWhole = HttpMiddleware.make((app) =>
+  Effect.zipWith(HttpServerRequest.HttpServerRequest, app, (request, answer) => {
+    if (answer.body._tag !== "Uint8Array") return answer
+    const response = NodeHttpServerRequest.toServerResponse(request)
+    response.writeHead(answer.status, answer.headers)
+    response.end(answer.body.body)
+    return answer
+  }),
 )
 
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
@@ -138,7 +161,7 @@ export const makeApiHandler: Effect.Effect<ApiHandler, never, ApiParts | Scope.S
     ),
   )
   const app = yield* HttpApiBuilder.httpApp.pipe(HttpRouter.withRouterConfig(routerConfig), Effect.provide(context))
-  return yield* NodeHttpServer.makeHandler(app).pipe(
+  return yield* NodeHttpServer.makeHandler(writingWhole(app)).pipe(
     // What operators ask is in no trace.
     Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true),
     Effect.provideService(MaxBodySize, Option.some(FileSystem.Size(maxBodyBytes))),

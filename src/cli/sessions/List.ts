@@ -18,7 +18,7 @@ import { databaseFlag, programName } from "../ProgramName.js"
 import { printable } from "../../wire/PrintableText.js"
 import { type Style, styleOf } from "../Style.js"
 import { type Column, renderTable, Table, terminalWidth } from "../Table.js"
-import { numberText } from "../top/Figures.js"
+import { numberText, rateText } from "../top/Figures.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
 import { activityFields, activityViewOf, idleTimeOf, inWords } from "./ActivityView.js"
 import { type LiveNow, liveNow, noneLive } from "./LiveNow.js"
@@ -133,7 +133,7 @@ const liveColumns = (live: ReadonlyArray<LiveNow | undefined>, withIdle: boolean
   })
   const idle = column("IDLE", (now) => (now.idle_seconds === null ? "-" : inWords(now.idle_seconds * 1_000)))
   return [
-    column("REQ/S", (now) => numberText(now.requests_per_second ?? undefined)),
+    column("REQ/S", (now) => rateText(now.requests_per_second ?? undefined)),
     column("WS", (now) => numberText(now.websockets)),
     ...(withIdle ? [idle] : []),
   ]

@@ -39,7 +39,9 @@ const mergedRow = (one: SessionRow, other: SessionRow): SessionRow => ({
   requests: one.requests + other.requests,
   streams: one.streams + other.streams,
   websockets: one.websockets + other.websockets,
-  lastError: one.lastError ?? other.lastError,
+  ...(one.lastError === undefined
+    ? { lastError: other.lastError, lastReason: other.lastReason }
+    : { lastError: one.lastError, lastReason: one.lastReason }),
   idle: least(one.idle, other.idle),
 })
 
@@ -47,6 +49,7 @@ const mergedTotals = (one: Totals, other: Totals): Totals => ({
   ...mergedRates(one, other),
   version: one.version === other.version ? one.version : `${one.version}, ${other.version}`,
   processes: one.processes + other.processes,
+  draining: one.draining + other.draining,
   uptime: Math.max(one.uptime, other.uptime),
   streams: one.streams + other.streams,
   websockets: one.websockets + other.websockets,

@@ -24,6 +24,8 @@ export interface SessionRow extends Rates {
   readonly websockets: number
   /** The code of its last failure. */
   readonly lastError: string | undefined
+  /** What it was more exactly, where its server failed so. */
+  readonly lastReason: string | undefined
   /** Whole seconds. */
   readonly idle: number | undefined
 }
@@ -32,6 +34,8 @@ export interface SessionRow extends Rates {
 export interface Totals extends Rates {
   readonly version: string
   readonly processes: number
+  /** Those of them that are about to stop. */
+  readonly draining: number
   /** Of the one that has run longest, in seconds. */
   readonly uptime: number
   readonly streams: number

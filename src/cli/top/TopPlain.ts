@@ -3,7 +3,16 @@ import { printPiece } from "../Output.js"
 import { styleOf } from "../Style.js"
 import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { renderJsonLine } from "../sessions/SessionView.js"
-import { bytesText, countText, longSecondsText, millisecondsText, numberText, secondsText } from "./Figures.js"
+import {
+  bytesText,
+  countText,
+  latencyText,
+  longSecondsText,
+  millisecondsText,
+  numberText,
+  rateText,
+  secondsText,
+} from "./Figures.js"
 import { ordered, type Rates, type SessionRow, type Snapshot, type TopSort, type Totals } from "./Snapshot.js"
 
 const headline = (totals: Totals): string =>
@@ -11,12 +20,12 @@ const headline = (totals: Totals): string =>
     `ss-proxy ${totals.version}`,
     countText(totals.processes, "process", "processes"),
     `up ${longSecondsText(totals.uptime)}`,
-    `${numberText(totals.requestsPerSecond)} req/s`,
-    `p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`,
+    `${rateText(totals.requestsPerSecond)} req/s`,
+    `p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`,
     `ws ${numberText(totals.websockets)}`,
     `streams ${numberText(totals.streams)}`,
     `in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`,
-    `errors ${numberText(totals.errorsPerSecond)}/s`,
+    `errors ${rateText(totals.errorsPerSecond)}/s`,
   ].join("  ")
 
 const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
@@ -24,14 +33,14 @@ const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
   return [
     column("SESSION", ({ id }) => id),
     column("STATE", ({ state, status }) => (state === "ok" || state === "closed" ? status : state)),
-    column("REQ/S", (row) => numberText(row.requestsPerSecond)),
+    column("REQ/S", (row) => rateText(row.requestsPerSecond)),
     column("P50", ({ p50 }) => millisecondsText(p50)),
     column("P99", ({ p99 }) => millisecondsText(p99)),
     column("STREAMS", ({ streams }) => numberText(streams)),
     column("WS", ({ websockets }) => numberText(websockets)),
     column("IN/S", (row) => bytesText(row.bytesInPerSecond)),
     column("OUT/S", (row) => bytesText(row.bytesOutPerSecond)),
-    column("ERR/S", (row) => numberText(row.errorsPerSecond)),
+    column("ERR/S", (row) => rateText(row.errorsPerSecond)),
     column("LAST ERROR", ({ lastError = "-" }) => lastError),
     column("IDLE", ({ idle }) => secondsText(idle)),
   ]
@@ -70,11 +79,12 @@ const sessionView = (row: SessionRow) => ({
 /** Prints a line of JSON. These names are stable. */
 export const printJsonLine = (snapshot: Snapshot, sort: TopSort, filter: string): Effect.Effect<void> => {
   const { hasMore, missing, sessions, time, totals } = snapshot
-  const { processes, streams, uptime, version, websockets } = totals
+  const { draining, processes, streams, uptime, version, websockets } = totals
   const view = {
     time: new Date(time).toISOString(),
     version,
     processes,
+    processes_draining: draining,
     uptime_seconds: uptime,
     streams,
     websockets,

@@ -1,3 +1,4 @@
+import { countText } from "./Figures.js"
 import type { Key, NamedKey } from "./Keys.js"
 import { type LiveRow, ordered, type SessionRow, type Snapshot, type TopSort, topSorts } from "./Snapshot.js"
 
@@ -141,14 +142,15 @@ const quit: Action = { _tag: "Quit" }
 const list: ListMode = { _tag: "List" }
 const unchanged = (state: TopState): Step => ({ state })
 
-const liveWords = ({ requests, streams, websockets }: SessionRow): string =>
-  [
-    [requests, "requests"],
-    [streams, "streams"],
-    [websockets, "WebSockets"],
+const liveWords = ({ requests, streams, websockets }: SessionRow): string => {
+  const kinds: ReadonlyArray<readonly [count: number, one: string, many: string]> = [
+    [requests, "request", "requests"],
+    [streams, "stream", "streams"],
+    [websockets, "WebSocket", "WebSockets"],
   ]
-    .map(([count, name]) => `${count} ${name}`)
-    .join(", ")
+  const live = kinds.filter(([count]) => count > 0).map((kind) => countText(...kind))
+  return live.length === 0 ? "nothing now" : live.join(", ")
+}
 
 /** Asks before something is done to a session. */
 const asked = (state: TopState, row: SessionRow, tag: "Kill" | "Drain"): Step => {

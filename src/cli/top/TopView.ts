@@ -1,4 +1,13 @@
-import { bytesText, countText, longSecondsText, millisecondsText, numberText, secondsText } from "./Figures.js"
+import {
+  bytesText,
+  countText,
+  latencyText,
+  longSecondsText,
+  millisecondsText,
+  numberText,
+  rateText,
+  secondsText,
+} from "./Figures.js"
 import type { LiveRow, SessionRow, Totals, TopSort } from "./Snapshot.js"
 import { clipped, filled, widthOf } from "../TextWidth.js"
 import { placeOf, sessionsOf, tableOf, type TopState } from "./TopState.js"
@@ -24,7 +33,7 @@ interface ViewColumn<Row> {
   readonly title: string
   readonly width: number
   readonly side: "left" | "right"
-  /** Those of the least number stay longest. */
+  /** Those of the least number stay longest; that of the order always does. */
   readonly rank: number
   readonly text: (row: Row) => string
   readonly look?: (row: Row) => Look
@@ -58,30 +67,30 @@ const sessionColumns = (now: number): ReadonlyArray<ViewColumn<SessionRow>> => [
     title: "STATE",
     width: 10,
     side: "left",
-    rank: 7,
+    rank: 2,
     text: (row) => stateText(row, now),
     look: ({ state }) => stateLooks[state],
   },
-  right("REQ/S", 7, 1, (row) => numberText(row.requestsPerSecond), { sort: "requests" }),
-  right("P50", 6, 6, (row) => millisecondsText(row.p50)),
-  right("P99", 6, 2, (row) => millisecondsText(row.p99), { sort: "p99" }),
+  right("REQ/S", 7, 1, (row) => rateText(row.requestsPerSecond), { sort: "requests" }),
+  right("P50", 6, 7, (row) => millisecondsText(row.p50)),
+  right("P99", 6, 5, (row) => millisecondsText(row.p99), { sort: "p99" }),
   right("STREAMS", 7, 8, (row) => numberText(row.streams)),
   right("WS", 6, 3, (row) => numberText(row.websockets), { sort: "websockets" }),
   right("IN/S", 7, 10, (row) => bytesText(row.bytesInPerSecond)),
   right("OUT/S", 7, 9, (row) => bytesText(row.bytesOutPerSecond), { sort: "bytes" }),
-  right("ERR/S", 6, 4, (row) => numberText(row.errorsPerSecond), {
+  right("ERR/S", 6, 4, (row) => rateText(row.errorsPerSecond), {
     sort: "errors",
     look: (row) => redAbove0(row.errorsPerSecond),
   }),
   {
     title: "LAST ERROR",
-    width: 22,
+    width: 36,
     side: "left",
     rank: 11,
-    text: ({ lastError = "" }) => lastError,
+    text: ({ lastError = "", lastReason }) => (lastReason === undefined ? lastError : `${lastError} (${lastReason})`),
     look: () => "red",
   },
-  right("IDLE", 5, 5, (row) => secondsText(row.idle), { sort: "idle" }),
+  right("IDLE", 5, 6, (row) => secondsText(row.idle), { sort: "idle" }),
 ]
 
 const liveColumns: ReadonlyArray<ViewColumn<LiveRow>> = [
@@ -102,10 +111,15 @@ interface ViewTable<Row> {
 }
 
 /** The columns that there is room for, as they stand. */
-const fitting = <Row>(columns: ReadonlyArray<ViewColumn<Row>>, room: number): ReadonlyArray<ViewColumn<Row>> => {
+const fitting = <Row>(
+  columns: ReadonlyArray<ViewColumn<Row>>,
+  room: number,
+  order: TopSort | undefined,
+): ReadonlyArray<ViewColumn<Row>> => {
   const kept = new Set<ViewColumn<Row>>()
   let left = room
-  for (const column of [...columns].sort((one, other) => one.rank - other.rank)) {
+  const rankOf = ({ rank, sort }: ViewColumn<Row>): number => (sort !== undefined && sort === order ? 0 : rank)
+  for (const column of [...columns].sort((one, other) => rankOf(one) - rankOf(other))) {
     left -= column.width + gap
     if (left < 0) break
     kept.add(column)
@@ -116,7 +130,7 @@ const fitting = <Row>(columns: ReadonlyArray<ViewColumn<Row>>, room: number): Re
 /** The least room in which a last column is worth it. */
 const leastLast = 10
 
-/** Numbers stand near what they are about, also where there is much room. */
+/** Numbers stand near what they are about, also where there is much room: behind the longest of the ids, if that is no longer. */
 const widestFirst = 64
 
 interface Widths<Row> {
@@ -125,10 +139,18 @@ interface Widths<Row> {
   readonly last: number
 }
 
-const widthsOf = <Row>({ columns, first, last }: ViewTable<Row>, room: number): Widths<Row> => {
-  const shown = fitting(columns, room - marker - first.least)
+const widthsOf = <Row>(
+  { columns, first, last }: ViewTable<Row>,
+  rows: ReadonlyArray<Row>,
+  room: number,
+  order: TopSort | undefined,
+): Widths<Row> => {
+  const shown = fitting(columns, room - marker - first.least, order)
   const left = room - marker - shown.reduce((sum, { width }) => sum + width + gap, 0)
-  if (last === undefined) return { first: Math.max(0, Math.min(left, widestFirst)), columns: shown, last: 0 }
+  if (last === undefined) {
+    const longest = rows.reduce((most, row) => Math.max(most, widthOf(first.text(row))), first.least)
+    return { first: Math.max(0, Math.min(left, longest, widestFirst)), columns: shown, last: 0 }
+  }
   const forLast = left - first.least - gap
   return forLast < leastLast
     ? { first: Math.max(0, left), columns: shown, last: 0 }
@@ -176,7 +198,7 @@ const tableLines = <Row extends { readonly id: string }>(
     readonly sort: TopSort | undefined
   },
 ): ReadonlyArray<Line> => {
-  const widths = widthsOf(table, columns)
+  const widths = widthsOf(table, rows, columns, sort)
   const body = Math.max(1, height - 1)
   const place = placeOf(rows, selected)
   const from = Math.floor(place / body) * body
@@ -205,14 +227,18 @@ const wrapped = (phrases: ReadonlyArray<Span>, columns: number): ReadonlyArray<L
   return lines
 }
 
+const stoppingText = ({ draining, processes }: Totals): string =>
+  draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
+
 const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
-  const errors = `errors ${numberText(totals.errorsPerSecond)}/s`
+  const errors = `errors ${rateText(totals.errorsPerSecond)}/s`
   return [
     span(`ss-proxy ${totals.version}`, "bold"),
     span(countText(totals.processes, "process", "processes")),
+    ...(totals.draining === 0 ? [] : [span(stoppingText(totals), "yellow")]),
     span(`up ${longSecondsText(totals.uptime)}`),
-    span(`${numberText(totals.requestsPerSecond)} req/s`, "bold"),
-    span(`p50 ${millisecondsText(totals.p50)} p99 ${millisecondsText(totals.p99)} ms`),
+    span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
+    span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),
     span(`ws ${numberText(totals.websockets)}`),
     span(`streams ${numberText(totals.streams)}`),
     span(`in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`),
@@ -270,11 +296,11 @@ const footer = (state: TopState): ReadonlyArray<Line> => {
 /** What the keys do, for people who know htop. */
 const help: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["↑ ↓  ^P ^N", "choose a session; PgUp, PgDn, Home, End too"],
-  ["s", "next order: requests, p99, bytes, errors, websockets, idle"],
+  ["s", "order: requests, p99, bytes, errors, ws, idle"],
   ["/", "only ids that have this; Esc shows all again"],
-  ["Enter", "what is live on the session; k ends one, Esc goes back"],
-  ["k", "kill: end all that is live on it (asks first)"],
-  ["d", "drain: nothing new, 30 s for what is live (asks first)"],
+  ["Enter", "what is live on it; k ends one, Esc goes back"],
+  ["k", "kill: end all that is live on it (asks)"],
+  ["d", "drain: nothing new, 30 s for the rest (asks)"],
   ["r", "resume: it takes requests again after a drain"],
   ["p", "pause, and go on"],
   ["^L  ^Z", "draw anew; suspend (fg comes back)"],
@@ -287,8 +313,9 @@ const helpLines = (columns: number): ReadonlyArray<Line> => [
     span(filled(`  ${keys}`, 14, "left"), "cyan"),
     span(clipped(meaning, columns - 14)),
   ]),
-  [span(clipped("Of several proxies numbers are added up; p50 and p99 are the worst of them.", columns), "dim")],
-  [span(clipped("Any key goes back.", columns), "dim")],
+  ...["Numbers of several proxies are added up;", "of p50 and p99 the worst is shown.", "Any key goes back."].map(
+    (text) => [span(clipped(text, columns), "dim")],
+  ),
 ]
 
 const middle = (state: TopState, height: number, now: number): ReadonlyArray<Line> => {

@@ -28,6 +28,7 @@ export const sessionRow = (id: string, more: Partial<SessionRow> = {}): SessionR
   streams: 0,
   websockets: 0,
   lastError: undefined,
+  lastReason: undefined,
   idle: 0,
   ...more,
 })
@@ -38,6 +39,7 @@ export const snapshotOf = (sessions: ReadonlyArray<SessionRow>, more: Partial<Sn
     ...noRates,
     version: "0.4.0",
     processes: 1,
+    draining: 0,
     uptime: 5,
     streams: 0,
     websockets: 0,
@@ -95,6 +97,7 @@ const sessions: fc.Arbitrary<SessionRow> = fc.record({
   streams: amount,
   websockets: amount,
   lastError: fc.option(hostile, { nil: undefined }),
+  lastReason: fc.option(hostile, { nil: undefined }),
   idle: known,
 })
 
@@ -115,6 +118,7 @@ const snapshots: fc.Arbitrary<Snapshot> = fc.record({
     ...rates,
     version: fc.constant("0.4.0"),
     processes: fc.nat(),
+    draining: fc.nat(),
     uptime: amount,
     streams: amount,
     websockets: amount,

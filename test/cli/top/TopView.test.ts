@@ -55,6 +55,23 @@ describe("the screen of top", () => {
     )
   })
 
+  it("has a unit at each latency of its head, be it short or long", () => {
+    const shown = stateOf([])
+    const totals = { ...snapshotOf([]).totals, p50: 0.94, p99: 282_000 }
+    const head = pictureOf(screenOf({ ...shown, snapshot: { ...snapshotOf([]), totals } }, 0))
+    expect(head).toContain("p50 0.9 ms p99 282 s  ws 0")
+  })
+
+  it("says that proxies are about to stop", () => {
+    const head = (processes: number, draining: number): string => {
+      const totals = { ...snapshotOf([]).totals, processes, draining }
+      return pictureOf(screenOf({ ...stateOf([]), snapshot: { ...snapshotOf([]), totals } }, 0))
+    }
+    expect(head(1, 1)).toContain("1 process  stopping  up")
+    expect(head(3, 2)).toContain("3 processes  2 of them stopping  up")
+    expect(head(3, 0)).not.toContain("stopping")
+  })
+
   const alice = sessionRow("alice", {
     requestsPerSecond: 812,
     p50: 0.94,
@@ -69,16 +86,19 @@ describe("the screen of top", () => {
     drainingUntil: 12_000,
     websockets: 1,
     lastError: "downstream_unreachable",
+    lastReason: "certificate",
     idle: 2_460,
   })
 
   it("has what matters most in 60 columns", () => {
     const [, , , titles, first, second] = pictureOf(screenOf(stateOf([bob, alice], 60, 12), 0)).split("\n")
     expect([titles, first, second]).toEqual([
-      "  SESSION               REQ/S     P99      WS   ERR/S   IDLE",
-      "> alice                   812      12      14       0     0s",
-      "  bob-7f3                   0       -       1       0    41m",
+      "  SESSION           STATE         REQ/S      WS   ERR/S",
+      "> alice             active          812      14       0",
+      "  bob-7f3           drains 12s        0       1       0",
     ])
+    const bySort = pictureOf(screenOf({ ...stateOf([bob, alice], 60, 12), sort: "idle" }, 0)).split("\n")
+    expect(bySort[3]).toBe("  SESSION           STATE         REQ/S      WS   IDLE")
   })
 
   it("has everything in 200", () => {
@@ -90,7 +110,17 @@ describe("the screen of top", () => {
     expect(cells(lines[2])).toEqual([...titles, "LAST ERROR", "IDLE"])
     expect(cells(lines[3])).toEqual(["> alice", "active", "812", "0.9", "12", "3", "14", "1.2 MB", "9.8 MB", "0", "0s"])
     expect(cells(lines[4])).toContain("drains 12s")
-    expect(cells(lines[4])).toContain("downstream_unreachable")
+    expect(cells(lines[4])).toContain("downstream_unreachable (certificate)")
+  })
+
+  it("has its numbers near the ids, and cuts ids that are very long", () => {
+    const titles = (id: string): string | undefined =>
+      pictureOf(screenOf(stateOf([alice, sessionRow(id)], 300, 12), 0))
+        .split("\n")
+        .find((line) => line.includes("SESSION"))
+    expect(titles("bob")?.indexOf("STATE")).toBe(20)
+    expect(titles("x".repeat(30))?.indexOf("STATE")).toBe(34)
+    expect(titles("x".repeat(300))?.indexOf("STATE")).toBe(68)
   })
 
   it("shows the page of the chosen session, and asks at its foot", () => {
@@ -99,7 +129,7 @@ describe("the screen of top", () => {
     expect(pictureOf(screenOf(end, 0))).toContain("> s99")
     const asked = pictureOf(screenOf(pressed(end, typed("k")).state, 0))
     expect(asked).toContain("> s99")
-    expect(asked).toMatch(/live on s99 \(0 requests, 0 streams, 0 WebSockets\)\?(\n| {2})y yes, any other key no$/)
+    expect(asked).toMatch(/live on s99 \(nothing now\)\?(\n| {2})y yes, any other key no$/)
   })
 
   it("keeps what was seen last when nobody answers, and says so", () => {
