@@ -34,11 +34,14 @@ export class Deadlines {
     this.ends.after = this.ends
   }
 
-  /** Starts a deadline, or restarts it. */
-  start(deadline: Deadline): void {
+  /**
+   * Starts a deadline, or restarts it. `now`: by `performance.now()`, of a caller that has looked at the clock in this turn of the
+   * event loop.
+   */
+  start(deadline: Deadline, now = performance.now()): void {
     if (this.milliseconds === 0) return
     if (deadline.after !== undefined) this.stop(deadline)
-    deadline.expiry = performance.now() + this.milliseconds
+    deadline.expiry = now + this.milliseconds
     const last = this.ends.before ?? this.ends
     deadline.before = last
     deadline.after = this.ends

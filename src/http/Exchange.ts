@@ -51,8 +51,8 @@ export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly fork: Fork
   /** Both sides have agreed on a WebSocket: the connection is no HTTP any more. */
   readonly switched: (upgrade: SwitchedUpgrade, exchange: Exchange) => void
-  /** The exchange is over, well or badly. `staysOpen`: the connection can carry another one. */
-  readonly exchangeOver: (exchange: Exchange, staysOpen: boolean) => void
+  /** The exchange is over, well or badly, at this time of `performance.now()`. `staysOpen`: the connection can carry another one. */
+  readonly exchangeOver: (exchange: Exchange, staysOpen: boolean, endedAt: number) => void
   /** Resets the connection, so that what was written of an answer cannot look complete. */
   readonly reset: () => void
 }
@@ -415,7 +415,7 @@ export class Exchange
     this.phase = "over"
     if (this.liveSession !== undefined) this.context.close(this)
     this.context.counters.exchangeSwitched(this)
-    this.owner.exchangeOver(this, false)
+    this.owner.exchangeOver(this, false, performance.now())
     return typeof this.trace === "object" && this.trace.isRecorded ? this.traceSwitched(this.trace) : undefined
   }
 
@@ -538,7 +538,7 @@ export class Exchange
     this.releaseHeld()
     if (this.context.tracing !== undefined) this.endTrace(endedAt - this.begun)
     this.context.finished(this, endedAt - this.begun)
-    this.owner.exchangeOver(this, staysOpen)
+    this.owner.exchangeOver(this, staysOpen, endedAt)
   }
 
   private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {

@@ -246,13 +246,13 @@ export class ClientConnection
     }
   }
 
-  exchangeOver(exchange: Exchange, staysOpen: boolean): void {
+  exchangeOver(exchange: Exchange, staysOpen: boolean, endedAt: number): void {
     if (this.current !== exchange) return
     this.current = undefined
     if (this.socket.destroyed || this.phase === "tunnel") return
     if (!staysOpen) this.linger()
     else if (this.requests % maxInARow === 0 && this.reader?.heldBytes !== 0) this.yieldTurn()
-    else this.nextRequest()
+    else this.nextRequest(endedAt)
   }
 
   /** Answers what never became an exchange, and closes the connection. */
@@ -370,11 +370,12 @@ export class ClientConnection
     this.isYielding = true
     setImmediate(() => {
       this.isYielding = false
-      if (!this.socket.destroyed) this.nextRequest()
+      if (!this.socket.destroyed) this.nextRequest(performance.now())
     })
   }
 
-  private nextRequest(): void {
+  /** `now`: by `performance.now()`. */
+  private nextRequest(now: number): void {
     const { reader } = this
     if (reader === undefined) return
     this.phase = "head"
@@ -385,7 +386,7 @@ export class ClientConnection
     if (this.current !== undefined || (this.phase !== "head" && this.phase !== "idle")) return
     if (this.isHalfClosed && reader.heldBytes === 0) this.linger()
     else if (reader.isInHead) this.awaitHead()
-    else this.awaitRequest()
+    else this.awaitRequest(now)
   }
 
   private awaitHead(): void {
@@ -394,9 +395,9 @@ export class ClientConnection
     this.context.headDeadlines.start(this.deadline)
   }
 
-  private awaitRequest(): void {
+  private awaitRequest(now: number): void {
     this.phase = "idle"
-    this.context.idleDeadlines.start(this.deadline)
+    this.context.idleDeadlines.start(this.deadline, now)
   }
 
   /**

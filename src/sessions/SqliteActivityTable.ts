@@ -61,13 +61,14 @@ interface Row extends ActivityTimes {
 
 const toActivity = (row: Row): StoredActivity => ({ ...row, lastKind: isKind(row.lastKind) ? row.lastKind : undefined })
 
+/** What `writeStatement` is run with. */
 interface Bound {
-  readonly sessionId: string
-  readonly lastRequestAt: number
-  readonly lastClientAt: number
-  readonly lastServerAt: number
-  readonly lastKind: string | null
-  readonly limit: number
+  sessionId: string
+  lastRequestAt: number
+  lastClientAt: number
+  lastServerAt: number
+  lastKind: string | null
+  limit: number
 }
 
 /** How a file is brought to what the statements need. Nothing in it is changed or removed. */
@@ -103,11 +104,20 @@ export const openTable = (database: Sqlite.Database, readonly: boolean): Activit
   const find = database.prepare<[string], Row>(findStatement)
   const page = database.prepare<[string], Row>(pageStatement)
   const write = database.prepare<[Bound]>(writeStatement)
+  // One for all rows: the garbage of ten thousand would hold up whatever runs then.
+  const bound: Bound = { sessionId: "", lastRequestAt: 0, lastClientAt: 0, lastServerAt: 0, lastKind: null, limit: 0 }
   const forget = database.prepare<[string, number]>(forgetStatement)
   return {
     begin: () => void begin.run(),
-    write: ({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind = null }) =>
-      void write.run({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind, limit: Date.now() + farAhead }),
+    write: ({ sessionId, lastRequestAt, lastClientAt, lastServerAt, lastKind = null }) => {
+      bound.sessionId = sessionId
+      bound.lastRequestAt = lastRequestAt
+      bound.lastClientAt = lastClientAt
+      bound.lastServerAt = lastServerAt
+      bound.lastKind = lastKind
+      bound.limit = Date.now() + farAhead
+      write.run(bound)
+    },
     commit: () => void commit.run(),
     rollback: () => {
       if (database.inTransaction) rollback.run()

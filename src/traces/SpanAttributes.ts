@@ -52,6 +52,8 @@ const hostPattern = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/
 export const serverAttributes = (record: TrafficRecord, route: string | undefined, query: QueryRule): Attributes => {
   const target = detachedText(shownTarget(record.target, query))
   const mark = target.indexOf("?")
+  // Each of these is looked for where it is read.
+  const { error, sessionId, userAgent } = record
   const [, host, port] = hostPattern.exec(shownField(withoutUserInfo(record.host ?? ""))) ?? []
   return {
     "http.request.method": shownMethod(record.method),
@@ -61,15 +63,15 @@ export const serverAttributes = (record: TrafficRecord, route: string | undefine
     "url.path": mark < 0 ? target : target.slice(0, mark),
     "url.query": mark < 0 ? undefined : target.slice(mark + 1),
     "http.response.status_code": record.status === 0 ? undefined : record.status,
-    "error.type": record.error === undefined ? undefined : causeOf(record.error),
+    "error.type": error === undefined ? undefined : causeOf(error),
     "client.address": record.client,
     "server.address": host === undefined ? undefined : detachedText(host),
     "server.port": port === undefined ? undefined : Number(port),
     "network.protocol.version": record.httpVersion,
-    "user_agent.original": record.userAgent === undefined ? undefined : shown(record.userAgent),
+    "user_agent.original": userAgent === undefined ? undefined : shown(userAgent),
     "http.request.body.size": record.bytesIn,
     "http.response.body.size": record.bytesOut,
-    "ss_proxy.session": record.sessionId === undefined ? undefined : detachedText(record.sessionId),
+    "ss_proxy.session": sessionId === undefined ? undefined : detachedText(sessionId),
     "ss_proxy.request_id": detachedCopy(record.requestId),
     "ss_proxy.end": record.end,
   }

@@ -2,8 +2,8 @@ import { Array as Arr, Clock, Effect, Layer, Option, Schedule } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
-import { ActivityStore, forEachPage } from "../sessions/ActivityStore.js"
-import { latestOf, type StoredActivity } from "../sessions/SessionActivity.js"
+import { ActivityStore, forEachPage, pageSize } from "../sessions/ActivityStore.js"
+import { latestOf, type SessionActivity, type StoredActivity } from "../sessions/SessionActivity.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import type { ActivityRound } from "./ActivityRound.js"
 import { Traffic } from "./Traffic.js"
@@ -31,16 +31,24 @@ class ActivityKeeper {
     return this.store.write([]).pipe(Effect.matchEffect({ onFailure: this.tell, onSuccess: () => Effect.void }))
   }
 
-  /** Stores what has changed; what cannot be stored, or is interrupted, waits for the next time. */
+  /** Stores what has changed up to now; what cannot be stored, or is interrupted, waits for the next time. */
   get write(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const changed = this.activity.takeChanged()
-      if (changed.length === 0) return Effect.void
-      return this.store.write(changed).pipe(
-        Effect.onError(() => Effect.sync(() => this.activity.giveBack(changed))),
-        Effect.matchEffect({ onFailure: this.tell, onSuccess: () => this.tellOfReturn }),
-      )
-    })
+    return Effect.suspend(() => this.writePages(Math.ceil(this.activity.waiting / pageSize)))
+  }
+
+  private writePages(most: number): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      for (let page = 0; page < most; page++) {
+        const changed = this.activity.takeChanged(pageSize)
+        if (changed.length === 0) return
+        yield* this.writePage(changed)
+        yield* this.tellOfReturn
+      }
+    }).pipe(Effect.catchAll(this.tell))
+  }
+
+  private writePage(changed: ReadonlyArray<SessionActivity>): Effect.Effect<void, StoreUnavailable> {
+    return Effect.onError(this.store.write(changed), () => Effect.sync(() => this.activity.giveBack(changed)))
   }
 
   /** Forgets sessions that have been gone for long. A store that fails is told of where it is written to. */

@@ -223,12 +223,22 @@ export class ActivityRound {
     this.isKept = true
   }
 
-  /** The sessions whose times have changed since this was asked last. They are the caller's to store, or to give back. */
-  takeChanged(): ReadonlyArray<SessionActivity> {
+  /** How many sessions `takeChanged` has to give, at most. */
+  get waiting(): number {
+    return this.noted.length + this.changed.length
+  }
+
+  /**
+   * Sessions whose times have changed since this gave them last, at most so many, so that a turn of the event loop can take it.
+   * They are the caller's to store, or to give back.
+   */
+  takeChanged(most: number): ReadonlyArray<SessionActivity> {
     const at = moment()
-    for (const activity of this.takeNoted()) this.date(activity, at)
-    const { changed } = this
-    this.changed = []
+    for (const activity of this.noted.splice(0, most)) {
+      activity.isNoted = false
+      this.date(activity, at)
+    }
+    const changed = this.changed.splice(0, most)
     for (const activity of changed) activity.isChanged = false
     return changed
   }

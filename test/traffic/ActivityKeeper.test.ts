@@ -99,7 +99,7 @@ describe("what is known of activity", () => {
         const { activity, use } = yield* keep(keeping)
         yield* use("a")
         yield* later(3_600_000)
-        expect(activity.takeChanged()).toEqual([])
+        expect(activity.takeChanged(10)).toEqual([])
       }
       expect(yield* store.page("")).toEqual([])
     }),

@@ -220,11 +220,28 @@ describe("what has changed", () => {
       request.isServed = true
       end(request)
     }
-    const changed = rounds.takeChanged()
+    const changed = rounds.takeChanged(10)
     expect(changed.map(({ sessionId }) => sessionId)).toEqual(["a", "b"])
-    expect(rounds.takeChanged()).toEqual([])
+    expect(rounds.takeChanged(10)).toEqual([])
     rounds.giveBack(changed)
     rounds.giveBack(changed)
-    expect(rounds.takeChanged()).toHaveLength(2)
+    expect(rounds.takeChanged(10)).toHaveLength(2)
+  })
+
+  it("is given in parts that are no larger than asked for, with what nobody has looked at yet", () => {
+    const { begin, end, rounds } = startRounds()
+    const use = (id: string) => {
+      const request = begin(loneSession(id), "http")
+      request.isServed = true
+      end(request)
+    }
+    for (const id of ["a", "b", "c"]) use(id)
+    pass(1_000)
+    for (const id of ["d", "e"]) use(id)
+    expect(rounds.waiting).toBe(5)
+    const parts = [2, 2, 2, 2].map((most) => rounds.takeChanged(most).map(({ sessionId }) => sessionId))
+    expect(parts.map(({ length }) => length)).toEqual([2, 2, 1, 0])
+    expect(parts.flat().toSorted()).toEqual(["a", "b", "c", "d", "e"])
+    expect(rounds.waiting).toBe(0)
   })
 })
