@@ -1,7 +1,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
 import { Effect, Option, Schema, type Scope, Stream } from "effect"
-import { CommandFailed } from "../Failure.js"
-import type { AdminPlace } from "./AdminClient.js"
+import type { CommandFailed } from "../Failure.js"
+import { addressOf, type AdminPlace, askedInVain, baseOf, tokenFor } from "./AdminPlace.js"
 
 /** An event of a stream (WHATWG HTML section 9.2). `data`: as it came. */
 export interface ServerEvent {
@@ -62,21 +62,16 @@ export class EventReader {
 
 const problemIn = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ detail: Schema.String })))
 
-const failed = (problem: string): CommandFailed =>
-  new CommandFailed({ problem: `the proxy was asked in vain: ${problem}`, hint: "see its log, or check --admin" })
-
 /** The request for a stream, as it was not answered yet. */
 const ask = (place: AdminPlace, path: string, lastId: string): ClientRequest => {
-  const base = "path" in place ? undefined : new URL(place.url)
-  const to = "path" in place ? { socketPath: place.path } : { host: base?.hostname, port: base?.port }
-  const token = "url" in place && place.token !== undefined ? { authorization: `Bearer ${place.token}` } : {}
+  const token = tokenFor(place)
   const headers = {
     accept: "text/event-stream",
-    host: base?.host ?? "admin",
-    ...token,
+    host: new URL(baseOf(place)).host,
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(lastId !== "" && { "last-event-id": lastId }),
   }
-  return httpRequest({ ...to, path, headers, timeout: patience, agent: false })
+  return httpRequest({ ...addressOf(place), path, headers, timeout: patience, agent: false })
 }
 
 /** The answer to it, where that is a stream. The request ends with the scope. */
@@ -88,18 +83,18 @@ const answerTo = (place: AdminPlace, path: string, lastId: string) =>
     )
     const message = yield* Effect.async<IncomingMessage, CommandFailed>((resume) => {
       sent.once("response", (message) => resume(Effect.succeed(message)))
-      sent.on("error", (error) => resume(failed(error.message)))
+      sent.on("error", (error) => resume(askedInVain(error.message)))
       sent.on("timeout", () => sent.destroy(new Error(`nothing came for ${patience / 1_000} s`)))
       sent.end()
     })
     message.setEncoding("utf8")
     if (message.statusCode === 200) return message
-    const text = yield* Effect.tryPromise({ try: () => textOf(message), catch: (cause) => failed(String(cause)) })
+    const text = yield* Effect.tryPromise({ try: () => textOf(message), catch: (cause) => askedInVain(String(cause)) })
     const detail = Option.match(problemIn(text), {
       onNone: () => `it answered ${message.statusCode}`,
       onSome: ({ detail }) => detail,
     })
-    return yield* failed(detail)
+    return yield* askedInVain(detail)
   })
 
 const textOf = async (message: AsyncIterable<string>): Promise<string> => {
@@ -121,11 +116,12 @@ export const openEvents = (
   Effect.map(answerTo(place, path, lastId), (message) => {
     const reader = new EventReader()
     const pieces: AsyncIterable<string> = message
-    const broken = (cause: unknown): CommandFailed => failed(cause instanceof Error ? cause.message : String(cause))
+    const broken = (cause: unknown): CommandFailed =>
+      askedInVain(cause instanceof Error ? cause.message : String(cause))
     return Stream.fromAsyncIterable(pieces, broken).pipe(
       Stream.mapEffect((piece) => {
         const events = reader.take(piece)
-        return reader.isOverfull ? failed("an event has no end") : Effect.succeed(events)
+        return reader.isOverfull ? askedInVain("an event has no end") : Effect.succeed(events)
       }),
       Stream.mapConcat((events) => events),
     )

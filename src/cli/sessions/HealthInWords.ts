@@ -4,7 +4,7 @@ import { idleTime } from "../../sessions/SessionActivity.js"
 import type { Database } from "../Database.js"
 import type { CommandFailed } from "../Failure.js"
 import { runningProxies } from "../admin/Proxies.js"
-import { inWords } from "./ActivityView.js"
+import { inWords } from "../InWords.js"
 
 type Health = typeof HealthView.Type
 

@@ -1,3 +1,4 @@
+import { liveInWords } from "../InWords.js"
 import type { Key, NamedKey } from "./Keys.js"
 import { type LiveRow, ordered, type SessionRow, type Snapshot, type TopSort, topSorts } from "./Snapshot.js"
 
@@ -141,19 +142,10 @@ const quit: Action = { _tag: "Quit" }
 const list: ListMode = { _tag: "List" }
 const unchanged = (state: TopState): Step => ({ state })
 
-const liveWords = ({ requests, streams, websockets }: SessionRow): string =>
-  [
-    [requests, "requests"],
-    [streams, "streams"],
-    [websockets, "WebSockets"],
-  ]
-    .map(([count, name]) => `${count} ${name}`)
-    .join(", ")
-
 /** Asks before something is done to a session. */
 const asked = (state: TopState, row: SessionRow, tag: "Kill" | "Drain"): Step => {
   const what = tag === "Kill" ? "End all that is live on" : "Take nothing new for, and end in 30 s what is live on"
-  const question = `${what} ${row.id} (${liveWords(row)})?`
+  const question = `${what} ${row.id} (${liveInWords(row)})?`
   return { state: { ...state, mode: { _tag: "Ask", question, action: { _tag: tag, session: row.id }, below: list } } }
 }
 
