@@ -13,18 +13,10 @@ import type { ChangeNote, ChangeNotes } from "./access/ChangeNotes.js"
 import type { LazyApi } from "./LazyApi.js"
 import type { Page } from "./Page.js"
 import { internalError, methodNotAllowed, notFound, readOnly, socketOnly, tooManyReaders } from "./Refusals.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Calls whose answers are streams of events. */
 const streams: ReadonlySet<string> = new Set(["/v1/events", "/v1/feed", "/v1/tail"])
-
-/** The target of a request is a path and a query; what is in front of it in absolute form does not count. */
-export const urlOf = ({ url = "/" }: IncomingMessage): URL | undefined => {
-  try {
-    return new URL(url, "http://admin")
-  } catch {
-    return undefined
-  }
-}
 
 const compressed = (
   answer: Effect.Effect<AdminAnswer> | undefined,
@@ -66,7 +58,7 @@ export class AdminHandler {
     const route = url === undefined ? undefined : this.routes.get(url.pathname)
     const page = url && this.parts.page(url.pathname, request.headers["accept-encoding"])
     const asked = page ?? compressed(this.answerAt(route, url), request)
-    const answered = Effect.map(this.answerTo(request, door, asked), (answer) => {
+    const answered = Effect.map(this.answerTo(request, door, asked, route?.needsToken === true), (answer) => {
       this.parts.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
@@ -80,15 +72,19 @@ export class AdminHandler {
   }
 
   private answerTo(
-    { method, rawHeaders }: IncomingMessage,
+    request: IncomingMessage,
     door: Door,
     answer: Effect.Effect<AdminAnswer> | undefined,
+    needsToken: boolean,
   ): Effect.Effect<AdminAnswer> {
+    const { method, rawHeaders } = request
     const refusal = door === "tcp" ? refusalOf(rawHeaders, this.names) : undefined
     if (refusal !== undefined) return Effect.succeed(refusal)
     if (method === "OPTIONS") return Effect.sync(methodNotAllowed)
     if (answer === undefined) return Effect.sync(notFound)
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
+    const admitted = needsToken && door === "tcp" ? this.parts.gate.callerOf(request) : undefined
+    if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
     return Effect.catchAllCause(answer, (cause) =>
       Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
     )
@@ -100,6 +96,8 @@ export class AdminHandler {
 
   private callApi(request: IncomingMessage, response: ServerResponse, url: URL, entrance: Entrance): void {
     const path = url.pathname
+    // The API is asked for what was looked at here, not for what it would take the target for.
+    request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
       () => !streams.has(path) || entrance.connections.admitsReader(request, response),

@@ -5,5 +5,7 @@ import type { AdminAnswer } from "./AdminAnswer.js"
 export interface AdminRoute {
   /** What asks for it: the whole path. */
   readonly path: "/metrics" | "/livez" | "/readyz"
+  /** Whether it needs a token over TCP. */
+  readonly needsToken: boolean
   readonly answer: (query: URLSearchParams) => Effect.Effect<AdminAnswer>
 }

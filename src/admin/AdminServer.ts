@@ -5,8 +5,8 @@ import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
-import { exposition, expositionType, prepareExposition } from "../telemetry/Exposition.js"
-import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
+import { prepareExposition } from "../telemetry/Exposition.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -19,18 +19,12 @@ import { maxConnections } from "./AdminConnections.js"
 import { TokenGate } from "./AdminGate.js"
 import { AdminHandler } from "./AdminHandler.js"
 import { type AdminRequests, makeListener } from "./AdminListener.js"
-import type { AdminRoute } from "./AdminRoute.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
 import { lazyApi } from "./LazyApi.js"
+import { makeMetricsRoute } from "./MetricsRoute.js"
 import { makePage } from "./Page.js"
 import { livez, makeReadyz } from "./Probes.js"
 import { Sampler, SecondSampler } from "./Sampler.js"
-
-const metricsRoute = (counters: Counters): AdminRoute => ({
-  path: "/metrics",
-  answer: () =>
-    Effect.map(counters.snapshot, (snapshot) => ({ status: 200, type: expositionType, body: exposition(snapshot) })),
-})
 
 /** A second listener, for whoever operates the proxy. It is up as long as its Layer is, and no session's URL leads to it. */
 export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
@@ -103,7 +97,7 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const access = { tokens, changes, url, ended: Deferred.await(ended) }
     const sampler = new SecondSampler(counters, (yield* Traffic).things)
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
-    const routes = [metricsRoute(counters), livez, yield* makeReadyz]
+    const routes = [yield* makeMetricsRoute, livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
     const page = yield* makePage
     const admin = new AdminHandler(settings, { api, changes, counters, fork, gate, page, routes })

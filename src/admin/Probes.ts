@@ -13,6 +13,7 @@ interface Check {
 /** `ok`, or `503` where a check fails; with `verbose` a line for each. A probe does no I/O of its own. */
 const probe = (path: "/livez" | "/readyz", checks: ReadonlyArray<Check>): AdminRoute => ({
   path,
+  needsToken: false,
   answer: (query): Effect.Effect<AdminAnswer> =>
     Effect.sync(() => {
       const results = checks.map(({ name, holds }) => ({ name, holds: holds() }))

@@ -4,13 +4,13 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { urlOf } from "./AdminHandler.js"
 import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
 import { makeListener } from "./AdminListener.js"
 import { AdminTokens } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { makePage, type Page } from "./Page.js"
 import { methodNotAllowed, proxyGone, socketOnly } from "./Refusals.js"
+import { urlOf } from "./RequestUrl.js"
 
 /** Fields that are passed on to the proxy. Who asks is known here; the socket asks for no more. */
 const passedOn = [

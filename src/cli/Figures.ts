@@ -6,16 +6,19 @@ const unknown = "-"
 
 export const grouped = (whole: number): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ",")
 
-/** With a decimal where it is small: `0.4`, `812`, `12,411`. */
-export const numberText = (value: number | undefined): string => {
-  if (value === undefined) return unknown
-  if (Number.isInteger(value) || value >= 10) return grouped(Math.round(value))
+/** A count: `0`, `812`, `12,411`. */
+export const numberText = (value: number | undefined): string =>
+  value === undefined ? unknown : grouped(Math.round(value))
+
+/** What was measured. With a decimal where it is small, also if that is 0, so that it does not jump: `0`, `0.4`, `8.0`, `12`. */
+export const rateText = (value: number | undefined): string => {
+  if (value === undefined || value === 0 || value >= 9.95) return numberText(value)
   return value < 0.05 ? "<0.1" : value.toFixed(1)
 }
 
 /** Milliseconds, without their unit up to ten seconds: `0.9`, `18`, `12 s`. */
 export const millisecondsText = (value: number | undefined): string =>
-  value !== undefined && value >= 10_000 ? `${grouped(Math.round(value / 1_000))} s` : numberText(value)
+  value !== undefined && value >= 10_000 ? `${grouped(Math.round(value / 1_000))} s` : rateText(value)
 
 /** Bytes in units of a thousand: `0 B`, `1.2 MB`, `212 MB`. */
 export const bytesText = (bytes: number | undefined): string =>

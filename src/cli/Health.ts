@@ -1,13 +1,18 @@
 import * as Command from "@effect/cli/Command"
 import { Effect, Either, Option } from "effect"
+import { request as httpRequest } from "node:http"
+import { request as httpsRequest } from "node:https"
 import { defaultSettings } from "../domain/ProxyConfig.js"
 import { text } from "../domain/Reading.js"
 import { settings } from "../domain/Settings.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
+import { answered } from "./admin/Proxies.js"
 import type { CommandDoc } from "./CommandDoc.js"
+import { type DatabaseChoice, databaseFlags, databaseOptions, resolveDatabase } from "./Database.js"
 import { CommandFailed, UsageError } from "./Failure.js"
 import * as Flag from "./Flag.js"
 import { printResult } from "./Output.js"
+import { renderJson } from "./sessions/SessionView.js"
 
 /** Time for the answer, in milliseconds. */
 const timeout = 2_000
@@ -24,17 +29,20 @@ export const healthDoc: CommandDoc = {
   path: ["health"],
   summary: "Ask a running proxy for its health.",
   about:
-    "Asks GET /health, for 2 seconds at most, and says on one line what came: exit code 0 if the proxy is up, 1 if it is " +
-    "not, or stops. For the health check of a container without curl. Without --url it asks this machine, at the host and " +
-    "the port that run would listen on.",
+    "Asks whether a proxy takes requests, for 2 seconds at most, and says on one line what came: exit code 0 if it does, " +
+    "1 if it does not, or stops. For the health check of a container without curl. Asks GET /readyz on the admin sockets " +
+    "beside the database: all proxies there have to be up. With --url, --host or --port, or where there is no socket, it asks " +
+    "GET /health there.",
   args: [],
   groups: [
-    { title: "Options", flags: [url] },
+    { title: "Options", flags: [url, Flag.json] },
     { title: "Listening", flags: addressFlags },
+    { title: "Database", flags: databaseFlags },
   ],
   examples: [
     ["ss-proxy health", 'the proxy of this container: HEALTHCHECK CMD ["ss-proxy", "health"]'],
     ["ss-proxy health --url http://proxy.internal:8080", "another one"],
+    ["ss-proxy health -d /data/sessions.db --json", "the proxies on a database, for a program"],
   ],
 }
 
@@ -56,45 +64,98 @@ const healthUrl = (given: string): Either.Either<URL, UsageError> => {
   return Either.right(url)
 }
 
-const reasonOf = (cause: unknown): string => {
-  if (cause instanceof Error && cause.name === "TimeoutError") return `no answer within ${timeout / 1_000} s`
-  const inner = cause instanceof Error ? cause.cause : undefined
-  if (!(inner instanceof Error)) return cause instanceof Error ? cause.message : "unknown error"
-  return "code" in inner ? String(inner.code) : inner.message
+/** What is asked: a URL, or a path on an admin socket. */
+type Place = { readonly url: URL } | { readonly socket: string }
+
+/** What became of asking there. `status`: 0 where nothing was answered. */
+interface Asked {
+  readonly at: string
+  readonly up: boolean
+  readonly status: number
+  readonly problem: string | null
+  readonly hint: string
 }
 
-const ask = (url: URL): Effect.Effect<void, CommandFailed> =>
+const shownPlace = (place: Place): string => ("url" in place ? redactUrl(place.url.href) : place.socket)
+
+const requestTo = (place: Place) => {
+  if ("socket" in place) return httpRequest({ socketPath: place.socket, path: "/readyz", headers: { host: "admin" } })
+  return place.url.protocol === "https:" ? httpsRequest(place.url) : httpRequest(place.url)
+}
+
+/** The status of the answer. A redirect is one, and not that of a proxy that is up. */
+const statusOf = (place: Place): Effect.Effect<number, string> =>
+  Effect.async<number, string>((resume) => {
+    const request = requestTo(place)
+    request.once("response", ({ statusCode = 0 }) => resume(Effect.succeed(statusCode)))
+    request.on("error", (error) => resume(Effect.fail("code" in error ? String(error.code) : error.message)))
+    request.end()
+    return Effect.sync(() => request.destroy())
+  }).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: () => `no answer within ${timeout / 1_000} s` }))
+
+const ask = (place: Place): Effect.Effect<Asked> => {
+  const at = shownPlace(place)
+  return Effect.match(statusOf(place), {
+    onFailure: (reason) => ({
+      at,
+      up: false,
+      status: 0,
+      problem: `${at} cannot be asked: ${reason}`,
+      hint: "see whether the proxy runs there",
+    }),
+    onSuccess: (status) => ({
+      at,
+      up: status === 200,
+      status,
+      problem: status === 200 ? null : `${at} answers ${status}`,
+      hint: status === 503 ? "the proxy stops, or is not ready" : "see whether this is the proxy",
+    }),
+  })
+}
+
+/** What the command line says. */
+interface HealthChoice {
+  readonly url: Option.Option<string>
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<number>
+  readonly database: DatabaseChoice
+}
+
+/** Whom to ask: what is named, else the sockets beside the database, else where `run` would listen. */
+const placesOf = (given: HealthChoice): Effect.Effect<ReadonlyArray<Place>, UsageError> =>
   Effect.gen(function* () {
-    const shown = redactUrl(url.href)
-    const answer = yield* Effect.tryPromise({
-      // A redirect is an answer, and not that of a proxy that is up.
-      try: () => fetch(url, { redirect: "manual", signal: AbortSignal.timeout(timeout) }),
-      catch: (cause) =>
-        new CommandFailed({
-          problem: `${shown} cannot be asked: ${reasonOf(cause)}`,
-          hint: "see whether the proxy runs there",
-        }),
-    })
-    yield* Effect.promise(() => answer.body?.cancel() ?? Promise.resolve())
-    if (answer.status !== 200)
-      return yield* new CommandFailed({
-        problem: `${shown} answers ${answer.status}`,
-        hint: answer.status === 503 ? "the proxy stops, or is not ready" : "see whether this is the proxy",
-      })
-    yield* printResult(`${shown} is up`)
+    const isNamed = Option.isSome(given.url) || Option.isSome(given.host) || Option.isSome(given.port)
+    const sockets = isNamed ? [] : yield* answered(yield* resolveDatabase(given.database))
+    if (sockets.length > 0) return sockets.map(({ path }) => ({ socket: path }))
+    const host = Option.getOrElse(given.host, () => defaultSettings.host)
+    const port = Option.getOrElse(given.port, () => defaultSettings.port)
+    if (Option.isNone(given.url) && port === 0)
+      return yield* new UsageError({ message: "--port is 0, which is another one each time; give --url" })
+    return [{ url: yield* healthUrl(Option.getOrElse(given.url, () => `http://${reachable(host)}:${port}`)) }]
+  })
+
+const jsonOf = (all: ReadonlyArray<Asked>): string =>
+  renderJson({
+    up: all.every(({ up }) => up),
+    proxies: all.map(({ at, problem, status, up }) => ({ at, up, status: status === 0 ? null : status, problem })),
   })
 
 export const health = Command.make(
   "health",
   {
     url: Flag.option(url),
-    host: Flag.optionOr(addressFlags[0], defaultSettings.host),
-    port: Flag.optionOr(addressFlags[1], defaultSettings.port),
+    host: Flag.option(addressFlags[0]),
+    port: Flag.option(addressFlags[1]),
+    json: Flag.isOn(Flag.json),
+    database: databaseOptions,
   },
-  ({ host, port, ...given }) =>
+  ({ json, ...given }) =>
     Effect.gen(function* () {
-      if (Option.isNone(given.url) && port === 0)
-        return yield* new UsageError({ message: "--port is 0, which is another one each time; give --url" })
-      yield* ask(yield* healthUrl(Option.getOrElse(given.url, () => `http://${reachable(host)}:${port}`)))
+      const all = yield* Effect.forEach(yield* placesOf(given), ask, { concurrency: "unbounded" })
+      if (json) yield* printResult(jsonOf(all))
+      else for (const { at, up } of all) if (up) yield* printResult(`${at} is up`)
+      const failed = all.find(({ up }) => !up)
+      if (failed !== undefined)
+        return yield* new CommandFailed({ problem: failed.problem ?? failed.at, hint: failed.hint })
     }),
 ).pipe(Command.withDescription(healthDoc.summary))

@@ -9,7 +9,7 @@ const scaled = (value: number, step: number, units: ReadonlyArray<string>, gap: 
     rest /= step
     unit += 1
   }
-  const digits = unit === 0 ? (Number.isInteger(rest) || rest >= 10 ? 0 : 1) : rest < 99.95 ? 1 : 0
+  const digits = unit === 0 ? (Number.isInteger(rest) || rest >= 9.95 ? 0 : 1) : rest < 99.95 ? 1 : 0
   return `${rest.toFixed(digits)}${unit === 0 && gap === "" ? "" : gap}${units[unit]}`
 }
 
@@ -25,9 +25,9 @@ export const bytes = (value: number | null | undefined): string =>
   value === null || value === undefined ? dash : scaled(value, 1_000, ["B", "kB", "MB", "GB", "TB"], " ")
 
 export const bytesPerSecond = (value: number | null | undefined): string =>
-  value === null || value === undefined ? dash : value === 0 ? "0" : `${bytes(value)}/s`
+  value === null || value === undefined ? dash : `${bytes(value)}/s`
 
-/** Of something a second; few of it with a digit behind the point: 0, 0.4, 12, 1.2k. */
+/** Of something a second; few of it always with a digit behind the point, so that it does not jump: 0, 0.4, 8.0, 12, 1.2k. */
 export const rate = (value: number | null | undefined): string =>
   value === null || value === undefined || value === 0 || value >= 9.95 ? count(value) : value.toFixed(1)
 

@@ -163,6 +163,15 @@ export const count: Reading<number> = reading({
   parse: whole,
 })
 
+/** A whole number that is not too large for what is made of each. */
+export const countUpTo = (most: number): Reading<number> =>
+  reading({
+    placeholder: "COUNT",
+    allowed: `a whole number from 0 to ${most}`,
+    value: Schema.Int.pipe(Schema.between(0, most)),
+    parse: whole,
+  })
+
 const unitSizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
 const bytesFrom = (least: 0 | 1, suffix: string): Reading<number> =>

@@ -434,6 +434,15 @@ export const settings = {
     guide:
       "Names that it may be asked under, beside addresses and `localhost`: a request with any other `Host` gets `421`.",
   }),
+  metricsSessions: setting({
+    reading: Reading.countUpTo(1_000),
+    fallback: 0,
+    flag: { name: "metrics-sessions" },
+    group: "Admin listener",
+    help: "So many sessions have series of their own in /metrics, which then needs a token on the port.",
+    guide:
+      "So many sessions have [series of their own](METRICS.md#one-session) in `/metrics`, which then needs a token on the port.",
+  }),
   traces: settingOfPrograms({
     reading: Reading.onOrOff,
     fallback: false,

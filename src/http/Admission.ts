@@ -13,6 +13,7 @@ import {
 } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { unrecordedFields } from "../traces/RequestTrace.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
 import { forwardedOnce, isLastHop } from "../wire/MaxForwards.js"
@@ -61,7 +62,7 @@ export const timedLookup = <E>(
 ): Effect.Effect<LiveSession, E> => {
   if (Exit.isExit(lookup)) return lookup
   const trace = request.traceOf(routeTemplate(route))
-  if (trace === undefined) return lookup
+  if (trace === undefined || typeof trace === "string") return lookup
   const from = performance.now()
   return Effect.ensuring(
     lookup,
@@ -131,8 +132,12 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         target: string,
       ): TraceFields => {
         const trace = request.traceOf(routeTemplate(route))
-        if (trace === undefined) return untraced
-        const fields = trace.askServer(request.method, session.target, target)
+        // Where the id of the request is that of the trace, a `traceparent` is made of it as where traces are off.
+        if (trace === undefined || trace === request.requestId) return untraced
+        const fields =
+          typeof trace === "string"
+            ? unrecordedFields(trace, true)
+            : trace.askServer(request.method, session.target, target)
         return traceContext === "on" ? fields : untouchedTrace
       }
 

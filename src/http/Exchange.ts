@@ -137,7 +137,8 @@ export class Exchange
   private call: Call<Outcome, ForwardError> | undefined
   private continueTimer: NodeJS.Timeout | undefined
   private id: string | undefined
-  private trace: RequestTrace | undefined
+  /** Of a trace that begins with this request, and is not recorded, the id. */
+  private trace: RequestTrace | string | undefined
   private release: (() => void) | undefined
   /** Who broke it off, and what the client was told instead of an answer of the session's server. */
   private cutFrom: TrafficEnd | undefined
@@ -208,6 +209,7 @@ export class Exchange
   private get ownTraceId(): string | undefined {
     try {
       const trace = this.traceInAnyCase
+      if (typeof trace === "string") return trace
       return trace?.isFirst === true ? trace.traceId : undefined
     } catch {
       return undefined
@@ -215,7 +217,7 @@ export class Exchange
   }
 
   /** Its trace, of a request too that was refused at once, before anybody asked for it. */
-  private get traceInAnyCase(): RequestTrace | undefined {
+  private get traceInAnyCase(): RequestTrace | string | undefined {
     if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
     const route = parseTarget(this.method, this.target)
     return this.traceOf(Either.isRight(route) ? routeTemplate(route.right) : undefined)
@@ -223,7 +225,7 @@ export class Exchange
 
   /** The trace that it belongs to; known once something of it was recorded, or would have been. */
   get traceId(): string | undefined {
-    return this.trace?.traceId
+    return typeof this.trace === "string" ? this.trace : this.trace?.traceId
   }
 
   /** The session that the request goes to; known once it was looked up. */
@@ -349,7 +351,7 @@ export class Exchange
     this.release = release
   }
 
-  traceOf(route: string | undefined): RequestTrace | undefined {
+  traceOf(route: string | undefined): RequestTrace | string | undefined {
     const { tracing } = this.context
     if (tracing !== undefined) this.trace ??= tracing.begin(this, route, this.begun)
     return this.trace
@@ -414,7 +416,7 @@ export class Exchange
     if (this.liveSession !== undefined) this.context.close(this)
     this.context.counters.exchangeSwitched(this)
     this.owner.exchangeOver(this, false)
-    return this.trace?.isRecorded === true ? this.traceSwitched(this.trace) : undefined
+    return typeof this.trace === "object" && this.trace.isRecorded ? this.traceSwitched(this.trace) : undefined
   }
 
   /** Takes what the request holds off its hands: to be released by the caller. */
@@ -548,7 +550,8 @@ export class Exchange
   private endTrace(milliseconds: number): void {
     try {
       const trace = this.traceInAnyCase
-      if (trace?.isRecorded === true) trace.end(this.endedAfter(milliseconds).record(), this.begun + milliseconds)
+      if (typeof trace === "object" && trace.isRecorded)
+        trace.end(this.endedAfter(milliseconds).view, this.begun + milliseconds)
     } catch (cause) {
       this.context.logError(this, Defect.at("proxy", cause))
     }

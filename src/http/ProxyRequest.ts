@@ -29,10 +29,11 @@ export interface ProxyRequest extends RequestObserver {
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
   /**
-   * Its spans; `undefined` where there are none. `route`: the template of its path, which counts when it is asked first. To
-   * be asked before `requestId`: where a trace begins with a request, one id serves as both.
+   * Its trace, or the id of one that begins with it and is not recorded; `undefined` where traces are off. `route`: the template
+   * of its path, which counts when it is asked first. To be asked before `requestId`: where a trace begins with a request, one
+   * id serves as both.
    */
-  readonly traceOf: (route: string | undefined) => RequestTrace | undefined
+  readonly traceOf: (route: string | undefined) => RequestTrace | string | undefined
   /**
    * Its content, once: whole where it is here by the end of the turn of the event loop, else moving. Fails as a client's
    * request fails that does not come as it should.

@@ -3,9 +3,12 @@
 const units = ["kB", "MB", "GB", "TB"] as const
 
 /** A number with one place where it is below 10, else without. */
-const rounded = (value: number): string => (value < 9.95 ? value.toFixed(1).replace(/\.0$/, "") : value.toFixed(0))
+const rounded = (value: number): string => value.toFixed(value < 9.95 ? 1 : 0)
 
-/** `340 B`, `1.2 kB`, `17 MB`: units of 1,000. */
+/** The same without a place that is 0. */
+const brief = (value: number): string => rounded(value).replace(/\.0$/, "")
+
+/** `340 B`, `1.0 kB`, `17 MB`: units of 1,000. A size that grows does not jump to fewer places and back. */
 export const sizeText = (bytes: number): string => {
   let value = bytes
   let unit = "B"
@@ -19,8 +22,8 @@ export const sizeText = (bytes: number): string => {
 
 /** `0.4 ms`, `41 ms`, `1.2 s`, `3 min`, `2.5 h`. */
 export const timeSpan = (milliseconds: number): string => {
-  if (milliseconds < 999.5) return `${rounded(milliseconds)} ms`
-  if (milliseconds < 99_500) return `${rounded(milliseconds / 1_000)} s`
-  if (milliseconds < 3_600_000) return `${rounded(milliseconds / 60_000)} min`
-  return `${rounded(milliseconds / 3_600_000)} h`
+  if (milliseconds < 999.5) return `${brief(milliseconds)} ms`
+  if (milliseconds < 99_500) return `${brief(milliseconds / 1_000)} s`
+  if (milliseconds < 3_600_000) return `${brief(milliseconds / 60_000)} min`
+  return `${brief(milliseconds / 3_600_000)} h`
 }

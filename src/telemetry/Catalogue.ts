@@ -362,6 +362,37 @@ export const metrics: ReadonlyArray<Metric> = Object.values(catalogue)
 export const cellCount = cells
 export const firstOfEach = metrics.find(({ merge }) => merge === "each")?.offset ?? cells
 
+/**
+ * Metrics of single sessions, which are only there where `--metrics-sessions` asks for them. Their label `session` is an id; it is
+ * empty for all sessions together that have no series of their own.
+ */
+export const sessionMetrics = {
+  requests: {
+    name: "ss_proxy_session_requests_total",
+    type: "counter",
+    help: "Requests of a session that are over, but for handshakes that became WebSockets",
+    labels: ["session", "status"],
+  },
+  bytes: {
+    name: "ss_proxy_session_bytes_total",
+    type: "counter",
+    help: "Bytes of content and of frames of a session, from clients and to them; of what is under way, too",
+    labels: ["session", "direction"],
+  },
+  webSocketsOpen: {
+    name: "ss_proxy_session_websockets_open",
+    type: "gauge",
+    help: "WebSockets of a session that are open",
+    labels: ["session"],
+  },
+  firstByte: {
+    name: "ss_proxy_session_first_byte_seconds",
+    type: "summary",
+    help: "From a request's head to the first byte of its answer, written to the client; answers of the session's server only",
+    labels: ["session"],
+  },
+} as const
+
 /** The one metric whose labels are no numbers of ours: they say which program a process runs. Its value is always 1. */
 export const buildInfo = {
   name: "ss_proxy_build_info",

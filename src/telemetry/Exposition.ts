@@ -6,9 +6,11 @@ export const expositionType = "text/plain; version=0.0.4; charset=utf-8"
 
 const escaped = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")
 
-const pair = (name: string, value: string): string => `${name}="${escaped(value)}"`
+/** A label. */
+export const pair = (name: string, value: string): string => `${name}="${escaped(value)}"`
 
-const numberText = (value: number): string => {
+/** A number of a series. */
+export const numberText = (value: number): string => {
   if (Number.isFinite(value)) return String(value)
   return value > 0 ? "+Inf" : "-Inf"
 }
@@ -26,12 +28,14 @@ const labelTexts = (dimensions: ReadonlyArray<Dimension>): ReadonlyArray<string>
     [""],
   )
 
-const named = (name: string, ...labels: ReadonlyArray<string>): string => {
+/** What stands before the number of a series. */
+export const named = (name: string, ...labels: ReadonlyArray<string>): string => {
   const present = labels.filter((label) => label !== "")
   return present.length === 0 ? `${name} ` : `${name}{${present.join(",")}} `
 }
 
-const headOf = ({ name, help, type }: Pick<Metric, "name" | "help" | "type">): string =>
+/** What stands before the series of a metric. */
+export const headOf = ({ name, help, type }: Pick<Metric, "name" | "help"> & { readonly type: string }): string =>
   `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`
 
 /** What stands before the numbers of one series: one text, or of a histogram those of buckets, sum and count. */

@@ -92,9 +92,10 @@ class Recording {
 
   end(record: TrafficRecord, now: number): void {
     const { span, spans } = this
+    const { server, times } = record
     if (this.lookup !== undefined) this.tell("lookup", span, this.lookup.from, this.lookup.to, undefined)
-    if (this.asked !== undefined && record.server !== undefined) this.endAsked(this.asked, record, now)
-    if (record.times.firstByte !== undefined) spans.event(span, "first_byte", this.begun + record.times.firstByte)
+    if (this.asked !== undefined && server !== undefined) this.endAsked(this.asked, record, times, now)
+    if (times.firstByte !== undefined) spans.event(span, "first_byte", this.begun + times.firstByte)
     describe(span, serverAttributes(record, this.route, this.query))
     spans.end(span, now, outcomeOf(failureOf(record)))
   }
@@ -103,8 +104,13 @@ class Recording {
     return new WebSocketTrace(this.spans, this.spans.begin("websocket", this.span, "internal", now))
   }
 
-  private endAsked({ from, server, span, target }: Asked, record: TrafficRecord, now: number): void {
-    const { error, times } = record
+  private endAsked(
+    { from, server, span, target }: Asked,
+    record: TrafficRecord,
+    times: TrafficRecord["times"],
+    now: number,
+  ): void {
+    const { error } = record
     const queued = from + (times.queue ?? 0)
     if (times.queue !== undefined) {
       const isFull = error?._tag === "SessionLimit" || error?._tag === "Overloaded"
@@ -140,38 +146,25 @@ const parentSays = (parent: TraceParent | undefined, trusted: boolean): ParentSa
   return parent.sampled ? "sampled" : "unsampled"
 }
 
+/** The trace fields of a request that nothing is recorded of, and whose trace begins with it. */
+export const unrecordedFields = (traceId: string, keepsState: boolean): TraceFields => ({
+  replaced: traceParent(traceId, randomHex(8), false),
+  added: true,
+  keepsState,
+})
+
 /**
- * The trace of one request. Two spans are begun before it is over, for their ids are needed on the wire: its own, and that of
- * what its session's server is asked. Where nothing is recorded it is an id and hardly more.
+ * The trace of one request, where something of it came with that or it is recorded; of any other trace there is nothing but its
+ * id. Two spans are begun before it is over, for their ids are needed on the wire: its own, and that of what its session's
+ * server is asked.
  */
 export class RequestTrace {
-  /** 32 hexadecimal digits, whether it is recorded or not. */
-  readonly traceId: string
-  private readonly received: ReceivedTrace
-  private readonly recording: Recording | undefined
-
-  /** `route`: the template of its path; `begun`: when it began, as `performance.now()` tells; `query`: what is shown of queries. */
+  /** `traceId`: 32 hexadecimal digits, whether it is recorded or not. */
   constructor(
-    { isSampled, tracer }: RequestRecorder,
-    request: TracedRequest,
-    route: string | undefined,
-    begun: number,
-    query: QueryRule,
-  ) {
-    this.received = receivedTrace(request.fields)
-    const parent = this.received === "malformed" ? undefined : this.received
-    const traceId = parent?.traceId ?? randomHex(16)
-    this.traceId = traceId
-    if (!isSampled(traceId, parentSays(parent, request.client.trusted))) return
-    const spans = new Spans(tracer)
-    const name = spanName(request.method, route)
-    const span =
-      parent === undefined
-        ? spans.beginTrace(name, traceId, "server", begun)
-        : spans.begin(name, clientSpan(parent, request.client.trusted), "server", begun)
-    this.traceId = span.traceId
-    if (span.sampled) this.recording = new Recording(spans, span, route, begun, query)
-  }
+    private readonly received: ReceivedTrace,
+    readonly traceId: string,
+    private readonly recording: Recording | undefined,
+  ) {}
 
   /** Whether it is recorded. Where not, there is no need to call `end` and `switched`. */
   get isRecorded(): boolean {
@@ -194,10 +187,9 @@ export class RequestTrace {
    */
   askServer(method: string, server: AskedServer, target: string): TraceFields {
     const { recording, traceId } = this
-    if (recording === undefined && !this.isFirst) return untouchedTrace
-    const spanId = recording === undefined ? randomHex(8) : recording.askServer(method, server, target).spanId
-    const replaced = traceParent(traceId, spanId, recording !== undefined)
-    return { replaced, added: true, keepsState: this.received !== "malformed" }
+    if (recording === undefined) return this.isFirst ? unrecordedFields(traceId, false) : untouchedTrace
+    const { spanId } = recording.askServer(method, server, target)
+    return { replaced: traceParent(traceId, spanId, true), added: true, keepsState: this.received !== "malformed" }
   }
 
   /** It is over. `now`: as `performance.now()` tells. */
@@ -211,4 +203,33 @@ export class RequestTrace {
     this.recording?.end(record, now)
     return webSocket
   }
+}
+
+/** Of a trace that begins with a request, and is not recorded, there is nothing but the id: most are such. */
+const unrecorded = (received: ReceivedTrace, traceId: string): RequestTrace | string =>
+  received === undefined ? traceId : new RequestTrace(received, traceId, undefined)
+
+/**
+ * Begins the trace of a request, or gives the id of one that begins with it and is not recorded. `route`: the template of its
+ * path; `begun`: when it began, as `performance.now()` tells; `query`: what is shown of queries.
+ */
+export const beginTrace = (
+  { isSampled, tracer }: RequestRecorder,
+  request: TracedRequest,
+  route: string | undefined,
+  begun: number,
+  query: QueryRule,
+): RequestTrace | string => {
+  const received = receivedTrace(request.fields)
+  const parent = received === "malformed" ? undefined : received
+  const traceId = parent?.traceId ?? randomHex(16)
+  if (!isSampled(traceId, parentSays(parent, request.client.trusted))) return unrecorded(received, traceId)
+  const spans = new Spans(tracer)
+  const name = spanName(request.method, route)
+  const span =
+    parent === undefined
+      ? spans.beginTrace(name, traceId, "server", begun)
+      : spans.begin(name, clientSpan(parent, request.client.trusted), "server", begun)
+  if (!span.sampled) return unrecorded(received, span.traceId)
+  return new RequestTrace(received, span.traceId, new Recording(spans, span, route, begun, query))
 }

@@ -1,7 +1,7 @@
 import { Context, Effect, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { QueryRule } from "../telemetry/Redaction.js"
-import { type RequestRecorder, RequestTrace, type TracedRequest } from "./RequestTrace.js"
+import { beginTrace, type RequestRecorder, type RequestTrace, type TracedRequest } from "./RequestTrace.js"
 
 /** Begins the traces of requests: plain calls on their path. */
 export class Tracing {
@@ -11,11 +11,11 @@ export class Tracing {
   ) {}
 
   /**
-   * The trace of a request that began at `begun`, as `performance.now()` tells. `route`: the template of its path, such as
-   * `/{session_id}`, where it has one.
+   * The trace of a request that began at `begun`, as `performance.now()` tells, or the id of one that begins with it and is not
+   * recorded. `route`: the template of its path, such as `/{session_id}`, where it has one.
    */
-  begin(request: TracedRequest, route: string | undefined, begun: number): RequestTrace {
-    return new RequestTrace(this.recorder, request, route, begun, this.query)
+  begin(request: TracedRequest, route: string | undefined, begun: number): RequestTrace | string {
+    return beginTrace(this.recorder, request, route, begun, this.query)
   }
 }
 

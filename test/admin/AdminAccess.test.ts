@@ -119,6 +119,23 @@ describe("who may use the admin API over TCP", () => {
     }),
   )
 
+  it.scopedLive("is held to the same rules however the path of a call is written", () =>
+    Effect.gen(function* () {
+      const { askPort, askSocket, askWith } = yield* startAdminLab()
+      for (const path of ["/v1/%74okens", "/v1/tokens;x", "//v1/tokens", "//x/v1/tokens", "/v1/x/%2e%2e/tokens"]) {
+        const answer = yield* askWith(writeToken, `POST ${path}`, "{}")
+        assert.notInclude(answer.text, '"token"', path)
+        assert.include([403, 404, 405], answer.status, path)
+      }
+      assert.strictEqual((yield* askPort("GET /v1/%73essions")).status, 401)
+      // An id with a semicolon is that of another session.
+      assert.strictEqual((yield* askSocket("DELETE /v1/sessions/app;x")).status, 404)
+      assert.strictEqual((yield* askSocket("GET /v1/sessions/app")).status, 200)
+      yield* askSocket("PUT /v1/sessions/a;%62", '{"url":"http://localhost:1"}')
+      assert.include((yield* askSocket("GET /v1/sessions/a%3Bb")).text, '"id":"a;b"')
+    }),
+  )
+
   it.scopedLive("is told by a file of tokens, as it is now; what was read last stays where it is broken", () =>
     Effect.gen(function* () {
       const file = join(yield* temporaryFolder, "tokens")

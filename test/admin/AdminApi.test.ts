@@ -1,14 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import { Context, Effect, Fiber, FiberRef, Option, Schema } from "effect"
 import { LiveView } from "../../src/admin/api/LiveGroup.js"
 import { ExplainView } from "../../src/admin/api/ProxyGroup.js"
 import { SessionView } from "../../src/admin/api/SessionGroup.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { eventually } from "../support/Changes.js"
 import { chunk, request, response } from "../support/HttpText.js"
+import { RawClient } from "../support/RawClient.js"
 import { saying, silent } from "../support/RawOrigin.js"
 import { agreeing, openThrough } from "../websocket/Tunnel.js"
-import { jsonOf, startAdminLab } from "./AdminLab.js"
+import { jsonOf, startAdminLab, writeToken } from "./AdminLab.js"
 
 const sessionsOf = Schema.decodeUnknownSync(
   Schema.Struct({ sessions: Schema.Array(SessionView), next: Schema.NullOr(Schema.String) }),
@@ -249,6 +251,33 @@ describe("the admin API", () => {
       const id = answer.value("x-request-id")
       assert.nestedPropertyVal(yield* get(`/v1/errors?request_id=${id}`), "errors[0].session", "gone")
       assert.nestedPropertyVal(yield* get("/v1/errors"), "errors.length", 1)
+    }),
+  )
+
+  it.scopedLive("keeps nothing of a call whose answer nobody takes", () =>
+    Effect.gen(function* () {
+      const { adminPort, askSocket } = yield* startAdminLab()
+      yield* askSocket("GET /v1/version")
+      // The body is too large, and so is the last thing that is read of this connection.
+      const head = request("PUT /v1/sessions/app", [
+        `Authorization: Bearer ${writeToken}`,
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked",
+      ])
+      for (let count = 0; count < 3; count++) {
+        const client = yield* RawClient.connect(adminPort)
+        yield* client.send(head, "200000\r\n", "x".repeat(0x200000))
+        yield* client.gone
+      }
+      const calls = Effect.map(Fiber.roots, (roots) =>
+        Array.from(roots).filter((root) =>
+          Option.isSome(Context.getOption(root.getFiberRef(FiberRef.currentContext), HttpServerRequest)),
+        ),
+      )
+      yield* eventually(
+        Effect.map(calls, (left) => left.length === 0),
+        "the fibers of these calls to end",
+      )
     }),
   )
 

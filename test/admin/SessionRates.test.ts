@@ -5,7 +5,7 @@ import { SessionActivity } from "../../src/sessions/SessionActivity.js"
 import { FailureRing } from "../../src/telemetry/ErrorRing.js"
 import { RecordTaps } from "../../src/telemetry/RecordTaps.js"
 import { Counters } from "../../src/telemetry/Telemetry.js"
-import { DownstreamReset } from "../../src/domain/ProxyError.js"
+import { BadRequest, DownstreamReset, SessionUnavailable } from "../../src/domain/ProxyError.js"
 import { recordWith } from "../telemetry/Records.js"
 
 const none = { requests: 0, streams: 0, websockets: 0 }
@@ -24,11 +24,10 @@ describe("rates of a session", () => {
     const { activity, rates, ring } = lab()
     const look = () => rates.look(["alice", "bob"])("alice", none)
     assert.isNull(look().requests_per_second)
-    activity.requests = 1_000
+    activity.bytesOut = 1_000
     rates.began(1_000)
     rates.ended()
     assert.isNull(look().requests_per_second)
-    activity.requests += 30
     activity.bytesOut += 4_000
     for (const milliseconds of [3, 3, 70]) rates.write(recordWith({ sessionId: "alice", milliseconds }))
     rates.write(recordWith({ sessionId: "alice", kind: "websocket", milliseconds: 90_000 }))
@@ -36,7 +35,7 @@ describe("rates of a session", () => {
     rates.began(3_000)
     rates.ended()
     const { bytes_out_per_second, last_error, p50_ms, p99_ms, requests_per_second } = look()
-    assert.deepStrictEqual([requests_per_second, bytes_out_per_second, last_error], [15, 2_000, "downstream_reset"])
+    assert.deepStrictEqual([requests_per_second, bytes_out_per_second, last_error], [1.5, 2_000, "downstream_reset"])
     assert.isTrue((p50_ms ?? 0) > 2 && (p50_ms ?? 0) < 5, String(p50_ms))
     assert.isTrue((p99_ms ?? 0) > 50 && (p99_ms ?? 0) <= 100, String(p99_ms))
     rates.began(4_000)
@@ -44,6 +43,22 @@ describe("rates of a session", () => {
     assert.strictEqual(look().requests_per_second, 0)
     assert.isNull(look().p50_ms)
     assert.strictEqual(rates.look(["bob"])("bob", none).requests_per_second, 0)
+  })
+
+  it("count what was refused before its server was asked, and no fault of a client as an error", () => {
+    const { rates } = lab()
+    rates.look(["asleep"])
+    rates.began(1_000)
+    rates.ended()
+    for (const error of [
+      new SessionUnavailable({ sessionId: "asleep", status: "paused" }),
+      new BadRequest({ detail: "" }),
+    ])
+      rates.write(recordWith({ sessionId: "asleep", status: 503, error }))
+    rates.began(2_000)
+    rates.ended()
+    const { errors_per_second, requests_per_second } = rates.look(["asleep"])("asleep", none)
+    assert.deepStrictEqual([requests_per_second, errors_per_second], [2, 1])
   })
 
   it("cost nothing when nobody has looked for ten seconds", () => {

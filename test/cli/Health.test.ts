@@ -3,7 +3,8 @@ import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { onTestFinished } from "vitest"
-import { runProgram } from "./Program.js"
+import { join } from "node:path"
+import { json, runProgram, temporaryFolder } from "./Program.js"
 
 const serve = async (answer: RequestListener): Promise<string> => {
   const server = createServer(answer).listen(0, "127.0.0.1")
@@ -46,6 +47,37 @@ describe("the health of a proxy", () => {
     const gone = await runProgram(["health", "--url", "http://127.0.0.1:1"])
     expect([gone.code, gone.stderr.split("\n").length]).toEqual([1, 2])
     expect(gone.stderr).toContain("see whether the proxy runs there")
+  })
+
+  it("is that of all proxies whose sockets are beside the database, where no other is named", async () => {
+    const folder = temporaryFolder()
+    const asked: Array<string | undefined> = []
+    let status = 200
+    for (const name of ["aaaaaa", "bbbbbb"]) {
+      const server = createServer(({ headers, url }, response) => {
+        asked.push(url)
+        response.writeHead(name === "bbbbbb" ? status : 200, { "x-host": headers.host ?? "" }).end()
+      }).listen(join(folder, `sessions.db.${name}.sock`))
+      await once(server, "listening")
+      onTestFinished(() => void server.close())
+    }
+    const run = (...words: ReadonlyArray<string>) => runProgram(["health", ...words], { cwd: folder })
+    const [first, second] = ["sessions.db.aaaaaa.sock", "sessions.db.bbbbbb.sock"]
+    expect(await run()).toEqual({ code: 0, stdout: `${first} is up\n${second} is up\n`, stderr: "" })
+    expect(asked).toEqual(["/readyz", "/readyz"])
+    status = 503
+    const failed = await run("--json", "-d", "./sessions.db")
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toContain(`${second} answers 503; the proxy stops, or is not ready`)
+    expect(json(failed)).toEqual({
+      up: false,
+      proxies: [
+        { at: first, up: true, status: 200, problem: null },
+        { at: second, up: false, status: 503, problem: `${second} answers 503` },
+      ],
+    })
+    const named = await run("--url", "http://127.0.0.1:1", "--json")
+    expect(json(named)).toMatchObject({ up: false, proxies: [{ at: "http://127.0.0.1:1/health", status: null }] })
   })
 
   it.each([[["--url", "hello"]], [["--url", "ftp://h"]], [["--port", "0"]]])(

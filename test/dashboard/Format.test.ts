@@ -14,7 +14,15 @@ describe("figures of the dashboard", () => {
       "1m",
     ])
     assert.deepStrictEqual([0, 59.9, 61, 4_000, 200_000].map(Format.duration), ["0s", "59s", "1m", "1h 06m", "2d 7h"])
-    assert.deepStrictEqual([0, 0.4, 9.94, 12, 1_500].map(Format.rate), ["0", "0.4", "9.9", "12", "1.5k"])
+    assert.deepStrictEqual([0, 0.4, 8, 9.94, 9.97, 12, 1_500].map(Format.rate), [
+      "0",
+      "0.4",
+      "8.0",
+      "9.9",
+      "10",
+      "12",
+      "1.5k",
+    ])
   })
 
   it("of a time are those of the reader's clock, with the date where it is not of today", () => {

@@ -1,4 +1,4 @@
-import { buildInfo, catalogue, type Metric, metrics } from "../../src/telemetry/Catalogue.js"
+import { buildInfo, catalogue, type Metric, metrics, sessionMetrics } from "../../src/telemetry/Catalogue.js"
 import { table } from "./MarkdownTable.js"
 
 /** A label and its values: all of them where they are few. */
@@ -69,6 +69,16 @@ const sectionTexts = (): string =>
 
 const apart = metrics.filter(({ merge }) => merge !== "sum").map(({ merge, name }) => [`\`${name}\``, merges[merge]])
 
+const ofSessions = table(
+  ["metric", "type", "meaning", "labels"],
+  Object.values(sessionMetrics).map(({ help, labels, name, type }) => [
+    `\`${name}\``,
+    type,
+    `${help}.`,
+    labels.map((label) => `\`${label}\``).join(", "),
+  ]),
+)
+
 /** The whole of docs/METRICS.md. */
 export const metricsDocument = (): string => `# Metrics
 
@@ -85,7 +95,7 @@ The proxy always counts. \`--admin-port\` shows the numbers:
 \`?verbose\` shows each check of a probe on its own line. A probe reads neither disk nor network. So it does not notice that the
 store is lost before a request does. That the store is back, the proxy finds out by itself within a second.
 
-These three paths need no token. They show no session id, no URL and no address of a client. The listener accepts only requests
+These three paths need no token, unless [sessions have series of their own](#one-session). They show no session id, no URL and no address of a client. The listener accepts only requests
 whose \`Host\` is an IP address, \`localhost\` or a name of \`--admin-hosts\`. It refuses pages of other origins and sends no CORS
 field. A session whose URL leads to the listener gets [\`loop_detected\`](ERRORS.md#508-loop_detected).
 
@@ -109,6 +119,19 @@ Bytes and messages of requests and WebSockets in flight are in the counters too.
 ${sectionTexts()}
 
 \`${buildInfo.name}\` is always 1. Its labels are ${buildInfo.labels.map((name) => `\`${name}\``).join(" and ")}.
+
+## One session
+
+\`--metrics-sessions 50\` gives fifty sessions series of their own. It is off by default, and costs nothing then.
+
+${ofSessions}
+
+- The first fifty sessions that are asked for have them. All others are added up as \`session=""\`. Requests that name no
+  session are in neither.
+- A session's place is free again when its row is gone, or after an hour in which nothing was under way on it. Its series end then.
+- Who knows the id of a session reaches its server. So \`/metrics\` needs [a token](ADMIN.md#tokens) on the port; one that only reads is
+  enough. Prometheus sends it with \`authorization: {credentials_file: FILE}\`. The admin socket needs none.
+- To see which sessions are busy just now, \`ss-proxy top\` and \`GET /v1/sessions?sort=requests\` need none of this.
 
 ## Buckets
 

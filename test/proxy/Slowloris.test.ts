@@ -41,26 +41,30 @@ class Dribblers {
 }
 
 describe("two thousand clients that dribble their heads", () => {
-  it.scopedLive("hold nobody else up, and are all closed once the time for a head is over", () =>
-    Effect.gen(function* () {
-      const { origin, proxy } = yield* startLab({ settings: { headTimeout } })
-      const client = yield* proxy.connect
-      const dribblers = yield* Effect.acquireRelease(Dribblers.start(proxy.port), (all) =>
-        Effect.sync(() => all.stop()),
-      )
-      const waits: Array<number> = []
-      const deadline = performance.now() + headTimeout * 2 + 1_000
-      while (dribblers.closed < crowd && performance.now() < deadline) {
-        const asked = performance.now()
-        assert.strictEqual((yield* client.ask(request("GET /app/prompt"))).text, "hello")
-        waits.push(performance.now() - asked)
-        yield* Effect.sleep(5)
-      }
-      assert.strictEqual(dribblers.closed, crowd)
-      const median = waits.toSorted((a, b) => a - b)[waits.length >> 1] ?? Infinity
-      assert.isBelow(median, 50)
-      assert.isBelow(Math.max(...waits), 1_000)
-      assert.notInclude(origin.text, "slow")
-    }),
+  it.scopedLive(
+    "hold nobody else up, and are all closed once the time for a head is over",
+    () =>
+      Effect.gen(function* () {
+        const { origin, proxy } = yield* startLab({ settings: { headTimeout } })
+        const client = yield* proxy.connect
+        const dribblers = yield* Effect.acquireRelease(Dribblers.start(proxy.port), (all) =>
+          Effect.sync(() => all.stop()),
+        )
+        const waits: Array<number> = []
+        // On a busy machine it takes a while to accept, and to close, so many.
+        const deadline = performance.now() + headTimeout * 2 + 20_000
+        while (dribblers.closed < crowd && performance.now() < deadline) {
+          const asked = performance.now()
+          assert.strictEqual((yield* client.ask(request("GET /app/prompt"))).text, "hello")
+          waits.push(performance.now() - asked)
+          yield* Effect.sleep(5)
+        }
+        assert.strictEqual(dribblers.closed, crowd)
+        const median = waits.toSorted((a, b) => a - b)[waits.length >> 1] ?? Infinity
+        assert.isBelow(median, 50)
+        assert.isBelow(Math.max(...waits), 1_000)
+        assert.notInclude(origin.text, "slow")
+      }),
+    60_000,
   )
 })

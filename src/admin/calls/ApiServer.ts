@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"
@@ -109,6 +110,20 @@ const layerProblems = HttpApiBuilder.middleware((app) =>
   ),
 )
 
+/**
+ * Writes answers that are whole. The framework would wait until they are sent, with all that belongs to the request, for ever
+ * where whoever asked has left.
+ */
+const writingWhole = HttpMiddleware.make((app) =>
+  Effect.zipWith(HttpServerRequest.HttpServerRequest, app, (request, answer) => {
+    if (answer.body._tag !== "Uint8Array") return answer
+    const response = NodeHttpServerRequest.toServerResponse(request)
+    response.writeHead(answer.status, answer.headers)
+    response.end(answer.body.body)
+    return answer
+  }),
+)
+
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
   Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerStreamCalls]),
   Layer.provide([layerTransferCalls, layerLogCalls]),
@@ -138,7 +153,7 @@ export const makeApiHandler: Effect.Effect<ApiHandler, never, ApiParts | Scope.S
     ),
   )
   const app = yield* HttpApiBuilder.httpApp.pipe(HttpRouter.withRouterConfig(routerConfig), Effect.provide(context))
-  return yield* NodeHttpServer.makeHandler(app).pipe(
+  return yield* NodeHttpServer.makeHandler(writingWhole(app)).pipe(
     // What operators ask is in no trace.
     Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true),
     Effect.provideService(MaxBodySize, Option.some(FileSystem.Size(maxBodyBytes))),

@@ -37,17 +37,13 @@ const unknown: Rates = {
 
 const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
-/** Numbers of a session that only grow. */
-interface SessionTotals {
-  requests: number
-  errors: number
+/** Bytes of a session: they only grow. */
+interface SessionBytes {
   bytesIn: number
   bytesOut: number
 }
 
-const totalsOf = (activity: SessionActivity | undefined): SessionTotals => ({
-  requests: activity?.requests ?? 0,
-  errors: activity?.errors ?? 0,
+const bytesOf = (activity: SessionActivity | undefined): SessionBytes => ({
   bytesIn: activity?.bytesIn ?? 0,
   bytesOut: activity?.bytesOut ?? 0,
 })
@@ -62,13 +58,20 @@ class WatchedSession {
   private at = 0
   private before = 0
   private activity: SessionActivity | undefined
-  private totals = totalsOf(undefined)
-  private last = this.totals
+  private bytes = bytesOf(undefined)
+  private last = this.bytes
+  /** What has ended since the look before. */
+  private requests = 0
+  private errors = 0
   private readonly latencies = new Float64Array(durationBounds.length + 1)
 
   constructor(public lookedAt: number) {}
 
-  took(milliseconds: number): void {
+  /** Counts also what was refused before a server was asked: the numbers of the proxy as a whole have it, too. */
+  wasOver({ error, kind, milliseconds }: TrafficRecord): void {
+    if (error !== undefined && error.fault !== "client") this.errors++
+    if (kind !== "request") return
+    this.requests++
     let bucket = 0
     while (bucket < durationBounds.length && milliseconds > (durationBounds[bucket] ?? 0) * 1_000) bucket++
     this.latencies[bucket] = (this.latencies[bucket] ?? 0) + 1
@@ -78,34 +81,35 @@ class WatchedSession {
   began(now: number, activity: SessionActivity | undefined): void {
     this.before = this.at
     this.at = now
-    this.last = activity === this.activity ? this.totals : totalsOf(undefined)
+    this.last = activity === this.activity ? this.bytes : bytesOf(undefined)
     this.activity = activity
-    this.totals = totalsOf(activity)
+    this.bytes = bytesOf(activity)
     this.seen = { ...noneLive }
   }
 
   saw(now: number, traffic: LiveTraffic): void {
     if (this.at !== now) return
-    this.totals.bytesIn += traffic.bytesIn
-    this.totals.bytesOut += traffic.bytesOut
+    this.bytes.bytesIn += traffic.bytesIn
+    this.bytes.bytesOut += traffic.bytesOut
     this.seen[liveNames[kindOf(traffic)]]++
   }
 
   ended(): void {
-    const { latencies, last, totals } = this
+    const { bytes, errors, last, latencies, requests } = this
     this.live = this.seen
-    const perSecond = (name: keyof SessionTotals): number =>
-      rounded((Math.max(0, totals[name] - last[name]) * 1_000) / (this.at - this.before))
+    const perSecond = (count: number): number => rounded((Math.max(0, count) * 1_000) / (this.at - this.before))
     if (this.before > 0)
       this.rates = {
-        requests_per_second: perSecond("requests"),
-        errors_per_second: perSecond("errors"),
-        bytes_in_per_second: perSecond("bytesIn"),
-        bytes_out_per_second: perSecond("bytesOut"),
+        requests_per_second: perSecond(requests),
+        errors_per_second: perSecond(errors),
+        bytes_in_per_second: perSecond(bytes.bytesIn - last.bytesIn),
+        bytes_out_per_second: perSecond(bytes.bytesOut - last.bytesOut),
         p50_ms: roundedOrNull(quantileOf(durationBounds, latencies, 0, 0.5) * 1_000),
         p99_ms: roundedOrNull(quantileOf(durationBounds, latencies, 0, 0.99) * 1_000),
       }
     latencies.fill(0)
+    this.requests = 0
+    this.errors = 0
   }
 }
 
@@ -171,8 +175,8 @@ export class WatchedSessions implements LookListener, RecordSink {
     return sessionId !== undefined && this.watched.has(sessionId)
   }
 
-  write({ kind, milliseconds, sessionId = "" }: TrafficRecord): void {
-    if (kind === "request") this.watched.get(sessionId)?.took(milliseconds)
+  write(record: TrafficRecord): void {
+    this.watched.get(record.sessionId ?? "")?.wasOver(record)
   }
 
   began(now: number): void {

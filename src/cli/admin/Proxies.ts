@@ -48,7 +48,7 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
   })
 
 /** The sockets beside the database on which somebody answers. */
-export const answered = (database: Database): Effect.Effect<ReadonlyArray<AdminPlace>> =>
+export const answered = (database: Database): Effect.Effect<ReadonlyArray<{ readonly path: string }>> =>
   Effect.gen(function* () {
     const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
     const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })

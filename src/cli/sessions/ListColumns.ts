@@ -2,7 +2,7 @@ import { isForwarding, type Session } from "../../domain/Session.js"
 import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
-import { numberText } from "../Figures.js"
+import { numberText, rateText } from "../Figures.js"
 import { inWords } from "../InWords.js"
 import type { Style } from "../Style.js"
 import type { Column } from "../Table.js"
@@ -58,7 +58,7 @@ const liveColumns = (live: ReadonlyArray<LiveNow | undefined>, withIdle: boolean
   })
   const idle = column("IDLE", (now) => (now.idle_seconds === null ? "-" : inWords(now.idle_seconds * 1_000)))
   return [
-    column("REQ/S", (now) => numberText(now.requests_per_second ?? undefined)),
+    column("REQ/S", (now) => rateText(now.requests_per_second ?? undefined)),
     column("WS", (now) => numberText(now.websockets)),
     ...(withIdle ? [idle] : []),
   ]

@@ -1,4 +1,4 @@
-import { bytesText, longSecondsText, millisecondsText, numberText } from "../Figures.js"
+import { bytesText, longSecondsText, millisecondsText, numberText, rateText } from "../Figures.js"
 import { countInWords } from "../InWords.js"
 import { type Look, type Span, span } from "./Line.js"
 import type { Rates, Totals } from "./Snapshot.js"
@@ -15,12 +15,12 @@ const latencies = ({ p50, p99 }: Rates): string => {
 
 /** What all processes do together, in phrases. */
 export const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
-  const errors = `errors ${numberText(totals.errorsPerSecond)}/s`
+  const errors = `errors ${rateText(totals.errorsPerSecond)}/s`
   return [
     span(`ss-proxy ${totals.version}`, "bold"),
     span(countInWords(totals.processes, "process", "processes")),
     span(`up ${longSecondsText(totals.uptime)}`),
-    span(`${numberText(totals.requestsPerSecond)} req/s`, "bold"),
+    span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
     span(latencies(totals)),
     span(`ws ${numberText(totals.websockets)}`),
     span(`streams ${numberText(totals.streams)}`),

@@ -31,7 +31,9 @@ const mergedRow = (one: SessionRow, other: SessionRow): SessionRow => ({
   requests: one.requests + other.requests,
   streams: one.streams + other.streams,
   websockets: one.websockets + other.websockets,
-  lastError: one.lastError ?? other.lastError,
+  ...(one.lastError === undefined
+    ? { lastError: other.lastError, lastReason: other.lastReason }
+    : { lastError: one.lastError, lastReason: one.lastReason }),
   idle: least(one.idle, other.idle),
 })
 

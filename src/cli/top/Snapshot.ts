@@ -24,6 +24,8 @@ export interface SessionRow extends Rates {
   readonly websockets: number
   /** The code of its last failure. */
   readonly lastError: string | undefined
+  /** What it was more exactly, where its server failed so. */
+  readonly lastReason: string | undefined
   /** Whole seconds. */
   readonly idle: number | undefined
 }

@@ -3,7 +3,7 @@ import { printPiece } from "../Output.js"
 import { styleOf } from "../Style.js"
 import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { renderJsonLine } from "../sessions/SessionView.js"
-import { bytesText, millisecondsText, numberText, secondsText } from "../Figures.js"
+import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
 import { totalPhrases } from "./Headline.js"
 import { ordered, type Rates, type SessionRow, type Snapshot, type TopSort, type Totals } from "./Snapshot.js"
 
@@ -17,14 +17,14 @@ const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
   return [
     column("SESSION", ({ id }) => id),
     column("STATE", ({ state, status }) => (state === "ok" || state === "closed" ? status : state)),
-    column("REQ/S", (row) => numberText(row.requestsPerSecond)),
+    column("REQ/S", (row) => rateText(row.requestsPerSecond)),
     column("P50", ({ p50 }) => millisecondsText(p50)),
     column("P99", ({ p99 }) => millisecondsText(p99)),
     column("STREAMS", ({ streams }) => numberText(streams)),
     column("WS", ({ websockets }) => numberText(websockets)),
     column("IN/S", (row) => bytesText(row.bytesInPerSecond)),
     column("OUT/S", (row) => bytesText(row.bytesOutPerSecond)),
-    column("ERR/S", (row) => numberText(row.errorsPerSecond)),
+    column("ERR/S", (row) => rateText(row.errorsPerSecond)),
     column("LAST ERROR", ({ lastError = "-" }) => lastError),
     column("IDLE", ({ idle }) => secondsText(idle)),
   ]

@@ -76,6 +76,13 @@ const noRates: Rates = {
   p99: undefined,
 }
 
+/** Its last failure: the code, and what its server did, if it was that. */
+const lastFailureOf = ({ health, live }: typeof SessionView.Type): Pick<SessionRow, "lastError" | "lastReason"> => {
+  const lastError = live?.last_error ?? undefined
+  const ofServer = health?.last_error
+  return { lastError, lastReason: ofServer?.code === lastError ? (ofServer?.reason ?? undefined) : undefined }
+}
+
 const sessionRow = (view: typeof SessionView.Type): SessionRow => {
   const { activity, draining_until: until, id, live, status } = view
   return {
@@ -87,7 +94,7 @@ const sessionRow = (view: typeof SessionView.Type): SessionRow => {
     requests: live?.requests ?? 0,
     streams: live?.streams ?? 0,
     websockets: live?.websockets ?? 0,
-    lastError: live?.last_error ?? undefined,
+    ...lastFailureOf(view),
     idle: activity?.idle_seconds ?? undefined,
   }
 }

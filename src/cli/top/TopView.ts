@@ -1,4 +1,4 @@
-import { bytesText, millisecondsText, numberText, secondsText } from "../Figures.js"
+import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
 import { countInWords } from "../InWords.js"
 import { clipped, filled } from "../TextWidth.js"
 import { redAbove0, totalPhrases } from "./Headline.js"
@@ -23,30 +23,30 @@ const sessionColumns = (now: number): ReadonlyArray<ViewColumn<SessionRow>> => [
     title: "STATE",
     width: 10,
     side: "left",
-    rank: 7,
+    rank: 2,
     text: (row) => stateText(row, now),
     look: ({ state }) => stateLooks[state],
   },
-  numberColumn("REQ/S", 7, 1, (row) => numberText(row.requestsPerSecond), { sort: "requests" }),
-  numberColumn("P50", 6, 6, (row) => millisecondsText(row.p50)),
-  numberColumn("P99", 6, 2, (row) => millisecondsText(row.p99), { sort: "p99" }),
+  numberColumn("REQ/S", 7, 1, (row) => rateText(row.requestsPerSecond), { sort: "requests" }),
+  numberColumn("P50", 6, 7, (row) => millisecondsText(row.p50)),
+  numberColumn("P99", 6, 5, (row) => millisecondsText(row.p99), { sort: "p99" }),
   numberColumn("STREAMS", 7, 8, (row) => numberText(row.streams)),
   numberColumn("WS", 6, 3, (row) => numberText(row.websockets), { sort: "websockets" }),
   numberColumn("IN/S", 7, 10, (row) => bytesText(row.bytesInPerSecond)),
   numberColumn("OUT/S", 7, 9, (row) => bytesText(row.bytesOutPerSecond), { sort: "bytes" }),
-  numberColumn("ERR/S", 6, 4, (row) => numberText(row.errorsPerSecond), {
+  numberColumn("ERR/S", 6, 4, (row) => rateText(row.errorsPerSecond), {
     sort: "errors",
     look: (row) => redAbove0(row.errorsPerSecond),
   }),
   {
     title: "LAST ERROR",
-    width: 22,
+    width: 36,
     side: "left",
     rank: 11,
-    text: ({ lastError = "" }) => lastError,
+    text: ({ lastError = "", lastReason }) => (lastReason === undefined ? lastError : `${lastError} (${lastReason})`),
     look: () => "red",
   },
-  numberColumn("IDLE", 5, 5, (row) => secondsText(row.idle), { sort: "idle" }),
+  numberColumn("IDLE", 5, 6, (row) => secondsText(row.idle), { sort: "idle" }),
 ]
 
 const liveColumns: ReadonlyArray<ViewColumn<LiveRow>> = [

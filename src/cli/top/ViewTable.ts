@@ -8,7 +8,7 @@ export interface ViewColumn<Row> {
   readonly title: string
   readonly width: number
   readonly side: "left" | "right"
-  /** Those of the least number stay longest. */
+  /** Those of the least number stay longest; that of the order always does. */
   readonly rank: number
   readonly text: (row: Row) => string
   readonly look?: (row: Row) => Look
@@ -37,10 +37,15 @@ export interface ViewTable<Row> {
 }
 
 /** The columns that there is room for, as they stand. */
-const fitting = <Row>(columns: ReadonlyArray<ViewColumn<Row>>, room: number): ReadonlyArray<ViewColumn<Row>> => {
+const fitting = <Row>(
+  columns: ReadonlyArray<ViewColumn<Row>>,
+  room: number,
+  order: TopSort | undefined,
+): ReadonlyArray<ViewColumn<Row>> => {
   const kept = new Set<ViewColumn<Row>>()
   let left = room
-  for (const column of [...columns].sort((one, other) => one.rank - other.rank)) {
+  const rankOf = ({ rank, sort }: ViewColumn<Row>): number => (sort !== undefined && sort === order ? 0 : rank)
+  for (const column of [...columns].sort((one, other) => rankOf(one) - rankOf(other))) {
     left -= column.width + gap
     if (left < 0) break
     kept.add(column)
@@ -60,8 +65,12 @@ interface Widths<Row> {
   readonly last: number
 }
 
-const widthsOf = <Row>({ columns, first, last }: ViewTable<Row>, room: number): Widths<Row> => {
-  const shown = fitting(columns, room - marker - first.least)
+const widthsOf = <Row>(
+  { columns, first, last }: ViewTable<Row>,
+  room: number,
+  order: TopSort | undefined,
+): Widths<Row> => {
+  const shown = fitting(columns, room - marker - first.least, order)
   const left = room - marker - shown.reduce((sum, { width }) => sum + width + gap, 0)
   if (last === undefined) return { first: Math.max(0, Math.min(left, widestFirst)), columns: shown, last: 0 }
   const forLast = left - first.least - gap
@@ -111,7 +120,7 @@ export const tableLines = <Row extends { readonly id: string }>(
     readonly sort: TopSort | undefined
   },
 ): ReadonlyArray<Line> => {
-  const widths = widthsOf(table, columns)
+  const widths = widthsOf(table, columns, sort)
   const body = Math.max(1, height - 1)
   const place = placeOf(rows, selected)
   const from = Math.floor(place / body) * body

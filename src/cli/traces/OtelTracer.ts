@@ -9,10 +9,12 @@ import { makeSpanSender } from "./SpanSender.js"
 import type { TraceChoice } from "./TraceVariables.js"
 
 /** What all spans say of their origin. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win. */
-const serviceResource = () =>
-  defaultResource()
+const serviceAttributes = (): ReadonlyMap<string, unknown> => {
+  const resource = defaultResource()
     .merge(resourceFromAttributes({ "service.name": "ss-proxy", "service.version": version }))
     .merge(detectResources({ detectors: [envDetector] }))
+  return new Map(Object.entries(resource.attributes))
+}
 
 /** Records as the variables of OpenTelemetry say, and sends to a collector what is recorded. */
 const makeOtelRecorder = ({
@@ -23,8 +25,8 @@ const makeOtelRecorder = ({
 }: TraceChoice): Effect.Effect<RequestRecorder, never, Scope.Scope> =>
   Effect.gen(function* () {
     for (const warning of warnings) yield* Effect.logWarning(warning)
-    const take = yield* makeSpanSender(collector, batching)
-    return { tracer: recordingTracer({ resource: serviceResource(), take }), isSampled: samplerOf(sampling) }
+    const take = yield* makeSpanSender(collector, batching, serviceAttributes())
+    return { tracer: recordingTracer(take), isSampled: samplerOf(sampling) }
   })
 
 /** Lets a proxy record requests in this way. */

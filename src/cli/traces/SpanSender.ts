@@ -1,10 +1,10 @@
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core"
-import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer"
-import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base"
 import { Effect, Exit, FiberSet, type Scope } from "effect"
 import { Telemetry } from "../../telemetry/Telemetry.js"
-import { collectorPost, PostFailed } from "./CollectorPost.js"
+import { collectorPost, type PostFailed } from "./CollectorPost.js"
 import { makeLossLog } from "./LossLog.js"
+import { aroundSpans } from "./OtlpText.js"
+import type { SpanOutlet } from "./RecordedSpan.js"
+import { SpanQueue } from "./SpanQueue.js"
 import { flushTime } from "./Traces.js"
 import type { Batching, Collector } from "./TraceVariables.js"
 
@@ -22,74 +22,50 @@ const refusedOf = (answer: Buffer, spans: number): number => {
 
 /**
  * Gathers spans in batches and sends them: nothing waits for it. What is more than may wait is dropped; every span is counted
- * once. Ends with the scope, and everything that is still under way.
+ * once. Ends with the scope, and everything that is still under way. `origin`: what all spans say of where they come from.
  */
 export const makeSpanSender = (
   collector: Collector,
   batching: Batching,
-): Effect.Effect<(span: ReadableSpan) => void, never, Scope.Scope> =>
+  origin: ReadonlyMap<string, unknown>,
+): Effect.Effect<SpanOutlet, never, Scope.Scope> =>
   Effect.gen(function* () {
     const counters = yield* Telemetry
     const log = yield* makeLossLog(collector.url)
     const { close, send } = collectorPost(collector)
-    /** Spans that the batch processor holds: it does not tell, but holds so many and no more. */
-    let waiting = 0
     /** Spans that were on their way when the scope closed. */
     let interrupted = 0
+    const queue = new SpanQueue(batching, aroundSpans(origin), (spans, request, done) => {
+      const sent = Effect.flatMap(Effect.exit(send(request)), (exit) => settle(spans, exit))
+      fork(sent).addObserver((exit) => {
+        if (Exit.isFailure(exit)) interrupted += spans
+        done()
+      })
+    })
     yield* Effect.addFinalizer(() => {
-      const unsent = waiting + interrupted
+      queue.stop()
+      const unsent = queue.waiting + interrupted
       counters.traceSpans("dropped", unsent)
       return Effect.zipRight(close, log.ended(unsent))
     })
     const underWay = yield* FiberSet.make()
     const fork = yield* FiberSet.runtime(underWay)<never>()
 
-    const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<ExportResult> => {
+    const settle = (spans: number, exit: Exit.Exit<Buffer, PostFailed>): Effect.Effect<void> => {
       const refused = Exit.isSuccess(exit) ? refusedOf(exit.value, spans) : spans
       counters.traceSpans("sent", spans - refused)
       counters.traceSpans("failed", refused)
-      const told = Exit.isSuccess(exit) ? log.taken(refused) : log.failed(exit.cause, refused)
-      const code = Exit.isSuccess(exit) ? ExportResultCode.SUCCESS : ExportResultCode.FAILED
-      return Effect.as(told, { code })
+      return Exit.isSuccess(exit) ? log.taken(refused) : log.failed(exit.cause, refused)
     }
 
-    const exporter: SpanExporter = {
-      export: (spans: Array<ReadableSpan>, done) => {
-        waiting -= spans.length
-        const json = JsonTraceSerializer.serializeRequest(spans)
-        if (json === undefined) return done({ code: ExportResultCode.SUCCESS })
-        const sent = Effect.flatMap(Effect.exit(send(json)), (exit) => settle(spans.length, exit))
-        fork(sent).addObserver((exit) => {
-          if (Exit.isFailure(exit)) interrupted += spans.length
-          done(Exit.isSuccess(exit) ? exit.value : { code: ExportResultCode.FAILED })
-        })
-      },
-      shutdown: () => Promise.resolve(),
-    }
-
-    const processor = new BatchSpanProcessor(exporter, {
-      scheduledDelayMillis: batching.delay,
-      maxQueueSize: batching.mostWaiting,
-      maxExportBatchSize: batching.mostAtOnce,
-      // The sender has a timeout of its own, and this one would begin another batch beside it.
-      exportTimeoutMillis: 2 * collector.timeout,
-    })
-    // The batch processor waits for what it begins to send now, but not for what was on its way.
     const flush = Effect.zipRight(
-      Effect.catchAllCause(
-        Effect.promise(() => processor.forceFlush()),
-        () => Effect.void,
-      ),
+      Effect.sync(() => queue.flush()),
       FiberSet.awaitEmpty(underWay),
     )
     yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(flush), flushTime))
     return (span) => {
-      if (waiting >= batching.mostWaiting) {
-        counters.traceSpans("dropped", 1)
-        log.dropped()
-      } else {
-        waiting++
-        processor.onEnd(span)
-      }
+      if (queue.take(span)) return
+      counters.traceSpans("dropped", 1)
+      log.dropped()
     }
   })

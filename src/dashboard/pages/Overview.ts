@@ -1,7 +1,7 @@
 import { Chart, type Line } from "../Chart.js"
 import { problemText } from "../Dialog.js"
 import { element, fill, link, setClass, setText } from "../Element.js"
-import { bytes, bytesPerSecond, count, duration, exact, milliseconds, moment, percent } from "../Format.js"
+import { bytes, bytesPerSecond, count, duration, exact, milliseconds, moment, percent, rate } from "../Format.js"
 import type { Failure, Process, Sample, Stats } from "../Shapes.js"
 import { Table } from "../Table.js"
 import { Loader, type Lifetime, type Shared, type View } from "../View.js"
@@ -21,7 +21,7 @@ const chartsOf = (lifetime: Lifetime): ReadonlyArray<Chart<Sample>> => {
   return [
     make(
       "Answers per second",
-      count,
+      rate,
       line("2xx", "--accent", ({ answers_per_second: answers }) => answers["2xx"]),
       line("3xx", "--quiet", ({ answers_per_second: answers }) => answers["3xx"]),
       line("4xx", "--warn", ({ answers_per_second: answers }) => answers["4xx"]),
@@ -57,7 +57,7 @@ interface Tile {
 }
 
 const tiles: ReadonlyArray<Tile> = [
-  { label: "requests/s", read: ({ requests_per_second: rate }) => count(rate) },
+  { label: "requests/s", read: ({ requests_per_second: requests }) => rate(requests) },
   { label: "p50", read: ({ p50_ms: time }) => milliseconds(time) },
   { label: "p99", read: ({ p99_ms: time }) => milliseconds(time) },
   { label: "first byte p99", read: ({ first_byte_p99_ms: time }) => milliseconds(time) },
@@ -66,8 +66,8 @@ const tiles: ReadonlyArray<Tile> = [
   { label: "out", read: ({ bytes_out_per_second: size }) => bytesPerSecond(size) },
   {
     label: "errors/s",
-    read: ({ errors_per_second: rate }) => count(rate),
-    tone: ({ errors_per_second: rate }) => (rate > 0 ? "bad" : ""),
+    read: ({ errors_per_second: errors }) => rate(errors),
+    tone: ({ errors_per_second: errors }) => (errors > 0 ? "bad" : ""),
   },
 ]
 

@@ -2,7 +2,7 @@ import { sessionPath, withQuery } from "../Api.js"
 import { Chart } from "../Chart.js"
 import { problemText } from "../Dialog.js"
 import { button, element, fill, input, link, select, setText } from "../Element.js"
-import { bytes, bytesPerSecond, count, duration, exact, milliseconds, moment } from "../Format.js"
+import { bytes, bytesPerSecond, duration, exact, milliseconds, moment, rate } from "../Format.js"
 import { drainSession, editSession, killSession, policiesOf, removeSession, resumeSession } from "../SessionActions.js"
 import type { Activity, Explanation, Failure, LiveCounts, LivePage, Session, SessionChange } from "../Shapes.js"
 import { Loader, type Lifetime, type Shared, type View } from "../View.js"
@@ -27,7 +27,7 @@ const chartsOf = (lifetime: Lifetime) => {
       {
         ...shared,
         title: "Requests per second",
-        format: count,
+        format: rate,
         lines: [
           { label: "requests", colour: "--accent", read: ({ live }) => live.requests_per_second ?? null },
           { label: "errors", colour: "--bad", read: ({ live }) => live.errors_per_second ?? null },
@@ -192,12 +192,7 @@ const makeHead = (shared: Shared, lifetime: Lifetime, id: string, reload: () => 
     node: element(
       "header",
       { class: "session-head" },
-      element(
-        "div",
-        { class: "row" },
-        link("#/sessions", "Sessions", { class: "dim" }),
-        element("span", { class: "dim" }, "/"),
-      ),
+      element("div", { class: "row" }, link("#/sessions", "← Sessions", { class: "dim" })),
       element(
         "div",
         { class: "row" },

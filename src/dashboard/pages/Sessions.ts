@@ -76,7 +76,7 @@ const makeRow = (list: VirtualList<Session>, acts: Acts): ListRow<Session> => {
       if (cell === undefined) continue
       const value = session === undefined ? (at === 0 ? "…" : "") : text(session)
       setText(cell, value)
-      cell.classList.toggle("zero", value === "0" || value === "–")
+      cell.classList.toggle("zero", value === "0" || value === "0 B/s" || value === "–")
     }
     if (session === undefined) return setClass(node, "line empty")
     setText(drain, isDraining(session) ? "Resume" : "Drain")

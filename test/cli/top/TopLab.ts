@@ -28,6 +28,7 @@ export const sessionRow = (id: string, more: Partial<SessionRow> = {}): SessionR
   streams: 0,
   websockets: 0,
   lastError: undefined,
+  lastReason: undefined,
   idle: 0,
   ...more,
 })
@@ -95,6 +96,7 @@ const sessions: fc.Arbitrary<SessionRow> = fc.record({
   streams: amount,
   websockets: amount,
   lastError: fc.option(hostile, { nil: undefined }),
+  lastReason: fc.option(hostile, { nil: undefined }),
   idle: known,
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { widthOf } from "../../../src/cli/TextWidth.js"
+import { totalPhrases } from "../../../src/cli/top/Headline.js"
 import {
   initialState,
   pressed,
@@ -69,16 +70,30 @@ describe("the screen of top", () => {
     drainingUntil: 12_000,
     websockets: 1,
     lastError: "downstream_unreachable",
+    lastReason: "certificate",
     idle: 2_460,
   })
 
   it("has what matters most in 60 columns", () => {
     const [, , , titles, first, second] = pictureOf(screenOf(stateOf([bob, alice], 60, 12), 0)).split("\n")
     expect([titles, first, second]).toEqual([
-      "  SESSION               REQ/S     P99      WS   ERR/S   IDLE",
-      "> alice                   812      12      14       0     0s",
-      "  bob-7f3                   0       -       1       0    41m",
+      "  SESSION                STATE         REQ/S      WS   ERR/S",
+      "> alice                  active          812      14       0",
+      "  bob-7f3                drains 12s        0       1       0",
     ])
+    const bySort = pictureOf(screenOf({ ...stateOf([bob, alice], 60, 12), sort: "idle" }, 0)).split("\n")
+    expect(bySort[3]).toBe("  SESSION                 STATE         REQ/S      WS   IDLE")
+  })
+
+  it("tells latencies in milliseconds, and in seconds from ten of them on", () => {
+    const toldOf = (p50: number | undefined, p99: number | undefined) => {
+      const totals = { ...snapshotOf([]).totals, p50, p99 }
+      return totalPhrases(totals).map(({ text }) => text)[4]
+    }
+    expect(toldOf(1.24, 18)).toBe("p50 1.2 p99 18 ms")
+    expect(toldOf(812, 12_000)).toBe("p50 812 ms p99 12 s")
+    expect(toldOf(11_000, 12_000)).toBe("p50 11 s p99 12 s")
+    expect(toldOf(undefined, undefined)).toBe("p50 - p99 - ms")
   })
 
   it("has everything in 200", () => {
@@ -90,7 +105,7 @@ describe("the screen of top", () => {
     expect(cells(lines[2])).toEqual([...titles, "LAST ERROR", "IDLE"])
     expect(cells(lines[3])).toEqual(["> alice", "active", "812", "0.9", "12", "3", "14", "1.2 MB", "9.8 MB", "0", "0s"])
     expect(cells(lines[4])).toContain("drains 12s")
-    expect(cells(lines[4])).toContain("downstream_unreachable")
+    expect(cells(lines[4])).toContain("downstream_unreachable (certificate)")
   })
 
   it("shows the page of the chosen session, and asks at its foot", () => {
