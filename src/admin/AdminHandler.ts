@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import { Effect, Either } from "effect"
+import { type Cause, Effect, Either } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import { type AdminAnswer, ownFields, textAnswer, writeAnswer } from "./AdminAnswer.js"
@@ -23,6 +23,10 @@ const compressed = (
   { headers }: IncomingMessage,
 ): Effect.Effect<AdminAnswer> | undefined =>
   answer && Effect.flatMap(answer, (plain) => compressedFor(headers["accept-encoding"], plain))
+
+/** A defect is for the log; who asked learns that there was one. */
+const defectAnswer = (cause: Cause.Cause<never>): Effect.Effect<AdminAnswer> =>
+  Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError())
 
 /** What requests are answered with. */
 export interface AdminHandlerParts {
@@ -85,9 +89,7 @@ export class AdminHandler {
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
     const admitted = needsToken && door === "tcp" ? this.parts.gate.callerOf(request) : undefined
     if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
-    return Effect.catchAllCause(answer, (cause) =>
-      Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
-    )
+    return Effect.catchAllCause(answer, defectAnswer)
   }
 
   private get description(): Effect.Effect<AdminAnswer> {
@@ -112,7 +114,15 @@ export class AdminHandler {
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     if (path === importPath) this.takeTime(request.socket, response)
-    this.parts.fork(Effect.map(this.parts.api.handler, (handler) => handler(request, response)))
+    const handled = Effect.map(this.parts.api.handler, (handler) => handler(request, response))
+    // Its files may be gone, of a program that was replaced while it runs.
+    this.parts.fork(
+      Effect.catchAllCause(handled, (cause) =>
+        Effect.map(defectAnswer(cause), (answer) => {
+          if (!response.headersSent) writeAnswer(response, answer)
+        }),
+      ),
+    )
   }
 
   /** Whether this connection brings what may take any time to come. */
