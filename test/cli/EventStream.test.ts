@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Stream } from "effect"
 import { createServer, type RequestListener } from "node:http"
-import { EventReader, eventsOf } from "../../src/cli/admin/EventStream.js"
+import { EventReader, openEvents } from "../../src/cli/admin/EventStream.js"
 
 const text =
   'retry: 2000\n\n: a comment\n\nevent: put\nid: 7\ndata: {"id":"ä"}\n\r\n\ndata\ndata:two\r\ndata: lines\r\rid: 8\nevent: x\n\n'
@@ -49,11 +49,12 @@ describe("a stream of events, as the command line reads it", () => {
         response.writeHead(503, { "content-type": "application/problem+json" })
         return void response.end('{"detail":"Too many."}')
       })
-      const from = (path: string) => Stream.runCollect(eventsOf({ url, token: "secret" }, path))
+      const eventsOf = (path: string) => Stream.unwrapScoped(openEvents({ url, token: "secret" }, path))
+      const from = (path: string) => Stream.runCollect(eventsOf(path))
       assert.deepStrictEqual([...(yield* from("/whole"))], all)
       assert.match((yield* Effect.flip(from("/broken"))).problem, /asked in vain/)
       assert.match((yield* Effect.flip(from("/refused"))).problem, /Too many\./)
-      const first = yield* Stream.runHead(eventsOf({ url, token: "secret" }, "/broken"))
+      const first = yield* Stream.runHead(eventsOf("/broken"))
       assert.strictEqual(first._tag, "Some")
     }),
   )

@@ -126,7 +126,3 @@ export const openEvents = (
       Stream.mapConcat((events) => events),
     )
   })
-
-/** The same as one stream, which also fails where it cannot be had. */
-export const eventsOf = (place: AdminPlace, path: string, lastId = ""): Stream.Stream<ServerEvent, CommandFailed> =>
-  Stream.unwrapScoped(openEvents(place, path, lastId))

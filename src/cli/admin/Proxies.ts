@@ -70,7 +70,7 @@ export const noProxy = ({ filename }: Database): CommandFailed =>
   })
 
 /** The same where there has to be one. */
-export const neededPlaces = (
+const neededPlaces = (
   given: Option.Option<string>,
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
