@@ -1,5 +1,5 @@
+import type { ServerEvent } from "../wire/EventReader.js"
 import { type Api, Problem, withQuery } from "./Api.js"
-import type { ServerEvent } from "./EventParser.js"
 import type { History, Sample, SessionChange } from "./Shapes.js"
 
 /** Whether the figures are live. `outdated`: this proxy has no such stream. */

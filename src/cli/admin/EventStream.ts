@@ -1,64 +1,11 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
 import { Effect, Option, Schema, type Scope, Stream } from "effect"
+import { EventReader, type ServerEvent } from "../../wire/EventReader.js"
 import type { CommandFailed } from "../Failure.js"
 import { addressOf, type AdminPlace, askedInVain, baseOf, tokenFor } from "./AdminPlace.js"
 
-/** An event of a stream (WHATWG HTML section 9.2). `data`: as it came. */
-export interface ServerEvent {
-  readonly event: string
-  readonly data: string
-  /** The last id that the stream has named; empty where it names none. */
-  readonly id: string
-}
-
-/** The longest event that is taken, in characters: none of ours is near. */
-const longestEvent = 4_194_304
-
 /** Without a byte for so long, in milliseconds, the proxy is gone: it says something every 15 seconds. */
 const patience = 40_000
-
-/** Takes the text of a stream, piece by piece. */
-export class EventReader {
-  private rest = ""
-  private event = ""
-  private data: Array<string> = []
-  private id = ""
-
-  /** The events that are complete with this piece. */
-  take(piece: string): ReadonlyArray<ServerEvent> {
-    const events: Array<ServerEvent> = []
-    const text = this.rest + piece
-    // A carriage return at the end may be half a line break.
-    const lines = text.split(/\r\n|\n|\r(?!$)/)
-    this.rest = lines.pop() ?? ""
-    for (const line of lines) {
-      const event = this.line(line)
-      if (event !== undefined) events.push(event)
-    }
-    return events
-  }
-
-  /** Whether more has come without an end than an event can have. */
-  get isOverfull(): boolean {
-    return this.rest.length + this.data.reduce((sum, { length }) => sum + length, 0) > longestEvent
-  }
-
-  private line(line: string): ServerEvent | undefined {
-    if (line === "") return this.complete()
-    const [, name = line, value = ""] = /^([^:]*): ?(.*)$/s.exec(line) ?? []
-    if (name === "event") this.event = value
-    else if (name === "data") this.data.push(value)
-    else if (name === "id" && !value.includes("\0")) this.id = value
-    return undefined
-  }
-
-  private complete(): ServerEvent | undefined {
-    const { data, event, id } = this
-    this.event = ""
-    this.data = []
-    return data.length === 0 ? undefined : { event: event === "" ? "message" : event, data: data.join("\n"), id }
-  }
-}
 
 const problemIn = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ detail: Schema.String })))
 

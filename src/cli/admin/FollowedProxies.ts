@@ -1,9 +1,10 @@
 import { Effect, Exit, FiberMap, Option, Queue, Scope, Stream } from "effect"
+import type { ServerEvent } from "../../wire/EventReader.js"
 import type { Database } from "../Database.js"
 import type { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
 import { type AdminPlace, nameOf } from "./AdminPlace.js"
-import { openEvents, type ServerEvent } from "./EventStream.js"
+import { openEvents } from "./EventStream.js"
 import { noProxy, runningPlaces } from "./Proxies.js"
 
 /** How long to wait before proxies are looked for again, in milliseconds: at first, and at most. */
