@@ -14,6 +14,10 @@ export const common = {
   format: "esm",
   target: "node20.19",
   logLevel: "warning",
+  // Packages that are bundled may be CommonJS, and require modules of Node.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
   define: { __SS_PROXY_VERSION__: JSON.stringify(manifest.version) },
 }
 
@@ -26,7 +30,4 @@ export const programBundle = {
   minifySyntax: true,
   treeShaking: true,
   external: ["better-sqlite3"],
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
 }

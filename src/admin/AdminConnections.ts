@@ -12,8 +12,9 @@ const maxPipelined = 4
 export class AdminConnections {
   /** And how many requests are under way on each. */
   private readonly underWay = new Map<Socket, number>()
-  /** Answers that are streams of events, and where they go. */
-  private readonly readers = new Map<ServerResponse, Socket>()
+  /** Answers to calls that were let in, and where they go. */
+  private readonly calls = new Map<ServerResponse, Socket>()
+  private readers = 0
 
   readonly opened = (socket: Socket): void => {
     this.underWay.set(socket, 0)
@@ -21,18 +22,24 @@ export class AdminConnections {
     if (this.underWay.size > maxConnections) this.oldest?.destroy()
   }
 
-  /** Who has asked for nothing for longest, and takes no stream of events. */
+  /** Who has asked for nothing for longest, and waits for no answer to a call that was let in. */
   private get oldest(): Socket | undefined {
-    const reading = new Set(this.readers.values())
-    for (const socket of this.underWay.keys()) if (!reading.has(socket)) return socket
+    const busy = new Set(this.calls.values())
+    for (const socket of this.underWay.keys()) if (!busy.has(socket)) return socket
     return undefined
   }
 
-  /** Whether an answer may be a stream of events. If so, it counts as one from now on, and its connection is not closed for others. */
-  admitsReader({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    if (this.readers.size >= maxReaders) return false
-    this.readers.set(response, socket)
-    response.once("close", () => this.readers.delete(response))
+  /** A call has been let in: until it is answered, its connection is not closed for others. */
+  letIn({ socket }: IncomingMessage, response: ServerResponse): void {
+    this.calls.set(response, socket)
+    response.once("close", () => this.calls.delete(response))
+  }
+
+  /** Whether an answer may be a stream of events. If so, it counts as one from now on. */
+  admitsReader(response: ServerResponse): boolean {
+    if (this.readers >= maxReaders) return false
+    this.readers++
+    response.once("close", () => this.readers--)
     return true
   }
 

@@ -90,7 +90,8 @@ export class TokenGate {
   }
 }
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
+/** Whether a request says that it has a body (RFC 9112 section 6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** What the body of a change has to be. */

@@ -92,6 +92,13 @@ export class AdminHandler {
     return Effect.catchAllCause(answer, defectAnswer)
   }
 
+  /** The API could not be loaded, or not be asked. */
+  private failed(cause: Cause.Cause<never>, response: ServerResponse): Effect.Effect<void> {
+    return Effect.map(defectAnswer(cause), (answer) => {
+      if (!response.headersSent) writeAnswer(response, answer)
+    })
+  }
+
   private get description(): Effect.Effect<AdminAnswer> {
     return Effect.map(this.parts.api.description, (body) => ({ ...textAnswer(200, body), type: "application/json" }))
   }
@@ -102,27 +109,21 @@ export class AdminHandler {
     request.url = `${path}${url.search}`
     const admitted = Either.filterOrLeft(
       this.admit(request, url, entrance.door),
-      () => !streams.has(path) || entrance.connections.admitsReader(request, response),
+      () => !streams.has(path) || entrance.connections.admitsReader(response),
       tooManyReaders,
     )
     if (Either.isLeft(admitted)) {
       this.parts.counters.adminAnswered("/v1", admitted.left.status)
       return writeAnswer(response, admitted.left)
     }
+    entrance.connections.letIn(request, response)
     for (const [name, value] of ownFields) response.setHeader(name, value)
     response.setHeader("SS-Proxy-Access", admitted.right.mayWrite ? "write" : "read")
     const from = request.socket.remoteAddress ?? "socket"
     response.once("close", () => this.over(request, response, path, { by: admitted.right.name, from }))
     if (path === importPath) this.takeTime(request.socket, response)
     const handled = Effect.map(this.parts.api.handler, (handler) => handler(request, response))
-    // Its files may be gone, of a program that was replaced while it runs.
-    this.parts.fork(
-      Effect.catchAllCause(handled, (cause) =>
-        Effect.map(defectAnswer(cause), (answer) => {
-          if (!response.headersSent) writeAnswer(response, answer)
-        }),
-      ),
-    )
+    this.parts.fork(Effect.catchAllCause(handled, (cause) => this.failed(cause, response)))
   }
 
   /** Whether this connection brings what may take any time to come. */

@@ -4,6 +4,7 @@ import { Effect, type Scope } from "effect"
 import { rawAnswer, type TextAnswer } from "./AdminAnswer.js"
 import { AdminConnections } from "./AdminConnections.js"
 import { headersTooLarge, notHttp, requestTimeout } from "./Refusals.js"
+import { dismissUnread } from "./UnreadBody.js"
 
 /** Largest head of a request, in bytes. */
 const maxHeadBytes = 16_384
@@ -89,7 +90,9 @@ export const makeListener = (requests: AdminRequests, door: Door): Effect.Effect
       refuseBytes(error, socket)
     })
     server.on("request", (request, response) => {
-      if (connections.admits(request, response)) requests.handle(request, response, { door, connections })
+      if (!connections.admits(request, response)) return
+      dismissUnread(request, response)
+      requests.handle(request, response, { door, connections })
     })
     return server
   })

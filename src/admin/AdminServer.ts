@@ -1,12 +1,13 @@
 import type { Server } from "node:http"
 import { Context, Deferred, Effect, FiberSet, Layer, Runtime, type Scope } from "effect"
+import { nextTurn } from "../clock/NextTurn.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { prepareExposition } from "../telemetry/Exposition.js"
-import { Telemetry } from "../telemetry/Telemetry.js"
+import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import type { ErrorRing } from "../telemetry/ErrorRing.js"
 import type { Activity } from "../traffic/Activity.js"
 import { Traffic } from "../traffic/Traffic.js"
@@ -25,6 +26,10 @@ import { makeMetricsRoute } from "./MetricsRoute.js"
 import { makePage } from "./Page.js"
 import { livez, makeReadyz } from "./Probes.js"
 import { Sampler, SecondSampler } from "./Sampler.js"
+
+/** So that not even the first scrape takes long. */
+const prepareScrape = (counters: Counters): Effect.Effect<void> =>
+  Effect.zipRight(nextTurn, Effect.flatMap(counters.snapshot, prepareExposition))
 
 /** A second listener, for whoever operates the proxy. It is up as long as its Layer is, and no session's URL leads to it. */
 export class AdminServer extends Context.Tag("@ss-proxy/AdminServer")<
@@ -56,7 +61,6 @@ const listenOnPort = (
 ): Effect.Effect<(typeof AdminServer.Service)["address"], ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     if (port === "off") return undefined
-    prepareExposition()
     const ownListeners = yield* OwnListeners
     const server = yield* makeListener(admin, "tcp")
     const flags = { host: "--admin-host", port: "--admin-port" }
@@ -107,6 +111,7 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     // Before the listeners end: whoever reads a stream of events is told.
     yield* Effect.addFinalizer(() => Deferred.succeed(ended, undefined))
     if (address !== undefined || socket !== undefined) yield* Effect.forkScoped(sampler.run)
+    if (address !== undefined) yield* Effect.forkScoped(prepareScrape(counters))
     return { address, socket }
   }),
 )

@@ -4,8 +4,8 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { isReading, refusalOf, TokenGate } from "./AdminGate.js"
-import { makeListener } from "./AdminListener.js"
+import { hasBody, isReading, refusalOf, TokenGate } from "./AdminGate.js"
+import { type Entrance, makeListener } from "./AdminListener.js"
 import { AdminTokens } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
 import { makePage, type Page } from "./Page.js"
@@ -13,15 +13,7 @@ import { methodNotAllowed, proxyGone, socketOnly } from "./Refusals.js"
 import { urlOf } from "./RequestUrl.js"
 
 /** Fields that are passed on to the proxy. Who asks is known here; the socket asks for no more. */
-const passedOn = [
-  "accept",
-  "accept-encoding",
-  "content-length",
-  "content-type",
-  "if-match",
-  "if-none-match",
-  "last-event-id",
-] as const
+const passedOn = ["accept", "accept-encoding", "content-type", "if-match", "if-none-match", "last-event-id"] as const
 
 /** Fields of an answer that are for one connection only (RFC 9110 section 7.6.1). */
 const ofConnection = new Set(["connection", "keep-alive", "transfer-encoding"])
@@ -37,10 +29,23 @@ export interface RelayedSocket {
   readonly lost: () => void
 }
 
-const headersFor = ({ headers }: IncomingMessage): OutgoingHttpHeaders => ({
-  host: "admin",
-  ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
-})
+/** Whether a request has a body that is passed on: what only looks has none that says anything. */
+const bringsBody = (request: IncomingMessage): boolean => !isReading(request.method) && hasBody(request)
+
+/**
+ * A body of no known length is said to be chunked, for every method: to the socket, bytes that no field announces would be another
+ * request, which nobody has asked for a token.
+ */
+const headersFor = (request: IncomingMessage): OutgoingHttpHeaders => {
+  const { headers } = request
+  const length = headers["content-length"]
+  return {
+    host: "admin",
+    ...Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))),
+    ...(bringsBody(request) &&
+      (length === undefined ? { "transfer-encoding": "chunked" } : { "content-length": length })),
+  }
+}
 
 const fieldsOf = ({ headers }: IncomingMessage): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name)))
@@ -48,7 +53,8 @@ const fieldsOf = ({ headers }: IncomingMessage): OutgoingHttpHeaders =>
 /** Passes a request on to the socket, and its answer back, as it comes. */
 const passOn = (request: IncomingMessage, response: ServerResponse, target: string, socket: RelayedSocket): void => {
   const sent = httpRequest(
-    { socketPath: socket.path(), method: request.method, path: target, headers: headersFor(request) },
+    // A connection for each request: no other is answered on it, whatever comes behind.
+    { socketPath: socket.path(), method: request.method, path: target, headers: headersFor(request), agent: false },
     (answer) => {
       response.writeHead(answer.statusCode ?? 502, fieldsOf(answer))
       // Events have to be there before the first of them is: a client waits for the head.
@@ -62,13 +68,14 @@ const passOn = (request: IncomingMessage, response: ServerResponse, target: stri
     writeAnswer(response, proxyGone())
   })
   response.once("close", () => sent.destroy())
-  request.pipe(sent)
+  if (bringsBody(request)) request.pipe(sent)
+  else sent.end()
 }
 
 /** Answers requests of the page. The gate is that of the admin listener, with one token that is in force as long as this is. */
 const makeHandler =
   (page: Page, gate: TokenGate, socket: RelayedSocket, fork: (effect: Effect.Effect<void>) => unknown) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
+  (request: IncomingMessage, response: ServerResponse, { connections }: Entrance): void => {
     const refusal = refusalOf(request.rawHeaders, noNames)
     if (refusal !== undefined) return writeAnswer(response, refusal)
     const { pathname, search } = urlOf(request) ?? nowhere
@@ -79,6 +86,7 @@ const makeHandler =
     if (pathname === "/v1/tokens") return writeAnswer(response, socketOnly())
     const caller = pathname.startsWith("/v1/") ? gate.callerOf(request) : undefined
     if (caller !== undefined && Either.isLeft(caller)) return writeAnswer(response, caller.left)
+    if (caller !== undefined) connections.letIn(request, response)
     passOn(request, response, `${pathname}${search}`, socket)
   }
 

@@ -92,4 +92,8 @@ export const whatToTry = (url: string, database: string): string =>
     `  ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database)}`,
     `  curl ${url}/my-session/`,
     "",
+    "  # what goes on, here or in a browser",
+    `  ${programName()} top${databaseFlag(database)}`,
+    `  ${programName()} dashboard --open${databaseFlag(database)}`,
+    "",
   ].join("\n")

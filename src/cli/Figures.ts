@@ -20,6 +20,10 @@ export const rateText = (value: number | undefined): string => {
 export const millisecondsText = (value: number | undefined): string =>
   value !== undefined && value >= 10_000 ? `${grouped(Math.round(value / 1_000))} s` : rateText(value)
 
+/** The same with its unit: `0.9 ms`, `12 s`. */
+export const latencyText = (value: number | undefined): string =>
+  value === undefined || value >= 10_000 ? millisecondsText(value) : `${millisecondsText(value)} ms`
+
 /** Bytes in units of a thousand: `0 B`, `1.2 MB`, `212 MB`. */
 export const bytesText = (bytes: number | undefined): string =>
   bytes === undefined ? unknown : sizeText(Math.round(bytes))

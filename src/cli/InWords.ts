@@ -6,9 +6,16 @@ import { grouped } from "./Figures.js"
 export const countInWords = (count: number, one: string, many = `${one}s`): string =>
   `${grouped(count)} ${count === 1 ? one : many}`
 
-/** How much is live: `1 request, 0 streams, 12 WebSockets`. */
-export const liveInWords = ({ requests, streams, websockets }: LiveCount): string =>
-  [countInWords(requests, "request"), countInWords(streams, "stream"), countInWords(websockets, "WebSocket")].join(", ")
+/** How much is live: `1 request, 12 WebSockets`. */
+export const liveInWords = ({ requests, streams, websockets }: LiveCount): string => {
+  const kinds = [
+    [requests, "request"],
+    [streams, "stream"],
+    [websockets, "WebSocket"],
+  ] as const
+  const live = kinds.filter(([count]) => count > 0).map(([count, one]) => countInWords(count, one))
+  return live.length === 0 ? "nothing now" : live.join(", ")
+}
 
 /** How much is live on a session. */
 export interface LiveCount {

@@ -124,7 +124,8 @@ export class Chart<Point> {
     return {
       width: this.plotArea.clientWidth,
       height: plotHeight,
-      padding: [10, 12, 0, 0],
+      // The last time below the chart is as wide as this on the right of its place.
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: group }, drag: { x: false, y: false }, points: { size: 5 } },
       scales: {

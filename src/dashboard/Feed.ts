@@ -1,5 +1,6 @@
 import type { ServerEvent } from "../wire/EventReader.js"
-import { type Api, Problem, withQuery } from "./Api.js"
+import { type Api, Problem } from "./Api.js"
+import { eventsPath } from "./EventsPath.js"
 import type { History, Sample, SessionChange } from "./Shapes.js"
 
 /** Whether the figures are live. `outdated`: this proxy has no such stream. */
@@ -90,9 +91,8 @@ export class Feed {
   }
 
   private listen(): Promise<void> {
-    const path = withQuery("/v1/events", { sessions: this.watched.map(encodeURIComponent).join(",") })
     return this.api.events(
-      path,
+      eventsPath(this.watched),
       this.controller.signal,
       (event) => this.heard(event),
       () => {

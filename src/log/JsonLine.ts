@@ -1,5 +1,6 @@
+import { packed, type PackedText } from "../wire/PackedText.js"
 import { jsonText } from "../wire/PrintableText.js"
-import { type AccessField, packed, type PackedText } from "./AccessField.js"
+import type { AccessField } from "./AccessField.js"
 import { type FieldTaker, inSecond, secondText, type Shown, tellFields, threeDigits } from "./AccessLine.js"
 import { LineMemory } from "./LineMemory.js"
 import { longestField, type QueryRule } from "../telemetry/Redaction.js"

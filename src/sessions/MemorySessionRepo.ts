@@ -83,9 +83,13 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   }
   const listed = (query: SessionQuery): ReadonlyArray<Session> => {
     const { prefix, sort } = query
-    const after = query.sort === "id" ? query.after : undefined
-    const isWanted = ({ id }: Session) => id.startsWith(prefix) && (after === undefined || compareIds(id, after) > 0)
-    return sort === "id" ? inOrder().filter(isWanted) : inOrder().filter(isWanted).sort(order[sort])
+    const begin = inOrder().filter(({ id }) => id.startsWith(prefix))
+    if (sort !== "id") return begin.sort(order[sort])
+    const { after, descends } = query
+    const isBehind = ({ id }: Session) =>
+      after === undefined || (descends === true ? compareIds(id, after) < 0 : compareIds(id, after) > 0)
+    const found = begin.filter(isBehind)
+    return descends === true ? found.toReversed() : found
   }
   /** A write, in one step with its precondition. */
   const unlessRefused = <A, E, R>(

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { Session } from "../domain/Session.js"
 import type { SessionRepo } from "./SessionRepo.js"
@@ -8,6 +8,9 @@ const sliceSize = 40
 
 /** Of more sessions it is only told that something has changed. */
 const mostSessions = 50_000
+
+/** So long it is not looked whether there are still more, in milliseconds: that reads all of these. */
+const patience = 60_000
 
 /** What has changed between two looks. */
 export type SessionDifference =
@@ -41,6 +44,8 @@ export class SessionDiffer {
   private known: ReadonlyMap<string, number> | undefined
   private version: number | undefined
   private hasLooked = false
+  /** There are too many, and until this time nothing is read to find out whether there still are; 0: there are not. */
+  private tooManyUntil = 0
 
   /** `prefix`: of the ids that count. */
   constructor(
@@ -53,7 +58,13 @@ export class SessionDiffer {
     return Effect.gen(this, function* () {
       const version = yield* this.repo.version()
       if (version === this.version && this.hasLooked) return nothing
+      const now = yield* Clock.currentTimeMillis
+      if (now < this.tooManyUntil) {
+        this.version = version
+        return reset
+      }
       const found = yield* this.read
+      this.tooManyUntil = found === undefined ? now + patience : 0
       const isFirst = !this.hasLooked
       const difference = this.known === undefined || found === undefined ? reset : found.since(this.known)
       this.known = found?.all

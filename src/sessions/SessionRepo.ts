@@ -80,8 +80,10 @@ interface SessionSelection {
 /** By the bytes of the id. */
 export interface SessionsById extends SessionSelection {
   readonly sort: "id"
-  /** Only ids behind this one: a list that was left goes on there. */
+  /** Only ids behind this one in the list: one that was left goes on there. */
   readonly after?: string | undefined
+  /** The largest id first. */
+  readonly descends?: boolean
 }
 
 /** By a time, the latest first. */

@@ -28,7 +28,7 @@ interface Key {
 }
 
 const keyColumns = "CAST(sessions.session_id AS BLOB) AS key, typeof(sessions.session_id) = 'blob' AS isBlob"
-const behindKey = "sessions.session_id > CASE WHEN ? THEN ? ELSE CAST(? AS TEXT) END"
+const key = "CASE WHEN ? THEN ? ELSE CAST(? AS TEXT) END"
 const beforeEnd = "sessions.session_id >= ? AND sessions.session_id < CAST(? AS TEXT)"
 
 /** A condition for ids with this prefix. No UTF-8 contains the byte 255, so it is behind whatever may follow. */
@@ -43,15 +43,16 @@ const none = new Uint8Array()
 const byId = <Row extends object, E, R>(
   select: Select,
   { columns, from }: Selected,
-  { after, pageSize: size = pageSize, prefix }: SessionsById,
+  { after, descends = false, pageSize: size = pageSize, prefix }: SessionsById,
   take: Take<Row, E, R>,
 ): Effect.Effect<void, E | StoreUnavailable, R> =>
   Effect.gen(function* () {
     const { where, parameters } = prefixed(prefix)
+    const [behindKey, order] = [`sessions.session_id ${descends ? "<" : ">"} ${key}`, descends ? "DESC" : "ASC"]
     const page = (condition: string, behind: ReadonlyArray<unknown>) =>
       select<Row & Key>(
         `SELECT ${columns}, ${keyColumns} FROM ${from} WHERE ${where} AND ${condition}
-          ORDER BY sessions.session_id LIMIT ${size}`,
+          ORDER BY sessions.session_id ${order} LIMIT ${size}`,
         [...parameters, ...behind],
       )
     const pageBehind = (key: Uint8Array, isBlob: number) => page(behindKey, [isBlob, key, key])

@@ -1,3 +1,5 @@
+import { Effect } from "effect"
+import { Turns } from "../clock/Turns.js"
 import { buildInfo, type Dimension, firstOfEach, type Metric, metrics } from "./Catalogue.js"
 import type { ProcessNumbers, Snapshot } from "./Snapshot.js"
 
@@ -70,14 +72,13 @@ const textsOf = (metric: Metric, labels: string): MetricTexts => ({
   ),
 })
 
-let known: ReadonlyArray<MetricTexts> | undefined
+/** Metrics that are told once, however many processes there are, with their cells from 0 on. */
+const sharedMetrics = metrics.filter(({ merge }) => merge !== "each")
 
-/** Made when it is needed first, which takes a few milliseconds. */
-const shared = (): ReadonlyArray<MetricTexts> =>
-  (known ??= metrics.filter(({ merge }) => merge !== "each").map((metric) => textsOf(metric, "")))
+/** By the index of a metric among these. Made when it is needed first: all of them take a few milliseconds. */
+const known: Array<MetricTexts> = []
 
-/** Makes what is the same at every scrape, so that not even the first one takes long. */
-export const prepareExposition = (): void => void shared()
+const sharedTexts = (metric: Metric, index: number): MetricTexts => (known[index] ??= textsOf(metric, ""))
 
 const isUnknown = (value: number | undefined): value is undefined => value === undefined || Number.isNaN(value)
 
@@ -128,8 +129,25 @@ const ofEachProcess = (processes: ReadonlyArray<ProcessNumbers>): string => {
   return headOf({ ...buildInfo, type: "gauge" }) + infos.join("") + lines.join("")
 }
 
+const sharedText = (metric: Metric, index: number, values: Float64Array): string => {
+  const texts = sharedTexts(metric, index)
+  return withHead(texts.head, seriesText(texts, values, 0))
+}
+
 /** A snapshot in Prometheus' text format 0.0.4. */
 export const exposition = ({ values, processes }: Snapshot): string =>
-  shared()
-    .map((texts) => withHead(texts.head, seriesText(texts, values, 0)))
-    .join("") + ofEachProcess(processes)
+  sharedMetrics.map((metric, index) => sharedText(metric, index, values)).join("") + ofEachProcess(processes)
+
+/**
+ * Makes what is the same at every scrape, and writes one that nobody gets, in slices: at the first one most of the time goes
+ * into code that has not run before.
+ */
+export const prepareExposition = ({ values, processes }: Snapshot): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const turns = new Turns()
+    for (const [index, metric] of sharedMetrics.entries()) {
+      sharedText(metric, index, values)
+      yield* turns.pause
+    }
+    ofEachProcess(processes)
+  })

@@ -254,6 +254,19 @@ describe("the admin API", () => {
     }),
   )
 
+  it.scopedLive("does not give back what does not fit, however deep it is", () =>
+    Effect.gen(function* () {
+      const { askSocket } = yield* startAdminLab()
+      for (const body of ['[{"url":"http://user:hunter2@localhost"}]', "[".repeat(200_000) + "]".repeat(200_000)])
+        for (const line of ["PUT /v1/sessions/app", "POST /v1/sessions/app/kill"]) {
+          const answer = yield* askSocket(line, body)
+          assert.strictEqual(answer.status, 400)
+          assert.notInclude(answer.text, "hunter2")
+          assert.isBelow(answer.text.length, 1_000)
+        }
+    }),
+  )
+
   it.scopedLive("keeps nothing of a call whose answer nobody takes", () =>
     Effect.gen(function* () {
       const { adminPort, askSocket } = yield* startAdminLab()

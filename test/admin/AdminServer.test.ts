@@ -5,12 +5,13 @@ import { gunzipSync } from "node:zlib"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { eventually } from "../support/Changes.js"
-import { bareRequest, request } from "../support/HttpText.js"
+import { bareRequest, chunk, request } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 import { valueIn } from "../support/Numbers.js"
 import { RawClient } from "../support/RawClient.js"
 import { startProxy, type TestProxy } from "../support/TestProxy.js"
 import { handshakeFields } from "../websocket/Tunnel.js"
+import { startAdminLab, writeToken } from "./AdminLab.js"
 
 const settings = { adminPort: 0, adminHosts: ["proxy.test"] } as const
 
@@ -113,6 +114,30 @@ describe("the admin listener", () => {
     }),
   )
 
+  it.scopedLive("takes no more than a little of a body that it does not want, and then lets go", () =>
+    Effect.gen(function* () {
+      const { proxy } = yield* startLab({ settings })
+      const flood = (line: string) =>
+        Effect.gen(function* () {
+          const client = yield* connectTo(proxy)
+          yield* client.send(request(line, ["Content-Type: application/json", "Transfer-Encoding: chunked"]))
+          const pieces = Array.from({ length: 2_000 }, () => chunk("x".repeat(60_000)))
+          const sending = yield* Effect.fork(client.send(...pieces))
+          assert.include([200, 401, 405], (yield* client.head).status)
+          yield* client.gone
+          yield* Fiber.interrupt(sending)
+          assert.isBelow(client.socket.bytesWritten, 50_000_000)
+        })
+      yield* Effect.forEach(["POST /livez", "PUT /v1/sessions/app", "GET /metrics"], flood, {
+        concurrency: "unbounded",
+        discard: true,
+      })
+      const small = yield* connectTo(proxy)
+      const head = request("POST /livez", ["Content-Length: 3"])
+      for (let turn = 0; turn < 3; turn++) assert.strictEqual((yield* small.ask(head, "abc")).status, 405)
+    }),
+  )
+
   it.scopedLive("answers what is no HTTP", () =>
     Effect.gen(function* () {
       const { proxy } = yield* startLab({ settings })
@@ -184,6 +209,30 @@ describe("the admin listener", () => {
         assert.strictEqual((yield* askAdmin(proxy, request("GET /metrics"))).status, 200)
       }
       yield* silent.gone
+    }),
+  )
+
+  it.scopedLive("answers a call to its end, however many connections are opened meanwhile", () =>
+    Effect.gen(function* () {
+      const { adminPort, adminSocket } = yield* startAdminLab()
+      const line = '{"id":"new","url":"http://localhost:1"}'
+      const head = request("POST /v1/import", [
+        `Authorization: Bearer ${writeToken}`,
+        "Content-Type: application/x-ndjson",
+        `Content-Length: ${line.length}`,
+        "Expect: 100-continue",
+      ])
+      for (const connect of [RawClient.connect(adminPort), RawClient.connectToPath(adminSocket)]) {
+        const importing = yield* connect
+        yield* importing.send(head)
+        yield* importing.seen("100 Continue")
+        yield* Effect.forEach(Array.from({ length: 70 }), () => connect)
+        const others = yield* connect
+        yield* others.ask(request("GET /livez"))
+        assert.isFalse(importing.isOver)
+        yield* importing.send(line)
+        yield* importing.seen(`"failed":`)
+      }
     }),
   )
 

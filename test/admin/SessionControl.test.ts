@@ -72,6 +72,8 @@ describe("what is live on a session", () => {
       const { draining_until: until } = jsonOf(drained) as { draining_until: string }
       assert.approximately(Date.parse(until), Date.now() + 600_000, 60_000)
       assert.deepInclude(yield* get("/v1/sessions/app"), { draining_until: until, status: "active", forwards: false })
+      const { steps } = (yield* get("/v1/explain?target=/app/")) as { steps: ReadonlyArray<string> }
+      assert.include(steps, `its status is active, and it drains until ${until}`)
       const refused = yield* ask(request("GET /app/"))
       assert.strictEqual(refused.status, 503)
       assert.isAbove(Number(refused.value("retry-after")), 500)

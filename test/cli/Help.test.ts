@@ -1,33 +1,47 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Either } from "effect"
+import { readCommandLine } from "../../src/cli/CommandLine.js"
+import { fullName } from "../../src/cli/CommandDoc.js"
+import { docs } from "../../src/cli/ProgramDoc.js"
+import { textOf as fileText } from "../docs/Blocks.js"
+import { helpTexts } from "../docs/HelpTexts.js"
 import { runProgram } from "./Program.js"
 
-const commands = [
-  [],
-  ["run"],
-  ["sessions"],
-  ["top"],
-  ["errors"],
-  ["explain"],
-  ["check"],
-  ["tail"],
-  ...["add", "list", "show", "set", "remove", "import", "export"].map((name) => ["sessions", name]),
-]
+const textOf = (name: string): string => Object.fromEntries(helpTexts())[`${name.replaceAll(" ", "-")}.txt`] ?? ""
 
-describe("--help", () => {
-  it.each(commands.map((path) => [["ss-proxy", ...path].join(" "), path] as const))(
-    "of %s teaches the command",
-    async (name, path) => {
-      const { code, stdout, stderr } = await runProgram([...path, "--help"])
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-      expect(stdout).toContain("Examples")
-      await expect(stdout).toMatchFileSnapshot(`help/${name.replaceAll(" ", "-")}.txt`)
-    },
+/** The words of a command line up to what only a shell understands. */
+const wordsOf = (line: string): ReadonlyArray<string> =>
+  [...line.replace(/ (&&|\||>|2>|<) .*$/, "").matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, plain]) => double ?? single ?? plain ?? "",
   )
 
-  it("names every variable next to its flag", async () => {
-    const { stdout } = await runProgram(["run", "-h"])
+describe("--help", () => {
+  it.each(docs.map((doc) => [fullName(doc), doc] as const))("of %s teaches the command", async (name, doc) => {
+    const text = textOf(name)
+    await expect(text).toMatchFileSnapshot(`help/${name.replaceAll(" ", "-")}.txt`)
+    expect(doc.examples.length).toBeGreaterThan(0)
+    for (const [example] of doc.examples) {
+      expect(text).toContain(`  ${example}\n`)
+      const [, ...words] = wordsOf(example.replace(/^.*?ss-proxy /, "ss-proxy "))
+      expect(Either.getOrThrow(readCommandLine(docs, words))._tag).toMatch(/Command|Help/)
+    }
+  })
+
+  it("is of every command that the README lists, and the other way round", () => {
+    const [, section = ""] = fileText("README.md").split("## Commands\n")
+    const listed = [...(section.split("\n## ")[0] ?? "").matchAll(/`(ss-proxy [a-z ]+[a-z])/g)].map(([, name]) => name)
+    const all = docs.filter(({ isGroup, path }) => path.length > 0 && isGroup !== true).map(fullName)
+    expect(listed.toSorted()).toEqual(all.toSorted())
+  })
+
+  it.each([[[]], [["sessions", "watch"]]])("is printed for %j", async (path) => {
+    const printed = await runProgram([...path, "--help"])
+    expect(printed).toEqual({ code: 0, stdout: textOf(["ss-proxy", ...path].join(" ")), stderr: "" })
+  })
+
+  it("names every variable next to its flag", () => {
     for (const name of ["HOST", "PORT", "DB_PATH", "TIMEOUT", "LOG_LEVEL", "DB", "CONNECT_TIMEOUT", "IDLE_TIMEOUT"])
-      expect(stdout).toMatch(new RegExp(`env: SS_PROXY_${name}\\]`))
+      expect(textOf("ss-proxy run")).toMatch(new RegExp(`env: SS_PROXY_${name}\\]`))
   })
 })
 

@@ -120,7 +120,7 @@ describe("ss-proxy run", () => {
     await proxy.says(/refused/)
     const line = proxy.stderr.split("\n").find((one) => one.includes("refused")) ?? ""
     expect([...line.matchAll(/ (\w+)=/g)].map(([, key]) => key)).toEqual(
-      "request_id session method target status fault client cause error".split(" "),
+      "request_id session method target status cause fault client error".split(" "),
     )
   })
 

@@ -309,6 +309,10 @@ describeUnless(lackingBrowser)("the dashboard", () => {
         yield* press(page, "/")
         yield* type(page, "nobody")
         yield* see(page, "Nothing found")
+        yield* go(page, "#/sessions/nobody")
+        yield* see(page, "There is no session with this id.")
+        assert.isFalse(yield* promise(() => page.getByText("Live log").isVisible()))
+        assert.isFalse(yield* promise(() => page.getByRole("button", { name: "Kill" }).isVisible()))
       }),
     )
 

@@ -167,7 +167,7 @@ export class FakeProxy {
         return json(response, 200, { interval_seconds: 1, samples, missing: [] })
       }
       case "events":
-        return this.events(response, url.searchParams.get("sessions") ?? "")
+        return this.events(response, /[?&]sessions=([^&]*)/.exec(url.search)?.[1] ?? "")
       case "tail":
         return this.tail(response)
       default:

@@ -205,8 +205,8 @@ const lines: ReadonlyArray<Line> = [...new Set(all.map(codeOf))]
   .map((code) => lineOf(all.filter((entry) => codeOf(entry) === code)))
   .sort((a, b) => a.status - b.status)
 
-/** Markdown as a page shows it that has text alone. */
-const plain = (markdown: string): string => markdown.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, "$1").replaceAll("`", "")
+/** Markdown as the dashboard shows it: without links. What is code stays so. */
+const plain = (markdown: string): string => markdown.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, "$1")
 
 /** What the dashboard says of what it can show: what clients do wrong is not remembered. */
 export const causesOfPage = (): string => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, TestClock } from "effect"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDiffer } from "../../src/sessions/SessionDiffer.js"
@@ -40,5 +40,30 @@ describe("what has changed among sessions", () => {
       assert.strictEqual((yield* differ.look)._tag, "Reset")
       assert.strictEqual((yield* differ.look)._tag, "Nothing")
     }).pipe(Effect.provide(layerMemory([session("b")]))),
+  )
+
+  it.effect("is not looked for where there are more than 50,000: a change is told, and reads nothing", () =>
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      let reads = 0
+      const forEachPage: typeof repo.forEachPage = (query, take) => {
+        reads++
+        return repo.forEachPage(query, take)
+      }
+      const differ = new SessionDiffer({ forEachPage, version: repo.version })
+      yield* differ.look
+      for (let count = 0; count < 3; count++) {
+        yield* repo.set("0", { status: `paused ${count}` })
+        assert.strictEqual((yield* differ.look)._tag, "Reset")
+      }
+      assert.strictEqual((yield* differ.look)._tag, "Nothing")
+      assert.strictEqual(reads, 1)
+      // They become fewer, which is found out in a while.
+      yield* repo.remove("0")
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual((yield* differ.look)._tag, "Reset")
+      yield* repo.set("1", { status: "paused" })
+      assert.strictEqual((yield* differ.look)._tag, "Changes")
+    }).pipe(Effect.provide(layerMemory(Array.from({ length: 50_001 }, (_, index) => session(String(index)))))),
   )
 })

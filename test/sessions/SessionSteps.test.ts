@@ -149,7 +149,7 @@ describe.each(Object.entries(layers))("many steps by one change (%s)", (_name, l
       const ids = ["B", "a", "b", "\u{ff5e}", "\u{1f600}"]
       for (const id of ids.toReversed())
         yield* repo.add({ id, url: "h:1", status: "active", policy: { insecure: true } })
-      const pages = (query: { readonly prefix?: string; readonly after?: string }) =>
+      const pages = (query: { readonly prefix?: string; readonly after?: string; readonly descends?: boolean }) =>
         Effect.gen(function* () {
           const found: Array<ReadonlyArray<string>> = []
           yield* repo.forEachPage({ prefix: "", sort: "id", pageSize: 2, ...query }, (sessions) =>
@@ -164,6 +164,8 @@ describe.each(Object.entries(layers))("many steps by one change (%s)", (_name, l
       expect(yield* pages({ after: "a" })).toEqual([["b", "\u{ff5e}"], ["\u{1f600}"]])
       expect(yield* pages({ after: "aa", prefix: "b" })).toEqual([["b"]])
       expect(yield* pages({ after: "\u{1f600}" })).toEqual([])
+      expect(yield* pages({ descends: true })).toEqual([["\u{1f600}", "\u{ff5e}"], ["b", "a"], ["B"]])
+      expect(yield* pages({ descends: true, after: "b" })).toEqual([["a", "B"]])
     }),
   )
 })

@@ -27,7 +27,7 @@ interface OtlpSpan {
   readonly endTimeUnixNano: string
   readonly attributes: ReadonlyArray<OtlpAttribute>
   readonly events: ReadonlyArray<{ readonly name: string; readonly timeUnixNano: string }>
-  readonly status: { readonly code: number; readonly message?: string }
+  readonly status: { readonly code?: number; readonly message?: string }
 }
 
 interface OtlpRequest {
@@ -67,7 +67,7 @@ const attributesOf = (list: ReadonlyArray<OtlpAttribute>): Attributes =>
     ]),
   )
 
-const spansOf = (request: OtlpRequest): ReadonlyArray<CollectedSpan> =>
+export const spansOf = (request: OtlpRequest): ReadonlyArray<CollectedSpan> =>
   request.resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans
       .flatMap(({ spans }) => spans)

@@ -72,11 +72,18 @@ const bodyProblem = ({ cause }: RequestError): ApiProblem =>
     ? new ApiProblem({ status: 413, code: "body_too_large", detail: `The body is larger than ${maxBodyBytes} bytes.` })
     : invalidRequest("The body is no JSON.")
 
+/** Without the value that does not fit: it may be large, and hold a secret. */
 const decodeProblem = ({ issues }: HttpApiDecodeError): ApiProblem =>
   invalidRequest(
     "The request does not fit what this call takes.",
-    issues.map(({ message, path }) => ({ path: path.map(String).join("."), detail: message })),
+    issues.map(({ message, path }) => ({
+      path: path.map(String).join("."),
+      detail: message.replace(/, actual .*$/s, ""),
+    })),
   )
+
+/** Schema says what does not fit by calling itself for each level of it. */
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && /call stack/.test(error.message)
 
 /** What went wrong, for whoever asked. A defect is for the log alone. */
 const problemOf = (cause: Cause.Cause<unknown>, url: string): ApiProblem | undefined => {
@@ -84,6 +91,7 @@ const problemOf = (cause: Cause.Cause<unknown>, url: string): ApiProblem | undef
   if (error instanceof ApiProblem) return error
   if (error instanceof HttpApiDecodeError) return decodeProblem(error)
   if (error instanceof RequestError) return bodyProblem(error)
+  if (isTooDeep(error)) return invalidRequest("The body is nested too deeply.")
   if (!(error instanceof RouteNotFound)) return undefined
   const methods = methodsOf(url)
   return methods.length === 0 ? notFound() : methodNotAllowed(methods)

@@ -12,6 +12,7 @@ import { Upgrader } from "../../http/Upgrader.js"
 import type { LiveSession } from "../../sessions/LiveSession.js"
 import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { drainingUntil } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { describeError } from "../../wire/Reply.js"
@@ -197,7 +198,9 @@ const routeStep = (route: Route | undefined): string => {
 
 const rowStep = (route: Route | undefined, row: Session | undefined): ReadonlyArray<string> => {
   if (route?._tag !== "Session") return []
-  return [row === undefined ? "there is no session with this id" : `its status is ${row.status}`]
+  if (row === undefined) return ["there is no session with this id"]
+  const until = drainingUntil(row)
+  return [`its status is ${row.status}${until === undefined ? "" : `, and it drains until ${until}`}`]
 }
 
 const healthStep = (health: Explanation["health"]): ReadonlyArray<string> => {

@@ -11,7 +11,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
 import { AdminApi } from "../api/AdminApi.js"
 import type { SessionsQuery } from "../api/SessionGroup.js"
-import { type ApiProblem, invalidRequest, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
 import { makeNoting } from "./ChangeLog.js"
 import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
@@ -86,7 +86,6 @@ const makeExtras = Effect.gen(function* () {
 const listQueryOf = (given: SessionsQuery): Either.Either<ListQuery, ApiProblem> => {
   const { after, sort = "id" } = given
   const descends = (given.order ?? (sort === "id" ? "asc" : "desc")) === "desc"
-  if (sort === "id" && descends) return Either.left(invalidRequest("By id, sessions are only listed with order=asc."))
   const read = (cursor: string) =>
     sort === "id" ? Either.map(textIn(cursor), (id) => ({ key: 0, id })) : placeIn(cursor)
   return Either.map(after === undefined ? Either.right(undefined) : read(after), (place) => ({

@@ -73,7 +73,7 @@ const sumOf = (counts: TrafficCounts | undefined): number =>
  */
 const listById = (
   repo: typeof SessionRepo.Service,
-  { limit, prefix }: Pick<ListQuery, "limit" | "prefix">,
+  { descends, limit, prefix }: Pick<ListQuery, "limit" | "prefix" | "descends">,
   after: string | undefined,
   fitting: Fitting,
 ) =>
@@ -90,7 +90,7 @@ const listById = (
       last = goesOn ? (isFull ? taken : page).at(-1)?.id : undefined
       return !isFull && scanned < mostScanned
     }
-    const query = { prefix, sort: "id", after, pageSize: sliceSize } as const
+    const query = { prefix, sort: "id", after, descends, pageSize: sliceSize } as const
     yield* repo.forEachPage(query, (page) => Effect.map(fitting(page), (all) => take(page, all)))
     return { sessions, last }
   })
@@ -183,7 +183,7 @@ export const makeSessionList = Effect.gen(function* () {
         if (found.last !== undefined) return { sessions, last: found.last }
       }
       if (descends || !numberedIsNext) {
-        const rest = { ...query, limit: limit - sessions.length }
+        const rest = { prefix: query.prefix, descends: false, limit: limit - sessions.length }
         const found = yield* listById(repo, rest, after?.key === 0 ? after.id : undefined, others)
         sessions.push(...found.sessions)
         if (found.last !== undefined) return { sessions, last: { key: 0, id: found.last } }

@@ -22,7 +22,7 @@ const storeView = ({ lastOkAt, problem }: StoreState) => ({
 })
 
 /** The ids of `?sessions=a,b`, as the query has them: each is percent-encoded, so that one may hold a comma. */
-const namedIn = (url: string): Either.Either<ReadonlyArray<string>, ApiProblem> => {
+export const namedIn = (url: string): Either.Either<ReadonlyArray<string>, ApiProblem> => {
   const given = /[?&]sessions=([^&#]*)/.exec(url)?.[1] ?? ""
   const parts = given.split(",").filter((part) => part !== "")
   const refuse = (detail: string) =>

@@ -72,8 +72,8 @@ class TailReader {
 export class Tail implements RecordSink {
   readonly readsAtOnce = true
   private readonly readers = new Set<TailReader>()
-  /** Those that take the record which was just asked about. */
-  private takers: ReadonlyArray<TailReader> = []
+  /** Those that take the record which was just asked about: one array for all records. */
+  private readonly takers: Array<TailReader> = []
   private leave: (() => void) | undefined
   private line: JsonLine | undefined
   private memory: LineMemory | undefined
@@ -107,9 +107,9 @@ export class Tail implements RecordSink {
   }
 
   wants(sessionId: string | undefined, failed: boolean): boolean {
-    const takers: Array<TailReader> = []
+    const { takers } = this
+    takers.length = 0
     for (const reader of this.readers) if (reader.matches(sessionId, failed) && reader.admits()) takers.push(reader)
-    this.takers = takers
     return takers.length > 0
   }
 
@@ -119,6 +119,7 @@ export class Tail implements RecordSink {
     const length = this.line.make(record, this.memory)
     const text = eventText("record", this.memory.bytes.toString("utf8", 0, length - 1))
     for (const reader of this.takers) reader.add(text)
-    this.takers = []
+    // It must not keep a reader that has left.
+    this.takers.length = 0
   }
 }

@@ -33,7 +33,7 @@ type Failure = typeof ErrorView.Type
 const errorTable = (errors: ReadonlyArray<Failure>, style: Style, lineWidth: number | undefined): string =>
   renderTable(
     [
-      { title: "TIME", cells: errors.map(({ time }) => time.slice(0, 19)), colour: () => style.dim },
+      { title: "TIME", cells: errors.map(({ time }) => `${time.slice(0, 19)}Z`), colour: () => style.dim },
       { title: "SESSION", cells: errors.map(({ session }) => session ?? "-") },
       { title: "STATUS", cells: errors.map(({ status }) => (status === 0 ? "-" : String(status))) },
       {

@@ -84,7 +84,7 @@ export const databaseChecks = (database: Database): Effect.Effect<ReadonlyArray<
       return [
         findingsOf("database").fail(
           `there is no ${filename}`,
-          `${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)} makes it; or name another with --db-path`,
+          `if it was lost, put a backup in its place; ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)} makes a new one; --db-path names another`,
         ),
       ]
     const content = yield* contentOf(database)

@@ -49,7 +49,7 @@ const leftNow = (id: string, admin: Option.Option<string>, database: Database) =
   })
 
 const tell = (id: string, left: Left, json: boolean, progress: (line: string) => void): Effect.Effect<void> => {
-  if (!json) return Effect.sync(() => progress(`${liveInWords(left)} left`))
+  if (!json) return Effect.sync(() => progress(`left: ${liveInWords(left)}`))
   const { drainingUntil, requests, streams, websockets } = left
   return printPiece(`${renderJsonLine({ id, draining_until: drainingUntil, requests, streams, websockets })}\n`)
 }

@@ -6,18 +6,18 @@ import { drainOf, isUnusable } from "../../domain/SessionControl.js"
 import { readPolicy } from "../../domain/SessionPolicy.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import type { HealthView } from "../../admin/api/SessionGroup.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { printable } from "../../wire/PrintableText.js"
 import { activityFileOf } from "../../sessions/ActivityStore.js"
-import type { ActivityTimes } from "../../sessions/SessionActivity.js"
+import { type ActivityTimes, mergedTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { inWords } from "../InWords.js"
 import { activityInWords, activityOf, activityViewOf, idleTimeOf } from "./ActivityView.js"
-import { healthInWords, healthOf } from "./HealthInWords.js"
+import { healthInWords } from "./HealthInWords.js"
+import { type Seen, seenByProxies } from "./SeenByProxies.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
 
@@ -25,8 +25,8 @@ export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
   summary: "Show one session.",
   about:
-    "Shows one session; when it was last active, as far as proxies have written it down; and how its server does, as far " +
-    "as a running proxy has seen it. A user name and password in its URL are not shown.",
+    "Shows one session; when it was last active, as running proxies know it, or have written it down; and how its server " +
+    "does, as far as a running proxy has seen it. A user name and password in its URL are not shown.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },
@@ -68,13 +68,7 @@ const activityDetails = (session: Session, times: ActivityTimes | undefined, now
   ]
 }
 
-/** What is shown of a session beside its row. */
-interface Known {
-  readonly times: ActivityTimes | undefined
-  readonly health: typeof HealthView.Type | null
-}
-
-const details = (session: Session, { health, times }: Known, now: number): string => {
+const details = (session: Session, { health, times }: Seen, now: number): string => {
   const { id, url, status, created_at, updated_at } = viewOf(session)
   const problem = urlFault(session)
   const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
@@ -95,8 +89,8 @@ const details = (session: Session, { health, times }: Known, now: number): strin
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n")
 }
 
-/** What is known of its activity; `undefined` where nobody writes it down, or it cannot be read, which is said. */
-const knownActivity = (database: Database, id: string) =>
+/** What is written down of its activity; `undefined` where nobody writes it down, or it cannot be read, which is said. */
+const writtenActivity = (database: Database, id: string) =>
   Effect.gen(function* () {
     if (isAbsent(activityFileOf(database.filename))) return undefined
     const found = yield* Effect.either(Effect.provide(activityOf(id), yield* openActivity(database, "read")))
@@ -115,8 +109,10 @@ export const show = Command.make(
           const repo = yield* SessionRepo
           const found = yield* repo.find(id)
           if (Option.isNone(found)) return yield* unknownSession(id)
-          const times = yield* knownActivity(database, id)
-          return { session: found.value.session, times, health: yield* healthOf(id, database) }
+          const written = yield* writtenActivity(database, id)
+          const { health, times: seen } = yield* seenByProxies(id, database)
+          const times = written !== undefined && seen !== undefined ? mergedTimes(written, seen) : (written ?? seen)
+          return { session: found.value.session, times, health }
         }),
       )
       const now = yield* Clock.currentTimeMillis

@@ -1,17 +1,13 @@
-import { bytesText, longSecondsText, millisecondsText, numberText, rateText } from "../Figures.js"
+import { bytesText, latencyText, longSecondsText, numberText, rateText } from "../Figures.js"
 import { countInWords } from "../InWords.js"
 import { type Look, type Span, span } from "./Line.js"
-import type { Rates, Totals } from "./Snapshot.js"
+import type { Totals } from "./Snapshot.js"
 
 /** What is bad where there is any of it. */
 export const redAbove0 = (value: number | undefined): Look => ((value ?? 0) > 0 ? "red" : "plain")
 
-/** `p50 1.2 p99 18 ms`; from ten seconds on a time has its own unit. */
-const latencies = ({ p50, p99 }: Rates): string => {
-  const unitOf = (value: number | undefined): string => (value !== undefined && value >= 10_000 ? "" : " ms")
-  const shared = unitOf(p50) === unitOf(p99) ? "" : unitOf(p50)
-  return `p50 ${millisecondsText(p50)}${shared} p99 ${millisecondsText(p99)}${unitOf(p99)}`
-}
+const stoppingText = ({ draining, processes }: Totals): string =>
+  draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
 
 /** What all processes do together, in phrases. */
 export const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
@@ -19,9 +15,10 @@ export const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
   return [
     span(`ss-proxy ${totals.version}`, "bold"),
     span(countInWords(totals.processes, "process", "processes")),
+    ...(totals.draining === 0 ? [] : [span(stoppingText(totals), "yellow")]),
     span(`up ${longSecondsText(totals.uptime)}`),
     span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
-    span(latencies(totals)),
+    span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),
     span(`ws ${numberText(totals.websockets)}`),
     span(`streams ${numberText(totals.streams)}`),
     span(`in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`),

@@ -41,6 +41,7 @@ const mergedTotals = (one: Totals, other: Totals): Totals => ({
   ...mergedRates(one, other),
   version: one.version === other.version ? one.version : `${one.version}, ${other.version}`,
   processes: one.processes + other.processes,
+  draining: one.draining + other.draining,
   uptime: Math.max(one.uptime, other.uptime),
   streams: one.streams + other.streams,
   websockets: one.websockets + other.websockets,

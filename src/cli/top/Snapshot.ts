@@ -34,6 +34,8 @@ export interface SessionRow extends Rates {
 export interface Totals extends Rates {
   readonly version: string
   readonly processes: number
+  /** Those of them that are about to stop. */
+  readonly draining: number
   /** Of the one that has run longest, in seconds. */
   readonly uptime: number
   readonly streams: number

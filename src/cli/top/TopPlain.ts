@@ -63,11 +63,12 @@ const sessionView = (row: SessionRow) => ({
 /** Prints a line of JSON. These names are stable. */
 export const printJsonLine = (snapshot: Snapshot, sort: TopSort, filter: string): Effect.Effect<void> => {
   const { hasMore, missing, sessions, time, totals } = snapshot
-  const { processes, streams, uptime, version, websockets } = totals
+  const { draining, processes, streams, uptime, version, websockets } = totals
   const view = {
     time: new Date(time).toISOString(),
     version,
     processes,
+    processes_draining: draining,
     uptime_seconds: uptime,
     streams,
     websockets,

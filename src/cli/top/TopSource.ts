@@ -152,6 +152,7 @@ const ask = ({ calls }: Proxy, wanted: Wanted): Effect.Effect<ProxyAnswer, Comma
         ...ratesOf(stats.sample),
         version,
         processes: running.processes.length,
+        draining: running.processes.filter(({ draining }) => draining).length,
         uptime: Math.max(0, ...running.processes.map(({ uptime_seconds }) => uptime_seconds)),
         streams: stats.sample.streams,
         websockets: stats.sample.websockets,

@@ -108,11 +108,11 @@ const footer = (state: TopState): ReadonlyArray<Line> => {
 /** What the keys do, for people who know htop. */
 const help: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["↑ ↓  ^P ^N", "choose a session; PgUp, PgDn, Home, End too"],
-  ["s", "next order: requests, p99, bytes, errors, websockets, idle"],
+  ["s", "order: requests, p99, bytes, errors, ws, idle"],
   ["/", "only ids that have this; Esc shows all again"],
-  ["Enter", "what is live on the session; k ends one, Esc goes back"],
-  ["k", "kill: end all that is live on it (asks first)"],
-  ["d", "drain: nothing new, 30 s for what is live (asks first)"],
+  ["Enter", "what is live on it; k ends one, Esc goes back"],
+  ["k", "kill: end all that is live on it (asks)"],
+  ["d", "drain: nothing new, 30 s for the rest (asks)"],
   ["r", "resume: it takes requests again after a drain"],
   ["p", "pause, and go on"],
   ["^L  ^Z", "draw anew; suspend (fg comes back)"],
@@ -125,8 +125,9 @@ const helpLines = (columns: number): ReadonlyArray<Line> => [
     span(filled(`  ${keys}`, 14, "left"), "cyan"),
     span(clipped(meaning, columns - 14)),
   ]),
-  [span(clipped("Of several proxies numbers are added up; p50 and p99 are the worst of them.", columns), "dim")],
-  [span(clipped("Any key goes back.", columns), "dim")],
+  ...["Numbers of several proxies are added up;", "of p50 and p99 the worst is shown.", "Any key goes back."].map(
+    (text) => [span(clipped(text, columns), "dim")],
+  ),
 ]
 
 const middle = (state: TopState, height: number, now: number): ReadonlyArray<Line> => {

@@ -1,4 +1,4 @@
-import { filled } from "../TextWidth.js"
+import { filled, widthOf } from "../TextWidth.js"
 import { gap, type Line, type Look, span } from "./Line.js"
 import type { TopSort } from "./Snapshot.js"
 import { placeOf } from "./TopState.js"
@@ -56,7 +56,7 @@ const fitting = <Row>(
 /** The least room in which a last column is worth it. */
 const leastLast = 10
 
-/** Numbers stand near what they are about, also where there is much room. */
+/** Numbers stand near what they are about, also where there is much room: behind the longest of the ids, if that is no longer. */
 const widestFirst = 64
 
 interface Widths<Row> {
@@ -67,12 +67,16 @@ interface Widths<Row> {
 
 const widthsOf = <Row>(
   { columns, first, last }: ViewTable<Row>,
+  rows: ReadonlyArray<Row>,
   room: number,
   order: TopSort | undefined,
 ): Widths<Row> => {
   const shown = fitting(columns, room - marker - first.least, order)
   const left = room - marker - shown.reduce((sum, { width }) => sum + width + gap, 0)
-  if (last === undefined) return { first: Math.max(0, Math.min(left, widestFirst)), columns: shown, last: 0 }
+  if (last === undefined) {
+    const longest = rows.reduce((most, row) => Math.max(most, widthOf(first.text(row))), first.least)
+    return { first: Math.max(0, Math.min(left, longest, widestFirst)), columns: shown, last: 0 }
+  }
   const forLast = left - first.least - gap
   return forLast < leastLast
     ? { first: Math.max(0, left), columns: shown, last: 0 }
@@ -120,7 +124,7 @@ export const tableLines = <Row extends { readonly id: string }>(
     readonly sort: TopSort | undefined
   },
 ): ReadonlyArray<Line> => {
-  const widths = widthsOf(table, columns, sort)
+  const widths = widthsOf(table, rows, columns, sort)
   const body = Math.max(1, height - 1)
   const place = placeOf(rows, selected)
   const from = Math.floor(place / body) * body

@@ -1,34 +1,28 @@
 import { Context, type Exit, Option, Tracer } from "effect"
 import { ChosenTraceId } from "../../traces/Spans.js"
 import { randomHex } from "../../wire/RandomHex.js"
-import { attributesText } from "./OtlpText.js"
+import type { EndedSpan } from "./SpanBatch.js"
 
-/** Takes a span that is over, as OTLP has it in JSON. */
-export type SpanOutlet = (span: string) => void
-
-/** As OTLP numbers them. */
-const kinds: Readonly<Record<Tracer.SpanKind, number>> = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 }
-
-/** `flags` of OTLP: sampled, and whether its parent is a span of somebody else's is known, or is so. */
-const sampledFlags = 0x101
-const belowRemoteFlags = 0x301
+/** The spans of requests have no links. */
+const noLinks: ReadonlyArray<Tracer.SpanLink> = []
 
 /**
- * A span that is recorded. It becomes text when it ends: what the SDK's spans and exporters make of one until it is sent takes
- * several times as long, which shows even where one request of a hundred is recorded.
+ * A span that is recorded: as little as a batch needs to be told of it. The SDK's own spans, below those of Effect, cost many
+ * times as much, which shows even where one request of a hundred is recorded.
  */
 class RecordedSpan implements Tracer.Span {
   readonly _tag = "Span"
   readonly sampled = true
-  readonly links: ReadonlyArray<Tracer.SpanLink> = []
-  readonly attributes = new Map<string, unknown>()
+  readonly links = noLinks
   readonly traceId: string
   readonly spanId = randomHex(8)
+  private readonly attributeNames: Array<string> = []
+  private readonly attributeValues: Array<unknown> = []
+  private readonly events: Array<{ readonly name: string; readonly time: bigint }> = []
   private over: { readonly endTime: bigint; readonly exit: Exit.Exit<unknown, unknown> } | undefined
-  private events = ""
 
   constructor(
-    private readonly take: SpanOutlet,
+    private readonly take: (span: EndedSpan) => void,
     readonly name: string,
     readonly parent: Option.Option<Tracer.AnySpan>,
     readonly context: Context.Context<never>,
@@ -43,38 +37,43 @@ class RecordedSpan implements Tracer.Span {
     return over === undefined ? { _tag: "Started", startTime } : { _tag: "Ended", startTime, ...over }
   }
 
+  get attributes(): ReadonlyMap<string, unknown> {
+    return new Map(this.attributeNames.map((name, index) => [name, this.attributeValues[index]]))
+  }
+
   attribute(name: string, value: unknown): void {
-    this.attributes.set(name, value)
+    this.attributeNames.push(name)
+    this.attributeValues.push(value)
   }
 
   event(name: string, time: bigint): void {
-    this.events += `${this.events === "" ? "" : ","}{"name":"${name}","timeUnixNano":"${time}"}`
+    this.events.push({ name, time })
   }
 
-  /** The spans of requests have none. */
   addLinks(): void {}
 
   end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
     this.over = { endTime, exit }
-    this.take(this.textUntil(endTime, exit._tag === "Failure"))
-  }
-
-  /** Names are those of methods and routes, of a closed list: none needs an escape. */
-  private textUntil(endTime: bigint, isError: boolean): string {
-    const { attributes, events, kind, name, parent, spanId, startTime, traceId } = this
+    const { attributeNames, attributeValues, events, kind, name, parent, spanId, startTime, traceId } = this
     const above = Option.isSome(parent) ? parent.value : undefined
-    const parentId = above === undefined ? "" : `"parentSpanId":"${above.spanId}",`
-    const flags = above?._tag === "ExternalSpan" ? belowRemoteFlags : sampledFlags
-    return (
-      `{"traceId":"${traceId}","spanId":"${spanId}",${parentId}"flags":${flags},"name":"${name}","kind":${kinds[kind]},` +
-      `"startTimeUnixNano":"${startTime}","endTimeUnixNano":"${endTime}","attributes":[${attributesText(attributes)}],` +
-      `"events":[${events}],"status":{"code":${isError ? 2 : 0}}}`
-    )
+    this.take({
+      traceId,
+      spanId,
+      parent: above === undefined ? undefined : { spanId: above.spanId, isRemote: above._tag === "ExternalSpan" },
+      name,
+      kind,
+      startTime,
+      endTime,
+      attributeNames,
+      attributeValues,
+      events,
+      isError: exit._tag === "Failure",
+    })
   }
 }
 
 /** A tracer that records every span that it is asked for. */
-export const recordingTracer = (take: SpanOutlet): Tracer.Tracer =>
+export const recordingTracer = (take: (span: EndedSpan) => void): Tracer.Tracer =>
   Tracer.make({
     // No fiber runs in any of these spans.
     context: (execution) => execution(),

@@ -1,4 +1,4 @@
-import { SpanBatch } from "./SpanBatch.js"
+import { type EndedSpan, SpanBatch } from "./SpanBatch.js"
 import type { Batching } from "./TraceVariables.js"
 
 /** Sends a batch of so many spans; calls `done` when that has come to an end, well or badly. */
@@ -21,18 +21,18 @@ export class SpanQueue {
   private isSending = false
   private timer: NodeJS.Timeout | undefined
 
-  /** `around`: what stands before and behind the spans of each batch. */
+  /** `origin`: attributes of where all spans come from. */
   constructor(
     private readonly batching: Batching,
-    private readonly around: readonly [before: string, behind: string],
+    private readonly origin: ReadonlyMap<string, unknown>,
     private readonly send: SendBatch,
   ) {}
 
-  /** Takes a span, as OTLP has it in JSON. `false`: there is no place for it. */
-  take(span: string): boolean {
+  /** Takes a span, and holds nothing of it but bytes. `false`: there is no place for it. */
+  take(span: EndedSpan): boolean {
     if (this.waiting >= this.batching.mostWaiting) return false
     this.waiting++
-    this.open ??= new SpanBatch(...this.around, this.room)
+    this.open ??= new SpanBatch(this.origin, this.room)
     this.open.add(span)
     if (this.open.spans >= this.batching.mostAtOnce) this.close(this.open)
     this.arrange()

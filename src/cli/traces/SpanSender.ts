@@ -2,8 +2,7 @@ import { Effect, Exit, FiberSet, type Scope } from "effect"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { collectorPost, type PostFailed } from "./CollectorPost.js"
 import { makeLossLog } from "./LossLog.js"
-import { aroundSpans } from "./OtlpText.js"
-import type { SpanOutlet } from "./RecordedSpan.js"
+import type { EndedSpan } from "./SpanBatch.js"
 import { SpanQueue } from "./SpanQueue.js"
 import { flushTime } from "./Traces.js"
 import type { Batching, Collector } from "./TraceVariables.js"
@@ -28,14 +27,14 @@ export const makeSpanSender = (
   collector: Collector,
   batching: Batching,
   origin: ReadonlyMap<string, unknown>,
-): Effect.Effect<SpanOutlet, never, Scope.Scope> =>
+): Effect.Effect<(span: EndedSpan) => void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const counters = yield* Telemetry
     const log = yield* makeLossLog(collector.url)
     const { close, send } = collectorPost(collector)
     /** Spans that were on their way when the scope closed. */
     let interrupted = 0
-    const queue = new SpanQueue(batching, aroundSpans(origin), (spans, request, done) => {
+    const queue = new SpanQueue(batching, origin, (spans, request, done) => {
       const sent = Effect.flatMap(Effect.exit(send(request)), (exit) => settle(spans, exit))
       fork(sent).addObserver((exit) => {
         if (Exit.isFailure(exit)) interrupted += spans

@@ -1,7 +1,7 @@
 import { withQuery } from "../Api.js"
 import causes from "../Causes.json"
 import { problemText } from "../Dialog.js"
-import { element, fill, input } from "../Element.js"
+import { type Child, element, fill, input } from "../Element.js"
 import { moment } from "../Format.js"
 import type { Failure } from "../Shapes.js"
 import { Loader, type Lifetime, type Shared, type View } from "../View.js"
@@ -25,6 +25,10 @@ export const byCause = (
   return [...all].toSorted(([, one], [, other]) => other.length - one.length)
 }
 
+/** A text in which code stands between backticks, as elements. */
+const withCode = (text: string): ReadonlyArray<Child> =>
+  text.split("`").map((part, at) => (at % 2 === 1 ? element("code", {}, part) : part))
+
 /** What a cause means, and what to do about it. */
 const causeCard = (code: string, errors: ReadonlyArray<Failure>): HTMLElement => {
   const cause = known[code]
@@ -35,8 +39,8 @@ const causeCard = (code: string, errors: ReadonlyArray<Failure>): HTMLElement =>
     { class: "cause" },
     element("h3", {}, element("b", { class: "num" }, String(errors.length)), " ", element("code", {}, code)),
     element("p", { class: "dim" }, where),
-    cause && element("p", {}, cause.meaning),
-    cause && element("p", {}, element("b", {}, "What to do: "), cause.remedy),
+    cause && element("p", {}, ...withCode(cause.meaning)),
+    cause && element("p", {}, element("b", {}, "What to do: "), ...withCode(cause.remedy)),
   )
 }
 
@@ -44,6 +48,7 @@ const causeCard = (code: string, errors: ReadonlyArray<Failure>): HTMLElement =>
 export const errorsView = (shared: Shared, lifetime: Lifetime): View => {
   const problem = element("div", { class: "problem", is: { role: "alert" } })
   const session = input("", { type: "search", placeholder: "Session", "aria-label": "Session" })
+  const scope = element("span", { class: "dim" }, "The last 200 failures, of one session at most 50.")
   const causes = element("div", { class: "causes" })
   const table = errorTable(true)
   const area = element("div", { class: "card grow" }, table.node)
@@ -63,7 +68,14 @@ export const errorsView = (shared: Shared, lifetime: Lifetime): View => {
   loader.restart()
   return {
     title: "Errors",
-    node: element("section", { class: "page" }, element("div", { class: "bar" }, session), problem, causes, area),
+    node: element(
+      "section",
+      { class: "page" },
+      element("div", { class: "bar" }, session, scope),
+      problem,
+      causes,
+      area,
+    ),
     keys: { "/": () => session.focus() },
     reload: loader.restart,
   }

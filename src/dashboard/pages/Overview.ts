@@ -188,12 +188,13 @@ export const overviewView = (shared: Shared, lifetime: Lifetime): View => {
   const notices = element("div")
   const store = element("dl", { class: "facts" })
   const errors = element("ul", { class: "error-list" })
+  const scope = element("p", { class: "dim" }, "Of the last 200 that are remembered, of one session at most 50.")
   const processes = processTable()
   const area = element(
     "div",
     { class: "columns" },
     element("section", { class: "card pad" }, element("h2", {}, "Sessions"), store),
-    element("section", { class: "card pad" }, element("h2", {}, "Latest errors"), errors),
+    element("section", { class: "card pad" }, element("h2", {}, "Latest errors"), errors, scope),
   )
   const loader = new Loader<Loaded>(
     area,
@@ -204,6 +205,7 @@ export const overviewView = (shared: Shared, lifetime: Lifetime): View => {
       fill(notices, ...noticesOf(loaded))
       fill(store, ...storeFacts(loaded.stats))
       fill(errors, ...errorList(loaded.errors))
+      scope.hidden = loaded.errors.length === 0
       processes.show(loaded.processes)
       figures.show(loaded.stats.sample)
     },

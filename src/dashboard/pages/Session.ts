@@ -1,4 +1,4 @@
-import { sessionPath, withQuery } from "../Api.js"
+import { Problem, sessionPath, withQuery } from "../Api.js"
 import { Chart } from "../Chart.js"
 import { problemText } from "../Dialog.js"
 import { button, element, fill, input, link, select, setText } from "../Element.js"
@@ -242,18 +242,26 @@ export const sessionView = (shared: Shared, lifetime: Lifetime, id: string): Vie
   const charts = chartsOf(lifetime)
   const head = makeHead(shared, lifetime, id, () => loader.restart())
   const activity = element("div")
+  let isKnown = false
   const area = element("div", { class: "columns" })
   const loader = new Loader<Loaded>(
     area,
     lifetime,
     (signal) => load(shared, id, signal),
     (loaded) => {
+      isKnown = true
+      page.classList.remove("absent")
       head.show(loaded.session)
       live.show(loaded.live.live)
       errors.show(loaded.errors)
       fill(activity, ...activityFacts(loaded.activity))
     },
-    head.failed,
+    (error) => {
+      // What was seen of a session that is removed now stays.
+      const isAbsent = !isKnown && error instanceof Problem && error.code === "session_not_found"
+      page.classList.toggle("absent", isAbsent)
+      head.failed(error)
+    },
   )
   const live = liveTable(shared, false, loader.restart)
   const errors = errorTable(false)
@@ -272,21 +280,22 @@ export const sessionView = (shared: Shared, lifetime: Lifetime, id: string): Vie
     points = [...points.slice(1 - mostPoints), { time, live: latest }]
     for (const chart of charts) chart.show(points)
   }, lifetime.signal)
+  const page = element(
+    "section",
+    { class: "page scrolls" },
+    head.node,
+    area,
+    element("div", { class: "charts" }, ...charts.map(({ node }) => node)),
+    titled("Under way", live.node),
+    tailCard(shared, lifetime, id),
+    titled("Errors", errors.node),
+    explainCard(shared, id),
+  )
   lifetime.every(refreshEvery, loader.refresh)
   loader.restart()
   return {
     title: id,
-    node: element(
-      "section",
-      { class: "page scrolls" },
-      head.node,
-      area,
-      element("div", { class: "charts" }, ...charts.map(({ node }) => node)),
-      titled("Under way", live.node),
-      tailCard(shared, lifetime, id),
-      titled("Errors", errors.node),
-      explainCard(shared, id),
-    ),
+    node: page,
     keys: {
       Escape: () => shared.go("#/sessions"),
       e: head.acts.edit,

@@ -37,7 +37,7 @@ describe("the keys of top", () => {
     expect(press(busy, typed("k"), typed("y")).action).toEqual({ _tag: "Kill", session: "busy" })
     expect(press(busy, down, typed("d"), typed("y")).action).toEqual({ _tag: "Drain", session: "idle" })
     const asked = press(busy, typed("k")).state.mode
-    expect(asked).toMatchObject({ question: "End all that is live on busy (0 requests, 0 streams, 2 WebSockets)?" })
+    expect(asked).toMatchObject({ question: "End all that is live on busy (2 WebSockets)?" })
     expect(press(busy, typed("k"), typed("n"))).toMatchObject({ state: { notice: "nothing was done" } })
   })
 

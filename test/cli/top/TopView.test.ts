@@ -56,6 +56,23 @@ describe("the screen of top", () => {
     )
   })
 
+  it("has a unit at each latency of its head, be it short or long", () => {
+    const shown = stateOf([])
+    const totals = { ...snapshotOf([]).totals, p50: 0.94, p99: 282_000 }
+    const head = pictureOf(screenOf({ ...shown, snapshot: { ...snapshotOf([]), totals } }, 0))
+    expect(head).toContain("p50 0.9 ms p99 282 s  ws 0")
+  })
+
+  it("says that proxies are about to stop", () => {
+    const head = (processes: number, draining: number): string => {
+      const totals = { ...snapshotOf([]).totals, processes, draining }
+      return pictureOf(screenOf({ ...stateOf([]), snapshot: { ...snapshotOf([]), totals } }, 0))
+    }
+    expect(head(1, 1)).toContain("1 process  stopping  up")
+    expect(head(3, 2)).toContain("3 processes  2 of them stopping  up")
+    expect(head(3, 0)).not.toContain("stopping")
+  })
+
   const alice = sessionRow("alice", {
     requestsPerSecond: 812,
     p50: 0.94,
@@ -77,12 +94,12 @@ describe("the screen of top", () => {
   it("has what matters most in 60 columns", () => {
     const [, , , titles, first, second] = pictureOf(screenOf(stateOf([bob, alice], 60, 12), 0)).split("\n")
     expect([titles, first, second]).toEqual([
-      "  SESSION                STATE         REQ/S      WS   ERR/S",
-      "> alice                  active          812      14       0",
-      "  bob-7f3                drains 12s        0       1       0",
+      "  SESSION           STATE         REQ/S      WS   ERR/S",
+      "> alice             active          812      14       0",
+      "  bob-7f3           drains 12s        0       1       0",
     ])
     const bySort = pictureOf(screenOf({ ...stateOf([bob, alice], 60, 12), sort: "idle" }, 0)).split("\n")
-    expect(bySort[3]).toBe("  SESSION                 STATE         REQ/S      WS   IDLE")
+    expect(bySort[3]).toBe("  SESSION           STATE         REQ/S      WS   IDLE")
   })
 
   it("tells latencies in milliseconds, and in seconds from ten of them on", () => {
@@ -90,10 +107,10 @@ describe("the screen of top", () => {
       const totals = { ...snapshotOf([]).totals, p50, p99 }
       return totalPhrases(totals).map(({ text }) => text)[4]
     }
-    expect(toldOf(1.24, 18)).toBe("p50 1.2 p99 18 ms")
+    expect(toldOf(1.24, 18)).toBe("p50 1.2 ms p99 18 ms")
     expect(toldOf(812, 12_000)).toBe("p50 812 ms p99 12 s")
     expect(toldOf(11_000, 12_000)).toBe("p50 11 s p99 12 s")
-    expect(toldOf(undefined, undefined)).toBe("p50 - p99 - ms")
+    expect(toldOf(undefined, undefined)).toBe("p50 - p99 -")
   })
 
   it("has everything in 200", () => {
@@ -108,13 +125,23 @@ describe("the screen of top", () => {
     expect(cells(lines[4])).toContain("downstream_unreachable (certificate)")
   })
 
+  it("has its numbers near the ids, and cuts ids that are very long", () => {
+    const titles = (id: string): string | undefined =>
+      pictureOf(screenOf(stateOf([alice, sessionRow(id)], 300, 12), 0))
+        .split("\n")
+        .find((line) => line.includes("SESSION"))
+    expect(titles("bob")?.indexOf("STATE")).toBe(20)
+    expect(titles("x".repeat(30))?.indexOf("STATE")).toBe(34)
+    expect(titles("x".repeat(300))?.indexOf("STATE")).toBe(68)
+  })
+
   it("shows the page of the chosen session, and asks at its foot", () => {
     const many = stateOf(Array.from({ length: 100 }, (_, at) => sessionRow(`s${String(at).padStart(2, "0")}`)))
     const end = pressed(many, { _tag: "Named", name: "end" }).state
     expect(pictureOf(screenOf(end, 0))).toContain("> s99")
     const asked = pictureOf(screenOf(pressed(end, typed("k")).state, 0))
     expect(asked).toContain("> s99")
-    expect(asked).toMatch(/live on s99 \(0 requests, 0 streams, 0 WebSockets\)\?(\n| {2})y yes, any other key no$/)
+    expect(asked).toMatch(/live on s99 \(nothing now\)\?(\n| {2})y yes, any other key no$/)
   })
 
   it("keeps what was seen last when nobody answers, and says so", () => {
