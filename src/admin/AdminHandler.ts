@@ -40,6 +40,10 @@ const compressed = (
 ): Effect.Effect<AdminAnswer> | undefined =>
   answer && Effect.flatMap(answer, (plain) => compressedFor(headers["accept-encoding"], plain))
 
+/** A defect is for the log; who asked learns that there was one. */
+const defectAnswer = (cause: Cause.Cause<never>): Effect.Effect<AdminAnswer> =>
+  Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError())
+
 /** What requests are answered with. */
 export interface AdminHandlerParts {
   readonly routes: ReadonlyArray<AdminRoute>
@@ -101,9 +105,7 @@ export class AdminHandler {
     if (!isReading(method)) return Effect.sync(methodNotAllowed)
     const admitted = needsToken ? this.callerOf(request, door) : undefined
     if (admitted !== undefined && Either.isLeft(admitted)) return Effect.succeed(admitted.left)
-    return Effect.catchAllCause(answer, (cause) =>
-      Effect.as(Effect.logError("a defect in ss-proxy; please report it", cause), internalError()),
-    )
+    return Effect.catchAllCause(answer, defectAnswer)
   }
 
   private callerOf(request: IncomingMessage, door: Door): Either.Either<Caller, AdminAnswer> {
@@ -113,8 +115,8 @@ export class AdminHandler {
 
   /** The API could not be loaded, or not be asked. */
   private failed(cause: Cause.Cause<never>, response: ServerResponse): Effect.Effect<void> {
-    return Effect.map(Effect.logError("a defect in ss-proxy; please report it", cause), () => {
-      if (!response.headersSent) writeAnswer(response, internalError())
+    return Effect.map(defectAnswer(cause), (answer) => {
+      if (!response.headersSent) writeAnswer(response, answer)
     })
   }
 

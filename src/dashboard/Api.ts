@@ -1,4 +1,4 @@
-import { EventParser, type ServerEvent } from "./EventParser.js"
+import { EventReader, type ServerEvent } from "../wire/EventReader.js"
 
 /** What the proxy said instead of doing what it was asked: `detail` is a sentence, `code` stable. 0: it could not be asked. */
 export class Problem extends Error {
@@ -102,12 +102,12 @@ export class Api {
   ): Promise<void> {
     const response = await this.send(path, { signal, fields: { Accept: "text/event-stream" } })
     opened()
-    const parser = new EventParser()
+    const events = new EventReader()
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
     for (;;) {
       const piece = await reader?.read()
       if (piece === undefined || piece.done) return
-      for (const event of parser.push(piece.value)) heard(event)
+      for (const event of events.take(piece.value)) heard(event)
     }
   }
 }

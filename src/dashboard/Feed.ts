@@ -1,5 +1,5 @@
+import type { ServerEvent } from "../wire/EventReader.js"
 import { type Api, Problem } from "./Api.js"
-import type { ServerEvent } from "./EventParser.js"
 import { eventsPath } from "./EventsPath.js"
 import type { History, Sample, SessionChange } from "./Shapes.js"
 

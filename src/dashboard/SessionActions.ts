@@ -43,7 +43,7 @@ const liveOf = ({ requests, streams, websockets }: LiveCounts): number => reques
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
-export const liveText = (live: LiveCounts): string =>
+const liveText = (live: LiveCounts): string =>
   [plural(live.requests, "request"), plural(live.streams, "stream"), plural(live.websockets, "WebSocket")].join(", ")
 
 /** A field for one policy, and what it holds now. */

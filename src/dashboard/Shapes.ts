@@ -64,7 +64,6 @@ export interface SessionPage {
   readonly sessions: ReadonlyArray<Session>
   readonly next: string | null
   readonly missing: ReadonlyArray<string>
-  readonly truncated?: boolean
 }
 
 /** What an event says of a session that is looked at. */
@@ -109,16 +108,12 @@ export interface Sample {
   readonly errors_per_second: number
   readonly bytes_in_per_second: number
   readonly bytes_out_per_second: number
-  readonly messages_in_per_second: number
-  readonly messages_out_per_second: number
   readonly p50_ms: number | null
   readonly p99_ms: number | null
-  readonly first_byte_p50_ms: number | null
   readonly first_byte_p99_ms: number | null
   readonly requests: number
   readonly streams: number
   readonly websockets: number
-  readonly connections: number
   readonly loop_utilization: number
 }
 
@@ -151,7 +146,7 @@ export interface Process {
   readonly uptime_seconds: number
   readonly draining: boolean
   readonly live: { readonly requests: number; readonly streams: number; readonly websockets: number }
-  readonly memory: { readonly rss: number; readonly heap_used: number; readonly heap_total: number }
+  readonly memory: { readonly rss: number; readonly heap_used: number }
   readonly loop_utilization: number
 }
 

@@ -3,7 +3,7 @@ import { noControl, StoredControl } from "./SessionControl.js"
 import { defaultPolicy, StoredPolicy } from "./SessionPolicy.js"
 
 /** First path segments that the proxy answers itself. */
-export const reservedIds: ReadonlySet<string> = new Set(["health", "ws"])
+const reservedIds: ReadonlySet<string> = new Set(["health", "ws"])
 
 const loneSurrogate = /\p{Surrogate}/u
 

@@ -10,7 +10,7 @@ import { type CallContext, SingleCall } from "./HttpCall.js"
 const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /** The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). */
-export const acceptFor = (key: string): string =>
+const acceptFor = (key: string): string =>
   createHash("sha1")
     .update(key + webSocketGuid)
     .digest("base64")

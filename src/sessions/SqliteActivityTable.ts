@@ -3,7 +3,7 @@ import { pageSize } from "./ActivityStore.js"
 import { type ActivityKind, type ActivityTimes, farAhead, type StoredActivity } from "./SessionActivity.js"
 
 /** Where the times stand. Other programs may read it, and join it to `sessions`. */
-export const activityTable = "session_activity"
+const activityTable = "session_activity"
 
 const timeColumns = ["last_request_at", "last_client_at", "last_server_at"] as const
 

@@ -34,7 +34,7 @@ export interface FailureQuery {
 }
 
 /** How many failures are remembered, and how many of one session. */
-export const mostFailures = 200
+const mostFailures = 200
 const mostOfOne = 50
 
 const ownedOr = (text: string | undefined): string | undefined => (text === undefined ? undefined : detachedText(text))
@@ -48,16 +48,6 @@ const matching = (
     .filter((failure) => session === undefined || failure.session === session)
     .filter((failure) => requestId === undefined || failure.requestId === requestId)
     .slice(0, limit)
-
-/** What the rings of several processes hold, newest first, as one ring would answer. */
-export const mergeFailures = (
-  rings: ReadonlyArray<ReadonlyArray<RememberedFailure>>,
-  query: FailureQuery = {},
-): ReadonlyArray<RememberedFailure> =>
-  matching(
-    rings.flat().toSorted((one, other) => other.time - one.time),
-    query,
-  )
 
 /**
  * The latest failures that were a server's fault or the proxy's. What clients do wrong is not among them, so that nobody

@@ -121,8 +121,5 @@ export const shownField = (value: string): string => textOfBytes(shortened(value
 export const withoutUserInfo = (host: string): string =>
   host.includes("@") ? host.slice(host.lastIndexOf("@") + 1) : host
 
-/** A `Host`, as it may be shown. */
-export const shownHost = (host: string): string => shownField(withoutUserInfo(host))
-
 /** A text that somebody else chose, as it may be shown. */
 export const shownText = (text: string): string => shortened(text, longestField)

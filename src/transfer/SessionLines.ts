@@ -15,7 +15,7 @@ export type LineFormat = "ndjson" | "csv"
 const removeField = "remove"
 
 /** The fields of an entry. */
-export const entryFields: ReadonlySet<string> = new Set([...viewFields, removeField])
+const entryFields: ReadonlySet<string> = new Set([...viewFields, removeField])
 
 /** A step of a file, and the number of its line. */
 export interface PlacedStep {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { createServer, type RequestListener } from "node:http"
-import { EventReader, eventsOf } from "../../src/cli/admin/EventStream.js"
+import { openEvents } from "../../src/cli/admin/EventStream.js"
 
 const text =
   'retry: 2000\n\n: a comment\n\nevent: put\nid: 7\ndata: {"id":"ä"}\n\r\n\ndata\ndata:two\r\ndata: lines\r\rid: 8\nevent: x\n\n'
@@ -26,20 +26,6 @@ const serving = (listener: RequestListener) =>
   )
 
 describe("a stream of events, as the command line reads it", () => {
-  it("is the same however it is divided", () => {
-    FastCheck.assert(
-      FastCheck.property(FastCheck.array(FastCheck.nat(text.length)), (cuts) => {
-        const reader = new EventReader()
-        const at = [0, ...cuts.toSorted((one, other) => one - other), text.length]
-        const pieces = at.slice(1).map((end, index) => text.slice(at[index], end))
-        assert.deepStrictEqual(
-          pieces.flatMap((piece) => reader.take(piece)),
-          all,
-        )
-      }),
-    )
-  })
-
   it.scopedLive("ends where its server does, and fails where that breaks off or refuses", () =>
     Effect.gen(function* () {
       const { url } = yield* serving((request, response) => {
@@ -49,11 +35,12 @@ describe("a stream of events, as the command line reads it", () => {
         response.writeHead(503, { "content-type": "application/problem+json" })
         return void response.end('{"detail":"Too many."}')
       })
-      const from = (path: string) => Stream.runCollect(eventsOf({ url, token: "secret" }, path))
+      const eventsOf = (path: string) => Stream.unwrapScoped(openEvents({ url, token: "secret" }, path))
+      const from = (path: string) => Stream.runCollect(eventsOf(path))
       assert.deepStrictEqual([...(yield* from("/whole"))], all)
       assert.match((yield* Effect.flip(from("/broken"))).problem, /asked in vain/)
       assert.match((yield* Effect.flip(from("/refused"))).problem, /Too many\./)
-      const first = yield* Stream.runHead(eventsOf({ url, token: "secret" }, "/broken"))
+      const first = yield* Stream.runHead(eventsOf("/broken"))
       assert.strictEqual(first._tag, "Some")
     }),
   )

@@ -1,12 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import { PassThrough } from "node:stream"
-import { sessionTable } from "../../src/cli/sessions/List.js"
-import { styleOf } from "../../src/cli/Style.js"
+import { columnsOf } from "../../src/cli/sessions/ListColumns.js"
+import { type Style, styleOf } from "../../src/cli/Style.js"
+import { renderTable } from "../../src/cli/Table.js"
 import { Session } from "../../src/domain/Session.js"
 
 const streamOf = (isTTY: boolean): NodeJS.WriteStream =>
   // Only `isTTY` is looked at; a real terminal cannot be had in a test.
   Object.assign(new PassThrough(), { isTTY }) as unknown as NodeJS.WriteStream
+
+/** `lineWidth`: of a terminal; `undefined`: cut nothing. */
+const sessionTable = (sessions: ReadonlyArray<Session>, style: Style, lineWidth: number | undefined): string => {
+  const listed = sessions.map((session) => ({ session, idle: undefined, live: undefined }))
+  return renderTable(columnsOf(listed, style, false), style, lineWidth)
+}
 
 const session = (id: string, url: string, status = "active") =>
   new Session({ id, url, status, createdAt: null, updatedAt: "2026-01-02 03:04:05" })

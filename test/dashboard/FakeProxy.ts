@@ -80,16 +80,12 @@ export const fakeSample = (at: number, time: number): Sample => {
     errors_per_second: errors,
     bytes_in_per_second: rate * 900,
     bytes_out_per_second: rate * 6_000,
-    messages_in_per_second: 120,
-    messages_out_per_second: 340,
     p50_ms: 4 + 2 * wave(at, 300),
     p99_ms: 18 + 20 * wave(at, 260) + 9 * wave(at, 13),
-    first_byte_p50_ms: 3,
     first_byte_p99_ms: 12 + 9 * wave(at, 260),
     requests: Math.round(12 + 20 * wave(at, 100)),
     streams: Math.round(40 + 8 * wave(at, 500)),
     websockets: Math.round(310 + 60 * wave(at, 800)),
-    connections: 420,
     loop_utilization: 0.31,
   }
 }

@@ -3,7 +3,8 @@ import fc from "fast-check"
 import { BadRequest, DownstreamUnreachable, ResponseBroken } from "../../src/domain/ProxyError.js"
 import { accessFieldNames } from "../../src/log/AccessField.js"
 import { accessFields, timeText } from "../../src/log/AccessLine.js"
-import { prettyLine, sizeText, timeSpan } from "../../src/log/PrettyLine.js"
+import { sizeText, timeSpan } from "../../src/log/Amounts.js"
+import { prettyLine } from "../../src/log/PrettyLine.js"
 import type { TrafficRecord } from "../../src/telemetry/TrafficRecord.js"
 import { jsonLine, recordWith } from "../telemetry/Records.js"
 
@@ -90,11 +91,11 @@ describe("a line of the access log for people", () => {
     expect([0, 999, 1_000, 9_949, 9_960, 999_499, 999_500, 1.5e9, 3e15].map(sizeText)).toEqual([
       "0 B",
       "999 B",
-      "1 kB",
+      "1.0 kB",
       "9.9 kB",
       "10 kB",
       "999 kB",
-      "1 MB",
+      "1.0 MB",
       "1.5 GB",
       "3000 TB",
     ])

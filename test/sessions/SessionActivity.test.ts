@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { Session } from "../../src/domain/Session.js"
-import { LiveSessions, type RowAnswer } from "../../src/sessions/LiveSessions.js"
+import type { RowAnswer } from "../../src/sessions/KnownRow.js"
+import { LiveSessions } from "../../src/sessions/LiveSessions.js"
 import { idleSince, idleTime, mergedTimes, neverActive, SessionActivity } from "../../src/sessions/SessionActivity.js"
 
 const rowOf = (url: string, status = "active") =>

@@ -6,7 +6,7 @@ import {
   StoreUnavailable,
   type ProxyError,
 } from "../../src/domain/ProxyError.js"
-import { FailureRing, mergeFailures } from "../../src/telemetry/ErrorRing.js"
+import { FailureRing } from "../../src/telemetry/ErrorRing.js"
 import { recordWith } from "./Records.js"
 
 const unreachable = new DownstreamUnreachable({ reason: "refused", address: "10.0.0.7:9000" })
@@ -78,17 +78,5 @@ describe("the ring of failures", () => {
     for (let count = 0; count < 1_000; count++) fail(`any${count}`, lost)
     expect(ring.find()).toHaveLength(51)
     expect(ring.find({ session: "alice" })).toHaveLength(1)
-  })
-
-  it("is merged with those of other processes by time", () => {
-    const [one, other] = [newRing(), newRing()]
-    one.fail("alice", unreachable, "a")
-    other.fail("alice", unreachable, "b")
-    one.fail("bob", unreachable, "c")
-    other.fail("alice", unreachable, "d")
-    const rings = [one.ring.find(), other.ring.find()]
-    expect(mergeFailures(rings).map(({ requestId }) => requestId)).toEqual(["d", "c", "b", "a"])
-    expect(mergeFailures(rings, { session: "alice", limit: 2 }).map(({ requestId }) => requestId)).toEqual(["d", "b"])
-    expect(mergeFailures([])).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { shownHost, shownTarget } from "../../src/telemetry/Redaction.js"
+import { shownField, shownTarget, withoutUserInfo } from "../../src/telemetry/Redaction.js"
 
 const secret = "hunter2"
 
@@ -112,7 +112,7 @@ describe("a target in the log", () => {
 
 describe("a Host in the log", () => {
   it("has no user info and no more than two hundred characters", () => {
-    expect(shownHost("user:hunter2@h:80")).toBe("h:80")
-    expect(shownHost("h".repeat(300))).toBe(`${"h".repeat(200)}…[300 characters]`)
+    expect(withoutUserInfo("user:hunter2@h:80")).toBe("h:80")
+    expect(shownField("h".repeat(300))).toBe(`${"h".repeat(200)}…[300 characters]`)
   })
 })

@@ -3,7 +3,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Data, Schema } from "effect"
 
 /** An error as it is on the wire (RFC 9457), as those of the proxy itself. */
-export const ProblemBody = Schema.Struct({
+const ProblemBody = Schema.Struct({
   type: Schema.String,
   title: Schema.String,
   status: Schema.Int,

@@ -7,7 +7,7 @@ import { Count, Duration, Limit, Missing, Next, optional, PathPart } from "./Fie
 
 const LivePath = Schema.Struct({ live: PathPart })
 
-export const LiveKind = Schema.Literal("request", "stream", "websocket")
+const LiveKind = Schema.Literal("request", "stream", "websocket")
 
 export const LiveView = Schema.Struct({
   id: Schema.String,

@@ -23,7 +23,7 @@ interface EntityTag {
 const element = /[\t ]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[\t ]*)?(?:,|$)/y
 
 /** Reads a field; `undefined` where it is none of this kind. */
-export const tagsOf = (value: string): Tags | undefined => {
+const tagsOf = (value: string): Tags | undefined => {
   if (value.trim() === "*") return "*"
   const tags: Array<EntityTag> = []
   for (let at = 0; at < value.length; at = element.lastIndex) {

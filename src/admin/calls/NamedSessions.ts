@@ -16,16 +16,16 @@ const sliceSize = 40
 
 type Seen = typeof SessionEventView.Type
 
-/** Tells what has changed of some sessions since it was asked last; of all at first. */
-export type SessionChanges = Effect.Effect<ReadonlyArray<Seen>>
-
 /** What is stored of a session. */
 interface Stored {
   readonly session: Session
   readonly times: ActivityTimes
 }
 
-/** Watches the sessions with these ids, of which each look reads no more than has changed. */
+/**
+ * Watches the sessions with these ids. Gives a look at them, which tells what has changed since the one before, of all at first; it reads no
+ * more than that.
+ */
 export const makeSessionChanges = (ids: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo

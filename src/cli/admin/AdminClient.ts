@@ -6,9 +6,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Effect, Layer } from "effect"
 import { AdminApi } from "../../admin/api/AdminApi.js"
-
-/** Where a proxy is asked: a Unix socket, or a base URL. */
-export type AdminPlace = { readonly path: string } | { readonly url: string; readonly token: string | undefined }
+import { addressOf, type AdminPlace, baseOf, tokenFor } from "./AdminPlace.js"
 
 /** So long an answer may take, in milliseconds. */
 const patience = 10_000
@@ -28,10 +26,8 @@ const clientAt = (place: AdminPlace): HttpClient.HttpClient =>
       try: () =>
         new Promise<Response>((resolve, reject) => {
           const { body, headers, method } = request
-          const to =
-            "path" in place ? { socketPath: place.path, host: "admin" } : { host: url.hostname, port: url.port }
           const sent = httpRequest(
-            { ...to, method, headers, path: `${url.pathname}${url.search}`, signal, timeout: patience },
+            { ...addressOf(place), method, headers, path: `${url.pathname}${url.search}`, signal, timeout: patience },
             (message) => void readAll(message).then(resolve, reject),
           )
           sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patience / 1_000} s`)))
@@ -45,10 +41,11 @@ const clientAt = (place: AdminPlace): HttpClient.HttpClient =>
 /** Every call of the admin API of the proxy at this place. */
 export const adminClient = (place: AdminPlace) =>
   HttpApiClient.make(AdminApi, {
-    baseUrl: "path" in place ? "http://admin" : place.url,
-    transformClient: HttpClient.mapRequest((request) =>
-      "url" in place && place.token !== undefined ? HttpClientRequest.bearerToken(request, place.token) : request,
-    ),
+    baseUrl: baseOf(place),
+    transformClient: HttpClient.mapRequest((request) => {
+      const token = tokenFor(place)
+      return token === undefined ? request : HttpClientRequest.bearerToken(request, token)
+    }),
   }).pipe(Effect.provide(Layer.succeed(HttpClient.HttpClient, clientAt(place))))
 
 /** The calls of one proxy. */

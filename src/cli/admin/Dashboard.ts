@@ -10,7 +10,7 @@ import { printDiagnostic, printResult } from "../Output.js"
 import { stopSignals } from "../StopSignal.js"
 import { styleOf } from "../Style.js"
 import { renderJson } from "../sessions/SessionView.js"
-import type { AdminPlace } from "./AdminClient.js"
+import { type AdminPlace, nameOf } from "./AdminPlace.js"
 import { admin, adminOption, callFailed, noProxy, runningPlaces } from "./Proxies.js"
 
 const open: Flag.Flag<boolean> = {
@@ -42,9 +42,9 @@ const onePlace = (places: ReadonlyArray<AdminPlace>, database: Database): Effect
   const [first, ...others] = places
   if (first === undefined) return noProxy(database)
   if (others.length === 0) return Effect.succeed(first)
-  const paths = places.map((place) => ("path" in place ? place.path : place.url))
+  const names = places.map(nameOf)
   return new CommandFailed({
-    problem: `${places.length} proxies run on this database: ${paths.join(", ")}`,
+    problem: `${places.length} proxies run on this database: ${names.join(", ")}`,
     hint: "name one with --admin",
   })
 }
@@ -55,16 +55,15 @@ const programs: Readonly<Record<string, string>> = { darwin: "open", win32: "exp
 
 /** Opens an address in a browser. That there is none is no failure: the address is printed. */
 const openInBrowser = (address: string): Effect.Effect<void> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.sync(() => {
-      const program = programs[process.platform] ?? "xdg-open"
-      const child = spawn(program, [address], { stdio: "ignore", detached: true })
-      child.once("error", () => {
-        Runtime.runFork(runtime)(printDiagnostic(`note: ${program} could not be started; open the address yourself`))
-      })
-      child.unref()
-    }),
-  )
+  Effect.async((resume) => {
+    const program = programs[process.platform] ?? "xdg-open"
+    const child = spawn(program, [address], { stdio: "ignore", detached: true })
+    child.once("spawn", () => resume(Effect.void))
+    child.once("error", () =>
+      resume(printDiagnostic(`note: ${program} could not be started; open the address yourself`)),
+    )
+    child.unref()
+  })
 
 interface Shown {
   readonly json: boolean

@@ -1,82 +1,24 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
 import { Effect, Option, Schema, type Scope, Stream } from "effect"
-import { CommandFailed } from "../Failure.js"
-import type { AdminPlace } from "./AdminClient.js"
-
-/** An event of a stream (WHATWG HTML section 9.2). `data`: as it came. */
-export interface ServerEvent {
-  readonly event: string
-  readonly data: string
-  /** The last id that the stream has named; empty where it names none. */
-  readonly id: string
-}
-
-/** The longest event that is taken, in characters: none of ours is near. */
-const longestEvent = 4_194_304
+import { EventReader, type ServerEvent } from "../../wire/EventReader.js"
+import type { CommandFailed } from "../Failure.js"
+import { addressOf, type AdminPlace, askedInVain, baseOf, tokenFor } from "./AdminPlace.js"
 
 /** Without a byte for so long, in milliseconds, the proxy is gone: it says something every 15 seconds. */
 const patience = 40_000
 
-/** Takes the text of a stream, piece by piece. */
-export class EventReader {
-  private rest = ""
-  private event = ""
-  private data: Array<string> = []
-  private id = ""
-
-  /** The events that are complete with this piece. */
-  take(piece: string): ReadonlyArray<ServerEvent> {
-    const events: Array<ServerEvent> = []
-    const text = this.rest + piece
-    // A carriage return at the end may be half a line break.
-    const lines = text.split(/\r\n|\n|\r(?!$)/)
-    this.rest = lines.pop() ?? ""
-    for (const line of lines) {
-      const event = this.line(line)
-      if (event !== undefined) events.push(event)
-    }
-    return events
-  }
-
-  /** Whether more has come without an end than an event can have. */
-  get isOverfull(): boolean {
-    return this.rest.length + this.data.reduce((sum, { length }) => sum + length, 0) > longestEvent
-  }
-
-  private line(line: string): ServerEvent | undefined {
-    if (line === "") return this.complete()
-    const [, name = line, value = ""] = /^([^:]*): ?(.*)$/s.exec(line) ?? []
-    if (name === "event") this.event = value
-    else if (name === "data") this.data.push(value)
-    else if (name === "id" && !value.includes("\0")) this.id = value
-    return undefined
-  }
-
-  private complete(): ServerEvent | undefined {
-    const { data, event, id } = this
-    this.event = ""
-    this.data = []
-    return data.length === 0 ? undefined : { event: event === "" ? "message" : event, data: data.join("\n"), id }
-  }
-}
-
 const problemIn = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ detail: Schema.String })))
-
-const failed = (problem: string): CommandFailed =>
-  new CommandFailed({ problem: `the proxy was asked in vain: ${problem}`, hint: "see its log, or check --admin" })
 
 /** The request for a stream, as it was not answered yet. */
 const ask = (place: AdminPlace, path: string, lastId: string): ClientRequest => {
-  const base = "path" in place ? undefined : new URL(place.url)
-  const to = "path" in place ? { socketPath: place.path } : { host: base?.hostname, port: base?.port }
-  const token = "url" in place && place.token !== undefined ? { authorization: `Bearer ${place.token}` } : {}
+  const token = tokenFor(place)
   const headers = {
     accept: "text/event-stream",
-    host: base?.host ?? "admin",
-    ...token,
+    host: new URL(baseOf(place)).host,
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(lastId !== "" && { "last-event-id": lastId }),
   }
-  return httpRequest({ ...to, path, headers, timeout: patience, agent: false })
+  return httpRequest({ ...addressOf(place), path, headers, timeout: patience, agent: false })
 }
 
 /** The answer to it, where that is a stream. The request ends with the scope. */
@@ -88,18 +30,18 @@ const answerTo = (place: AdminPlace, path: string, lastId: string) =>
     )
     const message = yield* Effect.async<IncomingMessage, CommandFailed>((resume) => {
       sent.once("response", (message) => resume(Effect.succeed(message)))
-      sent.on("error", (error) => resume(failed(error.message)))
+      sent.on("error", (error) => resume(askedInVain(error.message)))
       sent.on("timeout", () => sent.destroy(new Error(`nothing came for ${patience / 1_000} s`)))
       sent.end()
     })
     message.setEncoding("utf8")
     if (message.statusCode === 200) return message
-    const text = yield* Effect.tryPromise({ try: () => textOf(message), catch: (cause) => failed(String(cause)) })
+    const text = yield* Effect.tryPromise({ try: () => textOf(message), catch: (cause) => askedInVain(String(cause)) })
     const detail = Option.match(problemIn(text), {
       onNone: () => `it answered ${message.statusCode}`,
       onSome: ({ detail }) => detail,
     })
-    return yield* failed(detail)
+    return yield* askedInVain(detail)
   })
 
 const textOf = async (message: AsyncIterable<string>): Promise<string> => {
@@ -121,16 +63,13 @@ export const openEvents = (
   Effect.map(answerTo(place, path, lastId), (message) => {
     const reader = new EventReader()
     const pieces: AsyncIterable<string> = message
-    const broken = (cause: unknown): CommandFailed => failed(cause instanceof Error ? cause.message : String(cause))
+    const broken = (cause: unknown): CommandFailed =>
+      askedInVain(cause instanceof Error ? cause.message : String(cause))
     return Stream.fromAsyncIterable(pieces, broken).pipe(
       Stream.mapEffect((piece) => {
         const events = reader.take(piece)
-        return reader.isOverfull ? failed("an event has no end") : Effect.succeed(events)
+        return reader.isOverfull ? askedInVain("an event has no end") : Effect.succeed(events)
       }),
       Stream.mapConcat((events) => events),
     )
   })
-
-/** The same as one stream, which also fails where it cannot be had. */
-export const eventsOf = (place: AdminPlace, path: string, lastId = ""): Stream.Stream<ServerEvent, CommandFailed> =>
-  Stream.unwrapScoped(openEvents(place, path, lastId))

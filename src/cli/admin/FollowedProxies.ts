@@ -1,15 +1,14 @@
 import { Effect, Exit, FiberMap, Option, Queue, Scope, Stream } from "effect"
+import type { ServerEvent } from "../../wire/EventReader.js"
 import type { Database } from "../Database.js"
 import type { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
-import type { AdminPlace } from "./AdminClient.js"
-import { openEvents, type ServerEvent } from "./EventStream.js"
+import { type AdminPlace, nameOf } from "./AdminPlace.js"
+import { openEvents } from "./EventStream.js"
 import { noProxy, runningPlaces } from "./Proxies.js"
 
 /** How long to wait before proxies are looked for again, in milliseconds: at first, and at most. */
 const [firstWait, longestWait] = [500, 15_000]
-
-const nameOf = (place: AdminPlace): string => ("path" in place ? place.path : place.url)
 
 /** Events wait here until they are taken; meanwhile their streams are not read. */
 const mostWaiting = 64

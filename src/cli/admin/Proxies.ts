@@ -5,7 +5,8 @@ import type { Database } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
 import { type Flag, option, variable } from "../Flag.js"
 import { databaseFlag, programName } from "../ProgramName.js"
-import type { AdminCalls, AdminPlace } from "./AdminClient.js"
+import type { AdminCalls } from "./AdminClient.js"
+import { type AdminPlace, askedInVain } from "./AdminPlace.js"
 
 /** Which proxy is asked. */
 export const admin: Flag<string> = {
@@ -34,6 +35,11 @@ const stranger = (path: string): CommandFailed =>
 const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, CommandFailed> =>
   Effect.gen(function* () {
     if (/^http:\/\//i.test(given)) {
+      if (!URL.canParse(given))
+        return yield* new CommandFailed({
+          problem: `${given} is no URL`,
+          hint: "--admin is http://HOST:PORT, or a path",
+        })
       const token = Option.getOrUndefined(yield* variable("SS_PROXY_ADMIN_TOKEN"))
       return { url: given.replace(/\/+$/, ""), token }
     }
@@ -64,7 +70,7 @@ export const noProxy = ({ filename }: Database): CommandFailed =>
   })
 
 /** The same where there has to be one. */
-export const neededPlaces = (
+const neededPlaces = (
   given: Option.Option<string>,
   database: Database,
 ): Effect.Effect<ReadonlyArray<AdminPlace>, CommandFailed> =>
@@ -102,8 +108,12 @@ export const isNotFound = (error: unknown): boolean =>
 export const callFailed = (error: unknown): CommandFailed => {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const problem = cause instanceof Error ? cause.message : String(cause)
-  return new CommandFailed({
-    problem: `the proxy was asked in vain: ${problem}`,
-    hint: "see its log, or check --admin",
-  })
+  return askedInVain(problem)
 }
+
+/** Between two looks, in milliseconds: proxies keep rates of sessions from the first one on. */
+const rateWait = 2_500
+
+/** What is seen at the second of two looks, when rates of sessions are known. */
+export const secondLook = <A, E>(look: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.zipRight(look, Effect.delay(look, rateWait))

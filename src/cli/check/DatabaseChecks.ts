@@ -6,8 +6,9 @@ import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
 import { probeSqlite, type SqliteProbe, tryToWrite } from "../../sessions/SqliteProbe.js"
 import { type Database, isAbsent } from "../Database.js"
 import { databaseFlag, programName } from "../ProgramName.js"
-import { inWords } from "../sessions/ActivityView.js"
-import { type Finding, findingsOf, sizeInWords, unavailable } from "./Finding.js"
+import { sizeText } from "../../log/Amounts.js"
+import { countInWords, inWords } from "../InWords.js"
+import { type Finding, findingsOf, unavailable } from "./Finding.js"
 
 /** Free space below which there is something to do soon, and at once; bytes. A log or a burst of changes fills less. */
 const scarce = 256 * 1024 ** 2
@@ -26,9 +27,8 @@ const contentOf = ({ filename }: Database): Effect.Effect<Finding> =>
     Effect.match({
       onFailure: (error) => unavailable("database", error),
       onSuccess: ({ forwarding, others }) => {
-        const sessions = forwarding + others
-        const many = `${sessions} ${sessions === 1 ? "session" : "sessions"}`
-        return findingsOf("database").ok(`${filename}: ${many}, ${forwarding} of a status that forwards`)
+        const sessions = countInWords(forwarding + others, "session")
+        return findingsOf("database").ok(`${filename}: ${sessions}, ${forwarding} of a status that forwards`)
       },
     }),
   )
@@ -48,10 +48,10 @@ const journal = ({ journalMode, walBytes }: SqliteProbe): Finding => {
     )
   if (walBytes > longLog)
     return warn(
-      `the log of changes (-wal) has ${sizeInWords(walBytes)}: some program has been reading for long`,
+      `the log of changes (-wal) has ${sizeText(walBytes)}: some program has been reading for long`,
       "end its transaction; `fuser FILE` names programs that have the file open",
     )
-  return ok(`its journal mode is WAL; the log of changes has ${sizeInWords(walBytes)}`)
+  return ok(`its journal mode is WAL; the log of changes has ${sizeText(walBytes)}`)
 }
 
 const clock = ({ newest }: SqliteProbe, now: number): Finding => {
@@ -68,7 +68,7 @@ const space = ({ filename }: Database): Finding => {
   const folder = dirname(resolve(filename))
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
-  const message = `${sizeInWords(free)} free in ${folder}`
+  const message = `${sizeText(free)} free in ${folder}`
   if (free < tooLittle) return fail(message, "make room there: sessions cannot be added or changed on a full disk")
   return free < scarce ? warn(message, "make room there") : ok(message)
 }

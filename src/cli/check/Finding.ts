@@ -40,10 +40,3 @@ export const findingLines = ({ check, message, result, todo }: Finding, style: S
   const margin = " ".repeat(resultWidth + nameWidth + 4)
   return todo === null ? line : `${line}\n${margin}-> ${printable(todo)}`
 }
-
-/** A size for people, in units of 1024: `12.3 GiB`. */
-export const sizeInWords = (bytes: number): string => {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-  const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
-  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`
-}

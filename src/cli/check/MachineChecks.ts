@@ -8,6 +8,7 @@ import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { listen } from "../../server/Listening.js"
 import type { Database } from "../Database.js"
 import { fileFault } from "../FileFault.js"
+import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf } from "./Finding.js"
 import type { RunningProxy } from "./RunningProxies.js"
 
@@ -130,7 +131,7 @@ export const tokenChecks = ({
     onLeft: (problem) => [...clear, fail(`${file} cannot be used: ${problem}`, "check --admin-token-file")],
     onRight: (tokens) => {
       const mode = statSync(file).mode & 0o777
-      const message = `${file} holds ${tokens.length} ${tokens.length === 1 ? "token" : "tokens"}`
+      const message = `${file} holds ${countInWords(tokens.length, "token")}`
       const others = warn(`${message}, which others may read (mode 0${mode.toString(8)})`, `chmod 600 ${file}`)
       return [...clear, (mode & 0o077) === 0 ? ok(message) : others]
     },

@@ -3,7 +3,7 @@ import type { AdminCalls } from "../admin/AdminClient.js"
 import { runningProxies } from "../admin/Proxies.js"
 import type { Database } from "../Database.js"
 import { version } from "../../domain/Version.js"
-import { inWords } from "../sessions/ActivityView.js"
+import { inWords } from "../InWords.js"
 import { type Finding, findingsOf } from "./Finding.js"
 
 /** A proxy that runs on the database. */

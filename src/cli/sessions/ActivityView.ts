@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
+import { inWords } from "../InWords.js"
 import { type ActivityTimes, idleSince, idleTime, neverActive } from "../../sessions/SessionActivity.js"
 
 /** When a session was last active, as `--json` prints it. These names are stable. Times as RFC 3339 has them, in UTC. */
@@ -44,23 +45,6 @@ export const activityViewOf = (session: Session, times: ActivityTimes | undefine
     last_kind: times.lastKind ?? null,
     idle_seconds: idle === undefined ? null : Math.floor(idle / 1_000),
   }
-}
-
-/** The largest first. */
-const units: ReadonlyArray<readonly [milliseconds: number, one: string, many: string]> = [
-  [86_400_000, "day", "days"],
-  [3_600_000, "h", "h"],
-  [60_000, "min", "min"],
-  [1_000, "s", "s"],
-]
-
-/** A time that has passed, for people, in one unit: `3 min`. */
-export const inWords = (milliseconds: number): string => {
-  for (const [size, one, many] of units) {
-    const count = Math.floor(milliseconds / size)
-    if (count > 0) return `${count} ${count === 1 ? one : many}`
-  }
-  return "0 s"
 }
 
 const ago = (time: number, now: number): string => (time === 0 ? "never" : `${inWords(idleTime(time, now))} ago`)

@@ -3,6 +3,7 @@ import type { AdminCalls } from "../admin/AdminClient.js"
 import { callFailed, callsAt, isNotFound, runningPlaces } from "../admin/Proxies.js"
 import type { Database } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
+import { type LiveCount, liveInWords } from "../InWords.js"
 import { printDiagnostic, printPiece } from "../Output.js"
 import { progressLine } from "../Progress.js"
 import { renderJsonLine } from "./SessionView.js"
@@ -11,17 +12,11 @@ import { renderJsonLine } from "./SessionView.js"
 const lookInterval = 1_000
 
 /** What is left of a session that drains, on all proxies. */
-interface Left {
-  readonly requests: number
-  readonly streams: number
-  readonly websockets: number
+interface Left extends LiveCount {
   readonly drainingUntil: string | null
 }
 
 const sumOf = ({ requests, streams, websockets }: Left): number => requests + streams + websockets
-
-const inWords = ({ requests, streams, websockets }: Left): string =>
-  `${requests} requests, ${streams} streams, ${websockets} WebSockets are left`
 
 /** What one proxy says; `undefined` where it knows no such session, and so has none of it. */
 const leftAt = (calls: AdminCalls, id: string): Effect.Effect<Left | undefined, CommandFailed> =>
@@ -54,7 +49,7 @@ const leftNow = (id: string, admin: Option.Option<string>, database: Database) =
   })
 
 const tell = (id: string, left: Left, json: boolean, progress: (line: string) => void): Effect.Effect<void> => {
-  if (!json) return Effect.sync(() => progress(inWords(left)))
+  if (!json) return Effect.sync(() => progress(`left: ${liveInWords(left)}`))
   const { drainingUntil, requests, streams, websockets } = left
   return printPiece(`${renderJsonLine({ id, draining_until: drainingUntil, requests, streams, websockets })}\n`)
 }

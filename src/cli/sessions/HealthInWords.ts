@@ -1,6 +1,6 @@
 import type { HealthView } from "../../admin/api/SessionGroup.js"
 import { idleTime } from "../../sessions/SessionActivity.js"
-import { inWords } from "./ActivityView.js"
+import { inWords } from "../InWords.js"
 
 type Health = typeof HealthView.Type
 

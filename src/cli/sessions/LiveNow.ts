@@ -1,14 +1,13 @@
 import { Effect } from "effect"
 import type { SessionView } from "../../admin/api/SessionGroup.js"
+import type { LiveCount } from "../InWords.js"
 import type { AdminCalls } from "../admin/AdminClient.js"
-import { callFailed } from "../admin/Proxies.js"
+import { callFailed, secondLook } from "../admin/Proxies.js"
+import { least, sum } from "../admin/BothProxies.js"
 import type { CommandFailed } from "../Failure.js"
 
 /** What is live on a session, on all proxies. */
-export interface LiveNow {
-  readonly requests: number
-  readonly streams: number
-  readonly websockets: number
+export interface LiveNow extends LiveCount {
   /** `null` where no proxy knows yet. */
   readonly requests_per_second: number | null
   /** Seconds in which nothing has passed that counts. */
@@ -23,9 +22,6 @@ export const noneLive: LiveNow = {
   requests_per_second: null,
   idle_seconds: null,
 }
-
-/** Between two looks, in milliseconds: proxies keep rates of sessions from the first one on. */
-const secondLook = 2_500
 
 const pageSize = 1_000
 
@@ -43,14 +39,8 @@ const merged = (one: LiveNow, other: LiveNow): LiveNow => ({
   requests: one.requests + other.requests,
   streams: one.streams + other.streams,
   websockets: one.websockets + other.websockets,
-  requests_per_second:
-    one.requests_per_second === null && other.requests_per_second === null
-      ? null
-      : (one.requests_per_second ?? 0) + (other.requests_per_second ?? 0),
-  idle_seconds:
-    one.idle_seconds === null || other.idle_seconds === null
-      ? (one.idle_seconds ?? other.idle_seconds)
-      : Math.min(one.idle_seconds, other.idle_seconds),
+  requests_per_second: sum(one.requests_per_second, other.requests_per_second),
+  idle_seconds: least(one.idle_seconds, other.idle_seconds),
 })
 
 /** The sessions of one proxy on which something is live: those of the most come first, so the first with nothing is the end. */
@@ -83,9 +73,8 @@ export const liveNow = (
 ): Effect.Effect<ReadonlyMap<string, LiveNow>, CommandFailed> =>
   Effect.gen(function* () {
     const look = Effect.forEach(proxies, (calls) => liveAt(calls, prefix), { concurrency: 8 })
-    yield* look
     const found = new Map<string, LiveNow>()
-    for (const [id, now] of (yield* Effect.delay(look, secondLook)).flat()) {
+    for (const [id, now] of (yield* secondLook(look)).flat()) {
       const before = found.get(id)
       found.set(id, before === undefined ? now : merged(before, now))
     }

@@ -1,3 +1,4 @@
+import { least, most, sum } from "../admin/BothProxies.js"
 import type { LiveRow, Rates, SessionRow, SessionState, Snapshot, Totals } from "./Snapshot.js"
 
 /** What one proxy says. */
@@ -9,15 +10,6 @@ export interface ProxyAnswer {
   /** Processes of it that did not answer. */
   readonly missing: ReadonlyArray<string>
 }
-
-type Known = number | undefined
-
-/** Both together; what is not known of one is that of the other. */
-const sum = (one: Known, other: Known): Known => (one === undefined ? other : other === undefined ? one : one + other)
-const most = (one: Known, other: Known): Known =>
-  one === undefined ? other : other === undefined ? one : Math.max(one, other)
-const least = (one: Known, other: Known): Known =>
-  one === undefined ? other : other === undefined ? one : Math.min(one, other)
 
 /** Of percentiles the worst: those of all requests together cannot be made of them. */
 const mergedRates = (one: Rates, other: Rates): Rates => ({

@@ -3,7 +3,7 @@ import { closeLostTerminal } from "../LostTerminal.js"
 import { type Style, styleOf } from "../Style.js"
 import { type Key, KeyReader } from "./Keys.js"
 import { widthOf } from "../TextWidth.js"
-import type { Line } from "./TopView.js"
+import type { Line } from "./Line.js"
 
 /** What a terminal tells. */
 export type ScreenEvent =

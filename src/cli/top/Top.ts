@@ -1,14 +1,14 @@
 import * as Command from "@effect/cli/Command"
 import { Effect } from "effect"
 import { duration, oneOf, onOrOff, text } from "../../domain/Reading.js"
-import { adminOption, admin } from "../admin/Proxies.js"
+import { admin, adminOption, secondLook } from "../admin/Proxies.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, resolveDatabase } from "../Database.js"
 import { type CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { SignalCatcher } from "../SignalCatcher.js"
 import { untilSignal } from "../StoppedBySignal.js"
-import { type TopSort, topSorts } from "./Snapshot.js"
+import { type Snapshot, type TopSort, topSorts } from "./Snapshot.js"
 import { printJsonLine, printTable } from "./TopPlain.js"
 import { TopSource } from "./TopSource.js"
 
@@ -77,9 +77,6 @@ interface TopChoice {
 /** The most sessions that are printed. */
 const mostPrinted = 1_000
 
-/** Between two looks of `--once`, in milliseconds: proxies keep rates of sessions from the first one on. */
-const secondLook = 2_500
-
 /** Prints what is found, once or every interval. */
 const print = (
   source: TopSource,
@@ -91,11 +88,11 @@ const print = (
       ({ snapshot }) => snapshot,
     )
     const show = json ? printJsonLine : printTable
-    const next = Effect.flatMap(look, (snapshot) => show(snapshot, sort, filter))
+    const print = (snapshot: Snapshot) => show(snapshot, sort, filter)
+    if (once || !json) return yield* Effect.flatMap(secondLook(look), print)
     // Rates are known from the second look on.
     yield* look
-    if (once || !json) return yield* Effect.delay(next, secondLook)
-    return yield* Effect.forever(Effect.delay(next, interval))
+    return yield* Effect.forever(Effect.delay(Effect.flatMap(look, print), interval))
   })
 
 /** Ctrl-C ends it well, as q does; another signal does what it does by itself, on a terminal that is as it was. */

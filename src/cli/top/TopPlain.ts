@@ -3,30 +3,14 @@ import { printPiece } from "../Output.js"
 import { styleOf } from "../Style.js"
 import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { renderJsonLine } from "../sessions/SessionView.js"
-import {
-  bytesText,
-  countText,
-  latencyText,
-  longSecondsText,
-  millisecondsText,
-  numberText,
-  rateText,
-  secondsText,
-} from "./Figures.js"
+import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
+import { totalPhrases } from "./Headline.js"
 import { ordered, type Rates, type SessionRow, type Snapshot, type TopSort, type Totals } from "./Snapshot.js"
 
 const headline = (totals: Totals): string =>
-  [
-    `ss-proxy ${totals.version}`,
-    countText(totals.processes, "process", "processes"),
-    `up ${longSecondsText(totals.uptime)}`,
-    `${rateText(totals.requestsPerSecond)} req/s`,
-    `p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`,
-    `ws ${numberText(totals.websockets)}`,
-    `streams ${numberText(totals.streams)}`,
-    `in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`,
-    `errors ${rateText(totals.errorsPerSecond)}/s`,
-  ].join("  ")
+  totalPhrases(totals)
+    .map(({ text }) => text)
+    .join("  ")
 
 const columnsOf = (rows: ReadonlyArray<SessionRow>): ReadonlyArray<Column> => {
   const column = (title: string, text: (row: SessionRow) => string): Column => ({ title, cells: rows.map(text) })

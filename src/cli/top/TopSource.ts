@@ -1,7 +1,8 @@
 import { Clock, Effect, Either, type Option } from "effect"
 import type { LiveView } from "../../admin/api/LiveGroup.js"
 import type { LiveCounts, SessionView } from "../../admin/api/SessionGroup.js"
-import type { AdminCalls, AdminPlace } from "../admin/AdminClient.js"
+import type { AdminCalls } from "../admin/AdminClient.js"
+import { nameOf } from "../admin/AdminPlace.js"
 import { callFailed, callsAt, noProxy, runningPlaces } from "../admin/Proxies.js"
 import type { Database } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
@@ -29,8 +30,6 @@ interface Proxy {
   readonly name: string
   readonly calls: AdminCalls
 }
-
-const nameOf = (place: AdminPlace): string => ("path" in place ? place.path : place.url)
 
 /** Live things of one session that are shown. */
 const mostLive = 500

@@ -1,4 +1,4 @@
-import { countText } from "./Figures.js"
+import { liveInWords } from "../InWords.js"
 import type { Key, NamedKey } from "./Keys.js"
 import { type LiveRow, ordered, type SessionRow, type Snapshot, type TopSort, topSorts } from "./Snapshot.js"
 
@@ -142,20 +142,10 @@ const quit: Action = { _tag: "Quit" }
 const list: ListMode = { _tag: "List" }
 const unchanged = (state: TopState): Step => ({ state })
 
-const liveWords = ({ requests, streams, websockets }: SessionRow): string => {
-  const kinds: ReadonlyArray<readonly [count: number, one: string, many: string]> = [
-    [requests, "request", "requests"],
-    [streams, "stream", "streams"],
-    [websockets, "WebSocket", "WebSockets"],
-  ]
-  const live = kinds.filter(([count]) => count > 0).map((kind) => countText(...kind))
-  return live.length === 0 ? "nothing now" : live.join(", ")
-}
-
 /** Asks before something is done to a session. */
 const asked = (state: TopState, row: SessionRow, tag: "Kill" | "Drain"): Step => {
   const what = tag === "Kill" ? "End all that is live on" : "Take nothing new for, and end in 30 s what is live on"
-  const question = `${what} ${row.id} (${liveWords(row)})?`
+  const question = `${what} ${row.id} (${liveInWords(row)})?`
   return { state: { ...state, mode: { _tag: "Ask", question, action: { _tag: tag, session: row.id }, below: list } } }
 }
 

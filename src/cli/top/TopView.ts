@@ -1,56 +1,14 @@
-import {
-  bytesText,
-  countText,
-  latencyText,
-  longSecondsText,
-  millisecondsText,
-  numberText,
-  rateText,
-  secondsText,
-} from "./Figures.js"
-import type { LiveRow, SessionRow, Totals, TopSort } from "./Snapshot.js"
-import { clipped, filled, widthOf } from "../TextWidth.js"
-import { placeOf, sessionsOf, tableOf, type TopState } from "./TopState.js"
-
-/** How a part of a line looks, where the terminal has colours. */
-export type Look = "bold" | "dim" | "red" | "green" | "yellow" | "cyan" | "inverse" | "plain"
-
-/** A part of a line: harmless text, without line breaks and control characters. */
-export interface Span {
-  readonly text: string
-  readonly look: Look
-}
-
-export type Line = ReadonlyArray<Span>
-
-const span = (text: string, look: Look = "plain"): Span => ({ text, look })
+import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
+import { countInWords } from "../InWords.js"
+import { clipped, filled } from "../TextWidth.js"
+import { redAbove0, totalPhrases } from "./Headline.js"
+import { type Line, type Look, type Span, span, wrapped } from "./Line.js"
+import type { LiveRow, SessionRow } from "./Snapshot.js"
+import { sessionsOf, tableOf, type TopState } from "./TopState.js"
+import { numberColumn, tableLines, type ViewColumn } from "./ViewTable.js"
 
 /** The fewest columns for a table that can be read. */
 export const fewestColumns = 60
-
-/** A column of a table. What matters most stays where there is little room. */
-interface ViewColumn<Row> {
-  readonly title: string
-  readonly width: number
-  readonly side: "left" | "right"
-  /** Those of the least number stay longest; that of the order always does. */
-  readonly rank: number
-  readonly text: (row: Row) => string
-  readonly look?: (row: Row) => Look
-  /** The order that it belongs to. */
-  readonly sort?: TopSort
-}
-
-const gap = 2
-const marker = 2
-
-const right = <Row>(
-  title: string,
-  width: number,
-  rank: number,
-  text: (row: Row) => string,
-  more: Pick<ViewColumn<Row>, "look" | "sort"> = {},
-): ViewColumn<Row> => ({ title, width, side: "right", rank, text, ...more })
 
 const stateText = ({ drainingUntil, state, status }: SessionRow, now: number): string => {
   if (state !== "draining" || drainingUntil === undefined) return state === "failing" ? "failing" : status
@@ -58,8 +16,6 @@ const stateText = ({ drainingUntil, state, status }: SessionRow, now: number): s
 }
 
 const stateLooks = { ok: "plain", failing: "red", draining: "yellow", closed: "dim" } as const
-
-const redAbove0 = (value: number | undefined): Look => ((value ?? 0) > 0 ? "red" : "plain")
 
 /** The columns behind the id. */
 const sessionColumns = (now: number): ReadonlyArray<ViewColumn<SessionRow>> => [
@@ -71,14 +27,14 @@ const sessionColumns = (now: number): ReadonlyArray<ViewColumn<SessionRow>> => [
     text: (row) => stateText(row, now),
     look: ({ state }) => stateLooks[state],
   },
-  right("REQ/S", 7, 1, (row) => rateText(row.requestsPerSecond), { sort: "requests" }),
-  right("P50", 6, 7, (row) => millisecondsText(row.p50)),
-  right("P99", 6, 5, (row) => millisecondsText(row.p99), { sort: "p99" }),
-  right("STREAMS", 7, 8, (row) => numberText(row.streams)),
-  right("WS", 6, 3, (row) => numberText(row.websockets), { sort: "websockets" }),
-  right("IN/S", 7, 10, (row) => bytesText(row.bytesInPerSecond)),
-  right("OUT/S", 7, 9, (row) => bytesText(row.bytesOutPerSecond), { sort: "bytes" }),
-  right("ERR/S", 6, 4, (row) => rateText(row.errorsPerSecond), {
+  numberColumn("REQ/S", 7, 1, (row) => rateText(row.requestsPerSecond), { sort: "requests" }),
+  numberColumn("P50", 6, 7, (row) => millisecondsText(row.p50)),
+  numberColumn("P99", 6, 5, (row) => millisecondsText(row.p99), { sort: "p99" }),
+  numberColumn("STREAMS", 7, 8, (row) => numberText(row.streams)),
+  numberColumn("WS", 6, 3, (row) => numberText(row.websockets), { sort: "websockets" }),
+  numberColumn("IN/S", 7, 10, (row) => bytesText(row.bytesInPerSecond)),
+  numberColumn("OUT/S", 7, 9, (row) => bytesText(row.bytesOutPerSecond), { sort: "bytes" }),
+  numberColumn("ERR/S", 6, 4, (row) => rateText(row.errorsPerSecond), {
     sort: "errors",
     look: (row) => redAbove0(row.errorsPerSecond),
   }),
@@ -90,161 +46,17 @@ const sessionColumns = (now: number): ReadonlyArray<ViewColumn<SessionRow>> => [
     text: ({ lastError = "", lastReason }) => (lastReason === undefined ? lastError : `${lastError} (${lastReason})`),
     look: () => "red",
   },
-  right("IDLE", 5, 6, (row) => secondsText(row.idle), { sort: "idle" }),
+  numberColumn("IDLE", 5, 6, (row) => secondsText(row.idle), { sort: "idle" }),
 ]
 
 const liveColumns: ReadonlyArray<ViewColumn<LiveRow>> = [
   { title: "KIND", width: 9, side: "left", rank: 1, text: ({ kind }) => kind },
-  right("AGE", 5, 2, ({ age }) => secondsText(age)),
-  right("SILENT", 6, 3, ({ silent }) => secondsText(silent)),
-  right("IN", 7, 5, ({ bytesIn }) => bytesText(bytesIn)),
-  right("OUT", 7, 4, ({ bytesOut }) => bytesText(bytesOut)),
+  numberColumn("AGE", 5, 2, ({ age }) => secondsText(age)),
+  numberColumn("SILENT", 6, 3, ({ silent }) => secondsText(silent)),
+  numberColumn("IN", 7, 5, ({ bytesIn }) => bytesText(bytesIn)),
+  numberColumn("OUT", 7, 4, ({ bytesOut }) => bytesText(bytesOut)),
   { title: "CLIENT", width: 15, side: "left", rank: 6, text: ({ client }) => client },
 ]
-
-/** A table whose first or last column takes the room that others leave. */
-interface ViewTable<Row> {
-  readonly first: { readonly title: string; readonly least: number; readonly text: (row: Row) => string }
-  readonly columns: ReadonlyArray<ViewColumn<Row>>
-  /** A last column of as much room as is left behind it, where there is any. */
-  readonly last?: { readonly title: string; readonly text: (row: Row) => string }
-}
-
-/** The columns that there is room for, as they stand. */
-const fitting = <Row>(
-  columns: ReadonlyArray<ViewColumn<Row>>,
-  room: number,
-  order: TopSort | undefined,
-): ReadonlyArray<ViewColumn<Row>> => {
-  const kept = new Set<ViewColumn<Row>>()
-  let left = room
-  const rankOf = ({ rank, sort }: ViewColumn<Row>): number => (sort !== undefined && sort === order ? 0 : rank)
-  for (const column of [...columns].sort((one, other) => rankOf(one) - rankOf(other))) {
-    left -= column.width + gap
-    if (left < 0) break
-    kept.add(column)
-  }
-  return columns.filter((column) => kept.has(column))
-}
-
-/** The least room in which a last column is worth it. */
-const leastLast = 10
-
-/** Numbers stand near what they are about, also where there is much room: behind the longest of the ids, if that is no longer. */
-const widestFirst = 64
-
-interface Widths<Row> {
-  readonly first: number
-  readonly columns: ReadonlyArray<ViewColumn<Row>>
-  readonly last: number
-}
-
-const widthsOf = <Row>(
-  { columns, first, last }: ViewTable<Row>,
-  rows: ReadonlyArray<Row>,
-  room: number,
-  order: TopSort | undefined,
-): Widths<Row> => {
-  const shown = fitting(columns, room - marker - first.least, order)
-  const left = room - marker - shown.reduce((sum, { width }) => sum + width + gap, 0)
-  if (last === undefined) {
-    const longest = rows.reduce((most, row) => Math.max(most, widthOf(first.text(row))), first.least)
-    return { first: Math.max(0, Math.min(left, longest, widestFirst)), columns: shown, last: 0 }
-  }
-  const forLast = left - first.least - gap
-  return forLast < leastLast
-    ? { first: Math.max(0, left), columns: shown, last: 0 }
-    : { first: first.least, columns: shown, last: forLast }
-}
-
-/** Titles; that of the order is marked. */
-const titleLine = <Row>(table: ViewTable<Row>, widths: Widths<Row>, sort: TopSort | undefined): Line => [
-  span(`${" ".repeat(marker)}${filled(table.first.title, widths.first, "left")}`, "bold"),
-  ...widths.columns.map(({ side, sort: own, title, width }) =>
-    span(`  ${filled(title, width, side)}`, own !== undefined && own === sort ? "cyan" : "bold"),
-  ),
-  ...(widths.last > 0 && table.last !== undefined
-    ? [span(`  ${filled(table.last.title, widths.last, "left")}`, "bold")]
-    : []),
-]
-
-const rowLine = <Row>(table: ViewTable<Row>, widths: Widths<Row>, row: Row, isSelected: boolean, look: Look): Line => {
-  const spans = [
-    span(`${isSelected ? "> " : "  "}${filled(table.first.text(row), widths.first, "left")}`, look),
-    ...widths.columns.map((column) =>
-      span(`  ${filled(column.text(row), column.width, column.side)}`, column.look?.(row) ?? "plain"),
-    ),
-    ...(widths.last > 0 && table.last !== undefined
-      ? [span(`  ${filled(table.last.text(row), widths.last, "left")}`)]
-      : []),
-  ]
-  return isSelected ? [span(spans.map(({ text }) => text).join(""), "inverse")] : spans
-}
-
-/** The lines of a table: its titles, and the page of rows that has the chosen one. */
-const tableLines = <Row extends { readonly id: string }>(
-  table: ViewTable<Row>,
-  rows: ReadonlyArray<Row>,
-  selected: string | undefined,
-  {
-    columns,
-    height,
-    lookOf,
-    sort,
-  }: {
-    readonly columns: number
-    readonly height: number
-    readonly lookOf: (row: Row) => Look
-    readonly sort: TopSort | undefined
-  },
-): ReadonlyArray<Line> => {
-  const widths = widthsOf(table, rows, columns, sort)
-  const body = Math.max(1, height - 1)
-  const place = placeOf(rows, selected)
-  const from = Math.floor(place / body) * body
-  return [
-    titleLine(table, widths, sort),
-    ...rows.slice(from, from + body).map((row, at) => rowLine(table, widths, row, from + at === place, lookOf(row))),
-  ]
-}
-
-/** Puts phrases beside each other, in as few lines as they fit in. */
-const wrapped = (phrases: ReadonlyArray<Span>, columns: number): ReadonlyArray<Line> => {
-  const lines: Array<Array<Span>> = []
-  let left = -1
-  for (const { look, text } of phrases) {
-    const cut = clipped(text, columns)
-    const width = widthOf(cut)
-    const current = lines.at(-1)
-    if (current === undefined || left < width + gap) {
-      lines.push([span(cut, look)])
-      left = columns - width
-    } else {
-      current.push(span("  "), span(cut, look))
-      left -= width + gap
-    }
-  }
-  return lines
-}
-
-const stoppingText = ({ draining, processes }: Totals): string =>
-  draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
-
-const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {
-  const errors = `errors ${rateText(totals.errorsPerSecond)}/s`
-  return [
-    span(`ss-proxy ${totals.version}`, "bold"),
-    span(countText(totals.processes, "process", "processes")),
-    ...(totals.draining === 0 ? [] : [span(stoppingText(totals), "yellow")]),
-    span(`up ${longSecondsText(totals.uptime)}`),
-    span(`${rateText(totals.requestsPerSecond)} req/s`, "bold"),
-    span(`p50 ${latencyText(totals.p50)} p99 ${latencyText(totals.p99)}`),
-    span(`ws ${numberText(totals.websockets)}`),
-    span(`streams ${numberText(totals.streams)}`),
-    span(`in ${bytesText(totals.bytesInPerSecond)}/s out ${bytesText(totals.bytesOutPerSecond)}/s`),
-    span(errors, redAbove0(totals.errorsPerSecond)),
-  ]
-}
 
 /** What is shown, and by what order. */
 const scopePhrases = (state: TopState, now: number): ReadonlyArray<Span> => {
@@ -265,7 +77,7 @@ const scopePhrases = (state: TopState, now: number): ReadonlyArray<Span> => {
             ? []
             : [
                 span(
-                  `${sessionsOf(state).length}${snapshot.hasMore ? "+" : ""} of ${countText(snapshot.totals.sessions, "session", "sessions")}`,
+                  `${sessionsOf(state).length}${snapshot.hasMore ? "+" : ""} of ${countInWords(snapshot.totals.sessions, "session")}`,
                 ),
               ]),
           ...(filter === "" ? [] : [span(`with "${filter}"`, "yellow")]),

@@ -1,7 +1,7 @@
+import type { ServerEvent } from "../../wire/EventReader.js"
 import { Problem, withQuery } from "../Api.js"
 import { problemText } from "../Dialog.js"
 import { button, element, fill, setText } from "../Element.js"
-import type { ServerEvent } from "../EventParser.js"
 import { bytes, milliseconds, moment } from "../Format.js"
 import type { Lifetime, Shared } from "../View.js"
 

@@ -2,7 +2,7 @@ import * as fc from "fast-check"
 import type { Key } from "../../../src/cli/top/Keys.js"
 import type { LiveRow, Rates, SessionRow, Snapshot } from "../../../src/cli/top/Snapshot.js"
 import { initialState, seen, type TopState } from "../../../src/cli/top/TopState.js"
-import type { Line } from "../../../src/cli/top/TopView.js"
+import type { Line } from "../../../src/cli/top/Line.js"
 
 export const textOf = (line: Line): string => line.map(({ text }) => text).join("")
 

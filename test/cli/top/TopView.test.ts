@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { widthOf } from "../../../src/cli/TextWidth.js"
+import { totalPhrases } from "../../../src/cli/top/Headline.js"
 import {
   initialState,
   pressed,
@@ -99,6 +100,17 @@ describe("the screen of top", () => {
     ])
     const bySort = pictureOf(screenOf({ ...stateOf([bob, alice], 60, 12), sort: "idle" }, 0)).split("\n")
     expect(bySort[3]).toBe("  SESSION           STATE         REQ/S      WS   IDLE")
+  })
+
+  it("tells latencies in milliseconds, and in seconds from ten of them on", () => {
+    const toldOf = (p50: number | undefined, p99: number | undefined) => {
+      const totals = { ...snapshotOf([]).totals, p50, p99 }
+      return totalPhrases(totals).map(({ text }) => text)[4]
+    }
+    expect(toldOf(1.24, 18)).toBe("p50 1.2 ms p99 18 ms")
+    expect(toldOf(812, 12_000)).toBe("p50 812 ms p99 12 s")
+    expect(toldOf(11_000, 12_000)).toBe("p50 11 s p99 12 s")
+    expect(toldOf(undefined, undefined)).toBe("p50 - p99 -")
   })
 
   it("has everything in 200", () => {

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { EventParser, type ServerEvent } from "../../src/dashboard/EventParser.js"
+import { EventReader, type ServerEvent } from "../../src/wire/EventReader.js"
 
 /** All events of a stream that comes in these pieces. */
 const eventsIn = (pieces: ReadonlyArray<string>): ReadonlyArray<ServerEvent> => {
-  const parser = new EventParser()
-  return pieces.flatMap((piece) => parser.push(piece))
+  const reader = new EventReader()
+  return pieces.flatMap((piece) => reader.take(piece))
 }
 
 const lineEnd = fc.constantFrom("\n", "\r\n", "\r")
@@ -56,5 +56,14 @@ describe("the reader of event streams", () => {
       { event: "message", data: "a", id: "1" },
       { event: "message", data: "b", id: "1" },
     ])
+  })
+
+  it("says when something has no end", () => {
+    const reader = new EventReader()
+    const piece = `data: ${"x".repeat(1_000_000)}\n`
+    for (let count = 0; count < 4; count++) reader.take(piece)
+    assert.isFalse(reader.isOverfull)
+    reader.take(piece)
+    assert.isTrue(reader.isOverfull)
   })
 })

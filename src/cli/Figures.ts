@@ -1,8 +1,10 @@
+import { sizeText } from "../log/Amounts.js"
+
 // How numbers are shown in few columns. What is not known is "-".
 
 const unknown = "-"
 
-const grouped = (whole: number): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ",")
+export const grouped = (whole: number): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ",")
 
 /** A count: `0`, `812`, `12,411`. */
 export const numberText = (value: number | undefined): string =>
@@ -22,18 +24,9 @@ export const millisecondsText = (value: number | undefined): string =>
 export const latencyText = (value: number | undefined): string =>
   value === undefined || value >= 10_000 ? millisecondsText(value) : `${millisecondsText(value)} ms`
 
-const byteUnits = ["B", "kB", "MB", "GB", "TB", "PB"]
-
 /** Bytes in units of a thousand: `0 B`, `1.2 MB`, `212 MB`. */
-export const bytesText = (bytes: number | undefined): string => {
-  if (bytes === undefined) return unknown
-  let [value, unit] = [bytes, 0]
-  while (value >= 999.5 && unit < byteUnits.length - 1) {
-    value /= 1_000
-    unit++
-  }
-  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${byteUnits[unit]}`
-}
+export const bytesText = (bytes: number | undefined): string =>
+  bytes === undefined ? unknown : sizeText(Math.round(bytes))
 
 const timeUnits = [
   ["d", 86_400],
@@ -57,7 +50,3 @@ export const longSecondsText = (seconds: number): string => {
   const rest = next === undefined || at < 0 ? "" : ` ${Math.floor((seconds % size) / next[1])}${next[0]}`
   return `${Math.floor(seconds / size)}${name}${rest}`
 }
-
-/** `1 process`, `2 processes`. */
-export const countText = (count: number, one: string, many: string): string =>
-  `${grouped(count)} ${count === 1 ? one : many}`
