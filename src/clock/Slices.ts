@@ -61,8 +61,11 @@ export class Slices {
         this.queue.shift()
         first = this.queue[0]
       }
+    } catch (error) {
+      // Work whose step throws (a defect) is over; what waits behind it goes on in the next turn.
+      this.queue.shift()
+      throw error
     } finally {
-      // A step that throws (a defect) ends this slice, and `work` can run again.
       this.isWorking = false
     }
   }

@@ -47,6 +47,19 @@ describe("Slices", () => {
     assert.strictEqual(work.turns.length, 3)
   })
 
+  it("goes on with what waits behind work whose step throws", () => {
+    const slices = new Slices()
+    let thrown = 0
+    const broken = (): boolean => {
+      thrown++
+      throw new Error("a defect")
+    }
+    assert.throws(() => slices.add({ step: broken }))
+    const work = new Recorded(3, () => 0, 0)
+    slices.add(work)
+    assert.deepStrictEqual([thrown, work.turns.length], [1, 3])
+  })
+
   it.live("takes a few steps of a millisecond in a turn, and all in the end", () =>
     Effect.gen(function* () {
       const works: Array<Recorded> = []

@@ -64,7 +64,10 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...extras,
 })
 
-/** The entity tag of a session (RFC 9110 section 8.8.3): of all that is stored of it, so that every change is noticed. */
+/**
+ * The entity tag of a session (RFC 9110 section 8.8.3): of its row and its policy, so that every change of them is
+ * noticed. A drain or a kill is none: who edits a session need not know of it.
+ */
 export const etagOf = ({ createdAt, policy, status, updatedAt, url }: Session): string => {
   const all = JSON.stringify([url, status, policyFields(policy), createdAt, updatedAt])
   return `"${createHash("sha256").update(all).digest("hex").slice(0, 16)}"`
