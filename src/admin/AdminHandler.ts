@@ -30,6 +30,7 @@ import {
   unauthorized,
 } from "./Refusals.js"
 import { urlOf } from "./RequestUrl.js"
+import { StrangerTime } from "./StrangerTime.js"
 
 /** Calls whose answers are streams of events. */
 const streams: ReadonlySet<string> = new Set(["/v1/events", "/v1/feed", "/v1/tail"])
@@ -62,6 +63,7 @@ export class AdminHandler {
   private readonly names: ReadonlySet<string>
   private readonly unhurried = new WeakSet<Duplex>()
   private readonly routes: ReadonlyMap<string, AdminRoute>
+  private readonly strangers: StrangerTime
 
   constructor(
     { adminHosts }: Pick<ProxySettings, "adminHosts">,
@@ -69,6 +71,7 @@ export class AdminHandler {
   ) {
     this.names = new Set(adminHosts.map((name) => name.toLowerCase()))
     this.routes = new Map(parts.routes.map((route) => [route.path, route]))
+    this.strangers = new StrangerTime(parts.fork)
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, entrance: Entrance): void => {
@@ -82,7 +85,14 @@ export class AdminHandler {
       this.parts.counters.adminAnswered(page === undefined ? (route?.path ?? "other") : "page", answer.status)
       writeAnswer(response, answer)
     })
-    this.parts.fork(answered)
+    this.answer(answered, response, door)
+  }
+
+  /** Answers who has shown no token. Who has left meanwhile is not answered. */
+  private answer(answered: Effect.Effect<void>, response: ServerResponse, door: Door): void {
+    if (door === "socket") return void this.parts.fork(answered)
+    const isTaken = this.strangers.run(Effect.suspend(() => (response.closed ? Effect.void : answered)))
+    if (!isTaken) response.destroy()
   }
 
   /** What is there for a path; `undefined` where nothing is. */
@@ -134,8 +144,11 @@ export class AdminHandler {
       tooManyReaders,
     )
     if (Either.isLeft(admitted)) {
-      this.parts.counters.adminAnswered("/v1", admitted.left.status)
-      return writeAnswer(response, admitted.left)
+      const refused = Effect.sync(() => {
+        this.parts.counters.adminAnswered("/v1", admitted.left.status)
+        writeAnswer(response, admitted.left)
+      })
+      return this.answer(refused, response, entrance.door)
     }
     entrance.connections.letIn(request, response)
     for (const [name, value] of ownFields) response.setHeader(name, value)
