@@ -252,6 +252,11 @@ export class ActivityRound {
     for (const activity of this.changed.splice(0, this.changed.length - mostChanged)) activity.isChanged = false
   }
 
+  /** Brings the times of a session up to date with what is over. Those of what is under way are a second old at most. */
+  update(activity: SessionActivity): void {
+    if (activity.isNoted) this.date(activity, moment())
+  }
+
   /** What is under way of a session at this moment. Its times are up to date then: `known` are the numbers of its id. */
   openOf(sessionId: string, known: SessionActivity | undefined): ReadonlyArray<OpenTraffic> {
     const at = moment()

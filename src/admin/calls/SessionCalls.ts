@@ -9,6 +9,7 @@ import { type ActivityTimes, mergedTimes, neverActive, SessionActivity } from ".
 import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Activity } from "../../traffic/Activity.js"
+import { Traffic } from "../../traffic/Traffic.js"
 import { AdminApi } from "../api/AdminApi.js"
 import type { SessionsQuery } from "../api/SessionGroup.js"
 import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
@@ -47,6 +48,7 @@ const storedTimes = (store: typeof ActivityStore.Service, sessions: ReadonlyArra
 const makeExtras = Effect.gen(function* () {
   const fleet = yield* Fleet
   const directory = yield* SessionDirectory
+  const { activity: round } = yield* Traffic
   const store = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
   const rates = yield* SessionRates
 
@@ -56,6 +58,7 @@ const makeExtras = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       return (session: Session) => {
         const known = directory.activityOf(session.id) ?? new SessionActivity(session.id)
+        round.update(known)
         return activityTimesView(session, mergedTimes(known, stored.get(session.id) ?? neverActive), known, now)
       }
     })
