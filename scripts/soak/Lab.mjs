@@ -13,7 +13,7 @@ export const here = dirname(fileURLToPath(import.meta.url))
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** A port that is free at this moment. */
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address()

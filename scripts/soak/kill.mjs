@@ -1,11 +1,4 @@
-// Kills one of many busy sessions. Measures when its WebSocket is closed, whether requests of other sessions fail, and how
-// long their answers take: in rounds with a kill and rounds without, in turns, for both to meet the same machine.
-//
-// The p99 of one round is at the mercy of whatever else the machine does. So the two rounds of each pair are compared, and the
-// script says how far the median of these comparisons can be trusted (a bootstrap, 90 %). It fails where the kill certainly
-// costs more than it may.
-//
-//   node scripts/soak/kill.mjs [--sessions 500] [--per-second 4] [--rounds 20] [--seconds 3]
+// `npm run soak:kill`: see `--help`.
 import { parseArgs } from "node:util"
 import { answerOf, openWebSocket, pause, withProxy } from "./Lab.mjs"
 
@@ -13,8 +6,26 @@ import { answerOf, openWebSocket, pause, withProxy } from "./Lab.mjs"
 const endedWithin = 1_000
 const mostGrowth = 1.1
 
+const usage = `Kills one of many busy sessions. Measures when its WebSocket is closed, whether requests of other sessions fail, and how
+long their answers take: in rounds with a kill and rounds without, in turns, for both to meet the same machine.
+
+The p99 of one round is at the mercy of whatever else the machine does. So the two rounds of each pair are compared, and the
+script says how far the median of these comparisons can be trusted (a bootstrap, 90 %). It exits with 1 where a request of
+another session fails, the session lives on for over a second, or the p99 of others certainly grows by more than 10 %.
+
+usage: npm run soak:kill -- [--sessions 500] [--per-second 4] [--rounds 20] [--seconds 3] [--bin FILE]
+
+  --sessions N    how many are busy
+  --per-second N  requests of each in a second
+  --rounds N      pairs of rounds
+  --seconds N     how long a round takes
+  --bin FILE      the program; default: dist/bin.js
+  --help          this text
+`
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     sessions: { type: "string", default: "500" },
     "per-second": { type: "string", default: "4" },
     rounds: { type: "string", default: "20" },
@@ -22,6 +33,10 @@ const { values } = parseArgs({
     bin: { type: "string" },
   },
 })
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit()
+}
 const victim = "busy-0"
 
 /** A WebSocket of the session that is killed: when its close frame comes, and with which code. */
@@ -104,4 +119,7 @@ async function soak({ db, port, proxy, start }) {
 }
 
 const others = Array.from({ length: Number(values.sessions) - 1 }, (_, index) => `busy-${index + 1}`)
-await withProxy({ bin: values.bin, logLevel: "error", first: victim, others }, soak)
+await withProxy({ bin: values.bin, logLevel: "error", first: victim, others }, soak).catch((error) => {
+  process.stderr.write(`soak:kill: ${error.message}\n`)
+  process.exitCode = 1
+})

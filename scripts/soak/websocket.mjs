@@ -13,6 +13,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { freePort } from "./Lab.mjs"
 
 const { values } = parseArgs({
   options: {
@@ -107,16 +108,6 @@ async function startServer() {
 
 const session = (id, port) =>
   spawnSync(process.execPath, [bin, "sessions", "add", id, `http://127.0.0.1:${port}`, "--replace", "-d", database])
-
-/** A port that is free at this moment. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
 
 const openSockets = (pid) => {
   let count = 0

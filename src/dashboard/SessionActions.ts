@@ -22,7 +22,6 @@ const ownFields = new Set([
   "health",
   "live",
   "activity",
-  "secret_fields",
 ])
 
 /** A policy, and its value as far as a field can hold one. */
