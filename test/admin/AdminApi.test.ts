@@ -113,6 +113,16 @@ describe("the admin API", () => {
     }),
   )
 
+  it.scopedLive("shows a session as active from the moment that a request of it is over", () =>
+    Effect.gen(function* () {
+      const { ask, askSocket, get } = yield* startAdminLab()
+      // What answers is loaded now, so that no second passes below, after which this would be known anyhow.
+      yield* get("/v1/version")
+      yield* ask(request("GET /app/"))
+      assert.match((yield* askSocket("GET /v1/sessions/app")).text, /"last_request_at":"\d/)
+    }),
+  )
+
   it.scopedLive("shows activity, and takes note of a touch", () =>
     Effect.gen(function* () {
       const { ask, askSocket, get } = yield* startAdminLab()
