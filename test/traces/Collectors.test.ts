@@ -116,7 +116,7 @@ describe("a collector that", () => {
       return Effect.gen(function* () {
         const { ask, proxy } = yield* startTraceLab({ taking: (response) => void response.end(answer) })
         yield* ask(request("GET /app/x"))
-        yield* until(proxy, { sent: 3 - failed })
+        yield* until(proxy, { sent: 3 - failed, failed })
         assert.deepStrictEqual(yield* countsOf(proxy), { sent: 3 - failed, failed, dropped: 0 })
       })
     })
