@@ -84,6 +84,108 @@ export const policies = {
     help: "Overrides the proxy's --ws-path for this session: append, full or strip.",
     guide: "in place of [`--ws-path`](ROUTING.md#--ws-path)",
   }),
+  host: inPlaceOf(settings.hostField, {
+    column: "host",
+    flag: "host-field",
+    help: "The Host field that this session's server gets: server (its own), client (the client's), or auto.",
+    guide: "the `Host` that the server gets, in place of [`--host-field`](ROUTING.md#host)",
+  }),
+  path: inPlaceOf(settings.path, {
+    column: "path",
+    flag: "path",
+    help: "strip: this session's server does not get the id in the path. keep: it does.",
+    guide: "in place of [`--path`](ROUTING.md#path)",
+  }),
+  slash: inPlaceOf(settings.slash, {
+    column: "slash",
+    flag: "slash",
+    help: "Whether browsers are redirected from /ID to /ID/: auto, redirect or off.",
+    guide: "in place of [`--slash`](ROUTING.md#slash)",
+  }),
+  location: inPlaceOf(settings.location, {
+    column: "location",
+    flag: "location",
+    help: "rewrite: redirects of this session's server come back under /ID. relay: as they are.",
+    guide: "in place of [`--location`](ROUTING.md#location)",
+  }),
+  cookies: inPlaceOf(settings.cookies, {
+    column: "cookies",
+    flag: "cookies",
+    help: "confine: cookies of this session's server are only sent back to it. relay: as they are.",
+    guide: "in place of [`--cookies`](ROUTING.md#cookies)",
+  }),
+  wsExtensions: inPlaceOf(settings.wsExtensions, {
+    column: "ws_extensions",
+    flag: "ws-extensions",
+    help: "hide: this session's server does not see which WebSocket extensions clients offer.",
+    guide: "in place of [`--ws-extensions`](ROUTING.md#compression)",
+  }),
+  wsPing: inPlaceOf(settings.wsPing, {
+    column: "ws_ping",
+    flag: "ws-ping",
+    help: "Seconds after which a silent side of a WebSocket of this session is dropped; 0: never.",
+    guide: "seconds, in place of [`--ws-ping`](ROUTING.md#a-side-that-vanished)",
+  }),
+  wsIdleTimeout: inPlaceOf(settings.wsIdleTimeout, {
+    column: "ws_idle_timeout",
+    flag: "ws-idle-timeout",
+    help: "Seconds without a message after which a WebSocket of this session is closed; 0: never.",
+    guide: "seconds, in place of `--ws-idle-timeout`",
+  }),
+  wsMaxMessage: inPlaceOf(settings.wsMaxMessage, {
+    column: "ws_max_message",
+    flag: "ws-max-message",
+    help: "Largest message of a WebSocket of this session, in bytes; 0: no limit.",
+    guide: "bytes, in place of `--ws-max-message`",
+  }),
+  timeout: inPlaceOf(settings.timeout, {
+    column: "timeout",
+    flag: "timeout",
+    help: "Longest wait for the head of a response of this session's server, in seconds.",
+    guide: "seconds, in place of `--timeout`",
+  }),
+  idleTimeout: inPlaceOf(settings.idleTimeout, {
+    column: "idle_timeout",
+    flag: "idle-timeout",
+    help: "Seconds of silence after which a response of this session's server is cut; 0: never.",
+    guide: "seconds, in place of `--idle-timeout`",
+  }),
+  connectTimeout: inPlaceOf(settings.connectTimeout, {
+    column: "connect_timeout",
+    flag: "connect-timeout",
+    help: "Longest wait for a connection to this session's server, in seconds.",
+    guide: "seconds, in place of `--connect-timeout`",
+  }),
+  via: inPlaceOf(settings.via, {
+    column: "via",
+    flag: "via",
+    help: "off: this session's server gets no Via.",
+    guide: "in place of [`--via`](ROUTING.md#via)",
+  }),
+  forwarded: inPlaceOf(settings.forwarded, {
+    column: "forwarded",
+    flag: "forwarded",
+    help: "off: this session's server gets no X-Forwarded-* fields.",
+    guide: "in place of `--forwarded`",
+  }),
+  trace: inPlaceOf(settings.traceContext, {
+    column: "trace",
+    flag: "trace-context",
+    help: "off: this session's server gets no traceparent of the proxy.",
+    guide: "in place of `--trace-context`",
+  }),
+  lenient: inPlaceOf(settings.lenient, {
+    column: "lenient",
+    flag: "lenient",
+    help: "on: takes answers of this session's server that break the rules but can be read.",
+    guide: "in place of [`--lenient`](ROUTING.md#answers-of-old-servers)",
+  }),
+  hold: inPlaceOf(settings.hold, {
+    column: "hold",
+    flag: "hold",
+    help: "Seconds for which a server of this session that cannot be reached is tried again; 0: not at all.",
+    guide: "seconds, in place of [`--hold`](ROUTING.md#a-server-that-is-just-starting)",
+  }),
 }
 
 /** The same table for those who go through all of it. */

@@ -105,6 +105,51 @@ export const settings = {
     guide:
       "Paths behind a session's id whose requests are no activity ([what is](DATABASE.md#activity)), for clients that poll: `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
   }),
+  hostField: setting({
+    reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
+    fallback: "auto",
+    flag: { name: "host-field" },
+    group: "Forwarding",
+    help: "Host that servers get: server is their own, client the one the client asked for; auto: client where the host names the session.",
+    guide:
+      "The `Host` that servers get: `server` is their own, `client` the one that the client asked for ([when](ROUTING.md#host)). `auto`: `client` where the host names the session, else `server`.",
+  }),
+  path: setting({
+    reading: Reading.oneOf("RULE", ["strip", "keep"]),
+    fallback: "strip",
+    flag: { name: "path" },
+    group: "Forwarding",
+    help: "Whether servers get the session's id in the path: strip /REST, keep /ID/REST. Not for /ws/ID.",
+    guide:
+      "Whether servers get the session's id in the path: `strip` makes `/{rest}` of `/{session_id}/{rest}`, `keep` leaves it ([when](ROUTING.md#path)). Not for `/ws/`.",
+  }),
+  slash: setting({
+    reading: Reading.oneOf("RULE", ["auto", "off", "redirect"]),
+    fallback: "auto",
+    flag: { name: "slash" },
+    group: "Forwarding",
+    help: "Redirects browsers from /ID to /ID/: auto where the session's URL has no path or one that ends in a slash, redirect always, off never.",
+    guide:
+      "Redirects browsers from `/{session_id}` to `/{session_id}/` (`308`), for relative links ([how](ROUTING.md#slash)): `auto` where the session's URL has no path or one that ends in a slash, `redirect` always, `off` never.",
+  }),
+  location: setting({
+    reading: Reading.oneOf("RULE", ["relay", "rewrite"]),
+    fallback: "relay",
+    flag: { name: "location" },
+    group: "Forwarding",
+    help: "rewrite: Location, Content-Location and Refresh of servers that know no prefix come back under /ID.",
+    guide:
+      "`rewrite`: `Location`, `Content-Location` and `Refresh` of servers that know no prefix come back under `/{session_id}` ([how](ROUTING.md#location)). `relay`: as they are.",
+  }),
+  cookies: setting({
+    reading: Reading.oneOf("RULE", ["relay", "confine"]),
+    fallback: "relay",
+    flag: { name: "cookies" },
+    group: "Forwarding",
+    help: "confine: cookies of a session's server are only sent back to that session.",
+    guide:
+      "`confine`: cookies of a session's server are only sent back to that session ([how](ROUTING.md#cookies)). `relay`: as they are.",
+  }),
   timeout: setting({
     reading: Reading.positiveSeconds,
     fallback: 30_000,
@@ -138,6 +183,41 @@ export const settings = {
     help: "on: servers get a traceparent of the proxy if the client sent none, or if the proxy records spans.",
     guide:
       "`on`: servers get a `traceparent` of the proxy if the client sent none, or if the proxy [records spans](TRACES.md). `off`: `traceparent` and `tracestate` are passed on as they came.",
+  }),
+  via: setting({
+    reading: Reading.oneOf("WHETHER", ["on", "off"]),
+    fallback: "on",
+    flag: { name: "via" },
+    group: "Forwarding",
+    help: "off: servers get no Via. nginx as a server does not compress for requests that have one.",
+    guide:
+      "`off`: servers get no `Via` of the proxy ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
+  }),
+  forwarded: setting({
+    reading: Reading.oneOf("WHETHER", ["on", "off"]),
+    fallback: "on",
+    flag: { name: "forwarded" },
+    group: "Forwarding",
+    help: "off: servers get no X-Forwarded-* fields, neither of the proxy nor of clients.",
+    guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
+  }),
+  lenient: setting({
+    reading: Reading.oneOf("WHETHER", ["off", "on"]),
+    fallback: "off",
+    flag: { name: "lenient" },
+    group: "Servers of sessions",
+    help: "on: takes answers of old servers that break the rules of HTTP/1.1 but can be read in one way only.",
+    guide:
+      "`on`: takes answers of old and embedded servers that break the rules of HTTP/1.1 but can be read ([which](ROUTING.md#answers-of-old-servers)).",
+  }),
+  hold: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "hold" },
+    group: "Servers of sessions",
+    help: "Tries a server that cannot be reached again for this long, for requests that can wait. 0: answers 502 at once.",
+    guide:
+      "Tries a server that cannot be reached again for this long before the request gets `502` ([how](ROUTING.md#a-server-that-is-just-starting)). `0`: at once.",
   }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,
@@ -347,6 +427,15 @@ export const settings = {
     help: "What /ws/ID/REST becomes at the session's server: append /ID/REST, full /ws/ID/REST, strip /REST.",
     guide:
       "What the path of a WebSocket under `/ws/` becomes: `append`, `full` or `strip` ([table](ROUTING.md#--ws-path)).",
+  }),
+  wsExtensions: setting({
+    reading: Reading.oneOf("RULE", ["relay", "hide"]),
+    fallback: "relay",
+    flag: { name: "ws-extensions" },
+    group: "WebSockets",
+    help: "hide: servers do not see which extensions a client offers, so that nothing is compressed.",
+    guide:
+      "`hide`: servers do not see which extensions a client offers, so that nothing is compressed, for [devices that cannot inflate](ROUTING.md#compression). `relay`: the two agree among themselves.",
   }),
   wsPing: setting({
     reading: Reading.seconds,

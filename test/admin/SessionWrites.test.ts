@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { join } from "node:path"
+import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 import { Sqlite } from "../../src/sessions/SqliteDriver.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
@@ -37,7 +38,7 @@ describe("a session that the API changes", () => {
         const changed = yield* patch(id, { ws_path: null, insecure: true })
         assert.strictEqual(changed.status, 200)
         assert.match(changed.value("etag") ?? "", /^"[0-9a-f]{16}"$/)
-        assert.deepInclude(yield* stored(id), { status: "paused", policy: { insecure: true, wsPath: null } })
+        assert.deepInclude(yield* stored(id), { status: "paused", policy: { ...defaultPolicy, insecure: true } })
         assert.strictEqual((yield* remove(id)).status, 204)
         assert.isUndefined(yield* stored(id))
         assert.strictEqual((yield* remove(id)).status, 404)

@@ -4,8 +4,9 @@ import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { parseSessionFile as parseWith } from "../../src/cli/sessions/SessionFile.js"
 import { backupOf, renderJson } from "../../src/cli/sessions/SessionView.js"
 import { Session } from "../../src/domain/Session.js"
+import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 
-const policy = { insecure: false, wsPath: null }
+const policy = defaultPolicy
 const a = { id: "a", url: "http://h:1", status: "active", policy }
 const b = { id: "b", url: "wss://h:2/base", status: "paused", policy }
 
@@ -63,7 +64,7 @@ describe("a file of sessions", () => {
       '{"id":"b","url":"wss://h:2/base","status":"paused","insecure":false,"ws_path":null}',
     ]
     expect(await parseSessionFile(lines.join("\n"))).toEqual(
-      Either.right([{ ...a, policy: { insecure: true, wsPath: "strip" } }, b]),
+      Either.right([{ ...a, policy: { ...policy, insecure: true, wsPath: "strip" } }, b]),
     )
   })
 

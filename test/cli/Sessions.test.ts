@@ -46,7 +46,7 @@ describe("ss-proxy sessions", () => {
         VALUES ('${id}', '${url}', 'active')`)
     insert("bad-url", "ftp://user:secret@h")
     insert("bad-policy", "h:1")
-    sql("INSERT INTO session_policies VALUES ('bad-policy', 'perhaps', NULL)")
+    sql("INSERT INTO session_policies (session_id, insecure, ws_path) VALUES ('bad-policy', 'perhaps', NULL)")
     insert("health", "h:1")
     const rows = json(await sessions("list", "--json")) as ReadonlyArray<{ id: string; forwards: boolean }>
     expect(Object.fromEntries(rows.map(({ id, forwards }) => [id, forwards]))).toEqual({
@@ -169,7 +169,7 @@ describe("ss-proxy sessions", () => {
   it("shows a policy that means nothing, and says what that does", async () => {
     const { sessions, sql } = onDatabase()
     await sessions("add", "a", "h:1")
-    sql("INSERT INTO session_policies VALUES ('a', 'perhaps', 'sideways')")
+    sql("INSERT INTO session_policies (session_id, insecure, ws_path) VALUES ('a', 'perhaps', 'sideways')")
     expect((await sessions("show", "a")).stdout).toContain(
       'policy   cannot be used: its insecure is "perhaps"; it must be 0 or 1 (requests are answered with 502)\n',
     )

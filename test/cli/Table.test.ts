@@ -4,6 +4,7 @@ import { columnsOf } from "../../src/cli/sessions/ListColumns.js"
 import { type Style, styleOf } from "../../src/cli/Style.js"
 import { renderTable } from "../../src/cli/Table.js"
 import { Session } from "../../src/domain/Session.js"
+import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 
 const streamOf = (isTTY: boolean): NodeJS.WriteStream =>
   // Only `isTTY` is looked at; a real terminal cannot be had in a test.
@@ -45,7 +46,10 @@ describe("the table of sessions", () => {
 
   it("has a column of policies where a session has one", () => {
     expect(sessionTable(sessions, plain, undefined)).not.toContain("POLICY")
-    const lax = new Session({ ...session("lax", "https://h"), policy: { insecure: true, wsPath: "full" } })
+    const lax = new Session({
+      ...session("lax", "https://h"),
+      policy: { ...defaultPolicy, insecure: true, wsPath: "full" },
+    })
     const lines = sessionTable([session("a", "http://h"), lax], plain, undefined).split("\n")
     expect(lines[2]?.indexOf("insecure, ws-path full")).toBe(lines[0]?.indexOf("POLICY"))
     expect(lines[1]?.indexOf("http://h")).toBe(lines[0]?.indexOf("URL"))

@@ -40,15 +40,16 @@ describe("the blocks of the documents", () => {
 describe("the configuration guide", () => {
   const rows = rowsOf("docs/CONFIGURATION.md").filter(([first]) => first?.includes("`--"))
   const groupsOf = (groups: ReadonlyArray<FlagGroup>) => groups.flatMap(({ flags }) => flags)
-  const flags = new Map<string, Flag>()
-  for (const flag of [...groupsOf(runGroups), ...sessionsDocs.flatMap(flagsOf)])
-    if (!flags.has(flag.name)) flags.set(flag.name, flag)
-
   const code = (text: string | undefined): string => (text === undefined ? "" : `\`${text}\``)
   const names = ({ name, alias }: Flag): string =>
     alias === undefined ? `\`--${name}\`` : `\`--${name}\` \`-${alias}\``
 
-  it.each([...flags])("has a row for --%s with its variable and default", (_, flag) => {
+  // By all of its names: a policy may have the long name of a setting and not the short one, as --timeout has.
+  const flags = new Map<string, Flag>()
+  for (const flag of [...groupsOf(runGroups), ...sessionsDocs.flatMap(flagsOf)])
+    if (!flags.has(names(flag))) flags.set(names(flag), flag)
+
+  it.each([...flags])("has a row for %s with its variable and default", (_, flag) => {
     const row = rows.find(([first]) => first === names(flag))
     expect(row, `docs/CONFIGURATION.md has no row for ${names(flag)}: ${flag.about}`).toBeDefined()
     expect(row?.[1]).toBe(code(flag.env))
@@ -60,7 +61,7 @@ describe("the configuration guide", () => {
   })
 
   it("has no row for a flag that there is not", () => {
-    const known = new Set([...[...flags.values()].map(names), "`--help` `-h`", "`--version` `-v`", "`--completions`"])
+    const known = new Set([...flags.keys(), "`--help` `-h`", "`--version` `-v`", "`--completions`"])
     expect(rows.map(([first]) => first ?? "").filter((name) => !known.has(name))).toEqual([])
   })
 })

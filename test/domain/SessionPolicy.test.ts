@@ -12,7 +12,7 @@ describe("the policy of a session", () => {
 
   it("keeps an invalid value verbatim, beside those that are valid", () => {
     const stored = policyOfColumns({ insecure: "yes", wsPath: "strip" })
-    assert.deepStrictEqual(stored, { insecure: "yes", wsPath: "strip" })
+    assert.deepStrictEqual(stored, { ...defaultPolicy, insecure: "yes", wsPath: "strip" })
   })
 
   it("is refused where a value is invalid, in words that name the column, the value and what it must be", () => {
@@ -39,14 +39,17 @@ describe("the table of policies", () => {
   })
 
   it("reads from a column what it wrote there, and from a flag what it shows", () => {
-    for (const { fallback, read, write, reading } of Object.values(policyRows)) {
-      const given = reading.choices ?? ["true", "false"]
+    // Of each kind of value at least two; a policy takes those of its own kind.
+    const texts = ["true", "false", "30", "0.5", "64k", "1000"]
+    for (const { column, fallback, read, write, reading } of Object.values(policyRows)) {
+      const given = reading.choices ?? texts.filter((text) => Option.isSome(reading.read(text)))
+      assert.isAtLeast(given.length, 2, column)
       for (const text of given) {
         const value = Option.getOrThrow(reading.read(text))
-        assert.deepStrictEqual(read(String(write(value))), Option.some(value))
-        assert.deepStrictEqual(reading.read(reading.show(value)), Option.some(value))
+        assert.deepStrictEqual(read(String(write(value))), Option.some(value), `${column}: ${text}`)
+        assert.deepStrictEqual(reading.read(reading.show(value)), Option.some(value), `${column}: ${text}`)
       }
-      assert.isTrue(reading.is(fallback))
+      assert.isTrue(reading.is(fallback), column)
     }
   })
 })

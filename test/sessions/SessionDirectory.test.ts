@@ -7,7 +7,7 @@ import { vi } from "vitest"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { isForwarding, Session } from "../../src/domain/Session.js"
 import { isUnusable } from "../../src/domain/SessionControl.js"
-import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
+import { defaultPolicy, type SessionPolicy } from "../../src/domain/SessionPolicy.js"
 import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
@@ -710,7 +710,9 @@ describe("the directory", () => {
         const setPolicy = (insecure: unknown, wsPath: unknown) =>
           Effect.zipRight(
             Effect.sync(() =>
-              other.prepare("REPLACE INTO session_policies VALUES ('alpha', ?, ?)").run(insecure, wsPath),
+              other
+                .prepare("REPLACE INTO session_policies (session_id, insecure, ws_path) VALUES ('alpha', ?, ?)")
+                .run(insecure, wsPath),
             ),
             inForce,
           )
@@ -729,7 +731,7 @@ describe("the directory", () => {
         })
         yield* setPolicy(0, "full")
         expect(yield* directory.lookup("alpha")).toBe(live)
-        expect(live.policy).toEqual({ insecure: false, wsPath: "full" })
+        expect(live.policy).toEqual({ ...defaultPolicy, wsPath: "full" })
         expect(live.ended).toBeUndefined()
 
         yield* setPolicy(1, null)

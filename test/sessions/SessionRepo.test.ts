@@ -3,6 +3,7 @@ import { Effect, Either, Exit, Layer, Option } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import type { Session } from "../../src/domain/Session.js"
 import { defaultClose, drainOf, isUnusable, noControl, type SessionControl } from "../../src/domain/SessionControl.js"
+import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { type NewSession, SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
@@ -127,7 +128,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     }),
   )
 
-  const strict = { insecure: false, wsPath: null }
+  const strict = defaultPolicy
   const policyOf = (repo: typeof SessionRepo.Service, id: string) =>
     Effect.map(repo.find(id), (row) => Option.getOrThrow(row).session.policy)
 
@@ -137,7 +138,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       const repo = yield* SessionRepo
       expect((yield* repo.add(alpha)).policy).toEqual(strict)
       const added = yield* repo.add({ ...beta, policy: { insecure: true, wsPath: "strip" } })
-      expect(added.policy).toEqual({ insecure: true, wsPath: "strip" })
+      expect(added.policy).toEqual({ ...strict, insecure: true, wsPath: "strip" })
       expect(yield* policyOf(repo, "alpha")).toEqual(strict)
       expect(yield* policyOf(repo, "beta")).toEqual(added.policy)
       expect((yield* repo.list).map(({ policy }) => policy)).toEqual([strict, added.policy])
@@ -154,10 +155,10 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       const repo = yield* SessionRepo
       yield* repo.add(alpha)
       const steps = [
-        [{ wsPath: "full" }, { insecure: false, wsPath: "full" }],
-        [{ insecure: true }, { insecure: true, wsPath: "full" }],
-        [{}, { insecure: true, wsPath: "full" }],
-        [{ wsPath: null }, { insecure: true, wsPath: null }],
+        [{ wsPath: "full" }, { ...strict, wsPath: "full" }],
+        [{ insecure: true }, { ...strict, insecure: true, wsPath: "full" }],
+        [{}, { ...strict, insecure: true, wsPath: "full" }],
+        [{ wsPath: null }, { ...strict, insecure: true }],
         [{ insecure: false }, strict],
       ] as const
       for (const [policy, expected] of steps) {
@@ -166,7 +167,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
         expect(yield* policyOf(repo, "alpha")).toEqual(expected)
       }
       yield* repo.set("alpha", { policy: { insecure: true } })
-      expect((yield* repo.set("alpha", { status: "stopped" })).policy).toEqual({ insecure: true, wsPath: null })
+      expect((yield* repo.set("alpha", { status: "stopped" })).policy).toEqual({ ...strict, insecure: true })
     }),
   )
 
@@ -174,7 +175,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     "lets no session have the policy of an earlier one of its id",
     Effect.gen(function* () {
       const repo = yield* SessionRepo
-      const lax = { insecure: true, wsPath: "strip" } as const
+      const lax = { ...strict, insecure: true, wsPath: "strip" } as const
       yield* repo.add({ ...alpha, policy: lax })
       expect((yield* repo.put(alpha)).policy).toEqual(strict)
       expect((yield* repo.put({ ...alpha, policy: { insecure: true } })).policy).toEqual({ ...strict, insecure: true })
@@ -191,7 +192,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       const repo = yield* SessionRepo
       yield* repo.add({ ...alpha, policy: { wsPath: "strip" } })
       yield* Effect.flip(repo.add({ ...alpha, policy: { insecure: true } }))
-      expect(yield* policyOf(repo, "alpha")).toEqual({ insecure: false, wsPath: "strip" })
+      expect(yield* policyOf(repo, "alpha")).toEqual({ ...strict, wsPath: "strip" })
     }),
   )
 
@@ -363,7 +364,7 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
     Effect.gen(function* () {
       const repo = yield* SessionRepo
       const many = Array.from({ length: 2_345 }, (_, index) => ({ ...alpha, id: `s${index}` }))
-      const lax = { ...beta, policy: { insecure: true, wsPath: "strip" } as const }
+      const lax = { ...beta, policy: { ...strict, insecure: true, wsPath: "strip" } as const }
       const told: Array<string> = []
       const watcher = {
         written: (count: number) => void told.push(`written ${count}`),

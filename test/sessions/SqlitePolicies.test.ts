@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Exit, Layer, Option, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
-import { readPolicy, type StoredPolicy } from "../../src/domain/SessionPolicy.js"
+import { defaultPolicy, readPolicy, type StoredPolicy } from "../../src/domain/SessionPolicy.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
@@ -10,7 +10,7 @@ import { temporaryFile } from "./temporary.js"
 type Repo = typeof SessionRepo.Service
 
 const alpha = { id: "alpha", url: "https://127.0.0.1:9001", status: "active" }
-const strict = { insecure: false, wsPath: null }
+const strict = defaultPolicy
 
 /** The schema as the Rust program makes it, with a session in it. */
 const rustFile = `CREATE TABLE sessions (session_id TEXT PRIMARY KEY NOT NULL, downstream_server_url TEXT NOT NULL,
@@ -31,7 +31,8 @@ const open = (options: SqliteOptions) => Effect.map(Layer.build(layerSqlite(opti
 
 const policyOf = (repo: Repo, id = "alpha") => Effect.map(repo.find(id), (row) => Option.getOrThrow(row).session.policy)
 
-const policiesIn = (filename: string): string => sqlite3(filename, "SELECT * FROM session_policies ORDER BY session_id")
+const policiesIn = (filename: string): string =>
+  sqlite3(filename, "SELECT session_id, insecure, ws_path FROM session_policies ORDER BY session_id")
 
 describe("the table of policies", () => {
   it.scopedLive("is made beside that of the Rust program, which stays as it is", () =>
@@ -89,7 +90,7 @@ describe("the table of policies", () => {
           CREATE TABLE session_policies (session_id TEXT PRIMARY KEY NOT NULL, insecure INTEGER);
           INSERT INTO session_policies VALUES ('alpha', 1)`)
         const [repo] = yield* Effect.all([open({ filename }), open({ filename })], { concurrency: "unbounded" })
-        expect(yield* policyOf(repo)).toEqual({ insecure: true, wsPath: null })
+        expect(yield* policyOf(repo)).toEqual({ ...strict, insecure: true })
         yield* repo.set("alpha", { policy: { wsPath: "full" } })
         expect(policiesIn(filename)).toBe("alpha|1|full\n")
       }
@@ -135,9 +136,9 @@ describe("policies that others write", () => {
           expect(yield* policyOf(repo)).toEqual(policy)
         })
       const insert = "INSERT INTO session_policies (session_id, insecure) VALUES ('alpha', 1)"
-      yield* changed(insert, { insecure: true, wsPath: null })
-      yield* changed("UPDATE session_policies SET ws_path = 'strip'", { insecure: true, wsPath: "strip" })
-      yield* changed("UPDATE session_policies SET insecure = NULL", { insecure: false, wsPath: "strip" })
+      yield* changed(insert, { ...strict, insecure: true })
+      yield* changed("UPDATE session_policies SET ws_path = 'strip'", { ...strict, insecure: true, wsPath: "strip" })
+      yield* changed("UPDATE session_policies SET insecure = NULL", { ...strict, insecure: false, wsPath: "strip" })
       yield* changed("DELETE FROM session_policies", strict)
     }),
   )
@@ -148,16 +149,24 @@ describe("policies that others write", () => {
       const repo = yield* open({ filename })
       sqlite3(filename, "INSERT INTO session_policies (session_id) VALUES ('alpha')")
       const cases: ReadonlyArray<readonly [set: string, policy: StoredPolicy, problem: string | undefined]> = [
-        ["insecure = 0, ws_path = 'append'", { insecure: false, wsPath: "append" }, undefined],
-        ["insecure = '1', ws_path = NULL", { insecure: true, wsPath: null }, undefined],
-        ["insecure = TRUE", { insecure: true, wsPath: null }, undefined],
-        ["insecure = 2", { insecure: "2", wsPath: null }, 'its insecure is "2"; it must be 0 or 1'],
-        ["insecure = 'yes'", { insecure: "yes", wsPath: null }, 'its insecure is "yes"; it must be 0 or 1'],
-        ["insecure = x'00ff'", { insecure: expect.any(String) as string, wsPath: null }, "its insecure is "],
-        ["insecure = 0, ws_path = 'constructor'", { insecure: false, wsPath: "constructor" }, "its ws_path is "],
-        ["ws_path = ''", { insecure: false, wsPath: "" }, 'its ws_path is ""; it must be one of append, full, strip'],
-        ["ws_path = 'Strip'", { insecure: false, wsPath: "Strip" }, 'its ws_path is "Strip"'],
-        ["ws_path = 7", { insecure: false, wsPath: "7" }, 'its ws_path is "7"'],
+        ["insecure = 0, ws_path = 'append'", { ...strict, insecure: false, wsPath: "append" }, undefined],
+        ["insecure = '1', ws_path = NULL", { ...strict, insecure: true }, undefined],
+        ["insecure = TRUE", { ...strict, insecure: true }, undefined],
+        ["insecure = 2", { ...strict, insecure: "2", wsPath: null }, 'its insecure is "2"; it must be 0 or 1'],
+        ["insecure = 'yes'", { ...strict, insecure: "yes", wsPath: null }, 'its insecure is "yes"; it must be 0 or 1'],
+        ["insecure = x'00ff'", { ...strict, insecure: expect.any(String) as string, wsPath: null }, "its insecure is "],
+        [
+          "insecure = 0, ws_path = 'constructor'",
+          { ...strict, insecure: false, wsPath: "constructor" },
+          "its ws_path is ",
+        ],
+        [
+          "ws_path = ''",
+          { ...strict, insecure: false, wsPath: "" },
+          'its ws_path is ""; it must be one of append, full, strip',
+        ],
+        ["ws_path = 'Strip'", { ...strict, insecure: false, wsPath: "Strip" }, 'its ws_path is "Strip"'],
+        ["ws_path = 7", { ...strict, insecure: false, wsPath: "7" }, 'its ws_path is "7"'],
       ]
       for (const [assignment, expected, problem] of cases) {
         sqlite3(filename, `UPDATE session_policies SET ${assignment}`)
@@ -174,7 +183,10 @@ describe("policies that others write", () => {
     Effect.gen(function* () {
       const filename = yield* temporaryFile("sessions.db")
       const repo = yield* open({ filename })
-      sqlite3(filename, "INSERT INTO session_policies VALUES ('alpha', 1, 'strip'), ('beta', 1, 'sideways')")
+      sqlite3(
+        filename,
+        "INSERT INTO session_policies (session_id, insecure, ws_path) VALUES ('alpha', 1, 'strip'), ('beta', 1, 'sideways')",
+      )
       expect(yield* repo.list).toEqual([])
       expect(yield* repo.find("alpha")).toEqual(Option.none())
       expect((yield* repo.add(alpha)).policy).toEqual(strict)
@@ -188,7 +200,7 @@ describe("policies that others write", () => {
     Effect.gen(function* () {
       const filename = yield* temporaryFile("sessions.db")
       const repo = yield* open({ filename })
-      sqlite3(filename, "INSERT INTO session_policies VALUES ('alpha', 1, NULL)")
+      sqlite3(filename, "INSERT INTO session_policies (session_id, insecure, ws_path) VALUES ('alpha', 1, NULL)")
       sqlite3(
         filename,
         `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
@@ -202,7 +214,7 @@ describe("policies that others write", () => {
     Effect.gen(function* () {
       const filename = yield* fileWith(rustFile.replace("PRIMARY KEY", "PRIMARY KEY COLLATE NOCASE"))
       const repo = yield* open({ filename })
-      sqlite3(filename, "INSERT INTO session_policies VALUES ('ALPHA', 1, 'strip')")
+      sqlite3(filename, "INSERT INTO session_policies (session_id, insecure, ws_path) VALUES ('ALPHA', 1, 'strip')")
       expect(yield* policyOf(repo)).toEqual(strict)
     }),
   )

@@ -1,13 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Either } from "effect"
+import { Either, Option } from "effect"
 import { parseCsvRecord, renderCsvRecord } from "../../src/transfer/Csv.js"
 import { guessFormat } from "../../src/cli/sessions/FileFormat.js"
 import { RecordSplitter } from "../../src/transfer/RecordSplitter.js"
 import { type PlacedStep, SessionLines } from "../../src/transfer/SessionLines.js"
 import { sessionWriter } from "../../src/cli/sessions/SessionWriter.js"
 import { parseSessionFile } from "../../src/cli/sessions/SessionFile.js"
+import { policyRows } from "../../src/domain/Policies.js"
 import { Session } from "../../src/domain/Session.js"
+import { defaultPolicy, policyOfColumns } from "../../src/domain/SessionPolicy.js"
 import { AddressGuard } from "../../src/downstream/AddressGuard.js"
 import { Effect } from "effect"
 
@@ -107,12 +109,12 @@ describe("an entry", () => {
   })
 
   it("of CSV has the defaults where a field is empty, and not where it is quoted", () => {
-    const session = { id: "a", url: "h:1", policy: { insecure: false, wsPath: null } }
+    const session = { id: "a", url: "h:1", policy: defaultPolicy }
     expect(read('id,url,status,insecure\na,h:1,,\na,h:1,"",TRUE\n', "csv")).toEqual([
       { line: 2, step: { _tag: "Put", session: { ...session, status: "active" } } },
       {
         line: 3,
-        step: { _tag: "Put", session: { ...session, status: "", policy: { insecure: true, wsPath: null } } },
+        step: { _tag: "Put", session: { ...session, status: "", policy: { ...defaultPolicy, insecure: true } } },
       },
     ])
   })
@@ -149,15 +151,24 @@ describe("what export writes", () => {
       fc.constantFrom("=1+1", "a\0b", "..", '"', "a\r\nb", "\uFEFFx", " a "),
     )
     .filter((id) => !["health", "ws", ""].includes(id))
+  // What columns may hold; each policy takes what it can read.
+  const texts = ["0", "1", "0.5", "30", "64k"]
+  const policy = fc
+    .record(
+      Object.fromEntries(
+        Object.entries(policyRows).map(([name, { read, reading }]) => {
+          const valid = [...texts, ...(reading.choices ?? [])].filter((text) => Option.isSome(read(text)))
+          return [name, fc.constantFrom(null, ...valid)]
+        }),
+      ),
+    )
+    .map(policyOfColumns)
   const sessions = fc.array(
     fc.record({
       id: hostile,
       url: fc.constantFrom("http://u:p%40@h:1/a,b", 'h/%22"x', "https://[::1]:8/ü", "h/;x=1"),
       status: fc.string({ unit: "binary" }),
-      policy: fc.record({
-        insecure: fc.boolean(),
-        wsPath: fc.constantFrom(null, "append" as const, "full" as const, "strip" as const),
-      }),
+      policy,
     }),
     { maxLength: 8 },
   )
