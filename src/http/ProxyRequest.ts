@@ -28,6 +28,8 @@ export interface ProxyRequest extends RequestObserver {
   readonly requestId: string
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
+  /** Its host names that session, and no part of the target does; told by the same. */
+  byHost: boolean
   /**
    * Its trace, or the id of one that begins with it and is not recorded; `undefined` where traces are off. `route`: the template
    * of its path, which counts when it is asked first. To be asked before `requestId`: where a trace begins with a request, one

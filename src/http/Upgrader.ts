@@ -11,7 +11,7 @@ import type { FullSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
-import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
+import { webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makePassage } from "./BodyStages.js"
 import type { ForwardError } from "./Forwarder.js"
@@ -115,9 +115,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
         const { rest, segment, webSocketOnly } = route
+        if (!webSocketOnly) return admission.plainHeadFor(request, session, route)
         const wsPath = session.policy.wsPath ?? settings.wsPath
-        if (!webSocketOnly)
-          return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
         const target = webSocketTarget(session.target, segment, rest, wsPath)
         return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
       }

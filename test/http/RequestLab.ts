@@ -31,6 +31,7 @@ export class TestRequest implements ProxyRequest {
   readonly joined: Array<string> = []
   readonly interims: Array<number> = []
   sessionId: string | undefined
+  byHost = false
   held = 0
   released = 0
   retries = 0

@@ -31,6 +31,7 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly requestId = "0".repeat(32)
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
   sessionId: string | undefined
+  byHost = false
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */
