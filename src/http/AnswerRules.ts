@@ -1,110 +1,95 @@
 import { Effect } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { RequestHead, ResponseHead } from "../downstream/Downstream.js"
+import { warnInLog } from "../downstream/Warn.js"
 import type { AnswerRules, LiveSession } from "../sessions/LiveSession.js"
-import { firstValue, type RawFields } from "../wire/HeaderFields.js"
-import { type ClientView, originOf, referenceForClient, refreshForClient } from "../wire/ServerReferences.js"
+import type { RawFields } from "../wire/HeaderFields.js"
+import { referenceForClient, refreshForClient } from "../wire/ServerReferences.js"
+import { confinedCookie, cookieName, isOfWholeHost } from "../wire/SetCookie.js"
 import type { SessionRoute } from "./Admission.js"
+import { ClientPaths } from "./ClientPaths.js"
 import type { AnswerChange, ProxyRequest } from "./ProxyRequest.js"
 
-/** Gives what is to be done to answers of a session's server; `null` where nothing is: to ask costs a comparison. */
-export type RulesOf = (session: LiveSession) => AnswerRules | null
+/**
+ * Prepares what becomes of the answers to a request that is let in to its session, by the policy of that or else by the
+ * settings. `head`: the request as its server gets it. Costs a comparison where nothing becomes of them.
+ */
+export type BeginAnswers = (request: ProxyRequest, session: LiveSession, route: SessionRoute, head: RequestHead) => void
 
-/** The rules of this proxy: what policies say, else its settings. Each session's are made once for each of its policies. */
-export const makeAnswerRules: Effect.Effect<RulesOf, never, ProxyConfig> = Effect.map(ProxyConfig, (settings) => {
-  const make = ({ policy }: LiveSession): AnswerRules | null => {
-    const rewritesReferences = (policy.location ?? settings.location) === "rewrite"
-    const keepsPath = (policy.path ?? settings.path) === "keep"
-    return rewritesReferences ? { rewritesReferences, keepsPath } : null
+/** For a proxy with these settings. */
+export const makeBeginAnswers: Effect.Effect<BeginAnswers, never, ProxyConfig> = Effect.gen(function* () {
+  const settings = yield* ProxyConfig
+  const warn = yield* warnInLog
+  const warnedOf = new WeakSet<LiveSession>()
+
+  /** Once for each lifetime of a session. */
+  const warnOfCookie = (session: LiveSession, cookie: string): void => {
+    if (warnedOf.has(session)) return
+    warnedOf.add(session)
+    warn("a cookie of this session's server cannot be confined: its name is only for cookies of the whole host", {
+      session: session.id,
+      cookie: cookieName(cookie),
+    })
   }
-  return (session) => {
-    if (session.answerRules === undefined) session.answerRules = make(session)
-    return session.answerRules
+
+  const rulesFor = ({ policy }: LiveSession): AnswerRules | null => {
+    const rewritesReferences = (policy.location ?? settings.location) === "rewrite"
+    const confinesCookies = (policy.cookies ?? settings.cookies) === "confine"
+    const keepsPath = (policy.path ?? settings.path) === "keep"
+    return rewritesReferences || confinesCookies ? { rewritesReferences, confinesCookies, keepsPath } : null
+  }
+
+  return (request, session, route, head) => {
+    if (session.answerRules === undefined) session.answerRules = rulesFor(session)
+    const rules = session.answerRules
+    if (rules === null) return
+    const paths = new ClientPaths(rules, session, route, request, head)
+    request.answerChange = new RuledAnswer(rules, paths, (cookie) => warnOfCookie(session, cookie))
   }
 })
 
-/** A path by which a proxy in front of this one may be reached: nothing in it can be taken for a host. */
-const plainPath = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/
-
-/** The path that a proxy in front, which is trusted, has removed from the target; `""` for none. */
-const outerPrefix = ({ client, fields }: ProxyRequest): string => {
-  const told = client.trusted ? firstValue(fields, "x-forwarded-prefix") : undefined
-  return told !== undefined && plainPath.test(told) ? told : ""
-}
-
-/** What becomes of the fields of answers to one request, by the rules of its session. Made only where there are some. */
-export class RuledAnswer implements AnswerChange {
-  private view: ClientView | undefined
-
+/** What becomes of the fields of answers to one request, by the rules of its session. */
+class RuledAnswer implements AnswerChange {
   constructor(
     private readonly rules: AnswerRules,
-    private readonly session: LiveSession,
-    private readonly route: SessionRoute,
-    private readonly request: ProxyRequest,
-    /** What the server was asked: by these fields it knows what it is called. */
-    private readonly asked: RequestHead,
+    private readonly paths: ClientPaths,
+    /** This cookie is not confined. */
+    private readonly unconfined: (cookie: string) => void,
   ) {}
 
   changed(head: ResponseHead): ResponseHead {
-    const fields = this.changedFields(head.fields)
-    return fields === undefined ? head : { status: head.status, reason: head.reason, fields }
+    return { status: head.status, reason: head.reason, fields: this.changedFields(head.fields) }
   }
 
-  /** `undefined` where they are to be as they are. */
-  private changedFields(fields: RawFields): RawFields | undefined {
-    let out: Array<string> | undefined
+  private changedFields(fields: RawFields): RawFields {
+    const out: Array<string> = []
     for (let index = 0; index + 1 < fields.length; index += 2) {
-      const value = fields[index + 1] ?? ""
-      const changed = this.changedValue(fields[index] ?? "", value)
-      if (changed === value) continue
-      out ??= [...fields]
-      out[index + 1] = changed
+      const name = fields[index] ?? ""
+      const value = this.changedValue(name.toLowerCase(), fields[index + 1] ?? "")
+      if (value !== undefined) out.push(name, value)
     }
     return out
   }
 
-  private changedValue(name: string, value: string): string {
-    if (!this.rules.rewritesReferences) return value
-    switch (name.toLowerCase()) {
+  /** `undefined`: the field goes. */
+  private changedValue(name: string, value: string): string | undefined {
+    const { confinesCookies, rewritesReferences } = this.rules
+    switch (name) {
       case "location":
       case "content-location":
-        return referenceForClient(value, this.clientView)
+        return rewritesReferences ? referenceForClient(value, this.paths) : value
       case "refresh":
-        return refreshForClient(value, this.clientView)
+        return rewritesReferences ? refreshForClient(value, this.paths) : value
+      case "set-cookie":
+        return confinesCookies ? this.confined(value) : value
       default:
         return value
     }
   }
 
-  private get clientView(): ClientView {
-    this.view ??= this.makeView()
-    return this.view
-  }
-
-  private makeView(): ClientView {
-    const { request, route, rules, session } = this
-    const isKept = rules.keepsPath && !route.webSocketOnly
-    return {
-      base: session.target.basePath,
-      prefix: outerPrefix(request) + (isKept ? session.target.basePath : route.segment),
-      isOwn: (scheme, authority) => this.isOwn(scheme, authority),
-    }
-  }
-
-  /**
-   * Whether this is the address of the session's server, or one that it was told to be its own. By `https` only where the
-   * client uses that: else it sends the client there because of that, and would do so for ever.
-   */
-  private isOwn(scheme: string, authority: string): boolean {
-    const origin = originOf(scheme, authority)
-    if (origin === undefined) return false
-    const { target } = this.session
-    if (origin.hostname === target.hostname && origin.port === target.port) return true
-    const isSecure = scheme === "https" || scheme === "wss"
-    if (isSecure && firstValue(this.asked.fields, "x-forwarded-proto") !== "https") return false
-    return ["host", "x-forwarded-host"].some((name) => {
-      const told = originOf(scheme, firstValue(this.asked.fields, name) ?? "")
-      return told !== undefined && told.hostname === origin.hostname && told.port === origin.port
-    })
+  private confined(cookie: string): string | undefined {
+    if (this.paths.prefix === "" || !isOfWholeHost(cookie)) return confinedCookie(cookie, this.paths)
+    this.unconfined(cookie)
+    return cookie
   }
 }

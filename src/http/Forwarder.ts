@@ -9,7 +9,7 @@ import { Traffic } from "../traffic/Traffic.js"
 import type { Reply } from "../wire/Reply.js"
 import { downstreamTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
-import { makeAnswerRules, RuledAnswer } from "./AnswerRules.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 
@@ -46,7 +46,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const admission = yield* Admission
       const traffic = yield* Traffic
       const { download, upload } = yield* makePassage
-      const rulesOf = yield* makeAnswerRules
+      const beginAnswers = yield* makeBeginAnswers
 
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
@@ -68,8 +68,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        const rules = rulesOf(session)
-        if (rules !== null) request.answerChange = new RuledAnswer(rules, session, route, request, head.right)
+        beginAnswers(request, session, route, head.right)
         return head
       }
 

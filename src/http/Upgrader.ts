@@ -13,7 +13,7 @@ import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
 import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
-import { makeAnswerRules, RuledAnswer } from "./AnswerRules.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
@@ -113,7 +113,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       const downstream = yield* Downstream
       const admission = yield* Admission
       const { download } = yield* makePassage
-      const rulesOf = yield* makeAnswerRules
+      const beginAnswers = yield* makeBeginAnswers
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
         const { rest, segment, webSocketOnly } = route
@@ -137,8 +137,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        const rules = rulesOf(session)
-        if (rules !== null) request.answerChange = new RuledAnswer(rules, session, route, request, head.right)
+        beginAnswers(request, session, route, head.right)
         return Either.right(upgrading(head.right))
       }
 

@@ -38,6 +38,8 @@ export interface SessionTarget extends DownstreamUrl {
 export interface AnswerRules {
   /** References of the server to itself become such as the client can follow. */
   readonly rewritesReferences: boolean
+  /** Cookies of the server are only sent back to this session. */
+  readonly confinesCookies: boolean
   /** The server sees the path as the client sends it. */
   readonly keepsPath: boolean
 }
