@@ -44,7 +44,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const downstream = yield* Downstream
       const admission = yield* Admission
       const traffic = yield* Traffic
-      const { download, upload } = yield* makePassage
+      const { downloadOf, upload } = yield* makePassage
 
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
@@ -86,6 +86,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> => {
         const answer = Step.andThen(request.content, (body) => send(request, session, head, body))
+        const download = downloadOf(session)
         return download === undefined ? answer : Step.andThen(answer, (plain) => download(session, plain))
       }
 
