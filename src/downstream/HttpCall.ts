@@ -346,7 +346,9 @@ export class HttpCall
     this.context.counters.connectionReleased()
     if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
-    this.context.pools.release(this.session, connection)
+    // A body that never moved has come in the turn of its head.
+    const now = this.source === undefined ? this.headAt : performance.now()
+    this.context.pools.release(this.session, connection, now)
   }
 }
 

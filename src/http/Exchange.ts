@@ -72,7 +72,7 @@ export interface ExchangeContext extends ContentContext {
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
   /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
-  readonly keepsHandshakes: boolean
+  readonly keepsHandshakes: () => boolean
 }
 
 /**

@@ -120,9 +120,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         counters,
         finished: observer.finished,
         // Whoever looks comes and goes.
-        get keepsHandshakes() {
-          return sinks.length > 0
-        },
+        keepsHandshakes: () => sinks.length > 0,
       }
       const context: ConnectionContext = {
         exchanges,
