@@ -8,6 +8,7 @@ import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { Reply } from "../wire/Reply.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 import { SlashRedirect } from "./SlashRedirect.js"
@@ -47,6 +48,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const admission = yield* Admission
       const traffic = yield* Traffic
       const { download, upload } = yield* makePassage
+      const beginAnswers = yield* makeBeginAnswers
 
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
@@ -66,7 +68,9 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         if (Either.isLeft(head)) return head
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
-        return refusal === undefined ? head : Either.left(refusal)
+        if (refusal !== undefined) return Either.left(refusal)
+        beginAnswers(request, session, route, head.right)
+        return head
       }
 
       const send = (

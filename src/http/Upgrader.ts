@@ -13,6 +13,7 @@ import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
 import { webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
@@ -85,7 +86,7 @@ const switchedFor = (
   session,
   requestId: detachedCopy(request.requestId),
   target: detachedCopy(request.target),
-  headText: headText(head.reason, head.fields),
+  headText: headText(head.reason, (request.answerChange?.changed(head) ?? head).fields),
   socket,
   early,
   extensions: firstValue(head.fields, "sec-websocket-extensions") !== undefined,
@@ -112,6 +113,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       const downstream = yield* Downstream
       const admission = yield* Admission
       const { download } = yield* makePassage
+      const beginAnswers = yield* makeBeginAnswers
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
         const { rest, segment, webSocketOnly } = route
@@ -133,7 +135,9 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         if (full !== undefined) return Either.left(new SessionLimit({ detail: limitDetail[full] }))
         request.hold(slots.take(session))
         const refusal = request.join(session)
-        return refusal === undefined ? Either.right(upgrading(head.right)) : Either.left(refusal)
+        if (refusal !== undefined) return Either.left(refusal)
+        beginAnswers(request, session, route, head.right)
+        return Either.right(upgrading(head.right))
       }
 
       const ask = (
