@@ -40,8 +40,8 @@ export class SessionHosts {
     while (name.charCodeAt(end - 1) === DOT) end--
     for (const ending of this.endings) {
       if (name.endsWith(ending, end)) {
-        const before = name.slice(0, end - ending.length)
-        return isEncoded || name.length - end > 1 ? `${before}${ending}${isEncoded ? "%" : ".."}` : before
+        // A whole name is no label.
+        return isEncoded || name.length - end > 1 ? name : name.slice(0, end - ending.length)
       }
       if (end === ending.length - 1 && ending.endsWith(name.slice(0, end))) return undefined
     }
