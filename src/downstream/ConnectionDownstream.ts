@@ -31,7 +31,8 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
         headDeadlines.clear()
       }),
     )
-    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn(), counters }
+    const { lenient, timeout } = settings
+    return { pools, headDeadlines, timeout, endOfTurn: new EndOfTurn(), lenient, counters }
   })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */
