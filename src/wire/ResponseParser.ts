@@ -13,6 +13,7 @@ import {
   SPACE,
 } from "./MessageParser.js"
 import { detachedCopy } from "./DetachedCopy.js"
+import { without } from "./HeaderFields.js"
 import { type RepairName, repairs } from "./Repairs.js"
 
 /** Status line and fields of a response (RFC 9112 sections 4 and 5). */
@@ -73,17 +74,10 @@ const repeatedNumber = (value: string): number => {
   return others.every((other) => other === first) ? first : -1
 }
 
-/** The fields with one of this name, which is in lower case, at the place of the first, or with none. */
-const replaceField = (fields: ReadonlyArray<string>, name: string, value?: string): Array<string> => {
-  const out: Array<string> = []
-  let isNext = value !== undefined
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const own = fields[index] ?? ""
-    if (own.toLowerCase() !== name) out.push(own, fields[index + 1] ?? "")
-    else if (isNext) out.push(own, value ?? "")
-    if (own.toLowerCase() === name) isNext = false
-  }
-  return out
+/** The fields with only the first of this name, which is in lower case and is among them, with this value. */
+const onlyFirst = (fields: ReadonlyArray<string>, name: string, value: string): Array<string> => {
+  const at = fields.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === name)
+  return [...fields.slice(0, at + 1), value, ...without(fields.slice(at + 2), name)]
 }
 
 /** Whether a `Transfer-Encoding`, in small letters, names `chunked` and nothing else. */
@@ -376,17 +370,17 @@ export class ResponseParser extends MessageParser {
       this.dropLength()
     } else if (this.isLengthRepeated && this.length !== -1) {
       this.mend("repeatedLength")
-      this.fields = replaceField(this.fields, "content-length", String(this.length))
+      this.fields = onlyFirst(this.fields, "content-length", String(this.length))
     }
     if (this.hasIdentity && !this.isMisframed) {
       this.mend("identity")
-      this.fields = replaceField(this.fields, "transfer-encoding")
+      this.fields = without(this.fields, "transfer-encoding")
     }
   }
 
   private dropLength(): void {
     this.length = -1
-    this.fields = replaceField(this.fields, "content-length")
+    this.fields = without(this.fields, "content-length")
   }
 
   protected override endOfHead(bytes: Buffer, at: number): number {
