@@ -40,11 +40,11 @@ describe("a row whose URL has whitespace around it", () => {
       )
       // A second one is looked up anew, in the same lifetime.
       const other = yield* openWs(`${proxy.url}/ws/app`)
-      for (const one of [peer, other]) {
-        one.socket.send("one")
-        assert.strictEqual(yield* one.message, "one")
-        one.socket.close(1000)
-        yield* one.closed
+      for (const [index, { closed, socket }] of [peer, other].entries()) {
+        socket.send("one")
+        assert.strictEqual(yield* (yield* origin.connection(index)).peer.message, "one")
+        socket.close(1000)
+        yield* closed
       }
     }),
   )
