@@ -64,6 +64,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** Says there what was put right of its answer. */
+  readonly logRepair: (exchange: Exchange, repair: string) => void
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -363,6 +365,10 @@ export class Exchange
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
     else this.writer.informational(this.changed(head))
+  }
+
+  repaired(repair: string): void {
+    this.context.logRepair(this, repair)
   }
 
   retried(): void {

@@ -117,6 +117,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
+        logRepair: reporter.logRepair,
         tracing,
         counters,
         finished: observer.finished,
