@@ -117,13 +117,12 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
+        logRepair: reporter.logRepair,
         tracing,
         counters,
         finished: observer.finished,
         // Whoever looks comes and goes.
-        get keepsHandshakes() {
-          return sinks.length > 0
-        },
+        keepsHandshakes: () => sinks.length > 0,
       }
       const context: ConnectionContext = {
         exchanges,

@@ -4,7 +4,7 @@ import { policyRows } from "../domain/Policies.js"
 import { closeCode, closeReason, duration } from "../domain/Reading.js"
 import { SessionId, SessionInvalid } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
-import { parseDownstreamUrl, redactUrl } from "../wire/DownstreamUrl.js"
+import { parseDownstreamUrl, redactUrl, trimUrl } from "../wire/DownstreamUrl.js"
 import { isLabel, longestLabel } from "../wire/SessionHosts.js"
 import type { NewSession, SessionChange } from "./SessionRepo.js"
 
@@ -37,7 +37,7 @@ const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
  * server would no longer be asked with it.
  */
 export const urlProblem = (url: string): Option.Option<string> => {
-  if (hiddenUserInfo.test(url))
+  if (hiddenUserInfo.test(trimUrl(url)))
     return Option.some(
       unusableUrl(
         url,

@@ -167,7 +167,7 @@ const descriptions: ErrorTable = {
     status: 503,
     code: "overloaded",
     proxyStatus: "connection_limit_reached",
-    detail: "The proxy has as many connections as it may have.",
+    detail: "The proxy has as many connections, or requests that wait for one, as it may have.",
     fields: shortly,
   }),
   SystemShortage: ({ lacking }) => ({

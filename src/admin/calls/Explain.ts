@@ -21,6 +21,7 @@ import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
+import { policiesInForce } from "./PoliciesInForce.js"
 import { healthView, sessionView } from "./Shapes.js"
 
 /** A request that nobody has sent. */
@@ -136,6 +137,7 @@ const make = Effect.gen(function* () {
       const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
       const { session } = outcome
       const verdict = verdictOf(outcome)
+      const policies = session === undefined ? [] : policiesInForce(session.policy, settings)
       const known = isKnown ? directory.healthOf(id) : undefined
       const health = known === undefined ? null : healthView(known)
       return {
@@ -147,13 +149,14 @@ const make = Effect.gen(function* () {
             : { generation: session.generation, known_from: isKnown ? ("memory" as const) : ("store" as const) },
         target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
         fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
+        policies,
         guard: session === undefined ? null : guardView(session, outcome),
         health,
         limits: session === undefined ? [] : limitsOf(session),
         verdict,
         steps: stepsOf(
           query,
-          { route: parsed, row: found, health, isRedirected: isRedirected(query, parsed, session) },
+          { route: parsed, row: found, health, policies, isRedirected: isRedirected(query, parsed, session) },
           outcome,
           verdict,
           hooks.length,
@@ -240,8 +243,14 @@ const healthStep = (health: Explanation["health"]): ReadonlyArray<string> => {
   }
 }
 
+/** What the session has otherwise than the proxy. */
+const policyStep = (policies: Explanation["policies"]): ReadonlyArray<string> => {
+  const own = policies.filter(({ from }) => from === "session").map(({ name, value }) => `${name} ${value}`)
+  return own.length === 0 ? [] : [`by its own policies: ${own.join(", ")}`]
+}
+
 /** What was found on the way. */
-interface Found extends Pick<Explanation, "health"> {
+interface Found extends Pick<Explanation, "health" | "policies"> {
   readonly route: Route | undefined
   readonly row: Session | undefined
   /** Browsers are sent to the path with a slash behind it. */
@@ -250,7 +259,7 @@ interface Found extends Pick<Explanation, "health"> {
 
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
-  { health, isRedirected, route, row }: Found,
+  { health, isRedirected, policies, route, row }: Found,
   { head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
@@ -262,6 +271,7 @@ const stepsOf = (
     : []),
   ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash behind it"] : []),
   ...healthStep(health),
+  ...policyStep(policies),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
   forwards ? "it is forwarded; nothing was sent to find out" : `the proxy answers ${[status, code].join(" ").trim()}`,
 ]

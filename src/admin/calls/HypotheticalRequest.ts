@@ -70,5 +70,6 @@ export class HypotheticalRequest implements ProxyRequest {
 
   readonly asked = (): void => {}
   readonly informational = (): void => {}
+  readonly repaired = (): void => {}
   readonly retried = (): void => {}
 }
