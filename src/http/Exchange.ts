@@ -133,6 +133,7 @@ export class Exchange
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
   sessionId: string | undefined
   answerChange: AnswerChange | undefined
+  byHost = false
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -221,7 +222,7 @@ export class Exchange
   private get traceInAnyCase(): RequestTrace | string | undefined {
     if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
     const route = parseTarget(this.method, this.target)
-    return this.traceOf(Either.isRight(route) ? routeTemplate(route.right) : undefined)
+    return this.traceOf(!this.byHost && Either.isRight(route) ? routeTemplate(route.right) : undefined)
   }
 
   /** The trace that it belongs to; known once something of it was recorded, or would have been. */

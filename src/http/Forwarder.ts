@@ -7,7 +7,6 @@ import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { Reply } from "../wire/Reply.js"
-import { downstreamTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
@@ -62,14 +61,13 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         session: LiveSession,
         route: SessionRoute,
       ): Either.Either<RequestHead, ForwardError> => {
-        const target = downstreamTarget(session.target, route.rest)
-        const head = admission.headFor(request, session, route, target, route.segment)
+        const head = admission.plainHeadFor(request, session, route)
         if (Either.isLeft(head)) return head
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        beginAnswers(request, session, route, head.right)
-        return head
+        const begun = beginAnswers(request, session, route, head.right)
+        return begun === head.right ? head : Either.right(begun)
       }
 
       const send = (

@@ -33,6 +33,8 @@ export interface ProxyRequest extends RequestObserver {
   readonly requestId: string
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
+  /** Its host names that session, and no part of the target does; told by the same. */
+  byHost: boolean
   /** To be made to every answer of its session's server, behind all stages; told by whoever lets it in to the session. */
   answerChange: AnswerChange | undefined
   /**

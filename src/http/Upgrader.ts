@@ -11,7 +11,7 @@ import type { FullSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
-import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
+import { webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
@@ -117,9 +117,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
         const { rest, segment, webSocketOnly } = route
+        if (!webSocketOnly) return admission.plainHeadFor(request, session, route)
         const wsPath = session.policy.wsPath ?? settings.wsPath
-        if (!webSocketOnly)
-          return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
         const target = webSocketTarget(session.target, segment, rest, wsPath)
         return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
       }
@@ -137,8 +136,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        beginAnswers(request, session, route, head.right)
-        return Either.right(upgrading(head.right))
+        return Either.right(upgrading(beginAnswers(request, session, route, head.right)))
       }
 
       const ask = (

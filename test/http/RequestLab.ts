@@ -32,6 +32,7 @@ export class TestRequest implements ProxyRequest {
   readonly interims: Array<number> = []
   sessionId: string | undefined
   answerChange: AnswerChange | undefined
+  byHost = false
   held = 0
   released = 0
   retries = 0

@@ -32,6 +32,7 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
   sessionId: string | undefined
   answerChange: AnswerChange | undefined
+  byHost = false
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */
