@@ -155,9 +155,16 @@ export class Dialer {
     this.tls = new TlsContext(context.certificates ?? (() => settings), context.warn)
   }
 
-  /** Dials. `onread` is used where the connection is plain TCP. Returns a function that gives the dial up. */
-  dial(target: SessionTarget, listener: DialListener, onread?: OnReadOpts): () => void {
-    const timeout = this.settings.connectTimeout
+  /**
+   * Dials. `onread` is used where the connection is plain TCP; `timeout` in milliseconds is in place of that of the settings.
+   * Returns a function that gives the dial up.
+   */
+  dial(
+    target: SessionTarget,
+    listener: DialListener,
+    onread?: OnReadOpts,
+    timeout = this.settings.connectTimeout,
+  ): () => void {
     const socket = this.open(target, onread)
     let tcpConnected = false
     const timer = timeout === 0 ? undefined : setTimeout(() => fail(unreachable(target, "timeout")), timeout)

@@ -17,6 +17,7 @@ import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
+import type { DeadlineRounds } from "../clock/DeadlineRounds.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
 import type { Answer, DownstreamCall, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
@@ -28,10 +29,9 @@ import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 /** What a call needs from the layer that made it. */
 export interface CallContext {
   readonly pools: Pools
-  /** For the head of a response. */
+  /** For the head of a response, where its session has no time of its own, and where it has. */
   readonly headDeadlines: Deadlines
-  /** The length of `headDeadlines` in milliseconds, for the error. */
-  readonly timeout: number
+  readonly headRounds: DeadlineRounds
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
   readonly counters: Counters
@@ -65,6 +65,7 @@ export class HttpCall
   /** Whether the request was sent before its response began. */
   private hasAwaitedHead = false
   private readonly headDeadline = new Deadline(this)
+  private readonly headDeadlines: Deadlines
   protected response: ParsedHead | undefined
   /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
   private gathered: Array<Buffer> = noChunks
@@ -81,6 +82,8 @@ export class HttpCall
     private readonly observer?: RequestObserver,
   ) {
     super()
+    const { timeout } = session.policy
+    this.headDeadlines = timeout === null ? context.headDeadlines : context.headRounds.of(timeout)
   }
 
   override start(listener: CallListener<Answer, RequestError>, fork: Fork): void {
@@ -157,7 +160,7 @@ export class HttpCall
 
   /** The deadline for the head has passed. */
   expire(): void {
-    this.fail(new DownstreamTimeout({ address: this.address, milliseconds: this.context.timeout }))
+    this.fail(new DownstreamTimeout({ address: this.address, milliseconds: this.headDeadlines.milliseconds }))
   }
 
   // The response arrives.
@@ -223,7 +226,7 @@ export class HttpCall
 
   /** The deadline for the head began then: to look at the clock once more would tell nothing else. */
   get sentAt(): number {
-    return this.hasAwaitedHead ? this.headDeadline.expiry - this.context.timeout : 0
+    return this.hasAwaitedHead ? this.headDeadline.expiry - this.headDeadlines.milliseconds : 0
   }
 
   /** Whether a pooled connection will do, and this one may become one. */
@@ -237,8 +240,8 @@ export class HttpCall
 
   private waitForHead(waiting: boolean): void {
     if (this.response !== undefined || this.isOver) return
-    if (waiting) this.context.headDeadlines.start(this.headDeadline)
-    else this.context.headDeadlines.stop(this.headDeadline)
+    if (waiting) this.headDeadlines.start(this.headDeadline)
+    else this.headDeadlines.stop(this.headDeadline)
   }
 
   private openConnection(): void {
@@ -257,7 +260,7 @@ export class HttpCall
     this.observer?.retried()
     this.context.counters.requestRetried()
     this.context.counters.connectionReleased()
-    this.context.headDeadlines.stop(this.headDeadline)
+    this.headDeadlines.stop(this.headDeadline)
     if (connection !== undefined) this.context.pools.cut(this.session, connection)
     this.connection = undefined
     this.isSent = false
@@ -336,7 +339,7 @@ export class HttpCall
   private settleConnection(reusable: boolean): void {
     if (this.isOver) return
     this.isOver = true
-    this.context.headDeadlines.stop(this.headDeadline)
+    this.headDeadlines.stop(this.headDeadline)
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return

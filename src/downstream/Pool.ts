@@ -3,7 +3,8 @@ import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { DialError } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
-import { Deadlines } from "../clock/Deadlines.js"
+import { DeadlineRounds } from "../clock/DeadlineRounds.js"
+import type { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
 import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseWaiter, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "../socket/SocketInput.js"
@@ -76,7 +77,7 @@ export type PoolSettings = LeaseLimits & Pick<ProxySettings, "poolIdleTimeout" |
  */
 export class Pools implements LeaseSource {
   private readonly pools = new Map<LiveSession, SessionPool>()
-  private readonly expiries = new Map<number, Deadlines>()
+  private readonly expiries = new DeadlineRounds()
   private readonly queue: LeaseQueue
   private isClosed = false
 
@@ -124,7 +125,8 @@ export class Pools implements LeaseSource {
       this.counters.dialEnded(dialResultOf(error), performance.now() - begun)
       listener.refused(error)
     }
-    const cancel = this.dialer.dial(session.target, { connected, failed }, input?.options)
+    const timeout = session.policy.connectTimeout ?? undefined
+    const cancel = this.dialer.dial(session.target, { connected, failed }, input?.options, timeout)
     return () => {
       this.counters.dialEnded("cancelled", performance.now() - begun)
       cancel()
@@ -155,12 +157,7 @@ export class Pools implements LeaseSource {
     const asked = connection.keepAliveTimeout
     const longest = this.settings.poolIdleTimeout
     const allowed = asked === undefined ? longest : Math.min(longest, asked * 1_000 - keepAliveMargin)
-    if (allowed <= 0) return undefined
-    const known = this.expiries.get(allowed)
-    if (known !== undefined) return known
-    const expiry = new Deadlines(allowed)
-    this.expiries.set(allowed, expiry)
-    return expiry
+    return allowed <= 0 ? undefined : this.expiries.of(allowed)
   }
 
   /** Forgets the pool of a lifetime: it is empty, or the lifetime is over. */
@@ -181,7 +178,7 @@ export class Pools implements LeaseSource {
     this.isClosed = true
     this.queue.close()
     for (const pool of this.pools.values()) pool.sessionEnded()
-    for (const expiry of this.expiries.values()) expiry.clear()
+    this.expiries.clear()
   }
 
   private isFull(session: LiveSession): boolean {

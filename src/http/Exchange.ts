@@ -132,8 +132,8 @@ export class Exchange
   retries = 0
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
   sessionId: string | undefined
-  answerChange: AnswerChange | undefined
   byHost = false
+  answerChange: AnswerChange | undefined
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined

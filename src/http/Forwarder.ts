@@ -44,7 +44,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const downstream = yield* Downstream
       const admission = yield* Admission
       const traffic = yield* Traffic
-      const { download, upload } = yield* makePassage
+      const { downloadOf, upload } = yield* makePassage
       const beginAnswers = yield* makeBeginAnswers
 
       const isFull = (session: LiveSession): boolean =>
@@ -88,6 +88,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> => {
         const answer = Step.andThen(request.content, (body) => send(request, session, head, body))
+        const download = downloadOf(session)
         return download === undefined ? answer : Step.andThen(answer, (plain) => download(session, plain))
       }
 

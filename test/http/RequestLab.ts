@@ -31,8 +31,8 @@ export class TestRequest implements ProxyRequest {
   readonly joined: Array<string> = []
   readonly interims: Array<number> = []
   sessionId: string | undefined
-  answerChange: AnswerChange | undefined
   byHost = false
+  answerChange: AnswerChange | undefined
   held = 0
   released = 0
   retries = 0

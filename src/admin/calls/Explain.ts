@@ -19,6 +19,7 @@ import { describeError } from "../../wire/Reply.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
+import { policiesInForce } from "./PoliciesInForce.js"
 import { healthView, sessionView } from "./Shapes.js"
 
 /** A request that nobody has sent. */
@@ -124,6 +125,7 @@ const make = Effect.gen(function* () {
       const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
       const { session } = outcome
       const verdict = verdictOf(outcome)
+      const policies = session === undefined ? [] : policiesInForce(session.policy, settings)
       const known = isKnown ? directory.healthOf(id) : undefined
       const health = known === undefined ? null : healthView(known)
       return {
@@ -135,11 +137,12 @@ const make = Effect.gen(function* () {
             : { generation: session.generation, known_from: isKnown ? ("memory" as const) : ("store" as const) },
         target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
         fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
+        policies,
         guard: session === undefined ? null : guardView(session, outcome),
         health,
         limits: session === undefined ? [] : limitsOf(session),
         verdict,
-        steps: stepsOf(query, { route: parsed, row: found, health }, outcome, verdict, hooks.length),
+        steps: stepsOf(query, { route: parsed, row: found, health, policies }, outcome, verdict, hooks.length),
       }
     })
   return { explain }
@@ -220,15 +223,21 @@ const healthStep = (health: Explanation["health"]): ReadonlyArray<string> => {
   }
 }
 
+/** What the session has otherwise than the proxy. */
+const policyStep = (policies: Explanation["policies"]): ReadonlyArray<string> => {
+  const own = policies.filter(({ from }) => from === "session").map(({ name, value }) => `${name} ${value}`)
+  return own.length === 0 ? [] : [`by its own policies: ${own.join(", ")}`]
+}
+
 /** What was found on the way. */
-interface Found extends Pick<Explanation, "health"> {
+interface Found extends Pick<Explanation, "health" | "policies"> {
   readonly route: Route | undefined
   readonly row: Session | undefined
 }
 
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
-  { health, route, row }: Found,
+  { health, policies, route, row }: Found,
   { head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
@@ -239,6 +248,7 @@ const stepsOf = (
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
   ...healthStep(health),
+  ...policyStep(policies),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
   forwards ? "it is forwarded; nothing was sent to find out" : `the proxy answers ${[status, code].join(" ").trim()}`,
 ]

@@ -31,8 +31,8 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly requestId = "0".repeat(32)
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
   sessionId: string | undefined
-  answerChange: AnswerChange | undefined
   byHost = false
+  answerChange: AnswerChange | undefined
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */
