@@ -1,6 +1,5 @@
 import type { ProxyError } from "../domain/ProxyError.js"
 import { firstValue, type RawFields } from "./HeaderFields.js"
-import { isToken } from "./OwnFields.js"
 import { describeError, type Reply } from "./Reply.js"
 import { proxyStatusName } from "./ProxyStatus.js"
 
@@ -48,6 +47,7 @@ const withoutServer: ReadonlySet<ProxyError["_tag"]> = new Set<ProxyError["_tag"
   "DownstreamUnreachable",
 ])
 
+/** What an answer of the proxy's own may repeat, for it is written as UTF-8. */
 const printable = /^[\t\u0020-\u007e]*$/
 
 /**
@@ -63,7 +63,7 @@ export const preflightReply = (
 ): Reply | undefined => {
   if (method !== "OPTIONS" || !withoutServer.has(error._tag)) return undefined
   const asked = firstValue(fields, "access-control-request-method")
-  if (asked === undefined || !isToken(asked) || firstValue(fields, "origin") === undefined) return undefined
+  if (asked === undefined || !printable.test(asked) || firstValue(fields, "origin") === undefined) return undefined
   const allowed = allowing(origins, fields)
   if (allowed.length === 0) return undefined
   const names = firstValue(fields, "access-control-request-headers")

@@ -109,7 +109,7 @@ describe("a preflight that would end in an error", () => {
     assert.isUndefined(answerTo({ method: "GET" }))
     assert.isUndefined(answerTo({ fields: fields.slice(2) }))
     assert.isUndefined(answerTo({ fields: fields.slice(0, 2) }))
-    assert.isUndefined(answerTo({ fields: ["Origin", app, "Access-Control-Request-Method", "a b"] }))
+    assert.isUndefined(answerTo({ fields: ["Origin", app, "Access-Control-Request-Method", "\u00e4"] }))
     assert.isUndefined(answerTo({ fields: ["Origin", "null", ...fields.slice(2)] }))
   })
 
