@@ -327,6 +327,18 @@ describe("explain", () => {
     }),
   )
 
+  it.scopedLive("says what becomes of redirects and cookies of the server", () =>
+    Effect.gen(function* () {
+      const { get, proxy } = yield* startAdminLab()
+      const steps = Effect.map(get("/v1/explain?target=/app/a?b"), (found) => explanationOf(found).steps.join("\n"))
+      assert.notInclude(yield* steps, "comes back")
+      yield* proxy.repo.set("app", { policy: { location: "rewrite", cookies: "confine" } })
+      yield* Effect.sleep(10)
+      assert.include(yield* steps, "a redirect to /a comes back as one to /app/a")
+      assert.include(yield* steps, "a cookie for / comes back with Path=/app")
+    }),
+  )
+
   it.scopedLive("says the same as what a client is answered", () =>
     Effect.gen(function* () {
       const { adminPort, ask, get, proxy } = yield* startAdminLab({ settings: { maxTargetBytes: 50 } })
