@@ -228,6 +228,24 @@ export const settings = {
     guide:
       "Tries a server that cannot be reached again for this long before the request gets `502` ([how](ROUTING.md#a-server-that-is-just-starting)). `0`: at once.",
   }),
+  maxHeld: setting({
+    reading: Reading.count,
+    fallback: 1_000,
+    flag: { name: "max-held" },
+    group: "Servers of sessions",
+    help: "Most requests and handshakes that wait so at a time; one more gets 503. 0: no limit.",
+    guide: "Most requests and handshakes that wait so at a time; one more gets `503`. `0`: no limit.",
+    zeroIsNoLimit: true,
+  }),
+  maxHeldPerSession: setting({
+    reading: Reading.count,
+    fallback: 100,
+    flag: { name: "max-held-per-session" },
+    group: "Servers of sessions",
+    help: "The same for each session; one more gets 429.",
+    guide: "The same for each session; one more gets `429`.",
+    zeroIsNoLimit: true,
+  }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,
     fallback: 75_000,

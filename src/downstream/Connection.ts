@@ -46,6 +46,8 @@ export class Connection implements ByteReceiver, Expirable {
   private user: ConnectionUser | undefined
   private keeper: ConnectionKeeper | undefined
   private closed = false
+  /** Node looks for a while before it finds that a socket is not paused. A new one may be. */
+  private mayBePaused = true
   /** The peer has closed after a body that ends with the connection, and `finishUnlessReset` looks for a RST. */
   private isEnding = false
   /** Runs while the connection is idle. */
@@ -114,10 +116,13 @@ export class Connection implements ByteReceiver, Expirable {
   }
 
   pause(): void {
+    this.mayBePaused = true
     this.socket.pause()
   }
 
   resume(): void {
+    if (!this.mayBePaused) return
+    this.mayBePaused = false
     this.socket.resume()
   }
 

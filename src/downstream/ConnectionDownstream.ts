@@ -23,6 +23,7 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
       fill: (cells) => {
         cells.set(cellOf(catalogue.serverConnections, "idle"), pools.idleConnections)
         cells.set(catalogue.queueWaiting.offset, pools.waiting)
+        cells.set(catalogue.held.offset, pools.held)
       },
     })
     yield* Effect.addFinalizer(() =>

@@ -53,6 +53,8 @@ export interface DownstreamCall {
   /** How long TCP and TLS took, and the queue for a connection before that. */
   readonly dialTime: number
   readonly queueTime: number
+  /** How long it was held for a server that could not be reached, both of those included. */
+  readonly holdTime: number
 }
 
 /** Who hears of what happens to a request before its answer. */

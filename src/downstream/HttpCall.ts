@@ -13,6 +13,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
 import { type Body, bytes, empty, moving } from "../wire/Body.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
+import { holdTiming } from "../wire/ServerTiming.js"
 import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
 import type { Counters } from "../telemetry/Telemetry.js"
@@ -22,7 +23,8 @@ import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
 import type { Answer, DownstreamCall, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { Lease, LeaseWaiter } from "./LeaseQueue.js"
+import type { HoldWaiter } from "./Holds.js"
+import type { Lease } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
 import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 
@@ -52,7 +54,7 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends Call<Answer, RequestError>
-  implements ConnectionUser, DownstreamCall, Expirable, LeaseWaiter, WriteProgress, TurnListener
+  implements ConnectionUser, DownstreamCall, Expirable, HoldWaiter, WriteProgress, TurnListener
 {
   private listener: CallListener<Answer, RequestError> | undefined
   private fork: Fork | undefined
@@ -62,6 +64,7 @@ export class HttpCall
   reused = false
   dialTime = 0
   queueTime = 0
+  holdTime = 0
   headAt = 0
   private isSent = false
   /** Whether the request was sent before its response began. */
@@ -105,6 +108,14 @@ export class HttpCall
 
   get mayReuse(): boolean {
     return this.mayPool && !this.hasRetried
+  }
+
+  get mayHold(): boolean {
+    return this.content._tag !== "Moving" || this.content.source.isUntouched
+  }
+
+  held(milliseconds: number): void {
+    this.holdTime += milliseconds
   }
 
   leased({ connection, dialTime, queueTime, reused }: Lease): void {
@@ -302,8 +313,14 @@ export class HttpCall
   private answer(body: Body<ResponseBroken>): void {
     const response = this.response
     if (response === undefined) return
-    const { status, reason, fields } = response
+    const { status, reason } = response
+    const fields = this.timed(response.fields)
     this.listener?.settled(Exit.succeed({ _tag: "Answer", status, reason, fields, body }))
+  }
+
+  /** The fields of a response, with how long the request was held where it was. */
+  protected timed(fields: ReadonlyArray<string>): ReadonlyArray<string> {
+    return this.holdTime === 0 ? fields : [...fields, ...holdTiming(this.holdTime)]
   }
 
   /** The response failed after its head: its body must not be taken for complete. */
@@ -352,13 +369,20 @@ export class HttpCall
     this.context.counters.connectionReleased()
     if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
-    this.context.pools.release(this.session, connection)
+    // A body that never moved has come in the turn of its head.
+    const now = this.source === undefined ? this.headAt : performance.now()
+    this.context.pools.release(this.session, connection, now)
   }
 }
 
 /** The same on a connection of its own, which is not kept. */
 export class SingleCall extends HttpCall {
   protected override get mayPool(): boolean {
+    return false
+  }
+
+  /** Whoever looks after a server wants to know how it does now. */
+  override get mayHold(): boolean {
     return false
   }
 }

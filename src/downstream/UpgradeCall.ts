@@ -35,6 +35,10 @@ class HandshakeCall extends SingleCall {
     this.handshakeObserver?.repaired(repair)
   }
 
+  override get mayHold(): boolean {
+    return true
+  }
+
   protected override switched(): void {
     const { connection, response } = this
     if (connection === undefined || response === undefined) return
@@ -44,7 +48,8 @@ class HandshakeCall extends SingleCall {
     const socket = connection.release()
     this.isOver = true
     this.context.counters.connectionReleased()
-    this.switchedTo({ _tag: "Switched", head: response, socket, early })
+    const head = this.holdTime === 0 ? response : { ...response, fields: this.timed(response.fields) }
+    this.switchedTo({ _tag: "Switched", head, socket, early })
   }
 
   /** What is wrong with the head of a 101 (RFC 6455 section 4.1). */

@@ -31,6 +31,7 @@ import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
+import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
@@ -74,7 +75,7 @@ export interface ExchangeContext extends ContentContext {
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
   /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
-  readonly keepsHandshakes: boolean
+  readonly keepsHandshakes: () => boolean
 }
 
 /**
@@ -409,7 +410,9 @@ export class Exchange
     this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
-    this.reply(reply, error._tag === "BadRequest" || error._tag === "Draining")
+    const held = this.downstream?.holdTime ?? 0
+    const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
+    this.reply(timed, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */
