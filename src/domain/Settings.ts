@@ -105,6 +105,15 @@ export const settings = {
     guide:
       "Paths behind a session's id whose requests are no activity ([what is](DATABASE.md#activity)), for clients that poll: `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
   }),
+  sessionHosts: setting({
+    reading: Reading.domains,
+    fallback: [],
+    flag: { name: "session-hosts" },
+    group: "Forwarding",
+    help: "Names below which each session has a name of its own: with apps.example.com, ID.apps.example.com is the session ID.",
+    guide:
+      "Names below which each session has a name of its own ([how](ROUTING.md#names-for-sessions)): with `apps.example.com`, all of `http://{session_id}.apps.example.com` belongs to that session.",
+  }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
     fallback: "auto",
@@ -202,7 +211,7 @@ export const settings = {
     guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
   }),
   lenient: setting({
-    reading: Reading.oneOf("WHETHER", ["off", "on"]),
+    reading: Reading.oneOf<"off" | "on">("WHETHER", ["off", "on"]),
     fallback: "off",
     flag: { name: "lenient" },
     group: "Servers of sessions",
@@ -218,6 +227,24 @@ export const settings = {
     help: "Tries a server that cannot be reached again for this long, for requests that can wait. 0: answers 502 at once.",
     guide:
       "Tries a server that cannot be reached again for this long before the request gets `502` ([how](ROUTING.md#a-server-that-is-just-starting)). `0`: at once.",
+  }),
+  maxHeld: setting({
+    reading: Reading.count,
+    fallback: 1_000,
+    flag: { name: "max-held" },
+    group: "Servers of sessions",
+    help: "Most requests and handshakes that wait so at a time; one more gets 503. 0: no limit.",
+    guide: "Most requests and handshakes that wait so at a time; one more gets `503`. `0`: no limit.",
+    zeroIsNoLimit: true,
+  }),
+  maxHeldPerSession: setting({
+    reading: Reading.count,
+    fallback: 100,
+    flag: { name: "max-held-per-session" },
+    group: "Servers of sessions",
+    help: "The same for each session; one more gets 429.",
+    guide: "The same for each session; one more gets `429`.",
+    zeroIsNoLimit: true,
   }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,
@@ -601,6 +628,9 @@ export type ProxySettings = { readonly [Name in keyof typeof settings]: ValueOf<
 
 /** How `/ws/{session_id}/{rest}` becomes a path at the session's server: `/{session_id}/{rest}`, all of it, or `/{rest}`. */
 export type WsPath = ProxySettings["wsPath"]
+
+/** Whether servers get the session's id in the path of what is no WebSocket below `/ws`. */
+export type PathRule = ProxySettings["path"]
 
 /** The same table for those who go through all of it. */
 export const settingRows: Readonly<Record<string, Setting<unknown>>> = settings

@@ -93,11 +93,11 @@ export class Connection implements ByteReceiver, Expirable {
     this.keeper = keeper
   }
 
-  /** Begins an exchange: `user` gets the response. */
-  begin(method: string, user: ConnectionUser): void {
+  /** Begins an exchange: `user` gets the response. `lenient`: more of it is repaired than of any server's. */
+  begin(method: string, user: ConnectionUser, lenient: boolean): void {
     this.requests++
     this.user = user
-    this.parser.reset(method, user)
+    this.parser.reset(method, user, lenient)
   }
 
   /** Requests are written to this. */

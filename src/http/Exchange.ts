@@ -31,13 +31,14 @@ import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
+import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
-import type { Client, ProxyRequest } from "./ProxyRequest.js"
+import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
 
@@ -64,6 +65,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** Says there what was put right of its answer. */
+  readonly logRepair: (exchange: Exchange, repair: string) => void
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -132,6 +135,8 @@ export class Exchange
   retries = 0
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
   sessionId: string | undefined
+  byHost = false
+  answerChange: AnswerChange | undefined
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -220,7 +225,7 @@ export class Exchange
   private get traceInAnyCase(): RequestTrace | string | undefined {
     if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
     const route = parseTarget(this.method, this.target)
-    return this.traceOf(Either.isRight(route) ? routeTemplate(route.right) : undefined)
+    return this.traceOf(!this.byHost && Either.isRight(route) ? routeTemplate(route.right) : undefined)
   }
 
   /** The trace that it belongs to; known once something of it was recorded, or would have been. */
@@ -360,7 +365,11 @@ export class Exchange
   informational(head: ResponseHead): void {
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
-    else this.writer.informational(head)
+    else this.writer.informational(this.changed(head))
+  }
+
+  repaired(repair: string): void {
+    this.context.logRepair(this, repair)
   }
 
   retried(): void {
@@ -401,7 +410,9 @@ export class Exchange
     this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
-    this.reply(reply, error._tag === "BadRequest" || error._tag === "Draining")
+    const held = this.downstream?.holdTime ?? 0
+    const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
+    this.reply(timed, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */
@@ -557,15 +568,20 @@ export class Exchange
     }
   }
 
+  private changed(head: ResponseHead): ResponseHead {
+    return this.answerChange === undefined ? head : this.answerChange.changed(head)
+  }
+
   private relay(answer: Answer): void {
     const { body } = answer
+    const head = this.changed(answer)
     // A body that moves may well outlast what is still to come of the request.
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
-    if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
-    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
-    else this.whole(answer, body.bytes, body.trailers)
+    if (body._tag === "Empty") this.whole(head, undefined, noTrailers)
+    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(head, body, this.owner.fork)
+    else this.whole(head, body.bytes, body.trailers)
     this.headWritten()
     if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }

@@ -7,10 +7,11 @@ import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { Reply } from "../wire/Reply.js"
-import { downstreamTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
+import { SlashRedirect } from "./SlashRedirect.js"
 
 /**
  * Why a request has no answer of its session's server: an error, an answer of the proxy's own in its place, or content of
@@ -39,12 +40,15 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
   > = Layer.scoped(
     Forwarder,
     Effect.gen(function* () {
-      const { maxRequestsPerSession } = yield* ProxyConfig
+      const settings = yield* ProxyConfig
+      const { maxRequestsPerSession } = settings
+      const slash = new SlashRedirect(settings)
       const directory = yield* SessionDirectory
       const downstream = yield* Downstream
       const admission = yield* Admission
       const traffic = yield* Traffic
-      const { download, upload } = yield* makePassage
+      const { downloadOf, upload } = yield* makePassage
+      const beginAnswers = yield* makeBeginAnswers
 
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
@@ -60,12 +64,13 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         session: LiveSession,
         route: SessionRoute,
       ): Either.Either<RequestHead, ForwardError> => {
-        const target = downstreamTarget(session.target, route.rest)
-        const head = admission.headFor(request, session, route, target, route.segment)
+        const head = admission.plainHeadFor(request, session, route)
         if (Either.isLeft(head)) return head
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
-        return refusal === undefined ? head : Either.left(refusal)
+        if (refusal !== undefined) return Either.left(refusal)
+        beginAnswers(request, session, route, head.right)
+        return head
       }
 
       const send = (
@@ -86,6 +91,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         head: RequestHead,
       ): Effect.Effect<Answer, ForwardError> => {
         const answer = Step.andThen(request.content, (body) => send(request, session, head, body))
+        const download = downloadOf(session)
         return download === undefined ? answer : Step.andThen(answer, (plain) => download(session, plain))
       }
 
@@ -98,11 +104,25 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
       const askAsDecided = admission.decides ? decideAndAsk : ask
 
+      /** Hooks are asked before: they may have reasons to tell nothing of the session. */
+      const redirect = (request: ProxyRequest, session: LiveSession, head: RequestHead, reply: Reply) =>
+        Step.andThen(admission.decide(request, session, head), () => Exit.fail(reply))
+
+      const proceed = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+        head: RequestHead,
+      ): Effect.Effect<Answer, ForwardError> => {
+        const reply = slash.of(request, session, route)
+        return reply === undefined ? askAsDecided(request, session, head) : redirect(request, session, head, reply)
+      }
+
       return {
         forward: (request) =>
           Step.andThen(admission.admit(request), (route) =>
             Step.andThen(lookUp(request, route), (session) =>
-              Step.andThen(enter(request, session, route), (head) => askAsDecided(request, session, head)),
+              Step.andThen(enter(request, session, route), (head) => proceed(request, session, route, head)),
             ),
           ),
       }

@@ -21,6 +21,8 @@ export interface BridgeEnds {
   /** The client's IP address, and what it asked for: the request target, raw. */
   readonly clientAddress: string
   readonly target: string
+  /** Its host named the session. */
+  readonly byHost: boolean
   readonly client: Socket
   readonly clientEarly: Uint8Array
   readonly server: Socket
@@ -72,7 +74,13 @@ export interface BridgeEnd {
   readonly error?: TrafficError
 }
 
-const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
+const noTimes: TrafficRecord["times"] = {
+  firstByte: undefined,
+  queue: undefined,
+  dial: undefined,
+  hold: undefined,
+  server: undefined,
+}
 
 /** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
 const closeTime = 800
@@ -110,6 +118,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly requestId: string
   readonly clientAddress: string
   readonly target: string
+  readonly byHost: boolean
   /** From the client to the server, and back. */
   readonly up: Pump
   readonly down: Pump
@@ -139,6 +148,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
     this.target = ends.target
+    this.byHost = ends.byHost
     this.handshake = ends.handshake
     this.traceId = ends.traceId
     this.client = ends.client

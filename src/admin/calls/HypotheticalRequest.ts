@@ -1,15 +1,12 @@
 import { Exit } from "effect"
 import type { RequestBody, RequestHead } from "../../downstream/Downstream.js"
-import type { Client, ProxyRequest } from "../../http/ProxyRequest.js"
+import type { AnswerChange, Client, ProxyRequest } from "../../http/ProxyRequest.js"
 import type { LiveSession } from "../../sessions/LiveSession.js"
 import type { RawFields } from "../../wire/HeaderFields.js"
 import { requestFraming, type RequestFraming } from "../../wire/RequestFraming.js"
 
-const plainFields: RawFields = ["Host", "localhost"]
-
 /** A handshake as it has to be (RFC 6455 section 4.1). */
 const handshakeFields: RawFields = [
-  ...plainFields,
   "Connection",
   "Upgrade",
   "Upgrade",
@@ -31,6 +28,8 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly requestId = "0".repeat(32)
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
   sessionId: string | undefined
+  byHost = false
+  answerChange: AnswerChange | undefined
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */
@@ -38,17 +37,19 @@ export class HypotheticalRequest implements ProxyRequest {
   private held: (() => void) | undefined
 
   constructor({
+    host,
     method,
     target,
     upgrades,
   }: {
+    readonly host: string | undefined
     readonly method: string
     readonly target: string
     readonly upgrades: boolean
   }) {
     this.method = method
     this.target = target
-    this.fields = upgrades ? handshakeFields : plainFields
+    this.fields = ["Host", host ?? "localhost", ...(upgrades ? handshakeFields : [])]
     this.framing = requestFraming(this.fields, this.httpVersion)
   }
 
@@ -69,5 +70,6 @@ export class HypotheticalRequest implements ProxyRequest {
 
   readonly asked = (): void => {}
   readonly informational = (): void => {}
+  readonly repaired = (): void => {}
   readonly retried = (): void => {}
 }
