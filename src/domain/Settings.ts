@@ -191,7 +191,7 @@ export const settings = {
     group: "Forwarding",
     help: "off: servers get no Via. nginx as a server does not compress for requests that have one.",
     guide:
-      "`off`: servers get no `Via` of the proxy ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
+      "`off`: servers get no `Via`, neither of the proxy nor of clients ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
   }),
   forwarded: setting({
     reading: Reading.oneOf("WHETHER", ["on", "off"]),

@@ -13,6 +13,7 @@ import {
 } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { rulesFor } from "../sessions/SessionRequestRules.js"
 import { unrecordedFields } from "../traces/RequestTrace.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
@@ -105,9 +106,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const hooks = yield* RequestHooks
-      const { maxTargetBytes, maxBodyBytes, traceContext } = yield* ProxyConfig
-      /** Of a request whose spans nobody records. */
-      const untraced = traceContext === "on" ? identifiedTrace : untouchedTrace
+      const settings = yield* ProxyConfig
+      const { maxTargetBytes, maxBodyBytes } = settings
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
@@ -124,21 +124,25 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)
       }
 
-      /** What becomes of the trace fields of a request that goes to `target` of its session's server. */
+      /**
+       * What becomes of the trace fields of a request that goes to `target` of its session's server. `isAdded`: whether that
+       * gets a `traceparent` of the proxy.
+       */
       const traceFieldsFor = (
         request: ProxyRequest,
         session: LiveSession,
         route: SessionRoute,
         target: string,
+        isAdded: boolean,
       ): TraceFields => {
         const trace = request.traceOf(routeTemplate(route))
         // Where the id of the request is that of the trace, a `traceparent` is made of it as where traces are off.
-        if (trace === undefined || trace === request.requestId) return untraced
+        if (trace === undefined || trace === request.requestId) return isAdded ? identifiedTrace : untouchedTrace
         const fields =
           typeof trace === "string"
             ? unrecordedFields(trace, true)
             : trace.askServer(request.method, session.target, target)
-        return traceContext === "on" ? fields : untouchedTrace
+        return isAdded ? fields : untouchedTrace
       }
 
       const headFor = (
@@ -148,7 +152,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         target: string,
         prefix: string,
       ): Either.Either<RequestHead, LoopDetected> => {
-        const trace = traceFieldsFor(request, session, route, target)
+        const rules = rulesFor(session, settings)
+        const trace = traceFieldsFor(request, session, route, target, rules.trace)
         const received = request.method === "OPTIONS" ? forwardedOnce(request.fields) : request.fields
         const fields = requestFields(received, {
           authority: session.target.authority,
@@ -162,6 +167,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
           pseudonym,
           requestId: request.requestId,
           trace,
+          rules,
         })
         return fields === undefined
           ? Either.left(new LoopDetected({ sessionId: session.id }))

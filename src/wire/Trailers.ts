@@ -1,4 +1,4 @@
-import { foldedName } from "./FieldName.js"
+import { foldedName } from "../domain/FieldName.js"
 import { nominatedBy, type RawFields } from "./HeaderFields.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 
@@ -18,6 +18,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
   // They route and trace the message.
+  "cdn-loop",
   "forwarded",
   "host",
   "max-forwards",

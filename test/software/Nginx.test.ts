@@ -41,6 +41,7 @@ http {
     listen 127.0.0.1:${port};
     root ${folder}/root;
     location = /connection { return 200 "$connection $connection_requests"; }
+    location = /usual.txt { gzip_proxied off; alias ${folder}/root/file.txt; }
     location = /empty { return 204; }
     location = /moved { return 301 /file.txt; }
     location = /silent { return 444; }
@@ -86,7 +87,7 @@ const lab = Effect.gen(function* () {
       })
       return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) }
     })
-  return { ask }
+  return { ask, proxy }
 })
 
 describeUnless(lacking("nginx"))("nginx", () => {
@@ -113,6 +114,22 @@ describeUnless(lacking("nginx"))("nginx", () => {
         [304, 0, plain.headers["etag"]],
       )
     }),
+  )
+
+  it.scopedLive(
+    "packs nothing for a request with Via, as it is set up by default, and packs for a session without",
+    () =>
+      Effect.gen(function* () {
+        const { ask, proxy } = yield* lab
+        const packing = Effect.map(
+          ask("/usual.txt", { "Accept-Encoding": "gzip", Via: "1.1 fred" }),
+          ({ headers }) => headers["content-encoding"],
+        )
+        assert.isUndefined(yield* packing)
+        yield* proxy.repo.set("app", { policy: { via: "off" } })
+        yield* Effect.sleep(10)
+        assert.strictEqual(yield* packing, "gzip")
+      }),
   )
 
   it.scopedLive("serves a big file byte for byte, packed too", () =>
