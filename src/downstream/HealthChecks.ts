@@ -4,12 +4,14 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { DownstreamTimeout } from "../domain/ProxyError.js"
 import { version } from "../domain/Version.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { type RuleSettings, rulesFor } from "../sessions/SessionRequestRules.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { errorOf } from "../step/Call.js"
 import { faultOf } from "../telemetry/ServerFaults.js"
 import { type CheckResult, type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
+import { keptFields } from "../wire/FieldEdits.js"
 import { downstreamTarget } from "../wire/Target.js"
 import { addressOf } from "./Dial.js"
 import { type Answer, Downstream, type RequestError, type RequestHead } from "./Downstream.js"
@@ -32,21 +34,24 @@ const endOf = (session: LiveSession): Effect.Effect<never, SessionOver> =>
   })
 
 /** The request of a check. Its connection is not kept: one for each session would be a herd of its own. */
-const headOf = ({ target }: LiveSession, path: string): RequestHead => ({
-  method: "GET",
-  target: downstreamTarget(target, path),
-  fields: [
-    "Host",
-    target.authority,
-    "User-Agent",
-    `ss-proxy/${version} (health check)`,
-    "Accept",
-    "*/*",
-    ...(target.authorization === undefined ? [] : ["Authorization", target.authorization]),
-    "Connection",
-    "close",
-  ],
-})
+const headOf = (session: LiveSession, path: string, settings: RuleSettings): RequestHead => {
+  const { target } = session
+  const { edits } = rulesFor(session, settings)
+  const own = ["User-Agent", `ss-proxy/${version} (health check)`, "Accept", "*/*"]
+  const isAuthorized = target.authorization === undefined || edits?.authorizes === true
+  return {
+    method: "GET",
+    target: downstreamTarget(target, path),
+    fields: [
+      "Host",
+      target.authority,
+      ...(edits === undefined ? own : [...keptFields(own, edits), ...edits.set]),
+      ...(isAuthorized ? [] : ["Authorization", target.authorization]),
+      "Connection",
+      "close",
+    ],
+  }
+}
 
 const results: { readonly [Tag in RequestError["_tag"]]: CheckResult } = {
   DownstreamUnreachable: "unreachable",
@@ -63,7 +68,8 @@ const results: { readonly [Tag in RequestError["_tag"]]: CheckResult } = {
 /** Asks the servers of sessions how they do, and notes it where it is to be seen (`LiveSession.health`). */
 class HealthChecks {
   constructor(
-    private readonly settings: Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout">,
+    private readonly settings: Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout"> &
+      RuleSettings,
     private readonly directory: typeof SessionDirectory.Service,
     private readonly downstream: typeof Downstream.Service,
     private readonly traffic: typeof Traffic.Service,
@@ -117,7 +123,7 @@ class HealthChecks {
   private ask(session: LiveSession): Effect.Effect<Answer, RequestError> {
     const { healthCheck: path, healthCheckTimeout: milliseconds } = this.settings
     const { request, requestOnce = request } = this.downstream
-    return Effect.timeoutFail(requestOnce(session, headOf(session, path), empty), {
+    return Effect.timeoutFail(requestOnce(session, headOf(session, path, this.settings), empty), {
       duration: milliseconds,
       onTimeout: () => new DownstreamTimeout({ address: addressOf(session.target), milliseconds }),
     })

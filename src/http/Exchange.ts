@@ -28,6 +28,7 @@ import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
+import type { FieldEdits } from "../wire/FieldEdits.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
@@ -325,6 +326,10 @@ export class Exchange
   private get hasContent(): boolean {
     const { content } = this.framing
     return content !== "none" && content !== 0
+  }
+
+  get edits(): FieldEdits | undefined {
+    return this.liveSession?.requestRules.edits
   }
 
   // What the way to the answer asks for.

@@ -1,16 +1,18 @@
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
+import { fieldEdits } from "../wire/FieldEdits.js"
 import { type RequestRules, usualRules } from "../wire/RequestRules.js"
 import type { LiveSession } from "./LiveSession.js"
 
 /** The settings that a session may have otherwise. */
-type RuleSettings = Pick<ProxySettings, "via" | "forwarded" | "traceContext">
+export type RuleSettings = Pick<ProxySettings, "via" | "forwarded" | "traceContext" | "setFields" | "stripFields">
 
 const made = (policy: SessionPolicy, settings: RuleSettings): RequestRules => {
   const via = (policy.via ?? settings.via) === "on"
   const forwarded = (policy.forwarded ?? settings.forwarded) === "on"
   const trace = (policy.trace ?? settings.traceContext) === "on"
-  return via && forwarded && trace ? usualRules : { via, forwarded, trace, edits: undefined }
+  const edits = fieldEdits(policy.stripFields ?? settings.stripFields, policy.setFields ?? settings.setFields)
+  return via && forwarded && trace && edits === undefined ? usualRules : { via, forwarded, trace, edits }
 }
 
 /** What becomes of the fields of a session's requests: made anew only when its policy is another. */

@@ -1,19 +1,29 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { policyRows } from "../../domain/Policies.js"
+import type { Reading } from "../../domain/Reading.js"
 import { optional } from "./Fields.js"
 
 // What a session is to become: its URL, its status, and policies by the names of their columns.
 
-const textSchema = ({ choices }: { readonly choices: ReadonlyArray<string> | undefined }) => ({
+const textSchema = ({ choices }: Reading<unknown>) => ({
   type: "string",
   ...(choices !== undefined && { enum: choices }),
 })
 
+/** What is JSON in text may also stand there as JSON. */
+const jsonSchemas = ({ json }: Reading<unknown>) => (json === undefined ? [] : [{ type: "object" }, { type: "array" }])
+
 const policySchemas = Object.fromEntries(
   Object.values(policyRows).map(({ column, fallback, reading }) => [
     column,
-    { anyOf: [typeof fallback === "boolean" ? { type: "boolean" } : textSchema(reading), { type: "null" }] },
+    {
+      anyOf: [
+        typeof fallback === "boolean" ? { type: "boolean" } : textSchema(reading),
+        ...jsonSchemas(reading),
+        { type: "null" },
+      ],
+    },
   ]),
 )
 

@@ -2,6 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../domain/ProxyConfig.js"
+import { shownText } from "../../domain/Reading.js"
 import { type Setting, settingRows } from "../../domain/Settings.js"
 import { version } from "../../domain/Version.js"
 import { Access, type Origin, SettingOrigins } from "../access/Access.js"
@@ -19,9 +20,9 @@ const longestTokenTime = 30 * 86_400_000
 
 /** A value as its flag takes it, for somebody who may read but not know secrets. */
 const shownValue = ({ isSecret, reading, zeroIsNoLimit }: Setting<unknown>, value: unknown): string => {
-  if (isSecret === true) return value === "" ? "" : "set"
+  if (isSecret === true && reading.json === undefined) return value === "" ? "" : "set"
   if (zeroIsNoLimit === true && value === Infinity) return "0"
-  return reading.show(value)
+  return shownText(reading, value)
 }
 
 const isFallback = ({ fallback, zeroIsNoLimit }: Setting<unknown>, value: unknown): boolean =>
