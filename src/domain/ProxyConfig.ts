@@ -3,7 +3,7 @@ import { certificatesOf } from "./Certificates.js"
 import { refusal } from "./Reading.js"
 import { type ProxySettings, settingRows } from "./Settings.js"
 
-export type { ProxySettings, WsPath } from "./Settings.js"
+export type { PathRule, ProxySettings, WsPath } from "./Settings.js"
 
 /** Settings that cannot be used. */
 export class SettingsError extends Data.TaggedError("SettingsError")<{

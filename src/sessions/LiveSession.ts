@@ -35,6 +35,16 @@ export interface SessionTarget extends DownstreamUrl {
   readonly insecure: boolean
 }
 
+/** What is to be done to answers of a session's server: its policy and the settings, looked through once for all requests. */
+export interface AnswerRules {
+  /** References of the server to itself become such as the client can follow. */
+  readonly rewritesReferences: boolean
+  /** Cookies of the server are only sent back to this session. */
+  readonly confinesCookies: boolean
+  /** The server sees the path as the client sends it. */
+  readonly keepsPath: boolean
+}
+
 let generations = 0
 
 /**
@@ -54,6 +64,8 @@ export class LiveSession {
   /** What becomes of the fields of its requests, by the policy `rulesOf`: made by the first request under that policy. */
   requestRules: RequestRules = usualRules
   rulesOf: SessionPolicy | undefined
+  /** Kept here by whoever makes them: `null` for none; `undefined` until they are made for the policy in force. */
+  answerRules: AnswerRules | null | undefined
   private endedBy: SessionEnd | undefined
   private closedAs: KillClose | undefined
 
@@ -106,6 +118,7 @@ export class LiveSession {
   /** Takes over a policy that leaves the lifetime as it is. Only the directory calls this. */
   adopt(policy: SessionPolicy): void {
     this.policyInForce = policy
+    this.answerRules = undefined
   }
 
   /** Its server has answered a request of a client's: on the path of every request. */

@@ -22,6 +22,7 @@ class Slow extends BridgedSocket {
       session,
       ...texts,
       client,
+      byHost: false,
       clientEarly: none,
       server,
       serverEarly: none,
