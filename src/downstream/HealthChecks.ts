@@ -11,7 +11,7 @@ import { faultOf } from "../telemetry/ServerFaults.js"
 import { type CheckResult, type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
-import { keptFields } from "../wire/FieldEdits.js"
+import { editedFields } from "../wire/FieldEdits.js"
 import { downstreamTarget } from "../wire/Target.js"
 import { addressOf } from "./Dial.js"
 import { type Answer, Downstream, type RequestError, type RequestHead } from "./Downstream.js"
@@ -38,14 +38,14 @@ const headOf = (session: LiveSession, path: string, settings: RuleSettings): Req
   const { target } = session
   const { edits } = rulesFor(session, settings)
   const own = ["User-Agent", `ss-proxy/${version} (health check)`, "Accept", "*/*"]
-  const isAuthorized = target.authorization === undefined || edits?.authorizes === true
+  const isAuthorized = target.authorization === undefined || edits?.named.has("authorization") === true
   return {
     method: "GET",
     target: downstreamTarget(target, path),
     fields: [
       "Host",
       target.authority,
-      ...(edits === undefined ? own : [...keptFields(own, edits), ...edits.set]),
+      ...(edits === undefined ? own : editedFields(own, edits)),
       ...(isAuthorized ? [] : ["Authorization", target.authorization]),
       "Connection",
       "close",

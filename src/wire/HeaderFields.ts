@@ -328,7 +328,7 @@ export const requestFields = (received: RawFields, context: ForwardContext): Arr
   }
   if (wantsTrailers) out.push("TE", "trailers")
   if (edits !== undefined) out.push(...edits.set)
-  if (!hasAuthorization && context.authorization !== undefined && edits?.authorizes !== true)
+  if (!hasAuthorization && context.authorization !== undefined && edits?.named.has("authorization") !== true)
     out.push("Authorization", context.authorization)
   if (rules.forwarded) {
     out.push("X-Forwarded-For", appended(forwardedFor, context.clientAddress))
