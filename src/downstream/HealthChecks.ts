@@ -12,7 +12,7 @@ import { type CheckResult, type Counters, Telemetry } from "../telemetry/Telemet
 import { Traffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
 import { editedFields } from "../wire/FieldEdits.js"
-import { downstreamTarget } from "../wire/Target.js"
+import { plainTarget } from "../wire/Target.js"
 import { addressOf } from "./Dial.js"
 import { type Answer, Downstream, type RequestError, type RequestHead } from "./Downstream.js"
 
@@ -33,15 +33,22 @@ const endOf = (session: LiveSession): Effect.Effect<never, SessionOver> =>
     return Effect.sync(() => session.detach(listener))
   })
 
+type CheckSettings = RuleSettings &
+  Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout" | "path">
+
+/** The target of a check: that of a request for this path behind the session's id. */
+const checkedTarget = ({ id, policy, target }: LiveSession, { healthCheck, path }: CheckSettings): string =>
+  plainTarget(target, { segment: `/${encodeURIComponent(id)}`, rest: healthCheck }, policy.path ?? path)
+
 /** The request of a check. Its connection is not kept: one for each session would be a herd of its own. */
-const headOf = (session: LiveSession, path: string, settings: RuleSettings): RequestHead => {
+const headOf = (session: LiveSession, settings: CheckSettings): RequestHead => {
   const { target } = session
   const { edits } = rulesFor(session, settings)
   const own = ["User-Agent", `ss-proxy/${version} (health check)`, "Accept", "*/*"]
   const isAuthorized = target.authorization === undefined || edits?.named.has("authorization") === true
   return {
     method: "GET",
-    target: downstreamTarget(target, path),
+    target: checkedTarget(session, settings),
     fields: [
       "Host",
       target.authority,
@@ -68,8 +75,7 @@ const results: { readonly [Tag in RequestError["_tag"]]: CheckResult } = {
 /** Asks the servers of sessions how they do, and notes it where it is to be seen (`LiveSession.health`). */
 class HealthChecks {
   constructor(
-    private readonly settings: Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout"> &
-      RuleSettings,
+    private readonly settings: CheckSettings,
     private readonly directory: typeof SessionDirectory.Service,
     private readonly downstream: typeof Downstream.Service,
     private readonly traffic: typeof Traffic.Service,
@@ -121,9 +127,9 @@ class HealthChecks {
   }
 
   private ask(session: LiveSession): Effect.Effect<Answer, RequestError> {
-    const { healthCheck: path, healthCheckTimeout: milliseconds } = this.settings
+    const { healthCheckTimeout: milliseconds } = this.settings
     const { request, requestOnce = request } = this.downstream
-    return Effect.timeoutFail(requestOnce(session, headOf(session, path, this.settings), empty), {
+    return Effect.timeoutFail(requestOnce(session, headOf(session, this.settings), empty), {
       duration: milliseconds,
       onTimeout: () => new DownstreamTimeout({ address: addressOf(session.target), milliseconds }),
     })

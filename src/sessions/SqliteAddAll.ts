@@ -5,6 +5,7 @@ import { nextTurn } from "../clock/NextTurn.js"
 import { policyRows } from "../domain/Policies.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { type SessionInvalid, SessionsExist } from "../domain/Session.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
@@ -75,7 +76,7 @@ const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<voi
       yield* Effect.forEach(part, checkNew, { discard: true })
       const values = part.flatMap((session) => {
         const { id, status, url } = session
-        return [place++, id, url, status, ...policyValues(session)]
+        return [place++, id, trimUrl(url), status, ...policyValues(session)]
       })
       yield* run(stageStatement(part.length), values)
       yield* nextTurn

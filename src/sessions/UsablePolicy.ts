@@ -1,6 +1,7 @@
 import { Either } from "effect"
 import type { Session } from "../domain/Session.js"
 import { readPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 
 /** What to be set of a session, or of a change. */
 type Policy = Partial<SessionPolicy>
@@ -12,7 +13,7 @@ type Policy = Partial<SessionPolicy>
 export const boundTo = (url: string, policy: Policy = {}): Policy => {
   const { setFields, setFieldsUrl } = policy
   if (setFields === undefined) return policy
-  return { ...policy, setFieldsUrl: setFields === null ? null : (setFieldsUrl ?? url) }
+  return { ...policy, setFieldsUrl: setFields === null ? null : (setFieldsUrl ?? trimUrl(url)) }
 }
 
 const unbound =
@@ -23,6 +24,7 @@ const unbound =
 export const usablePolicy = ({ policy, url }: Pick<Session, "policy" | "url">): Either.Either<SessionPolicy, string> =>
   Either.filterOrLeft(
     readPolicy(policy),
-    ({ setFields, setFieldsUrl }) => setFields === null || setFieldsUrl === url,
+    ({ setFields, setFieldsUrl }) =>
+      setFields === null || (setFieldsUrl !== null && trimUrl(setFieldsUrl) === trimUrl(url)),
     () => unbound,
   )

@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import { policyRows } from "../domain/Policies.js"
+import { type Policy, policyRows } from "../domain/Policies.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import type { SessionChange } from "../sessions/SessionRepo.js"
 import { type Parsed, policyValue, unknownField } from "./SessionEntry.js"
@@ -20,6 +20,10 @@ const textOf = (name: string, value: unknown): Parsed<string> =>
 /** The status of a session of which none is said. */
 export const defaultStatus = "active"
 
+/** Which values a member may have. Those of a program are in another unit than what the column holds. */
+const allowedIn = ({ columnType, reading, stored }: Policy<unknown>): string =>
+  columnType === "NUMERIC" ? stored : reading.allowedValue
+
 /** Reads a member of a policy. Null takes it back. */
 const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>> => {
   const [name = "", row] = Object.entries(policyRows).find(([, row]) => row.column === column) ?? []
@@ -28,7 +32,7 @@ const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>
   return Either.flatMap(read, (own) =>
     row.reading.is(own)
       ? Either.right({ [name]: own })
-      : Either.left(row.reading.json?.problem(own) ?? `it must be ${row.reading.allowedValue}`),
+      : Either.left(row.reading.json?.problem(own) ?? `it must be ${allowedIn(row)}`),
   )
 }
 

@@ -1,6 +1,6 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
-import { policyRows } from "../../domain/Policies.js"
+import { type Policy, policyRows } from "../../domain/Policies.js"
 import type { Reading } from "../../domain/Reading.js"
 import { optional } from "./Fields.js"
 
@@ -14,17 +14,14 @@ const textSchema = ({ choices }: Reading<unknown>) => ({
 /** What is JSON in text may also stand there as JSON. */
 const jsonSchemas = ({ json }: Reading<unknown>) => (json === undefined ? [] : [{ type: "object" }, { type: "array" }])
 
+const policySchema = ({ columnType, fallback, reading }: Policy<unknown>): ReadonlyArray<object> => {
+  if (typeof fallback === "boolean") return [{ type: "boolean" }]
+  const text = textSchema(reading)
+  return columnType === "NUMERIC" ? [{ type: "number" }, text] : [text, ...jsonSchemas(reading)]
+}
+
 const policySchemas = Object.fromEntries(
-  Object.values(policyRows).map(({ column, fallback, reading }) => [
-    column,
-    {
-      anyOf: [
-        typeof fallback === "boolean" ? { type: "boolean" } : textSchema(reading),
-        ...jsonSchemas(reading),
-        { type: "null" },
-      ],
-    },
-  ]),
+  Object.values(policyRows).map((row) => [row.column, { anyOf: [...policySchema(row), { type: "null" }] }]),
 )
 
 /** Described as `changeOf` reads it, which names every member that is wrong. */
