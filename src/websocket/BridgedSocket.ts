@@ -1,5 +1,4 @@
 import type { Socket } from "node:net"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { ClientStalled, Defect, WebSocketBroken } from "../domain/ProxyError.js"
 import { defaultClose, type KillClose } from "../domain/SessionControl.js"
 import { addressOf } from "../downstream/Dial.js"
@@ -13,6 +12,7 @@ import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
 import { unreadOf } from "../socket/Unread.js"
+import type { WebSocketRules } from "./WebSocketRules.js"
 
 /** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
 export interface BridgeEnds {
@@ -39,9 +39,6 @@ export interface BridgeEnds {
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
-
-/** The settings that a bridged WebSocket is held to by itself; `WebSocketTimers` holds it to others. */
-export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
 
 /** What watches the ends of all bridged WebSockets, as far as something waits between them. */
 export interface BridgeWatches {
@@ -132,7 +129,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
 
   constructor(
     ends: BridgeEnds,
-    settings: BridgeSettings,
+    /** What it is held to: by itself, and, as for times, by `WebSocketTimers`. */
+    readonly rules: WebSocketRules,
     private readonly watches: BridgeWatches,
   ) {
     this.session = ends.session
@@ -143,10 +141,10 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.traceId = ends.traceId
     this.client = ends.client
     this.server = ends.server
-    const { wsMaxMessage: maxMessageBytes, wsPing } = settings
-    const rules = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
-    this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this)
-    this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this)
+    const { wsMaxMessage: maxMessageBytes, wsPing } = rules
+    const ofFrames = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
+    this.up = new Pump("client", this.client, this.server, ends.clientEarly, ofFrames, this)
+    this.down = new Pump("server", this.server, this.client, ends.serverEarly, ofFrames, this)
     this.watch(this.client, this.up, this.down)
     this.watch(this.server, this.down, this.up)
   }

@@ -9,6 +9,7 @@ import { BridgedSocket } from "../../src/websocket/BridgedSocket.js"
 import { WebSocketTimers } from "../../src/websocket/WebSocketTimers.js"
 import { nowhere } from "../support/Nowhere.js"
 
+const rules = { wsMaxMessage: Infinity, wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 20 }
 const session = new LiveSession("one", nowhere)
 
 /** A WebSocket that takes a millisecond to be told that its time is over. */
@@ -30,7 +31,7 @@ class Slow extends BridgedSocket {
       ...calls,
     }
     const watches = { sendLimit: new SendLimit(0), probeRounds: new Deadlines(0) }
-    super(ends, { wsMaxMessage: Infinity, wsPing: 0 }, watches)
+    super(ends, rules, watches)
   }
 
   override closeWith(): void {
@@ -46,15 +47,15 @@ describe("a round of all WebSockets", () => {
     Effect.gen(function* () {
       const count = 60
       const told: Array<number> = []
-      const timers = new WebSocketTimers({ wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 20 })
+      const timers = new WebSocketTimers()
       const sockets = Array.from({ length: count }, () => new Slow(() => told.push(1)))
-      for (const socket of sockets) timers.add(socket)
+      for (const socket of sockets) timers.add(socket, rules)
       let largest = 0
       for (let before = 0; told.length < count; before = told.length) {
         yield* nextTurn
         largest = Math.max(largest, told.length - before)
       }
-      for (const socket of sockets) timers.remove(socket)
+      for (const socket of sockets) timers.remove(socket, rules)
       assert.isAtMost(largest, 12)
     }),
   )
