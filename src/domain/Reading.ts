@@ -97,17 +97,20 @@ export const portOrOff: Reading<number | "off"> = reading({
 /** The longest delay of a Node timer (2^31 - 1 ms), in seconds. */
 const longestSeconds = 2_147_483
 
-const milliseconds = Schema.Number.pipe(Schema.between(0, longestSeconds * 1_000))
+const milliseconds = Schema.Int.pipe(Schema.between(0, longestSeconds * 1_000))
+
+/** A part of a millisecond counts as a whole one; what a sum of fractions is off by does not. */
+const wholeMilliseconds = (seconds: number): number => Math.ceil(Number((seconds * 1_000).toFixed(6)))
 
 const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<number> =>
   reading({
     placeholder: "SECONDS",
     note: "may have a fraction: 0.5",
     allowed: `a number of seconds ${allowed} ${longestSeconds}, such as 30 or 0.5`,
-    allowedValue: `a number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
+    allowedValue: `a whole number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
     unit: "milliseconds",
     value,
-    parse: (text) => (/^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Math.ceil(Number(text) * 1_000) : undefined),
+    parse: (text) => (/^(\d+(\.\d*)?|\.\d+)$/.test(text) ? wholeMilliseconds(Number(text)) : undefined),
     show: (value) => String(value / 1_000),
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { readdirSync } from "node:fs"
+import { policyRows } from "../../src/domain/Policies.js"
 import { json, onDatabase } from "./Program.js"
 
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
@@ -17,8 +18,8 @@ describe("ss-proxy sessions", () => {
       url: "http://localhost:9000/base",
       status: "active",
       forwards: true,
+      ...Object.fromEntries(Object.values(policyRows).map(({ column }) => [column, null])),
       insecure: false,
-      ws_path: null,
       created_at: time,
       updated_at: time,
       draining_until: null,

@@ -40,7 +40,7 @@ describe("the table of policies", () => {
 
   it("reads from a column what it wrote there, and from a flag what it shows", () => {
     // Of each kind of value at least two; a policy takes those of its own kind.
-    const texts = ["true", "false", "30", "0.5", "64k", "1000"]
+    const texts = ["true", "false", "30", "0.5", "2.007", "64k", "1000"]
     for (const { column, fallback, read, write, reading } of Object.values(policyRows)) {
       const given = reading.choices ?? texts.filter((text) => Option.isSome(reading.read(text)))
       assert.isAtLeast(given.length, 2, column)
