@@ -59,4 +59,22 @@ describe("a round of all WebSockets", () => {
       assert.isAtMost(largest, 12)
     }),
   )
+
+  it("is one for all long times, however many there are, and ends with the last of them", () => {
+    const timeouts = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+    const before = timeouts()
+    const timers = new WebSocketTimers()
+    const off = { wsMaxMessage: Infinity, wsPing: 0, wsIdleTimeout: 0, wsMaxLifetime: 0 }
+    const held = Array.from({ length: 1_000 }, (_, index) => ({
+      ...off,
+      wsPing: 8_000 + index,
+      wsIdleTimeout: 9_000 * index,
+    }))
+    const sockets = held.map((times) => ({ times, socket: new Slow(() => {}) }))
+    for (const { socket, times } of sockets) timers.add(socket, times)
+    timers.add(new Slow(() => {}), off)
+    assert.strictEqual(timeouts(), before + 1)
+    for (const { socket, times } of sockets) timers.remove(socket, times)
+    assert.strictEqual(timeouts(), before)
+  })
 })
