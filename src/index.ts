@@ -26,7 +26,7 @@ export { Admission, type SessionRoute } from "./http/Admission.js"
 export { BodyStages, type SessionStages, type StageChoice, type StagesWithFields } from "./http/BodyStages.js"
 export type { FieldChanges } from "./http/FieldChanges.js"
 export { type ForwardError, Forwarder } from "./http/Forwarder.js"
-export type { Client, ProxyRequest } from "./http/ProxyRequest.js"
+export type { AnswerChange, Client, ProxyRequest } from "./http/ProxyRequest.js"
 export {
   forwardUnchanged,
   forwardWith,
@@ -45,7 +45,13 @@ export { ActivityStore } from "./sessions/ActivityStore.js"
 export { layerMemory as layerMemoryActivity } from "./sessions/MemoryActivityStore.js"
 export type { ActivityKind, ActivityTimes, StoredActivity } from "./sessions/SessionActivity.js"
 export { layerSqlite as layerSqliteActivity } from "./sessions/SqliteActivityStore.js"
-export { LiveSession, type SessionEnd, type SessionListener, type SessionTarget } from "./sessions/LiveSession.js"
+export {
+  type AnswerRules,
+  LiveSession,
+  type SessionEnd,
+  type SessionListener,
+  type SessionTarget,
+} from "./sessions/LiveSession.js"
 export { layerMemory } from "./sessions/MemorySessionRepo.js"
 export { type LookupError, SessionDirectory } from "./sessions/SessionDirectory.js"
 export * from "./sessions/SessionRepo.js"

@@ -2,7 +2,7 @@ import { Context, Data, Effect, Either, Layer } from "effect"
 import { certificatesOf } from "./Certificates.js"
 import { type ProxySettings, settingRows } from "./Settings.js"
 
-export type { ProxySettings, WsPath } from "./Settings.js"
+export type { PathRule, ProxySettings, WsPath } from "./Settings.js"
 
 /** Settings that cannot be used. */
 export class SettingsError extends Data.TaggedError("SettingsError")<{

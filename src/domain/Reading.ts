@@ -338,6 +338,20 @@ export const hostNames: Reading<ReadonlyArray<string>> = listOf(isHostName, {
   allowedValue: 'an array of host names, such as ["admin.example"]',
 })
 
+/** A name of DNS that others can be below, in any case: no address, no dot and no star at an end. */
+const isDomain = (text: string): boolean =>
+  text.length <= 190 &&
+  isIP(text) === 0 &&
+  /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i.test(text)
+
+/** Names below which each session has a name of its own, between commas. */
+export const domains: Reading<ReadonlyArray<string>> = listOf(isDomain, {
+  placeholder: "NAME,…",
+  note: "names between commas, without *. before them: apps.example.com,localhost",
+  allowed: "domain names between commas, without *. before them, such as apps.example.com",
+  allowedValue: 'an array of domain names, such as ["apps.example.com"]',
+})
+
 /** IP addresses and CIDR blocks; a text has commas between them. */
 export const addressBlocks: Reading<ReadonlyArray<string>> = listOf(isBlock, {
   placeholder: "CIDR,…",

@@ -105,6 +105,15 @@ export const settings = {
     guide:
       "Paths behind a session's id whose requests are no activity ([what is](DATABASE.md#activity)), for clients that poll: `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
   }),
+  sessionHosts: setting({
+    reading: Reading.domains,
+    fallback: [],
+    flag: { name: "session-hosts" },
+    group: "Forwarding",
+    help: "Names below which each session has a name of its own: with apps.example.com, ID.apps.example.com is the session ID.",
+    guide:
+      "Names below which each session has a name of its own ([how](ROUTING.md#names-for-sessions)): with `apps.example.com`, all of `http://{session_id}.apps.example.com` belongs to that session.",
+  }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
     fallback: "auto",
@@ -610,6 +619,9 @@ export type ProxySettings = { readonly [Name in keyof typeof settings]: ValueOf<
 
 /** How `/ws/{session_id}/{rest}` becomes a path at the session's server: `/{session_id}/{rest}`, all of it, or `/{rest}`. */
 export type WsPath = ProxySettings["wsPath"]
+
+/** Whether servers get the session's id in the path of what is no WebSocket below `/ws`. */
+export type PathRule = ProxySettings["path"]
 
 /** The same table for those who go through all of it. */
 export const settingRows: Readonly<Record<string, Setting<unknown>>> = settings

@@ -18,7 +18,8 @@ import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
 import { forwardedOnce, isLastHop } from "../wire/MaxForwards.js"
 import { healthReply, optionsReply, type Reply, usualMethods } from "../wire/Reply.js"
-import { parseTarget, type Route, routeTemplate } from "../wire/Target.js"
+import { SessionHosts } from "../wire/SessionHosts.js"
+import { parseTarget, plainPrefix, plainTarget, type Route, routeTemplate } from "../wire/Target.js"
 import { identifiedTrace, type TraceFields, untouchedTrace } from "../wire/TraceContext.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 import { passHooks, RequestHooks } from "./RequestHooks.js"
@@ -90,6 +91,12 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       target: string,
       prefix: string,
     ) => Either.Either<RequestHead, LoopDetected>
+    /** The same of a plain request, or of a WebSocket outside of `/ws`. */
+    readonly plainHeadFor: (
+      request: ProxyRequest,
+      session: LiveSession,
+      route: SessionRoute,
+    ) => Either.Either<RequestHead, LoopDetected>
     /** Whether there are hooks that decide. */
     readonly decides: boolean
     /** Lets the hooks of the program that embeds the proxy decide. */
@@ -105,17 +112,24 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const hooks = yield* RequestHooks
-      const { maxTargetBytes, maxBodyBytes, traceContext } = yield* ProxyConfig
+      const { hostField, maxBodyBytes, maxTargetBytes, path, sessionHosts, traceContext } = yield* ProxyConfig
+      const hosts = SessionHosts.of(sessionHosts)
       /** Of a request whose spans nobody records. */
       const untraced = traceContext === "on" ? identifiedTrace : untouchedTrace
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 
+      /** Of a head that can be read in two ways nobody knows the host, so that its path need not be what names the session. */
+      const isSureOf = ({ framing }: ProxyRequest): boolean => hosts === undefined || framing.problem === undefined
+
       const admit = (request: ProxyRequest): Either.Either<SessionRoute, ProxyError | Reply> => {
-        const parsed = parseTarget(request.method, request.target)
+        const parsed = parseTarget(request.method, request.target, request.framing.host, hosts)
         // Before anything is refused: its line in the access log names the session.
-        if (Either.isRight(parsed) && isOfSession(parsed)) request.sessionId = parsed.right.id
+        if (Either.isRight(parsed) && isOfSession(parsed) && isSureOf(request)) {
+          request.sessionId = parsed.right.id
+          request.byHost = parsed.right.byHost
+        }
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)
         if (Either.isLeft(parsed)) return Either.left(parsed.left)
@@ -141,6 +155,13 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         return traceContext === "on" ? fields : untouchedTrace
       }
 
+      /** The `Host` for the session's server (RFC 9110 section 7.2). A client of HTTP/1.0 may have none. */
+      const hostFor = (session: LiveSession, byHost: boolean, asked: string | undefined): string => {
+        const rule = session.policy.host ?? hostField
+        const isOfClient = rule === "client" || (rule === "auto" && byHost)
+        return isOfClient && asked !== undefined && asked !== "" ? asked : session.target.authority
+      }
+
       const headFor = (
         request: ProxyRequest,
         session: LiveSession,
@@ -150,10 +171,11 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       ): Either.Either<RequestHead, LoopDetected> => {
         const trace = traceFieldsFor(request, session, route, target)
         const received = request.method === "OPTIONS" ? forwardedOnce(request.fields) : request.fields
+        const clientHost = route.authority ?? request.framing.host
         const fields = requestFields(received, {
-          authority: session.target.authority,
+          authority: hostFor(session, route.byHost, clientHost),
           authorization: session.target.authorization,
-          clientHost: route.authority ?? request.framing.host,
+          clientHost,
           clientAddress: request.client.address,
           trusted: request.client.trusted,
           proto: request.client.proto,
@@ -168,9 +190,15 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
           : Either.right({ method: request.method, target, fields })
       }
 
+      const plainHeadFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
+        const rule = session.policy.path ?? path
+        return headFor(request, session, route, plainTarget(session.target, route, rule), plainPrefix(route, rule))
+      }
+
       return {
         admit,
         headFor,
+        plainHeadFor,
         decides: hooks.length > 0,
         decide: (request, session, head) => passHooks(hooks, request, session, head),
       }

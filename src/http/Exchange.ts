@@ -37,7 +37,7 @@ import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
-import type { Client, ProxyRequest } from "./ProxyRequest.js"
+import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
 
@@ -132,6 +132,8 @@ export class Exchange
   retries = 0
   /** Id of the session that the request names, whether it exists or not; known once its target was read. */
   sessionId: string | undefined
+  byHost = false
+  answerChange: AnswerChange | undefined
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -220,7 +222,7 @@ export class Exchange
   private get traceInAnyCase(): RequestTrace | string | undefined {
     if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
     const route = parseTarget(this.method, this.target)
-    return this.traceOf(Either.isRight(route) ? routeTemplate(route.right) : undefined)
+    return this.traceOf(!this.byHost && Either.isRight(route) ? routeTemplate(route.right) : undefined)
   }
 
   /** The trace that it belongs to; known once something of it was recorded, or would have been. */
@@ -360,7 +362,7 @@ export class Exchange
   informational(head: ResponseHead): void {
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
-    else this.writer.informational(head)
+    else this.writer.informational(this.changed(head))
   }
 
   retried(): void {
@@ -557,15 +559,20 @@ export class Exchange
     }
   }
 
+  private changed(head: ResponseHead): ResponseHead {
+    return this.answerChange === undefined ? head : this.answerChange.changed(head)
+  }
+
   private relay(answer: Answer): void {
     const { body } = answer
+    const head = this.changed(answer)
     // A body that moves may well outlast what is still to come of the request.
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
-    if (body._tag === "Empty") this.whole(answer, undefined, noTrailers)
-    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(answer, body, this.owner.fork)
-    else this.whole(answer, body.bytes, body.trailers)
+    if (body._tag === "Empty") this.whole(head, undefined, noTrailers)
+    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(head, body, this.owner.fork)
+    else this.whole(head, body.bytes, body.trailers)
     this.headWritten()
     if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }

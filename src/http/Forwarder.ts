@@ -8,8 +8,8 @@ import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { countOf } from "../wire/HeaderFields.js"
 import type { Reply } from "../wire/Reply.js"
-import { downstreamTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
 
@@ -54,6 +54,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
       const admission = yield* Admission
       const traffic = yield* Traffic
       const { download, upload } = yield* makePassage
+      const beginAnswers = yield* makeBeginAnswers
 
       const isFull = (session: LiveSession): boolean =>
         maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
@@ -69,12 +70,13 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         session: LiveSession,
         route: SessionRoute,
       ): Either.Either<RequestHead, ForwardError> => {
-        const target = downstreamTarget(session.target, route.rest)
-        const head = admission.headFor(request, session, route, target, route.segment)
+        const head = admission.plainHeadFor(request, session, route)
         if (Either.isLeft(head)) return head
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
-        return refusal === undefined ? head : Either.left(refusal)
+        if (refusal !== undefined) return Either.left(refusal)
+        beginAnswers(request, session, route, head.right)
+        return head
       }
 
       const send = (

@@ -1,6 +1,6 @@
 import type { Effect } from "effect"
 import type { ProxyError, RequestBroken } from "../domain/ProxyError.js"
-import type { RequestBody, RequestObserver } from "../downstream/Downstream.js"
+import type { RequestBody, RequestObserver, ResponseHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import type { RequestTrace } from "../traces/RequestTrace.js"
 import type { RawFields } from "../wire/HeaderFields.js"
@@ -13,6 +13,11 @@ export interface Client {
   /** Whether its word about `X-Forwarded-*` counts. */
   readonly trusted: boolean
   readonly proto: "http" | "https"
+}
+
+/** What becomes of the heads of a server's answers to one request, interim ones too, before the client gets them. */
+export interface AnswerChange {
+  readonly changed: (head: ResponseHead) => ResponseHead
 }
 
 /** What a client asks for, as a request is seen on its way to a session's server. It hears of interim responses. */
@@ -28,6 +33,10 @@ export interface ProxyRequest extends RequestObserver {
   readonly requestId: string
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
+  /** Its host names that session, and no part of the target does; told by the same. */
+  byHost: boolean
+  /** To be made to every answer of its session's server, behind all stages; told by whoever lets it in to the session. */
+  answerChange: AnswerChange | undefined
   /**
    * Its trace, or the id of one that begins with it and is not recorded; `undefined` where traces are off. `route`: the template
    * of its path, which counts when it is asked first. To be asked before `requestId`: where a trace begins with a request, one

@@ -11,8 +11,9 @@ import type { FullSlots } from "../traffic/WebSocketSlots.js"
 import { countOf, firstValue, interimFields, type RawFields, without } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
-import { downstreamTarget, webSocketPrefix, webSocketTarget } from "../wire/Target.js"
+import { webSocketPrefix, webSocketTarget } from "../wire/Target.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
+import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
@@ -112,7 +113,7 @@ const switchedFor = (
   session,
   requestId: detachedCopy(request.requestId),
   target: detachedCopy(request.target),
-  headText: headText(head.reason, head.fields),
+  headText: headText(head.reason, (request.answerChange?.changed(head) ?? head).fields),
   socket,
   early,
   extensions: firstValue(head.fields, "sec-websocket-extensions") !== undefined,
@@ -139,12 +140,12 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       const downstream = yield* Downstream
       const admission = yield* Admission
       const { download } = yield* makePassage
+      const beginAnswers = yield* makeBeginAnswers
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
         const { rest, segment, webSocketOnly } = route
+        if (!webSocketOnly) return admission.plainHeadFor(request, session, route)
         const wsPath = session.policy.wsPath ?? settings.wsPath
-        if (!webSocketOnly)
-          return admission.headFor(request, session, route, downstreamTarget(session.target, rest), segment)
         const target = webSocketTarget(session.target, segment, rest, wsPath)
         return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
       }
@@ -162,6 +163,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
+        beginAnswers(request, session, route, head.right)
         const extensions = session.policy.wsExtensions ?? settings.wsExtensions
         return Either.right(upgrading(head.right, extensions === "hide"))
       }

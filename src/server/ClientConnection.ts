@@ -443,6 +443,7 @@ export class ClientConnection
       requestId,
       clientAddress: this.client.address,
       target,
+      byHost: exchange.byHost,
       client: socket,
       clientEarly,
       server,

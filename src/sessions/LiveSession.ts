@@ -34,6 +34,16 @@ export interface SessionTarget extends DownstreamUrl {
   readonly insecure: boolean
 }
 
+/** What is to be done to answers of a session's server: its policy and the settings, looked through once for all requests. */
+export interface AnswerRules {
+  /** References of the server to itself become such as the client can follow. */
+  readonly rewritesReferences: boolean
+  /** Cookies of the server are only sent back to this session. */
+  readonly confinesCookies: boolean
+  /** The server sees the path as the client sends it. */
+  readonly keepsPath: boolean
+}
+
 let generations = 0
 
 /**
@@ -50,6 +60,8 @@ export class LiveSession {
   private readonly listeners: Array<SessionListener> = []
   /** How its server does; for whoever wants to know. */
   readonly health = new ServerHealth()
+  /** Kept here by whoever makes them: `null` for none; `undefined` until they are made for the policy in force. */
+  answerRules: AnswerRules | null | undefined
   private endedBy: SessionEnd | undefined
   private closedAs: KillClose | undefined
 
@@ -102,6 +114,7 @@ export class LiveSession {
   /** Takes over a policy that leaves the lifetime as it is. Only the directory calls this. */
   adopt(policy: SessionPolicy): void {
     this.policyInForce = policy
+    this.answerRules = undefined
   }
 
   /** Its server has answered a request of a client's: on the path of every request. */

@@ -12,6 +12,8 @@ export interface ActiveTraffic {
   readonly requestId: string
   /** The request target, raw, as latin1. */
   readonly target: string
+  /** Its host names the session, and no part of the target does. */
+  readonly byHost: boolean
   /** IP address of the client's end of the connection. */
   readonly clientAddress: string
   /** When it began, by `performance.now()`. */
@@ -94,13 +96,13 @@ export class ActivityRound {
   private isUnderWay = false
 
   /**
-   * `live`: all that is under way, as it is at any moment. `idOf`: its id, by its serial number. `isIgnored`: by its target;
-   * `undefined` where everything counts.
+   * `live`: all that is under way, as it is at any moment. `idOf`: its id, by its serial number. `isIgnored`: by its target, and by what names
+   * the session; `undefined` where everything counts.
    */
   constructor(
     private readonly live: ReadonlyArray<ActiveTraffic>,
     private readonly idOf: (serial: number) => string,
-    private readonly isIgnored: ((target: string) => boolean) | undefined,
+    private readonly isIgnored: ((target: string, byHost: boolean) => boolean) | undefined,
   ) {}
 
   /** It is under way from now on. */
@@ -108,7 +110,7 @@ export class ActivityRound {
     const { session } = traffic
     if (session === undefined) return
     if (traffic.kind === "http") session.activity.requests++
-    if (this.isIgnored !== undefined) traffic.isIgnored = this.isIgnored(traffic.target)
+    if (this.isIgnored !== undefined) traffic.isIgnored = this.isIgnored(traffic.target, traffic.byHost)
     this.timer ??= setInterval(this.round, roundTime).unref()
   }
 

@@ -21,6 +21,8 @@ export interface BridgeEnds {
   /** The client's IP address, and what it asked for: the request target, raw. */
   readonly clientAddress: string
   readonly target: string
+  /** Its host named the session. */
+  readonly byHost: boolean
   readonly client: Socket
   readonly clientEarly: Uint8Array
   readonly server: Socket
@@ -107,6 +109,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   readonly requestId: string
   readonly clientAddress: string
   readonly target: string
+  readonly byHost: boolean
   /** From the client to the server, and back. */
   readonly up: Pump
   readonly down: Pump
@@ -137,6 +140,7 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.requestId = ends.requestId
     this.clientAddress = ends.clientAddress
     this.target = ends.target
+    this.byHost = ends.byHost
     this.handshake = ends.handshake
     this.traceId = ends.traceId
     this.client = ends.client

@@ -46,25 +46,35 @@ const segmentFits = (pattern: string | undefined, segment: string | undefined): 
 const pathFits = (glob: ReadonlyArray<string>, path: ReadonlyArray<string>): boolean =>
   fits(glob, path, (segment) => segment === "**", segmentFits)
 
-/** The path of a request target behind what names the session, without its query; `undefined` where it names none. */
-const pathBehindSession = (target: string): string | undefined => {
+const schemeAndAuthority = /^https?:\/\/[^/?#]*/i
+
+/** What of a request target is behind what names the session; `undefined` where nothing names one. */
+const restOf = (target: string, byHost: boolean): string | undefined => {
+  if (byHost) return target.replace(schemeAndAuthority, "")
   const parsed = parseTarget("GET", target)
-  if (Either.isLeft(parsed) || parsed.right._tag !== "Session") return undefined
-  const { rest } = parsed.right
+  return Either.isRight(parsed) && parsed.right._tag === "Session" ? parsed.right.rest : undefined
+}
+
+/** The same without its query. */
+const pathBehindSession = (target: string, byHost: boolean): string | undefined => {
+  const rest = restOf(target, byHost)
+  if (rest === undefined) return undefined
   const query = rest.indexOf("?")
   const path = query < 0 ? rest : rest.slice(0, query)
   return path === "" ? "/" : path
 }
 
 /**
- * Tells whether the path that a request target has behind the session's id fits one of the globs, which begin with `/`; as
- * it was sent, percent-encoding included. `undefined` for no globs.
+ * Tells whether the path that a request target has behind the session's id, or all of it where the host names the session
+ * (`byHost`), fits one of the globs, which begin with `/`; as it was sent, percent-encoding included. `undefined` for no globs.
  */
-export const targetMatcher = (globs: ReadonlyArray<string>): ((target: string) => boolean) | undefined => {
+export const targetMatcher = (
+  globs: ReadonlyArray<string>,
+): ((target: string, byHost: boolean) => boolean) | undefined => {
   if (globs.length === 0) return undefined
   const patterns = globs.map((glob) => glob.split("/"))
-  return (target) => {
-    const path = pathBehindSession(target)?.split("/")
+  return (target, byHost) => {
+    const path = pathBehindSession(target, byHost)?.split("/")
     return path !== undefined && patterns.some((pattern) => pathFits(pattern, path))
   }
 }

@@ -11,7 +11,7 @@ import {
 } from "../../src/downstream/Downstream.js"
 import { Admission } from "../../src/http/Admission.js"
 import { Forwarder } from "../../src/http/Forwarder.js"
-import type { ProxyRequest } from "../../src/http/ProxyRequest.js"
+import type { AnswerChange, ProxyRequest } from "../../src/http/ProxyRequest.js"
 import { Upgrader } from "../../src/http/Upgrader.js"
 import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
@@ -31,6 +31,8 @@ export class TestRequest implements ProxyRequest {
   readonly joined: Array<string> = []
   readonly interims: Array<number> = []
   sessionId: string | undefined
+  byHost = false
+  answerChange: AnswerChange | undefined
   held = 0
   released = 0
   retries = 0

@@ -9,6 +9,7 @@ export const loneSession = (id: string): LiveSession => new LiveSession(id, nowh
 export class LoneTraffic implements ActiveTraffic {
   readonly serial = 7
   readonly requestId = "r"
+  readonly byHost = false
   readonly clientAddress = "192.0.2.1"
   readonly begun = performance.now()
   bytesIn = 0

@@ -20,6 +20,7 @@ class Piece implements LiveTraffic {
   sessionIndex = -1
   readonly requestId = "r"
   readonly target = "/one/"
+  readonly byHost = false
   readonly clientAddress = "127.0.0.1"
   readonly begun = 0
   readonly since = 0

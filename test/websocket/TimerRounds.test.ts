@@ -23,6 +23,7 @@ class Slow extends BridgedSocket {
       session,
       ...texts,
       client,
+      byHost: false,
       clientEarly: none,
       server,
       serverEarly: none,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { targetMatcher } from "../../src/wire/PathGlob.js"
 
-const matches = (glob: string, target: string): boolean | undefined => targetMatcher([glob])?.(target)
+const matches = (glob: string, target: string): boolean | undefined => targetMatcher([glob])?.(target, false)
 
 /** The same by a regular expression, which may take for ever. */
 const expressionOf = (glob: string): RegExp => {

@@ -1,6 +1,6 @@
 import { Exit } from "effect"
 import type { RequestBody, RequestHead } from "../../downstream/Downstream.js"
-import type { Client, ProxyRequest } from "../../http/ProxyRequest.js"
+import type { AnswerChange, Client, ProxyRequest } from "../../http/ProxyRequest.js"
 import type { LiveSession } from "../../sessions/LiveSession.js"
 import type { RawFields } from "../../wire/HeaderFields.js"
 import { requestFraming, type RequestFraming } from "../../wire/RequestFraming.js"
@@ -34,6 +34,8 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly requestId = "0".repeat(32)
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
   sessionId: string | undefined
+  byHost = false
+  answerChange: AnswerChange | undefined
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */
