@@ -76,6 +76,9 @@ const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined
 /** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
 const closeTime = 800
 
+/** How long a side may still answer what it got before its peer broke the rules, in milliseconds. */
+const answerTime = 1_000
+
 /** The same after a close frame of one of theirs: the other side may have a message to finish first. */
 const closingTime = 30_000
 
@@ -128,6 +131,8 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** both sides were sent a close frame, and nothing of them is read for a while. */
   private isHeld = false
   private timer: NodeJS.Timeout | undefined
+  /** While a side may still answer what came before its peer broke the rules: what that peer is told, and until when. */
+  private answering: { readonly verdict: CloseReason; readonly timer: NodeJS.Timeout } | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
   constructor(
@@ -294,16 +299,16 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     const { sending, receiving } = this.seenFrom(side)
     switch (event._tag) {
       case "Closing": {
+        if (this.answering !== undefined) return this.judge(this.answering.verdict)
         const said = sending.cursor.close
         return this.endWithin({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
       }
       case "Lost":
         return this.closeAfterLoss(side, event.cause, side === "server" ? this.serverLost(event.cause) : undefined)
       case "Violated": {
-        const reason = { code: event.fault.code, reason: event.fault.problem }
-        this.endWithin({ closedBy: "proxy", code: reason.code, reason: `the ${side}: ${reason.reason}` }, closeTime)
-        receiving.sendClose(reason)
-        return
+        const { code, problem } = event.fault
+        this.endWithin({ closedBy: "proxy", code, reason: `the ${side}: ${problem}` }, answerTime + closeTime)
+        return this.awaitAnswer(receiving, { code, reason: problem })
       }
       case "Crashed": {
         const error = Defect.at("proxy", event.cause)
@@ -311,6 +316,23 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
         return this.cut()
       }
     }
+  }
+
+  /**
+   * The side that broke the rules is not heard any more. The other one has a close frame, and answers: it has got messages
+   * before, whose answers pass until its own close frame, or its end, or for `answerTime`.
+   */
+  private awaitAnswer(answers: Pump, verdict: CloseReason): void {
+    answers.condemnReceiver(verdict)
+    if (answers.isDone || this.answering !== undefined) return this.judge(verdict)
+    this.answering = { verdict, timer: setTimeout(() => this.judge(verdict), answerTime) }
+  }
+
+  /** Each side gets the close frame that it has not got, and FIN. */
+  private judge(verdict: CloseReason): void {
+    clearTimeout(this.answering?.timer)
+    this.answering = undefined
+    this.closeWith(verdict)
   }
 
   private serverLost(problem: string): WebSocketBroken {
@@ -367,7 +389,9 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     const closed = (): void => {
       sending.senderClosed()
       receiving.discardRest()
-      if (--this.openEnds === 0) clearTimeout(this.timer)
+      if (--this.openEnds > 0) return
+      clearTimeout(this.timer)
+      clearTimeout(this.answering?.timer)
     }
     if (socket.closed) closed()
     else socket.on("close", closed)
