@@ -29,7 +29,7 @@ export class Deadlines {
   private timer: NodeJS.Timeout | undefined
 
   /** `milliseconds`: time from `start` to expiry; 0 for never. Expiry may be a few milliseconds late. */
-  constructor(private readonly milliseconds: number) {
+  constructor(readonly milliseconds: number) {
     this.ends.before = this.ends
     this.ends.after = this.ends
   }
@@ -65,6 +65,11 @@ export class Deadlines {
     for (let first = this.first; first !== undefined; first = this.first) this.stop(first)
     clearTimeout(this.timer)
     this.timer = undefined
+  }
+
+  /** Whether any deadline is running. */
+  get anyRunning(): boolean {
+    return this.first !== undefined
   }
 
   private get first(): Deadline | undefined {

@@ -19,6 +19,8 @@ export interface Policy<A> {
   /** What holds where the column is NULL, and for a session without a row. */
   readonly fallback: NoInfer<A>
   readonly flag: string
+  /** The setting that it replaces; absent where it replaces none. */
+  readonly inPlaceOf?: Setting<NonNullable<A>>
   /** A flag that takes it back, where its own cannot. */
   readonly opposite?: { readonly flag: string; readonly help: string }
   /** What the flag does, for the help: in plain text. */
@@ -47,21 +49,25 @@ const ownSwitch = (words: Words<boolean>): Policy<boolean> => ({
  * A session's own value in place of a setting; null is as the setting says. The column holds what the flag of the setting
  * would be given, so that seconds are seconds there, too; words count in small letters only.
  */
-const inPlaceOf = <A>({ reading }: Setting<A>, words: Words<A | null>): Policy<A | null> => ({
-  ...words,
-  columnType: reading.choices === undefined ? "NUMERIC" : "TEXT",
-  stored: `${reading.allowed}, or NULL`,
-  read: (text) => (reading.choices?.includes(text) === false ? Option.none() : reading.read(text)),
-  write: (value) => (value === null ? null : reading.show(value)),
-  reading: {
-    ...reading,
-    allowed: `${reading.allowed}, default`,
-    allowedValue: `${reading.allowedValue}, or null`,
-    read: (text) => (text.toLowerCase() === "default" ? Option.some(null) : reading.read(text)),
-    is: (value) => value === null || reading.is(value),
-  },
-  fallback: null,
-})
+const inPlaceOf = <A extends {}>(setting: Setting<A>, words: Words<A | null>): Policy<A | null> => {
+  const { reading } = setting
+  return {
+    ...words,
+    inPlaceOf: setting,
+    columnType: reading.choices === undefined ? "NUMERIC" : "TEXT",
+    stored: `${reading.allowed}, or NULL`,
+    read: (text) => (reading.choices?.includes(text) === false ? Option.none() : reading.read(text)),
+    write: (value) => (value === null ? null : reading.show(value)),
+    reading: {
+      ...reading,
+      allowed: `${reading.allowed}, default`,
+      allowedValue: `${reading.allowedValue}, or null`,
+      read: (text) => (text.toLowerCase() === "default" ? Option.some(null) : reading.read(text)),
+      is: (value) => value === null || reading.is(value),
+    },
+    fallback: null,
+  }
+}
 
 /**
  * Every policy, once: what one session wants otherwise than the settings of the proxy say. New ones go to the end, for the

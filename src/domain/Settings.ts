@@ -211,7 +211,7 @@ export const settings = {
     guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
   }),
   lenient: setting({
-    reading: Reading.oneOf("WHETHER", ["off", "on"]),
+    reading: Reading.oneOf<"off" | "on">("WHETHER", ["off", "on"]),
     fallback: "off",
     flag: { name: "lenient" },
     group: "Servers of sessions",
@@ -227,6 +227,24 @@ export const settings = {
     help: "Tries a server that cannot be reached again for this long, for requests that can wait. 0: answers 502 at once.",
     guide:
       "Tries a server that cannot be reached again for this long before the request gets `502` ([how](ROUTING.md#a-server-that-is-just-starting)). `0`: at once.",
+  }),
+  maxHeld: setting({
+    reading: Reading.count,
+    fallback: 1_000,
+    flag: { name: "max-held" },
+    group: "Servers of sessions",
+    help: "Most requests and handshakes that wait so at a time; one more gets 503. 0: no limit.",
+    guide: "Most requests and handshakes that wait so at a time; one more gets `503`. `0`: no limit.",
+    zeroIsNoLimit: true,
+  }),
+  maxHeldPerSession: setting({
+    reading: Reading.count,
+    fallback: 100,
+    flag: { name: "max-held-per-session" },
+    group: "Servers of sessions",
+    help: "The same for each session; one more gets 429.",
+    guide: "The same for each session; one more gets `429`.",
+    zeroIsNoLimit: true,
   }),
   keepAliveTimeout: setting({
     reading: Reading.seconds,

@@ -1,6 +1,6 @@
 import { Effect, Layer, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
-import { Deadlines } from "../clock/Deadlines.js"
+import { DeadlineRounds } from "../clock/DeadlineRounds.js"
 import { type Dialer, makeDialer } from "./Dial.js"
 import { Downstream } from "./Downstream.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
@@ -17,11 +17,13 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
     const settings = yield* ProxyConfig
     const counters = yield* Telemetry
     const pools = new Pools(dialer, settings, counters)
-    const headDeadlines = new Deadlines(settings.timeout)
+    const headRounds = new DeadlineRounds()
+    const headDeadlines = headRounds.of(settings.timeout)
     const forget = counters.readAlso({
       fill: (cells) => {
         cells.set(cellOf(catalogue.serverConnections, "idle"), pools.idleConnections)
         cells.set(catalogue.queueWaiting.offset, pools.waiting)
+        cells.set(catalogue.held.offset, pools.held)
       },
     })
     yield* Effect.addFinalizer(() =>
@@ -29,9 +31,10 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
         forget()
         pools.close()
         headDeadlines.clear()
+        headRounds.clear()
       }),
     )
-    return { pools, headDeadlines, timeout: settings.timeout, endOfTurn: new EndOfTurn(), counters }
+    return { pools, headDeadlines, headRounds, endOfTurn: new EndOfTurn(), lenient: settings.lenient, counters }
   })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */

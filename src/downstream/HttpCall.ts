@@ -13,27 +13,31 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener, type Fork } from "../step/Call.js"
 import { type Body, bytes, empty, moving } from "../wire/Body.js"
 import { ChunkSource } from "../wire/ChunkSource.js"
+import { holdTiming } from "../wire/ServerTiming.js"
 import type { ParserFault } from "../wire/MessageParser.js"
 import type { ParsedHead } from "../wire/ResponseParser.js"
 import type { Counters } from "../telemetry/Telemetry.js"
 import type { Connection, ConnectionUser } from "./Connection.js"
+import type { DeadlineRounds } from "../clock/DeadlineRounds.js"
 import { Deadline, type Deadlines, type Expirable } from "../clock/Deadlines.js"
 import { addressOf } from "./Dial.js"
 import type { Answer, DownstreamCall, RequestBody, RequestError, RequestHead, RequestObserver } from "./Downstream.js"
 import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
-import type { Lease, LeaseWaiter } from "./LeaseQueue.js"
+import type { HoldWaiter } from "./Holds.js"
+import type { Lease } from "./LeaseQueue.js"
 import type { Pools } from "./Pool.js"
 import { RequestWriter, type WriteProgress } from "./RequestWriter.js"
 
 /** What a call needs from the layer that made it. */
 export interface CallContext {
   readonly pools: Pools
-  /** For the head of a response. */
+  /** For the head of a response, where its session has no time of its own, and where it has. */
   readonly headDeadlines: Deadlines
-  /** The length of `headDeadlines` in milliseconds, for the error. */
-  readonly timeout: number
+  readonly headRounds: DeadlineRounds
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
+  /** Whether servers are taken leniently whose sessions do not say. */
+  readonly lenient: "on" | "off"
   readonly counters: Counters
 }
 
@@ -50,7 +54,7 @@ const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
 /** One request on a connection of our own: a state machine that its connection drives, without a fiber. */
 export class HttpCall
   extends Call<Answer, RequestError>
-  implements ConnectionUser, DownstreamCall, Expirable, LeaseWaiter, WriteProgress, TurnListener
+  implements ConnectionUser, DownstreamCall, Expirable, HoldWaiter, WriteProgress, TurnListener
 {
   private listener: CallListener<Answer, RequestError> | undefined
   private fork: Fork | undefined
@@ -60,11 +64,13 @@ export class HttpCall
   reused = false
   dialTime = 0
   queueTime = 0
+  holdTime = 0
   headAt = 0
   private isSent = false
   /** Whether the request was sent before its response began. */
   private hasAwaitedHead = false
   private readonly headDeadline = new Deadline(this)
+  private readonly headDeadlines: Deadlines
   protected response: ParsedHead | undefined
   /** What has come of the body while it is not in motion; what was read last may be overwritten by the next read. */
   private gathered: Array<Buffer> = noChunks
@@ -81,6 +87,8 @@ export class HttpCall
     private readonly observer?: RequestObserver,
   ) {
     super()
+    const { timeout } = session.policy
+    this.headDeadlines = timeout === null ? context.headDeadlines : context.headRounds.of(timeout)
   }
 
   override start(listener: CallListener<Answer, RequestError>, fork: Fork): void {
@@ -102,6 +110,14 @@ export class HttpCall
     return this.mayPool && !this.hasRetried
   }
 
+  get mayHold(): boolean {
+    return this.content._tag !== "Moving" || this.content.source.isUntouched
+  }
+
+  held(milliseconds: number): void {
+    this.holdTime += milliseconds
+  }
+
   leased({ connection, dialTime, queueTime, reused }: Lease): void {
     this.cancelDial = undefined
     this.dialTime = dialTime
@@ -113,7 +129,7 @@ export class HttpCall
     this.connection = connection
     this.reused = reused
     this.context.counters.connectionLeased(reused)
-    connection.begin(this.request.method, this)
+    connection.begin(this.request.method, this, (this.session.policy.lenient ?? this.context.lenient) === "on")
     this.writer = new RequestWriter(connection.sink, this.request, this.content, this)
     if (this.fork !== undefined) this.writer.start(this.fork)
   }
@@ -157,13 +173,17 @@ export class HttpCall
 
   /** The deadline for the head has passed. */
   expire(): void {
-    this.fail(new DownstreamTimeout({ address: this.address, milliseconds: this.context.timeout }))
+    this.fail(new DownstreamTimeout({ address: this.address, milliseconds: this.headDeadlines.milliseconds }))
   }
 
   // The response arrives.
 
   informational(head: ParsedHead): void {
     this.observer?.informational(head)
+  }
+
+  repaired(repair: string): void {
+    this.observer?.repaired(repair)
   }
 
   head(head: ParsedHead): void {
@@ -210,7 +230,7 @@ export class HttpCall
   }
 
   faulted(fault: ParserFault): void {
-    const problem = fault.problem
+    const problem = fault.place === undefined ? fault.problem : `${fault.problem} (${fault.place})`
     if (this.source !== undefined) this.breakResponse(problem)
     else this.fault(problem)
   }
@@ -223,7 +243,7 @@ export class HttpCall
 
   /** The deadline for the head began then: to look at the clock once more would tell nothing else. */
   get sentAt(): number {
-    return this.hasAwaitedHead ? this.headDeadline.expiry - this.context.timeout : 0
+    return this.hasAwaitedHead ? this.headDeadline.expiry - this.headDeadlines.milliseconds : 0
   }
 
   /** Whether a pooled connection will do, and this one may become one. */
@@ -237,8 +257,8 @@ export class HttpCall
 
   private waitForHead(waiting: boolean): void {
     if (this.response !== undefined || this.isOver) return
-    if (waiting) this.context.headDeadlines.start(this.headDeadline)
-    else this.context.headDeadlines.stop(this.headDeadline)
+    if (waiting) this.headDeadlines.start(this.headDeadline)
+    else this.headDeadlines.stop(this.headDeadline)
   }
 
   private openConnection(): void {
@@ -257,7 +277,7 @@ export class HttpCall
     this.observer?.retried()
     this.context.counters.requestRetried()
     this.context.counters.connectionReleased()
-    this.context.headDeadlines.stop(this.headDeadline)
+    this.headDeadlines.stop(this.headDeadline)
     if (connection !== undefined) this.context.pools.cut(this.session, connection)
     this.connection = undefined
     this.isSent = false
@@ -293,8 +313,14 @@ export class HttpCall
   private answer(body: Body<ResponseBroken>): void {
     const response = this.response
     if (response === undefined) return
-    const { status, reason, fields } = response
+    const { status, reason } = response
+    const fields = this.timed(response.fields)
     this.listener?.settled(Exit.succeed({ _tag: "Answer", status, reason, fields, body }))
+  }
+
+  /** The fields of a response, with how long the request was held where it was. */
+  protected timed(fields: ReadonlyArray<string>): ReadonlyArray<string> {
+    return this.holdTime === 0 ? fields : [...fields, ...holdTiming(this.holdTime)]
   }
 
   /** The response failed after its head: its body must not be taken for complete. */
@@ -336,20 +362,27 @@ export class HttpCall
   private settleConnection(reusable: boolean): void {
     if (this.isOver) return
     this.isOver = true
-    this.context.headDeadlines.stop(this.headDeadline)
+    this.headDeadlines.stop(this.headDeadline)
     this.writer?.stop()
     const connection = this.connection
     if (connection === undefined) return
     this.context.counters.connectionReleased()
     if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
-    this.context.pools.release(this.session, connection)
+    // A body that never moved has come in the turn of its head.
+    const now = this.source === undefined ? this.headAt : performance.now()
+    this.context.pools.release(this.session, connection, now)
   }
 }
 
 /** The same on a connection of its own, which is not kept. */
 export class SingleCall extends HttpCall {
   protected override get mayPool(): boolean {
+    return false
+  }
+
+  /** Whoever looks after a server wants to know how it does now. */
+  override get mayHold(): boolean {
     return false
   }
 }

@@ -3,8 +3,10 @@ import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { DialError } from "../domain/ProxyError.js"
 import type { LiveSession, SessionListener } from "../sessions/LiveSession.js"
 import { Connection, type ConnectionKeeper } from "./Connection.js"
-import { Deadlines } from "../clock/Deadlines.js"
+import { DeadlineRounds } from "../clock/DeadlineRounds.js"
+import type { Deadlines } from "../clock/Deadlines.js"
 import type { Dialer } from "./Dial.js"
+import { type HoldLimits, Holds, type HoldWaiter } from "./Holds.js"
 import { type LeaseLimits, type LeaseListener, LeaseQueue, type LeaseWaiter, type LeaseSource } from "./LeaseQueue.js"
 import { BufferedInput, readsInto } from "../socket/SocketInput.js"
 import type { Counters, DialResult } from "../telemetry/Telemetry.js"
@@ -40,10 +42,10 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     return oldest !== undefined
   }
 
-  put(connection: Connection, expiry: Deadlines): void {
+  put(connection: Connection, expiry: Deadlines, now: number): void {
     this.idle.push(connection)
     connection.rest(this)
-    expiry.start(connection.idleDeadline)
+    expiry.start(connection.idleDeadline, now)
   }
 
   readonly idleLost = (connection: Connection): void => {
@@ -68,7 +70,9 @@ const dialResultOf = (error: DialError): DialResult => {
   return error._tag === "LoopDetected" ? "denied" : "failed"
 }
 
-export type PoolSettings = LeaseLimits & Pick<ProxySettings, "poolIdleTimeout" | "poolIdleConnections">
+export type PoolSettings = LeaseLimits &
+  HoldLimits &
+  Pick<ProxySettings, "hold" | "poolIdleTimeout" | "poolIdleConnections">
 
 /**
  * Connections to the servers of sessions, pooled for each lifetime of a session: they are never shared by two sessions
@@ -76,8 +80,9 @@ export type PoolSettings = LeaseLimits & Pick<ProxySettings, "poolIdleTimeout" |
  */
 export class Pools implements LeaseSource {
   private readonly pools = new Map<LiveSession, SessionPool>()
-  private readonly expiries = new Map<number, Deadlines>()
+  private readonly expiries = new DeadlineRounds()
   private readonly queue: LeaseQueue
+  private readonly holds: Holds
   private isClosed = false
 
   constructor(
@@ -86,6 +91,7 @@ export class Pools implements LeaseSource {
     private readonly counters: Counters,
   ) {
     this.queue = new LeaseQueue(settings, this)
+    this.holds = new Holds(settings, (session, listener) => this.lease(session, listener))
   }
 
   /** How many connections nobody uses, and how many requests wait for one. */
@@ -104,8 +110,19 @@ export class Pools implements LeaseSource {
     return this.pools.get(session)?.take()
   }
 
-  /** A new connection, as soon as there may be one more. Returns a function that gives the attempt up. */
-  open(session: LiveSession, listener: LeaseWaiter): () => void {
+  /** How many wait for a server that cannot be reached. */
+  get held(): number {
+    return this.holds.size
+  }
+
+  /** A new connection, as soon as there may be one more, and a server. Returns a function that gives the attempt up. */
+  open(session: LiveSession, listener: HoldWaiter): () => void {
+    const hold = session.policy.hold ?? this.settings.hold
+    return hold === 0 ? this.lease(session, listener) : this.holds.lease(session, listener, hold)
+  }
+
+  /** The same, where its server is there. */
+  private lease(session: LiveSession, listener: LeaseWaiter): () => void {
     return this.queue.isLimited ? this.queue.open(session, listener) : this.dial(session, listener)
   }
 
@@ -124,7 +141,8 @@ export class Pools implements LeaseSource {
       this.counters.dialEnded(dialResultOf(error), performance.now() - begun)
       listener.refused(error)
     }
-    const cancel = this.dialer.dial(session.target, { connected, failed }, input?.options)
+    const timeout = session.policy.connectTimeout ?? undefined
+    const cancel = this.dialer.dial(session.target, { connected, failed }, input?.options, timeout)
     return () => {
       this.counters.dialEnded("cancelled", performance.now() - begun)
       cancel()
@@ -135,13 +153,13 @@ export class Pools implements LeaseSource {
     this.counters.queueLeft(milliseconds)
   }
 
-  /** Takes back a connection on which a response is complete and nothing odd was seen. */
-  release(session: LiveSession, connection: Connection): void {
+  /** Takes back a connection on which a response is complete and nothing odd was seen. `now`: by `performance.now()`. */
+  release(session: LiveSession, connection: Connection, now: number): void {
     const expiry = this.expiryOf(connection)
     const isWanted = !this.isClosed && session.ended === undefined && connection.isOpen
     if (isWanted && this.queue.isLimited && this.queue.offer(session, connection)) return
     if (!isWanted || expiry === undefined || this.isFull(session)) this.cut(session, connection)
-    else this.poolOf(session).put(connection, expiry)
+    else this.poolOf(session).put(connection, expiry, now)
   }
 
   /** Closes a connection that is not to be used again. */
@@ -155,12 +173,7 @@ export class Pools implements LeaseSource {
     const asked = connection.keepAliveTimeout
     const longest = this.settings.poolIdleTimeout
     const allowed = asked === undefined ? longest : Math.min(longest, asked * 1_000 - keepAliveMargin)
-    if (allowed <= 0) return undefined
-    const known = this.expiries.get(allowed)
-    if (known !== undefined) return known
-    const expiry = new Deadlines(allowed)
-    this.expiries.set(allowed, expiry)
-    return expiry
+    return allowed <= 0 ? undefined : this.expiries.of(allowed)
   }
 
   /** Forgets the pool of a lifetime: it is empty, or the lifetime is over. */
@@ -179,9 +192,10 @@ export class Pools implements LeaseSource {
   /** Closes every idle connection. */
   close(): void {
     this.isClosed = true
+    this.holds.close()
     this.queue.close()
     for (const pool of this.pools.values()) pool.sessionEnded()
-    for (const expiry of this.expiries.values()) expiry.clear()
+    this.expiries.clear()
   }
 
   private isFull(session: LiveSession): boolean {

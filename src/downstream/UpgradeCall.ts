@@ -16,6 +16,8 @@ const acceptFor = (key: string): string =>
     .digest("base64")
 
 const extensions = "sec-websocket-extensions"
+type HandshakeObserver = Pick<RequestObserver, "asked" | "repaired">
+
 const noBytes = new Uint8Array(0)
 
 /** The request of a handshake, on a connection of its own. */
@@ -25,8 +27,17 @@ class HandshakeCall extends SingleCall {
     session: LiveSession,
     request: RequestHead,
     private readonly switchedTo: (answer: UpgradeAnswer) => void,
+    private readonly handshakeObserver?: HandshakeObserver,
   ) {
     super(context, session, request, empty)
+  }
+
+  override repaired(repair: string): void {
+    this.handshakeObserver?.repaired(repair)
+  }
+
+  override get mayHold(): boolean {
+    return true
   }
 
   protected override switched(): void {
@@ -38,7 +49,8 @@ class HandshakeCall extends SingleCall {
     const socket = connection.release()
     this.isOver = true
     this.context.counters.connectionReleased()
-    this.switchedTo({ _tag: "Switched", head: response, socket, early })
+    const head = this.holdTime === 0 ? response : { ...response, fields: this.timed(response.fields) }
+    this.switchedTo({ _tag: "Switched", head, socket, early })
   }
 
   /** What is wrong with the head of a 101 (RFC 6455 section 4.1). */
@@ -65,15 +77,14 @@ export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
     private readonly context: CallContext,
     private readonly session: LiveSession,
     private readonly head: RequestHead,
-    private readonly observer?: Pick<RequestObserver, "asked">,
+    private readonly observer?: HandshakeObserver,
   ) {
     super()
   }
 
   override start(listener: CallListener<UpgradeAnswer, RequestError>, fork: Fork): void {
-    this.call = new HandshakeCall(this.context, this.session, this.head, (answer) =>
-      listener.settled(Exit.succeed(answer)),
-    )
+    const switchedTo = (answer: UpgradeAnswer) => listener.settled(Exit.succeed(answer))
+    this.call = new HandshakeCall(this.context, this.session, this.head, switchedTo, this.observer)
     this.observer?.asked(this.call)
     this.call.start(listener, fork)
   }

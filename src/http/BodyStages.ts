@@ -1,5 +1,5 @@
 import { Context, Effect, Exit, Layer, type Scope } from "effect"
-import { Deadlines } from "../clock/Deadlines.js"
+import { DeadlineRounds } from "../clock/DeadlineRounds.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { type OwnError, RequestBroken, ResponseBroken, type StageRefused } from "../domain/ProxyError.js"
 import { addressOf } from "../downstream/Dial.js"
@@ -44,10 +44,12 @@ export class BodyStages extends Context.Reference<BodyStages>()("@ss-proxy/BodyS
     )
 }
 
-/** What content passes on its way through this proxy. `undefined` where nothing ever does: that costs nothing. */
+type Download = (session: LiveSession, answer: Answer) => Exit.Exit<Answer>
+
+/** What content passes on its way through this proxy. `undefined` where nothing does: that costs nothing. */
 export interface Passage {
   readonly upload: ((session: LiveSession, head: RequestHead, body: RequestBody) => Exit.Exit<Upload>) | undefined
-  readonly download: ((session: LiveSession, answer: Answer) => Exit.Exit<Answer>) | undefined
+  readonly downloadOf: (session: LiveSession) => Download | undefined
 }
 
 /** A request behind its stages. */
@@ -111,7 +113,7 @@ const uploadThrough =
     })
 
 const downloadThrough =
-  (parts: Downloads): NonNullable<Passage["download"]> =>
+  (parts: Downloads): Download =>
   (session, answer) => {
     const staged = tryOwn("download stage", () => {
       const { _tag, body, ...head } = answer
@@ -126,15 +128,13 @@ const downloadThrough =
   }
 
 /** Watches the server of every answer, before any stage: it is the server that is idle. */
-const idleThrough = (
-  idleTimeout: number,
-  deadlines: Deadlines,
-  next: Passage["download"],
-): NonNullable<Passage["download"]> => {
-  const watched = (session: LiveSession, answer: Answer): Answer => ({
-    ...answer,
-    body: through(answer.body, [idleLimit(session, idleTimeout, deadlines)]),
-  })
+const idleThrough = (idleTimeout: number, rounds: DeadlineRounds, next: Download | undefined): Download => {
+  const watched = (session: LiveSession, answer: Answer): Answer => {
+    const limit = session.policy.idleTimeout ?? idleTimeout
+    // It may have been taken back since the request was sent.
+    if (limit === 0) return answer
+    return { ...answer, body: through(answer.body, [idleLimit(session, rounds.of(limit))]) }
+  }
   return next === undefined
     ? (session, answer) => Exit.succeed(watched(session, answer))
     : (session, answer) => next(session, watched(session, answer))
@@ -144,13 +144,14 @@ const idleThrough = (
 export const makePassage: Effect.Effect<Passage, never, ProxyConfig | Scope.Scope> = Effect.gen(function* () {
   const { idleTimeout } = yield* ProxyConfig
   const known = yield* BodyStages
-  const deadlines = new Deadlines(idleTimeout)
-  yield* Effect.addFinalizer(() => Effect.sync(() => deadlines.clear()))
+  const rounds = new DeadlineRounds()
+  yield* Effect.addFinalizer(() => Effect.sync(() => rounds.clear()))
   const uploads = known.flatMap(({ upload }) => (upload === undefined ? [] : [upload]))
   const downloads = known.flatMap(({ download }) => (download === undefined ? [] : [download]))
   const download = downloads.length === 0 ? undefined : downloadThrough(downloads)
+  const watchedDownload = idleThrough(idleTimeout, rounds, download)
   return {
     upload: uploads.length === 0 ? undefined : uploadThrough(uploads),
-    download: idleTimeout === 0 ? download : idleThrough(idleTimeout, deadlines, download),
+    downloadOf: ({ policy }) => ((policy.idleTimeout ?? idleTimeout) === 0 ? download : watchedDownload),
   }
 })

@@ -31,6 +31,7 @@ import type { ChunkSource } from "../wire/ChunkSource.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
+import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
@@ -64,6 +65,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** Says there what was put right of its answer. */
+  readonly logRepair: (exchange: Exchange, repair: string) => void
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -72,7 +75,7 @@ export interface ExchangeContext extends ContentContext {
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
   /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
-  readonly keepsHandshakes: boolean
+  readonly keepsHandshakes: () => boolean
 }
 
 /**
@@ -365,6 +368,10 @@ export class Exchange
     else this.writer.informational(this.changed(head))
   }
 
+  repaired(repair: string): void {
+    this.context.logRepair(this, repair)
+  }
+
   retried(): void {
     this.retries++
   }
@@ -403,7 +410,9 @@ export class Exchange
     this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
-    this.reply(reply, error._tag === "BadRequest" || error._tag === "Draining")
+    const held = this.downstream?.holdTime ?? 0
+    const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
+    this.reply(timed, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */

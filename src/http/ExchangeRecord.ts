@@ -40,11 +40,12 @@ const unlessZero = (milliseconds: number): number | undefined => (milliseconds =
 
 /** Where the time of an exchange went, in milliseconds. */
 const timesOf = ({ begun, downstream, firstByteAt }: RecordedExchange): TrafficTimes => {
-  const { dialTime = 0, headAt = 0, queueTime = 0, sentAt = 0 } = downstream ?? {}
+  const { dialTime = 0, headAt = 0, holdTime = 0, queueTime = 0, sentAt = 0 } = downstream ?? {}
   return {
     firstByte: firstByteAt === 0 ? undefined : firstByteAt - begun,
     queue: unlessZero(queueTime),
     dial: unlessZero(dialTime),
+    hold: unlessZero(holdTime),
     server: sentAt === 0 || headAt === 0 ? undefined : headAt - sentAt,
   }
 }

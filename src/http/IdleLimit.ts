@@ -56,9 +56,12 @@ class IdleWatch<E> implements FusedConsumer<E>, Expirable {
   }
 }
 
-/** Ends a response's content in which nothing comes for so long. `deadlines` are of that length, in milliseconds. */
-export const idleLimit = (session: LiveSession, milliseconds: number, deadlines: Deadlines): Stage<ResponseBroken> => ({
-  stream: (body) => Stream.timeoutFail(body, () => brokenBy(session, milliseconds), milliseconds),
-  fused: (next) => new IdleWatch(next, deadlines, () => brokenBy(session, milliseconds)),
-  resizes: false,
-})
+/** Ends a response's content in which nothing comes for as long as these deadlines are. */
+export const idleLimit = (session: LiveSession, deadlines: Deadlines): Stage<ResponseBroken> => {
+  const { milliseconds } = deadlines
+  return {
+    stream: (body) => Stream.timeoutFail(body, () => brokenBy(session, milliseconds), milliseconds),
+    fused: (next) => new IdleWatch(next, deadlines, () => brokenBy(session, milliseconds)),
+    resizes: false,
+  }
+}

@@ -139,7 +139,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       const directory = yield* SessionDirectory
       const downstream = yield* Downstream
       const admission = yield* Admission
-      const { download } = yield* makePassage
+      const { downloadOf } = yield* makePassage
       const beginAnswers = yield* makeBeginAnswers
 
       const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
@@ -175,6 +175,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
         Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
           if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
+          const download = downloadOf(session)
           return download === undefined ? Exit.succeed(result) : download(session, result)
         })
 

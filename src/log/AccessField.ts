@@ -38,6 +38,7 @@ export const fields = {
   firstByte: named("first_byte_ms"),
   dial: named("dial_ms"),
   queue: named("queue_ms"),
+  hold: named("hold_ms"),
   serverTime: named("server_ms"),
   reused: named("reused"),
   retries: named("retries"),

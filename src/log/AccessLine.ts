@@ -71,6 +71,7 @@ export const tellFields = (record: TrafficRecord, query: QueryRule, into: FieldT
   into.milliseconds(fields.firstByte, times.firstByte)
   into.milliseconds(fields.dial, times.dial)
   into.milliseconds(fields.queue, times.queue)
+  into.milliseconds(fields.hold, times.hold)
   into.milliseconds(fields.serverTime, times.server)
   into.flag(fields.reused, record.reused)
   into.number(fields.retries, record.retries === 0 ? undefined : record.retries)

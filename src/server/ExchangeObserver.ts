@@ -70,7 +70,7 @@ const recordOf = ({ bytesOut, client, error, requestId, status }: Refused, count
   retries: 0,
   since: Date.now(),
   milliseconds: 0,
-  times: { firstByte: undefined, queue: undefined, dial: undefined, server: undefined },
+  times: { firstByte: undefined, queue: undefined, dial: undefined, hold: undefined, server: undefined },
   server: undefined,
   reused: undefined,
   traceId: undefined,

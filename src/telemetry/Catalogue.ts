@@ -232,6 +232,9 @@ export const catalogue = {
   queueWaiting: gauge("ss_proxy_downstream_queue_waiting", "sum", {
     help: "Requests that wait for a connection to a session's server",
   }),
+  held: gauge("ss_proxy_downstream_held", "sum", {
+    help: "Requests and handshakes that wait for a server that cannot be reached",
+  }),
   queueDuration: histogram("ss_proxy_downstream_queue_seconds", latencies, {
     help: "How long requests waited that had to wait for a connection to a session's server",
   }),

@@ -28,6 +28,8 @@ export interface TrafficTimes {
   readonly queue: number | undefined
   /** TCP and TLS to the server. */
   readonly dial: number | undefined
+  /** Held until the server could be reached, the last two included. */
+  readonly hold: number | undefined
   /** From the request, sent to the server, to the head of its response. */
   readonly server: number | undefined
 }

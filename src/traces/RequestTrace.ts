@@ -111,12 +111,16 @@ class Recording {
     now: number,
   ): void {
     const { error } = record
-    const queued = from + (times.queue ?? 0)
+    const { dial = 0, hold, queue = 0 } = times
+    const refusal = error?._tag === "DownstreamUnreachable" ? error.reason : undefined
+    if (hold !== undefined) this.tell("hold", span, from, from + hold, refusal)
+    // What the last try took is the end of the time in which it was held.
+    const tried = hold === undefined ? from : from + hold - queue - dial
+    const queued = tried + queue
     if (times.queue !== undefined) {
       const isFull = error?._tag === "SessionLimit" || error?._tag === "Overloaded"
-      this.tell("queue", span, from, queued, isFull ? causeOf(error) : undefined)
+      this.tell("queue", span, tried, queued, isFull ? causeOf(error) : undefined)
     }
-    const refusal = error?._tag === "DownstreamUnreachable" ? error.reason : undefined
     if (times.dial !== undefined) this.tell("dial", span, queued, queued + times.dial, refusal)
     describe(span, askedAttributes(record, server, target, this.query))
     this.spans.end(span, now, outcomeOf(serverFault(record)))

@@ -16,13 +16,22 @@ export const parseJson = (text: string): Parsed<unknown> =>
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The value of a policy in JSON; an invalid text stays a text, which `readPolicy` refuses. */
-export const policyValue = ({ column, fallback, read, reading }: Policy<unknown>, value: unknown): Parsed<unknown> => {
+/**
+ * The value of a policy in JSON; an invalid text stays a text, which `readPolicy` refuses. What is a number in its column may
+ * be one here: 600 is "600".
+ */
+export const policyValue = (
+  { column, columnType, fallback, read, reading }: Policy<unknown>,
+  value: unknown,
+): Parsed<unknown> => {
   if (typeof fallback === "boolean")
     return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)
   if (value === null) return Either.right(value)
-  if (typeof value !== "string") return Either.left(`"${column}" must be a text or null`)
-  return Either.right(Option.getOrElse(read(value), () => value))
+  const isNumeric = columnType === "NUMERIC"
+  const text = isNumeric && typeof value === "number" ? String(value) : value
+  if (typeof text !== "string")
+    return Either.left(`"${column}" must be ${isNumeric ? "a number, a text" : "a text"} or null`)
+  return Either.right(Option.getOrElse(read(text), () => text))
 }
 
 /** The policy of an entry. Missing members have their defaults, because earlier versions did not write them. */

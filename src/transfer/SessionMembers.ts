@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import { policyRows } from "../domain/Policies.js"
+import { type Policy, policyRows } from "../domain/Policies.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import type { SessionChange } from "../sessions/SessionRepo.js"
 import { type Parsed, policyValue, unknownField } from "./SessionEntry.js"
@@ -20,13 +20,17 @@ const textOf = (name: string, value: unknown): Parsed<string> =>
 /** The status of a session of which none is said. */
 export const defaultStatus = "active"
 
+/** Which values a member may have. Those of a program are in another unit than what the column holds. */
+const allowedIn = ({ columnType, reading, stored }: Policy<unknown>): string =>
+  columnType === "NUMERIC" ? stored : reading.allowedValue
+
 /** Reads a member of a policy. Null takes it back. */
 const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>> => {
   const [name = "", row] = Object.entries(policyRows).find(([, row]) => row.column === column) ?? []
   if (row === undefined) return Either.left(unknownField(column, members))
   const read = value === null ? Either.right(row.fallback) : policyValue(row, value)
   return Either.flatMap(read, (own) =>
-    row.reading.is(own) ? Either.right({ [name]: own }) : Either.left(`it must be ${row.reading.allowedValue}`),
+    row.reading.is(own) ? Either.right({ [name]: own }) : Either.left(`it must be ${allowedIn(row)}`),
   )
 }
 

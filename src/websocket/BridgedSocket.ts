@@ -71,7 +71,13 @@ export interface BridgeEnd {
   readonly error?: TrafficError
 }
 
-const noTimes: TrafficRecord["times"] = { firstByte: undefined, queue: undefined, dial: undefined, server: undefined }
+const noTimes: TrafficRecord["times"] = {
+  firstByte: undefined,
+  queue: undefined,
+  dial: undefined,
+  hold: undefined,
+  server: undefined,
+}
 
 /** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
 const closeTime = 800

@@ -79,6 +79,11 @@ export class ChunkSource<E> implements Flow<E> {
     return this.finished
   }
 
+  /** Whether nothing has come yet. */
+  get isUntouched(): boolean {
+    return !this.finished && this.consumer === undefined && this.queued === 0
+  }
+
   /** Producer: a chunk. Returns whether its bytes are still needed; if not, its memory may be reused. */
   push(chunk: Uint8Array): boolean {
     if (this.finished || this.cancelled || chunk.byteLength === 0) return false

@@ -60,7 +60,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   SessionLimit: {
     samples: [new Errors.SessionLimit({ detail: "" })],
     meaning:
-      "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`.",
+      "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`; or so many requests wait for the session's server, which cannot be reached, as `--max-held-per-session` says.",
     remedy:
       "Try again after `Retry-After`. Who uses the session asks for more at a time than it may have; neither its server nor the proxy has failed. So it counts as the fault of the client, and is not among the failures that `ss-proxy errors` shows.",
   },
@@ -126,7 +126,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   Overloaded: {
     samples: [new Errors.Overloaded({ limit: 0 })],
     meaning:
-      "`--max-connections` is reached; or `--max-downstream` is, and no connection became free within `--queue-timeout`.",
+      "`--max-connections` is reached; or `--max-downstream` is, and no connection became free within `--queue-timeout`; or so many requests wait for servers that cannot be reached as `--max-held` says.",
     remedy: "Raise the limit if the machine has room, or run more proxies.",
   },
   SystemShortage: {

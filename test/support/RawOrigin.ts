@@ -139,15 +139,15 @@ export class RawOrigin {
   }
 
   /**
-   * Starts an origin on a free port. When the scope closes after a success, every connection must have been closed by the
+   * Starts an origin on a free port, unless told otherwise. When the scope closes after a success, every connection must have been closed by the
    * other side by then, for it outlives the proxy: one that has not is a defect, and so is a script that failed.
    */
-  static start(script: Script, host = "127.0.0.1"): Effect.Effect<RawOrigin, never, Scope.Scope> {
+  static start(script: Script, host = "127.0.0.1", port = 0): Effect.Effect<RawOrigin, never, Scope.Scope> {
     return Effect.gen(function* () {
       const run = yield* FiberSet.makeRuntime<never>()
       const changes = new Changes()
       const defects: Array<unknown> = []
-      const server = yield* listening(host)
+      const server = yield* listening(host, port)
       const address = server.address()
       if (address === null || typeof address === "string") return yield* Effect.dieMessage("the origin has no port")
       const origin = new RawOrigin(address.port, host, changes)
@@ -170,8 +170,8 @@ export class RawOrigin {
   }
 }
 
-/** A server on a free port; with the scope it is closed, and what is still connected to it is destroyed. */
-const listening = (host: string): Effect.Effect<Server, never, Scope.Scope> =>
+/** A server on a port, where 0 is a free one; with the scope it is closed, and what is still connected to it is destroyed. */
+const listening = (host: string, port: number): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<{ readonly server: Server; readonly sockets: Set<Socket> }>((resume) => {
       const server = createServer({ allowHalfOpen: true })
@@ -180,7 +180,7 @@ const listening = (host: string): Effect.Effect<Server, never, Scope.Scope> =>
         sockets.add(socket)
         socket.once("close", () => sockets.delete(socket))
       })
-      server.listen(0, host, () => resume(Effect.succeed({ server, sockets })))
+      server.listen(port, host, () => resume(Effect.succeed({ server, sockets })))
     }),
     ({ server, sockets }) =>
       Effect.sync(() => {

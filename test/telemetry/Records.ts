@@ -23,7 +23,7 @@ export const recordWith = (given: Partial<TrafficRecord> = {}): TrafficRecord =>
   retries: 0,
   since: Date.UTC(2026, 0, 2, 12, 3, 4, 5),
   milliseconds: 41.2345,
-  times: { firstByte: 38, queue: undefined, dial: undefined, server: 36.5 },
+  times: { firstByte: 38, queue: undefined, dial: undefined, hold: undefined, server: 36.5 },
   server: "10.0.0.7:9000",
   reused: true,
   traceId: undefined,

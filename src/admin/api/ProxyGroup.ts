@@ -37,6 +37,8 @@ export const ExplainView = Schema.Struct({
       session: Nullable(Schema.String),
       rest: Schema.String,
       websocket_only: Schema.Boolean,
+      /** The host names the session, and not the path. */
+      by_host: Schema.Boolean,
     }),
   ),
   session: Nullable(SessionView),
@@ -45,6 +47,10 @@ export const ExplainView = Schema.Struct({
   target: Nullable(Schema.String),
   /** The fields that the session's server gets; credentials are not shown. */
   fields: Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.String })),
+  /** What is in force for the session, and by whose word: its own, or the settings' of the proxy. */
+  policies: Schema.Array(
+    Schema.Struct({ name: Schema.String, value: Schema.String, from: Schema.Literal("session", "proxy") }),
+  ),
   guard: Nullable(Schema.Struct({ address: Schema.String, denied: Nullable(Schema.String) })),
   /** How its server does; null where this process has not looked the session up before. */
   health: Nullable(HealthView),

@@ -1,6 +1,6 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
-import { policyRows } from "../../domain/Policies.js"
+import { type Policy, policyRows } from "../../domain/Policies.js"
 import { optional } from "./Fields.js"
 
 // What a session is to become: its URL, its status, and policies by the names of their columns.
@@ -10,11 +10,13 @@ const textSchema = ({ choices }: { readonly choices: ReadonlyArray<string> | und
   ...(choices !== undefined && { enum: choices }),
 })
 
+const policySchema = ({ columnType, fallback, reading }: Policy<unknown>): ReadonlyArray<object> => {
+  if (typeof fallback === "boolean") return [{ type: "boolean" }]
+  return columnType === "NUMERIC" ? [{ type: "number" }, textSchema(reading)] : [textSchema(reading)]
+}
+
 const policySchemas = Object.fromEntries(
-  Object.values(policyRows).map(({ column, fallback, reading }) => [
-    column,
-    { anyOf: [typeof fallback === "boolean" ? { type: "boolean" } : textSchema(reading), { type: "null" }] },
-  ]),
+  Object.values(policyRows).map((row) => [row.column, { anyOf: [...policySchema(row), { type: "null" }] }]),
 )
 
 /** Described as `changeOf` reads it, which names every member that is wrong. */

@@ -11,18 +11,12 @@ import { invalidRequest, storeUnavailable } from "../api/ApiProblem.js"
 import { Explain } from "./Explain.js"
 import { explainQueryOf } from "./ExplainQuery.js"
 import { Fleet } from "./Fleet.js"
+import { shownValue } from "./SettingValue.js"
 import { errorView, timestamp } from "./Shapes.js"
 
 /** How long a token is in force that the socket hands out, in milliseconds, unless it is asked for otherwise. */
 const tokenTime = 12 * 3_600_000
 const longestTokenTime = 30 * 86_400_000
-
-/** A value as its flag takes it, for somebody who may read but not know secrets. */
-const shownValue = ({ isSecret, reading, zeroIsNoLimit }: Setting<unknown>, value: unknown): string => {
-  if (isSecret === true) return value === "" ? "" : "set"
-  if (zeroIsNoLimit === true && value === Infinity) return "0"
-  return reading.show(value)
-}
 
 const isFallback = ({ fallback, zeroIsNoLimit }: Setting<unknown>, value: unknown): boolean =>
   zeroIsNoLimit === true && value === Infinity ? fallback === 0 : JSON.stringify(value) === JSON.stringify(fallback)

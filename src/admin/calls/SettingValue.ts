@@ -1,0 +1,8 @@
+import type { Setting } from "../../domain/Settings.js"
+
+/** A value as its flag takes it, for somebody who may read but not know secrets. */
+export const shownValue = ({ isSecret, reading, zeroIsNoLimit }: Setting<unknown>, value: unknown): string => {
+  if (isSecret === true) return value === "" ? "" : "set"
+  if (zeroIsNoLimit === true && value === Infinity) return "0"
+  return reading.show(value)
+}
