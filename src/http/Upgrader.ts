@@ -163,9 +163,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        beginAnswers(request, session, route, head.right)
         const extensions = session.policy.wsExtensions ?? settings.wsExtensions
-        return Either.right(upgrading(head.right, extensions === "hide"))
+        return Either.right(upgrading(beginAnswers(request, session, route, head.right), extensions === "hide"))
       }
 
       const ask = (
