@@ -262,7 +262,7 @@ export const settings = {
     group: "Limits for clients",
     help: "How long an idle connection of a client is kept. 0: until the client closes it.",
     guide:
-      "How long an idle connection of a client is kept. The default is longer than that of load balancers, so that they close first. `0`: until the client closes it.",
+      "How long an idle connection of a client is kept. The default is longer than that of most load balancers, so that they close first; [Google's](RECIPES.md#load-balancers) needs `620`. `0`: until the client closes it.",
   }),
   headTimeout: setting({
     reading: Reading.seconds,

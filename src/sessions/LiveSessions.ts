@@ -66,6 +66,11 @@ export class LiveSessions implements LifetimeKeeper {
     return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
   }
 
+  /** The row of a session as it was read last, where it is known. */
+  rowOf(id: string): SessionRow | undefined {
+    return this.entries.get(id)?.row
+  }
+
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
     return this.entries.get(id)?.activity
@@ -93,6 +98,7 @@ export class LiveSessions implements LifetimeKeeper {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(id)
+    if (entry?.row === row.value) return entry.isStill(epoch)
     if (entry?.isKilledBy(row.value)) return this.begin(row.value, epoch, "killed", closeOf(row.value))
     if (!entry?.isAbout(row.value)) return this.begin(row.value, epoch, "retargeted")
     const answer = entry.update(row.value, epoch)

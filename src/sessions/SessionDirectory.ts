@@ -173,6 +173,8 @@ class Directory {
     isReadable: this.isReadable,
   })
 
+  private readonly rowOf = (id: string): SessionRow | undefined => this.sessions.rowOf(id)
+
   private known(id: string): RowAnswer | undefined {
     const answer = this.sessions.current(id, this.epoch)
     if (answer !== undefined) this.hits++
@@ -205,7 +207,7 @@ class Directory {
 
   private read(id: string): Effect.Effect<LiveSession, LookupError> {
     if (this.readings.has(id)) return this.readLater(id)
-    const found = this.repo.find(id)
+    const found = this.repo.find(id, this.rowOf(id))
     return isSettled(found) ? this.settle(id, found, this.epoch) : this.readLater(id, found)
   }
 
@@ -243,7 +245,7 @@ class Directory {
    */
   private readLater(
     id: string,
-    find: Find = Effect.suspend(() => this.repo.find(id)),
+    find: Find = Effect.suspend(() => this.repo.find(id, this.rowOf(id))),
   ): Effect.Effect<LiveSession, LookupError> {
     return Effect.gen(this, function* () {
       const underWay = this.readings.get(id)
@@ -289,7 +291,7 @@ class Directory {
       const readIn = this.epoch
       this.sweepDue = false
       for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
-        const found = yield* Effect.exit(this.repo.findMany(ids))
+        const found = yield* Effect.exit(this.repo.findMany(ids, this.rowOf))
         this.noteReading(found)
         const rows = yield* found
         const rowOf = new Map(rows.map((row) => [row.session.id, row]))

@@ -370,6 +370,24 @@ describe("explain", () => {
     }),
   )
 
+  it.scopedLive("knows names of sessions, and who is sent to a path with a slash", () =>
+    Effect.gen(function* () {
+      const { get, origin, proxy } = yield* startAdminLab({ settings: { sessionHosts: ["apps.test"] } })
+      const explain = (url: string) => Effect.map(get(`/v1/explain?url=${encodeURIComponent(url)}`), explanationOf)
+      const named = yield* explain("https://user:pw@App.apps.test:8443/ws/x?b=1")
+      assert.deepInclude(named.route, { session: "app", rest: "/ws/x?b=1", by_host: true })
+      assert.strictEqual(named.target, `http://127.0.0.1:${origin.port}/ws/x?b=1`)
+      assert.deepInclude(named.fields, { name: "Host", value: "App.apps.test:8443" })
+      assert.include(named.steps[0], "the host names the session app")
+      assert.deepInclude((yield* explain("http://none.apps.test/app/x")).verdict, { status: 404, forwards: false })
+      const redirected = /a browser, which asks for HTML, gets 308/
+      assert.match((yield* explain("http://x/app?q")).steps.join("\n"), redirected)
+      yield* proxy.repo.set("app", { policy: { slash: "off" } })
+      yield* Effect.sleep(10)
+      assert.notMatch((yield* explain("http://x/app?q")).steps.join("\n"), redirected)
+    }),
+  )
+
   it.scopedLive("counts what is open against limits, and takes no place itself", () =>
     Effect.gen(function* () {
       const lab = yield* startAdminLab({ script: agreeing(), settings: { maxWebSocketsPerSession: 1 } })
