@@ -1,5 +1,6 @@
 import { Exit, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
+import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { drainedClose, type KillClose } from "../domain/SessionControl.js"
 import { closeOf, KnownRow, type LifetimeKeeper, type RowAnswer } from "./KnownRow.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
@@ -73,6 +74,11 @@ export class LiveSessions implements LifetimeKeeper {
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
     return this.entries.get(id)?.activity
+  }
+
+  /** What a session wants otherwise than the settings say, as it is stored, where the session is known. */
+  policyOf(id: string): StoredPolicy | undefined {
+    return this.entries.get(id)?.row.session.policy
   }
 
   /** How a session's server does, where the session is known. */
