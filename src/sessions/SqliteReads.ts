@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { foldedId } from "./FoldedId.js"
 import type { FollowedFile } from "./FollowedFile.js"
 import type { SessionRow } from "./SessionRepo.js"
 import { type Connections, type Reader, requestLockTimeout } from "./SqliteConnections.js"
@@ -46,6 +47,7 @@ export const reads = (file: FollowedFile<Connections>, filename: string) => {
   }
   return {
     find: (id: string) => runQuery((reader) => read(reader, id)),
+    findFolded: (id: string) => runQuery((reader) => readFolded(reader, id)),
     findMany: (ids: ReadonlyArray<string>) =>
       Effect.suspend(() => runQuery((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
@@ -55,6 +57,12 @@ export const reads = (file: FollowedFile<Connections>, filename: string) => {
         : versionOf(current.reader)
     },
   }
+}
+
+/** The guard is that of `read`. */
+const readFolded = ({ findFolded }: Reader, id: string): ReadonlyArray<SessionRow> => {
+  const folded = foldedId(id)
+  return findFolded(id).flatMap((row) => (foldedId(row.id) === folded ? [{ session: toSession(row) }] : []))
 }
 
 const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {

@@ -108,24 +108,32 @@ const checkServers = (
     return dialled.right
   })
 
+const isReadable = (ofDatabase: ReadonlyArray<Finding>): boolean =>
+  ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
+
 const checkAll = (given: CheckChoice, settings: ProxySettings, database: Database, tell: Told) =>
   Effect.gen(function* () {
     // Loaded only here, for they bring the store and the listeners along.
-    const [{ databaseChecks }, machine, running] = yield* Effect.promise(() =>
-      Promise.all([import("./DatabaseChecks.js"), import("./MachineChecks.js"), import("./RunningProxies.js")]),
+    const [{ databaseChecks }, { idCaseChecks }, machine, running] = yield* Effect.promise(() =>
+      Promise.all([
+        import("./DatabaseChecks.js"),
+        import("./IdCaseCheck.js"),
+        import("./MachineChecks.js"),
+        import("./RunningProxies.js"),
+      ]),
     )
     const { findings, tls } = yield* checkTls(given.tls)
     yield* tell([settingFinding(settings), ...findings])
     const ofDatabase = yield* databaseChecks(database)
     yield* tell(ofDatabase)
+    if (isReadable(ofDatabase)) yield* tell(yield* idCaseChecks(settings.idCase, database))
     const proxies = yield* running.proxiesOn(database)
     yield* tell(running.proxyFindings(proxies))
     yield* tell(yield* machine.portChecks(settings, proxies))
     yield* tell(machine.fileChecks(settings, proxies))
     yield* tell(machine.tokenChecks(settings))
     yield* tell([machine.socketCheck(settings, database, proxies)])
-    const isReadable = ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
-    if (given.downstreams === 0 || !isReadable) return []
+    if (given.downstreams === 0 || !isReadable(ofDatabase)) return []
     return yield* checkServers(given.downstreams, { database, settings, tls }, tell)
   })
 
