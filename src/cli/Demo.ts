@@ -72,13 +72,27 @@ export const demoSession: Effect.Effect<void, CommandFailed | StoreUnavailable, 
 /** Node has a `WebSocket` client since version 22; version 20 needs a flag. */
 const nodeWithWebSocket = Number.parseInt(process.versions.node, 10) < 22 ? "node --experimental-websocket" : "node"
 
-/** Command lines to copy, for a proxy at `url`. */
-export const whatToTry = (url: string, database: string): string =>
+/** What can be tried of a proxy. */
+export interface DemoPlace {
+  /** Where it is, without a slash at the end. */
+  readonly url: string
+  readonly port: number
+  /** Below which names sessions have names of their own; the first is shown. */
+  readonly hosts: ReadonlyArray<string>
+  /** The file of its database. */
+  readonly database: string
+}
+
+/** Command lines to copy, and an address for a browser. */
+export const whatToTry = ({ database, hosts, port, url }: DemoPlace): string =>
   [
     "Try it, from another terminal:",
     "",
     "  # a request, and what the server behind the proxy saw of it",
     `  curl ${url}/${demoId}/get`,
+    "",
+    "  # the same server under a name of its own, for a browser",
+    `  http://${demoId}.${hosts[0] ?? "localhost"}:${port}/get`,
     "",
     "  # a chat completion, streamed word by word",
     `  curl -N ${url}/${demoId}/v1/chat/completions -H 'Content-Type: application/json' \\`,

@@ -55,6 +55,12 @@ export const runDoc: CommandDoc = {
 }
 
 /** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
+/** The demo session has a name of its own, too: browsers look for what is below this on their own machine (RFC 6761 section 6.3). */
+const demoHosts: ReadonlyArray<string> = ["localhost"]
+
+const namesOf = ({ sessionHosts }: ProxySettings, demo: boolean): Partial<ProxySettings> =>
+  demo && sessionHosts.length === 0 ? { sessionHosts: demoHosts } : {}
+
 const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
     const tls = yield* resolveTls(given.tls)
@@ -62,7 +68,14 @@ const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLo
     const database = yield* resolveDatabase(given.database)
     const tokens = yield* adminTokens
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
-    return yield* serve({ settings: { ...settings, ...tokens }, tls, traces, database, demo, accessLog })
+    return yield* serve({
+      settings: { ...settings, ...namesOf(settings, demo), ...tokens },
+      tls,
+      traces,
+      database,
+      demo,
+      accessLog,
+    })
   })
 
 /** Runs the proxy until a signal says to stop, which may be before it has started. */

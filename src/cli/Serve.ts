@@ -98,11 +98,14 @@ const announce = (database: Database): Effect.Effect<void, StoreUnavailable, Pro
       )
   })
 
-const withDemo = (database: Database): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
+const withDemo = (
+  { filename }: Database,
+  { sessionHosts: hosts }: ProxySettings,
+): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
     yield* demoSession
-    yield* printResult(whatToTry(localUrl(address), database.filename))
+    yield* printResult(whatToTry({ url: localUrl(address), port: address.port, hosts, database: filename }))
   })
 
 type Serving = ProxyServer | SessionRepo | Scope.Scope
@@ -134,7 +137,10 @@ export const serve = ({
     )
     const context = yield* Layer.build(proxy)
     accessLog.countIn?.(Context.get(context, Telemetry))
-    yield* Effect.provide(Effect.zipRight(demo ? withDemo(database) : Effect.void, announce(database)), context)
+    yield* Effect.provide(
+      Effect.zipRight(demo ? withDemo(database, settings) : Effect.void, announce(database)),
+      context,
+    )
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
       Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)

@@ -223,7 +223,7 @@ export const settings = {
     guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
   }),
   lenient: setting({
-    reading: Reading.oneOf("WHETHER", ["off", "on"]),
+    reading: Reading.oneOf<"off" | "on">("WHETHER", ["off", "on"]),
     fallback: "off",
     flag: { name: "lenient" },
     group: "Servers of sessions",

@@ -46,6 +46,8 @@ export class Connection implements ByteReceiver, Expirable {
   private user: ConnectionUser | undefined
   private keeper: ConnectionKeeper | undefined
   private closed = false
+  /** Node looks for a while before it finds that a socket is not paused. A new one may be. */
+  private mayBePaused = true
   /** The peer has closed after a body that ends with the connection, and `finishUnlessReset` looks for a RST. */
   private isEnding = false
   /** Runs while the connection is idle. */
@@ -91,11 +93,11 @@ export class Connection implements ByteReceiver, Expirable {
     this.keeper = keeper
   }
 
-  /** Begins an exchange: `user` gets the response. */
-  begin(method: string, user: ConnectionUser): void {
+  /** Begins an exchange: `user` gets the response. `lenient`: more of it is repaired than of any server's. */
+  begin(method: string, user: ConnectionUser, lenient: boolean): void {
     this.requests++
     this.user = user
-    this.parser.reset(method, user)
+    this.parser.reset(method, user, lenient)
   }
 
   /** Requests are written to this. */
@@ -114,10 +116,13 @@ export class Connection implements ByteReceiver, Expirable {
   }
 
   pause(): void {
+    this.mayBePaused = true
     this.socket.pause()
   }
 
   resume(): void {
+    if (!this.mayBePaused) return
+    this.mayBePaused = false
     this.socket.resume()
   }
 

@@ -34,7 +34,7 @@ export const makeCallContext = (dialer: Dialer): Effect.Effect<CallContext, neve
         headRounds.clear()
       }),
     )
-    return { pools, headDeadlines, headRounds, endOfTurn: new EndOfTurn(), counters }
+    return { pools, headDeadlines, headRounds, endOfTurn: new EndOfTurn(), lenient: settings.lenient, counters }
   })
 
 /** `Downstream` on connections of our own: an HTTP/1.1 client made for proxying. */

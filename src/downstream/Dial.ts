@@ -215,8 +215,8 @@ export class Dialer {
   }
 
   /**
-   * Why nobody may connect to this target; `undefined` where one may, and for a name: what that leads to is known when it is
-   * looked up.
+   * Why nobody may connect to this target; `undefined` where one may, and for most names: what a name leads to is known when
+   * it is looked up.
    */
   refusalOf(target: SessionTarget): DialError | undefined {
     const cause = this.problemOf(target)
@@ -224,10 +224,11 @@ export class Dialer {
   }
 
   private problemOf({ hostname, port }: SessionTarget): Error | undefined {
-    if (isIP(hostname) === 0) return undefined
+    const { ownListeners } = this.context
+    if (isIP(hostname) === 0) return ownListeners.hasName(hostname, port) ? new OwnAddress() : undefined
     const denial = this.guard.denialOf(hostname)
     if (denial !== undefined) return new AddressDenied(denial)
-    return this.context.ownListeners.has(hostname, port) ? new OwnAddress() : undefined
+    return ownListeners.has(hostname, port) ? new OwnAddress() : undefined
   }
 
   private open(target: SessionTarget, onread: OnReadOpts | undefined): Socket {

@@ -63,6 +63,8 @@ export interface RequestObserver {
   readonly asked: (call: DownstreamCall) => void
   /** An interim response, 100 to 199 but never 101 (RFC 9110 section 15.2). */
   readonly informational: (head: ResponseHead) => void
+  /** Something in the response was put right, before or behind its head; for the log. Quotes no values that may be secrets. */
+  readonly repaired: (repair: string) => void
   /** It is sent again, on a fresh connection: the pooled one turned out to be closed. Once at most. */
   readonly retried: () => void
 }
@@ -110,7 +112,7 @@ export class Downstream extends Context.Tag("@ss-proxy/Downstream")<
     readonly upgrade: (
       session: LiveSession,
       head: RequestHead,
-      observer?: Pick<RequestObserver, "asked">,
+      observer?: Pick<RequestObserver, "asked" | "repaired">,
     ) => Effect.Effect<UpgradeAnswer, RequestError>
   }
 >() {}

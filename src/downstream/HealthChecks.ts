@@ -10,7 +10,7 @@ import { faultOf } from "../telemetry/ServerFaults.js"
 import { type CheckResult, type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
-import { downstreamTarget } from "../wire/Target.js"
+import { plainTarget } from "../wire/Target.js"
 import { addressOf } from "./Dial.js"
 import { type Answer, Downstream, type RequestError, type RequestHead } from "./Downstream.js"
 
@@ -31,10 +31,16 @@ const endOf = (session: LiveSession): Effect.Effect<never, SessionOver> =>
     return Effect.sync(() => session.detach(listener))
   })
 
+type CheckSettings = Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout" | "path">
+
+/** The target of a check: that of a request for this path behind the session's id. */
+const checkedTarget = ({ id, policy, target }: LiveSession, { healthCheck, path }: CheckSettings): string =>
+  plainTarget(target, { segment: `/${encodeURIComponent(id)}`, rest: healthCheck }, policy.path ?? path)
+
 /** The request of a check. Its connection is not kept: one for each session would be a herd of its own. */
 const headOf = ({ target }: LiveSession, path: string): RequestHead => ({
   method: "GET",
-  target: downstreamTarget(target, path),
+  target: path,
   fields: [
     "Host",
     target.authority,
@@ -63,7 +69,7 @@ const results: { readonly [Tag in RequestError["_tag"]]: CheckResult } = {
 /** Asks the servers of sessions how they do, and notes it where it is to be seen (`LiveSession.health`). */
 class HealthChecks {
   constructor(
-    private readonly settings: Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout">,
+    private readonly settings: CheckSettings,
     private readonly directory: typeof SessionDirectory.Service,
     private readonly downstream: typeof Downstream.Service,
     private readonly traffic: typeof Traffic.Service,
@@ -115,9 +121,9 @@ class HealthChecks {
   }
 
   private ask(session: LiveSession): Effect.Effect<Answer, RequestError> {
-    const { healthCheck: path, healthCheckTimeout: milliseconds } = this.settings
+    const { healthCheckTimeout: milliseconds } = this.settings
     const { request, requestOnce = request } = this.downstream
-    return Effect.timeoutFail(requestOnce(session, headOf(session, path), empty), {
+    return Effect.timeoutFail(requestOnce(session, headOf(session, checkedTarget(session, this.settings)), empty), {
       duration: milliseconds,
       onTimeout: () => new DownstreamTimeout({ address: addressOf(session.target), milliseconds }),
     })

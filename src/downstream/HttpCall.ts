@@ -36,6 +36,8 @@ export interface CallContext {
   readonly headRounds: DeadlineRounds
   /** For responses whose body may be complete by the end of the turn. */
   readonly endOfTurn: EndOfTurn<TurnListener>
+  /** Whether servers are taken leniently whose sessions do not say. */
+  readonly lenient: "on" | "off"
   readonly counters: Counters
 }
 
@@ -127,7 +129,7 @@ export class HttpCall
     this.connection = connection
     this.reused = reused
     this.context.counters.connectionLeased(reused)
-    connection.begin(this.request.method, this)
+    connection.begin(this.request.method, this, (this.session.policy.lenient ?? this.context.lenient) === "on")
     this.writer = new RequestWriter(connection.sink, this.request, this.content, this)
     if (this.fork !== undefined) this.writer.start(this.fork)
   }
@@ -180,6 +182,10 @@ export class HttpCall
     this.observer?.informational(head)
   }
 
+  repaired(repair: string): void {
+    this.observer?.repaired(repair)
+  }
+
   head(head: ParsedHead): void {
     this.waitForHead(false)
     this.headAt = performance.now()
@@ -224,7 +230,7 @@ export class HttpCall
   }
 
   faulted(fault: ParserFault): void {
-    const problem = fault.problem
+    const problem = fault.place === undefined ? fault.problem : `${fault.problem} (${fault.place})`
     if (this.source !== undefined) this.breakResponse(problem)
     else this.fault(problem)
   }
@@ -363,7 +369,9 @@ export class HttpCall
     this.context.counters.connectionReleased()
     if (!reusable) return this.context.pools.cut(this.session, connection)
     connection.resume()
-    this.context.pools.release(this.session, connection)
+    // A body that never moved has come in the turn of its head.
+    const now = this.source === undefined ? this.headAt : performance.now()
+    this.context.pools.release(this.session, connection, now)
   }
 }
 

@@ -1,5 +1,6 @@
 import { Context, Layer } from "effect"
 import type { AddressInfo } from "node:net"
+import type { SessionHosts } from "../wire/SessionHosts.js"
 import { canonical, isIpv4, isOfMachine } from "./MachineAddresses.js"
 
 const [anyIpv4, anyIpv6] = [canonical("0.0.0.0"), canonical("::")]
@@ -28,10 +29,22 @@ const reaches = (listening: string, address: string): boolean => {
 /** The addresses on which a proxy listens. A request that it forwards to one of them would be a loop. */
 export class ListenerAddresses {
   private readonly listeners: Array<AddressInfo> = []
+  private hosts: SessionHosts | undefined
 
   /** Adds a listener. */
   add(listener: AddressInfo): void {
     this.listeners.push(listener)
+  }
+
+  /** Below these names, everything at the port of a listener is the proxy, whatever the names lead to just now. */
+  addNames(hosts: SessionHosts | undefined): void {
+    this.hosts = hosts
+  }
+
+  /** Whether this name and port are a session's of this proxy. */
+  hasName(name: string, port: number): boolean {
+    if (this.hosts === undefined || this.hosts.below(name) === undefined) return false
+    return this.listeners.some((listener) => listener.port === port)
   }
 
   /** Whether a connection to this IP address and port would reach the proxy itself. */

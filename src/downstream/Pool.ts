@@ -42,10 +42,10 @@ class SessionPool implements ConnectionKeeper, SessionListener {
     return oldest !== undefined
   }
 
-  put(connection: Connection, expiry: Deadlines): void {
+  put(connection: Connection, expiry: Deadlines, now: number): void {
     this.idle.push(connection)
     connection.rest(this)
-    expiry.start(connection.idleDeadline)
+    expiry.start(connection.idleDeadline, now)
   }
 
   readonly idleLost = (connection: Connection): void => {
@@ -153,13 +153,13 @@ export class Pools implements LeaseSource {
     this.counters.queueLeft(milliseconds)
   }
 
-  /** Takes back a connection on which a response is complete and nothing odd was seen. */
-  release(session: LiveSession, connection: Connection): void {
+  /** Takes back a connection on which a response is complete and nothing odd was seen. `now`: by `performance.now()`. */
+  release(session: LiveSession, connection: Connection, now: number): void {
     const expiry = this.expiryOf(connection)
     const isWanted = !this.isClosed && session.ended === undefined && connection.isOpen
     if (isWanted && this.queue.isLimited && this.queue.offer(session, connection)) return
     if (!isWanted || expiry === undefined || this.isFull(session)) this.cut(session, connection)
-    else this.poolOf(session).put(connection, expiry)
+    else this.poolOf(session).put(connection, expiry, now)
   }
 
   /** Closes a connection that is not to be used again. */

@@ -15,6 +15,8 @@ const acceptFor = (key: string): string =>
     .update(key + webSocketGuid)
     .digest("base64")
 
+type HandshakeObserver = Pick<RequestObserver, "asked" | "repaired">
+
 const noBytes = new Uint8Array(0)
 
 /** The request of a handshake, on a connection of its own. */
@@ -24,8 +26,13 @@ class HandshakeCall extends SingleCall {
     session: LiveSession,
     request: RequestHead,
     private readonly switchedTo: (answer: UpgradeAnswer) => void,
+    private readonly handshakeObserver?: HandshakeObserver,
   ) {
     super(context, session, request, empty)
+  }
+
+  override repaired(repair: string): void {
+    this.handshakeObserver?.repaired(repair)
   }
 
   override get mayHold(): boolean {
@@ -66,15 +73,14 @@ export class UpgradeCall extends Call<UpgradeAnswer, RequestError> {
     private readonly context: CallContext,
     private readonly session: LiveSession,
     private readonly head: RequestHead,
-    private readonly observer?: Pick<RequestObserver, "asked">,
+    private readonly observer?: HandshakeObserver,
   ) {
     super()
   }
 
   override start(listener: CallListener<UpgradeAnswer, RequestError>, fork: Fork): void {
-    this.call = new HandshakeCall(this.context, this.session, this.head, (answer) =>
-      listener.settled(Exit.succeed(answer)),
-    )
+    const switchedTo = (answer: UpgradeAnswer) => listener.settled(Exit.succeed(answer))
+    this.call = new HandshakeCall(this.context, this.session, this.head, switchedTo, this.observer)
     this.observer?.asked(this.call)
     this.call.start(listener, fork)
   }

@@ -61,9 +61,8 @@ export const timedLookup = <E>(
   route: SessionRoute,
   lookup: Effect.Effect<LiveSession, E>,
 ): Effect.Effect<LiveSession, E> => {
-  if (Exit.isExit(lookup)) return lookup
   const trace = request.traceOf(routeTemplate(route))
-  if (trace === undefined || typeof trace === "string") return lookup
+  if (trace === undefined || typeof trace === "string" || Exit.isExit(lookup)) return lookup
   const from = performance.now()
   return Effect.ensuring(
     lookup,

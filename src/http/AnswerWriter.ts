@@ -152,8 +152,10 @@ export class AnswerWriter {
 
   /** The lines of a server's 426 about its connection: it has to say what to upgrade to (RFC 9110 section 15.5.22). */
   private upgradeLines(fields: RawFields): string {
-    const protocols = firstValue(fields, "upgrade")
-    return protocols === undefined ? this.connectionLines : `Upgrade: ${protocols}\r\n${this.offerLine}`
+    const protocols = fields
+      .filter((_, index) => fields[index - 1]?.toLowerCase() === "upgrade" && index % 2 === 1)
+      .join(", ")
+    return protocols === "" ? this.connectionLines : `Upgrade: ${protocols}\r\n${this.offerLine}`
   }
 
   /** Makes the head of an answer. `size`: of a body that is whole. */

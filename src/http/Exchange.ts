@@ -65,6 +65,8 @@ export interface ExchangeContext extends ContentContext {
   readonly close: (traffic: LiveTraffic) => void
   /** Says in the log what went wrong with an exchange. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** Says there what was put right of its answer. */
+  readonly logRepair: (exchange: Exchange, repair: string) => void
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
@@ -73,7 +75,7 @@ export interface ExchangeContext extends ContentContext {
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
   /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
-  readonly keepsHandshakes: boolean
+  readonly keepsHandshakes: () => boolean
 }
 
 /**
@@ -366,6 +368,10 @@ export class Exchange
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
     else this.writer.informational(this.changed(head))
+  }
+
+  repaired(repair: string): void {
+    this.context.logRepair(this, repair)
   }
 
   retried(): void {

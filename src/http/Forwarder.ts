@@ -11,6 +11,7 @@ import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makeBeginAnswers } from "./AnswerRules.js"
 import { makePassage } from "./BodyStages.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
+import { SlashRedirect } from "./SlashRedirect.js"
 
 /**
  * Why a request has no answer of its session's server: an error, an answer of the proxy's own in its place, or content of
@@ -39,7 +40,9 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
   > = Layer.scoped(
     Forwarder,
     Effect.gen(function* () {
-      const { maxRequestsPerSession } = yield* ProxyConfig
+      const settings = yield* ProxyConfig
+      const { maxRequestsPerSession } = settings
+      const slash = new SlashRedirect(settings)
       const directory = yield* SessionDirectory
       const downstream = yield* Downstream
       const admission = yield* Admission
@@ -101,11 +104,25 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
       const askAsDecided = admission.decides ? decideAndAsk : ask
 
+      /** Hooks are asked before: they may have reasons to tell nothing of the session. */
+      const redirect = (request: ProxyRequest, session: LiveSession, head: RequestHead, reply: Reply) =>
+        Step.andThen(admission.decide(request, session, head), () => Exit.fail(reply))
+
+      const proceed = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+        head: RequestHead,
+      ): Effect.Effect<Answer, ForwardError> => {
+        const reply = slash.of(request, session, route)
+        return reply === undefined ? askAsDecided(request, session, head) : redirect(request, session, head, reply)
+      }
+
       return {
         forward: (request) =>
           Step.andThen(admission.admit(request), (route) =>
             Step.andThen(lookUp(request, route), (session) =>
-              Step.andThen(enter(request, session, route), (head) => askAsDecided(request, session, head)),
+              Step.andThen(enter(request, session, route), (head) => proceed(request, session, route, head)),
             ),
           ),
       }

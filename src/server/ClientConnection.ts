@@ -88,6 +88,8 @@ export class ClientConnection
   private isUpgrading = false
   /** The next request waits for a turn of its own. */
   private isYielding = false
+  /** Its socket is not read, or may not be: to ask Node costs as much as a small step of a request. */
+  private mayBePaused = true
   /** The client is half-closed (it sent FIN) and waits for its answers. */
   private isHalfClosed = false
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
@@ -198,12 +200,15 @@ export class ClientConnection
   }
 
   private stopReading(): void {
+    this.mayBePaused = true
     this.socket.pause()
     this.watch()
   }
 
   /** Reads on. An end that is met first may have been sent with what was read last. */
   private readOn(): void {
+    if (!this.mayBePaused) return
+    this.mayBePaused = false
     if (this.socket.isPaused()) this.awaitHalfClose()
     this.socket.resume()
   }
@@ -432,7 +437,7 @@ export class ClientConnection
     socket.removeListener("drain", this.drained)
     socket.write(upgrade.headText, "latin1")
     const { session, requestId, target, socket: server, early: serverEarly, extensions } = upgrade
-    const handshake = this.context.exchanges.keepsHandshakes ? handshakeOf(exchange) : undefined
+    const handshake = this.context.exchanges.keepsHandshakes() ? handshakeOf(exchange) : undefined
     const clientEarly = reader?.stop() ?? Buffer.alloc(0)
     const begun = (): WebSocketTrace | undefined => {
       this.unbridged = undefined

@@ -15,6 +15,8 @@ import { describeError } from "../wire/Reply.js"
 export interface ExchangeReporter {
   /** An exchange failed. */
   readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  /** A server's answer broke the rules, and was put right. */
+  readonly logRepair: (exchange: Exchange, repair: string) => void
   /** A client sent, or tried, what never became a request. */
   readonly refused: (client: Client, requestId: string, error: NoRequest) => void
   /** Something of ours threw. */
@@ -87,6 +89,13 @@ const errorsTo =
     log.write(level, isOfClient ? "refused" : "failed", { ...fields, status: describeError(error).status })
   }
 
+/** Logs, for debugging, what was put right of answers: a server that breaks the rules does so with each. */
+const repairsTo =
+  (log: LineLog, query: QueryRule) =>
+  (exchange: Exchange, repair: string): void => {
+    if (log.has(LogLevel.Debug)) log.write(LogLevel.Debug, "repaired", { ...lineOf(exchange, query), repair })
+  }
+
 /** The same for what never became a request: whoever likes can cause any number of these. */
 const refusalsTo =
   (log: LineLog) =>
@@ -145,6 +154,7 @@ export const exchangeReporter: Effect.Effect<ExchangeReporter, never, ProxyConfi
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
     return {
       logError: errorsTo(log, yield* makeIsNews(log), logQuery),
+      logRepair: repairsTo(log, logQuery),
       refused: refusalsTo(log),
       defect: (thrown) => {
         const { cause, place } = Defect.at("proxy", thrown)

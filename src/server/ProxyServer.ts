@@ -15,6 +15,7 @@ import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { recordSinks } from "../traffic/TrafficObservers.js"
 import { WsBridge } from "../websocket/WsBridge.js"
+import { SessionHosts } from "../wire/SessionHosts.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
@@ -116,13 +117,12 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         close: traffic.close,
         isDraining: traffic.isDraining,
         logError: reporter.logError,
+        logRepair: reporter.logRepair,
         tracing,
         counters,
         finished: observer.finished,
         // Whoever looks comes and goes.
-        get keepsHandshakes() {
-          return sinks.length > 0
-        },
+        keepsHandshakes: () => sinks.length > 0,
       }
       const context: ConnectionContext = {
         exchanges,
@@ -195,6 +195,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const { host, port } = settings
       const address = yield* listen(server, { host, port, flags: { host: "--host", port: "--port" } }, maxWaiting)
       ownListeners.add(address)
+      ownListeners.addNames(SessionHosts.of(settings.sessionHosts))
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
       return { address: { host, port: address.port }, drain, cut }

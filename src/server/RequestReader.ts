@@ -54,6 +54,8 @@ export class RequestReader {
     this.hold(bytes)
     this.read()
     const last = this.pieces.length - 1
+    // To look beside an array is slow, and so is `buffer`.
+    if (last < 0) return
     const rest = this.pieces[last]
     if (rest?.buffer !== bytes.buffer) return
     const stable = this.input.stable(rest)
@@ -108,7 +110,7 @@ export class RequestReader {
   private hold(bytes: Buffer): void {
     this.size += bytes.byteLength
     const end = this.pieces.length
-    const last = this.pieces[end - 1]
+    const last = end === 0 ? undefined : this.pieces[end - 1]
     if (last === undefined || last.byteLength + bytes.byteLength > smallPiece) this.pieces.push(bytes)
     else this.pieces[end - 1] = Buffer.concat([last, bytes])
   }

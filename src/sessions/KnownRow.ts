@@ -16,7 +16,7 @@ import {
   type SessionDrain,
 } from "../domain/SessionControl.js"
 import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
-import { parseDownstreamUrl } from "../wire/DownstreamUrl.js"
+import { parseDownstreamUrl, trimUrl } from "../wire/DownstreamUrl.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
@@ -48,6 +48,9 @@ const isInsecure = ({ policy }: Session): boolean => policy.insecure === true
  */
 const endOfDrain = ({ since, until }: SessionDrain): number =>
   performance.now() + Math.min(until - Date.now(), until - since)
+
+/** A store need not leave out the whitespace around a URL. */
+const isSameUrl = (one: string, other: string): boolean => one === other || trimUrl(one) === trimUrl(other)
 
 /** Makes an error to be kept: it must not remember where it was made, and with that the request that was looked up. */
 const kept = <E>(make: () => E): E => {
@@ -122,7 +125,7 @@ export class KnownRow implements SessionWatcher {
    */
   isAbout({ session, incarnation }: SessionRow): boolean {
     const known = this.row
-    if (session.url !== known.session.url || incarnation !== known.incarnation) return false
+    if (!isSameUrl(session.url, known.session.url) || incarnation !== known.incarnation) return false
     // Where case does not count, another row may have taken its place.
     if (session.id !== known.session.id) return false
     return isInsecure(session) === isInsecure(known.session)

@@ -3,6 +3,7 @@ import { SessionNotFound } from "../domain/ProxyError.js"
 import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/Session.js"
 import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import { foldedId } from "./FoldedId.js"
 import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
 import {
@@ -89,8 +90,10 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
   }
   const killsAfter = ({ session }: Required<SessionRow>): number => Math.max(session.control.kills + 1, Date.now())
   const store = (session: Session, incarnation: string): Session => {
-    rows.set(session.id, { session, incarnation })
-    return session
+    const url = trimUrl(session.url)
+    const trimmed = url === session.url ? session : new Session({ ...session, url })
+    rows.set(session.id, { session: trimmed, incarnation })
+    return trimmed
   }
   const write = ({ removals, puts }: Plan): void => {
     version++

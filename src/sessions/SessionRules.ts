@@ -4,7 +4,8 @@ import { policyRows } from "../domain/Policies.js"
 import { closeCode, closeReason, duration } from "../domain/Reading.js"
 import { SessionId, SessionInvalid } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
-import { parseDownstreamUrl, redactUrl } from "../wire/DownstreamUrl.js"
+import { parseDownstreamUrl, redactUrl, trimUrl } from "../wire/DownstreamUrl.js"
+import { isLabel, longestLabel } from "../wire/SessionHosts.js"
 import type { NewSession, SessionChange } from "./SessionRepo.js"
 
 /** Why this text cannot be a session id, without advice; nothing if it can. */
@@ -13,6 +14,16 @@ export const idProblem = (id: string): Option.Option<string> =>
     onLeft: (error) => Option.fromNullable(ArrayFormatter.formatErrorSync(error)[0]?.message.split(". ")[0]),
     onRight: () => Option.none(),
   })
+
+/** Why a session with this id has no name below `--session-hosts`, as a clause; `undefined` where it has one. */
+export const labelProblem = (id: string): string | undefined => {
+  if (isLabel(id)) return undefined
+  if (id.length > longestLabel)
+    return `the id is longer than ${longestLabel} characters, the most that a part of a name has`
+  if (isLabel(id.toLowerCase())) return "the id has capital letters, and names are compared in small letters"
+  if (/^[a-z0-9_-]+$/i.test(id)) return "the id begins or ends with a hyphen, which no part of a name does"
+  return "the id has characters that no name has: it may have a-z, 0-9, - and _"
+}
 
 /** Says that a session cannot have this URL, and why. Hides user info in the URL. */
 export const unusableUrl = (url: string, problem: string): string =>
@@ -26,7 +37,7 @@ const hiddenUserInfo = /^([a-z][a-z0-9+.-]*:\/\/)?\*\*\*@/i
  * server would no longer be asked with it.
  */
 export const urlProblem = (url: string): Option.Option<string> => {
-  if (hiddenUserInfo.test(url))
+  if (hiddenUserInfo.test(trimUrl(url)))
     return Option.some(
       unusableUrl(
         url,

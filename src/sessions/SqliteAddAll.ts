@@ -6,6 +6,7 @@ import { policyRows } from "../domain/Policies.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { type SessionInvalid, SessionsExist } from "../domain/Session.js"
 import type { SessionPolicy } from "../domain/SessionPolicy.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
@@ -71,7 +72,13 @@ const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<voi
     let place = 0
     for (const part of Arr.chunksOf(sessions.toSorted(byId), stagedAtOnce)) {
       yield* Effect.forEach(part, checkNew, { discard: true })
-      const values = part.flatMap(({ id, url, status, policy }) => [place++, id, url, status, ...policyValues(policy)])
+      const values = part.flatMap(({ id, url, status, policy }) => [
+        place++,
+        id,
+        trimUrl(url),
+        status,
+        ...policyValues(policy),
+      ])
       yield* run(stageStatement(part.length), values)
       yield* nextTurn
     }

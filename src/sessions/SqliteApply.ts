@@ -2,6 +2,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Array as Arr, Effect } from "effect"
 import { Turns } from "../clock/Turns.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import type { Applied, ApplyOptions, NewSession, SessionStep } from "./SessionRepo.js"
 import { idOf, type Plan, planSteps } from "./SessionSteps.js"
 import { policyNames, policyValues, putConflict, sessionColumns } from "./SqliteAddAll.js"
@@ -73,7 +74,7 @@ const writePuts = (run: Run, turns: Turns, sessions: ReadonlyArray<NewSession>, 
       const statement = replace ? putStatement : addStatement
       yield* run(
         statement(chunk.length),
-        chunk.flatMap(({ id, url, status }) => [id, url, status]),
+        chunk.flatMap(({ id, url, status }) => [id, trimUrl(url), status]),
       )
       const [changes] = yield* run<{ readonly count: number }>("SELECT changes() AS count", [])
       if (changes?.count !== chunk.length)

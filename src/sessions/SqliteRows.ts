@@ -3,6 +3,7 @@ import { policyRows } from "../domain/Policies.js"
 import { Session } from "../domain/Session.js"
 import { type ControlColumns, controlColumns, controlOfColumns, noControl } from "../domain/SessionControl.js"
 import { policyOfColumns, type SessionPolicy } from "../domain/SessionPolicy.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import { millisecondsOf } from "./SessionActivity.js"
 import { missingOwnTable } from "./SqliteFault.js"
 import { controlTable, policyTable } from "./SqliteMigrations.js"
@@ -69,7 +70,15 @@ export interface Row extends Partial<PolicyRow>, Partial<ControlColumns> {
 // No validation: the casts in the statements guarantee the types.
 export const toSession = ({ id, url, status, createdAt, updatedAt, ...own }: Row): Session =>
   new Session(
-    { id, url, status, policy: policyOfColumns(own), control: controlOf(own, createdAt), createdAt, updatedAt },
+    {
+      id,
+      url: trimUrl(url),
+      status,
+      policy: policyOfColumns(own),
+      control: controlOf(own, createdAt),
+      createdAt,
+      updatedAt,
+    },
     { disableValidation: true },
   )
 

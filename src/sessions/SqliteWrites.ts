@@ -5,6 +5,7 @@ import { Turns } from "../clock/Turns.js"
 import { SessionNotFound, type StoreUnavailable } from "../domain/ProxyError.js"
 import { forwardingStatuses, type Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
+import { trimUrl } from "../wire/DownstreamUrl.js"
 import type { FollowedFile } from "./FollowedFile.js"
 import type {
   AddAllOptions,
@@ -85,7 +86,7 @@ export const writes = (file: FollowedFile<Connections>, filename: string) => {
     transact((run) =>
       Effect.gen(function* () {
         yield* checked(run, id, precondition)
-        const [row] = yield* run<Row>(returning(statement), [id, url, status])
+        const [row] = yield* run<Row>(returning(statement), [id, trimUrl(url), status])
         if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
         yield* forget(run, row.id)
         return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
@@ -95,7 +96,11 @@ export const writes = (file: FollowedFile<Connections>, filename: string) => {
     transact((run) =>
       Effect.gen(function* () {
         yield* checked(run, id, precondition)
-        const [row] = yield* run<Row>(returning(setStatement), [url ?? null, status ?? null, id])
+        const [row] = yield* run<Row>(returning(setStatement), [
+          url === undefined ? null : trimUrl(url),
+          status ?? null,
+          id,
+        ])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
         yield* writePolicy(run, row.id, policy ?? {})
         return toSession(yield* existing(run, id))

@@ -51,3 +51,9 @@ export const prefersHtml = (fields: RawFields): boolean => {
   const json = accepted.get("application/json") ?? anyApplication
   return html > Math.max(problem, json)
 }
+
+/**
+ * Whether a client asks for HTML by its name, as browsers do for a page (RFC 9110 section 12.5.1), and not just for anything.
+ * An `Accept` of more than 1,000 bytes counts as absent.
+ */
+export const namesHtml = (fields: RawFields): boolean => (weights(fields).get("text/html") ?? 0) > 0

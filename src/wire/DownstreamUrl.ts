@@ -92,13 +92,25 @@ const rawPath = (text: string): string => {
   return path.replace(/[^\u0021-\u007e]+/g, encodeURIComponent)
 }
 
+/** Space, tab, and what breaks lines. */
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)
+
+/** The URL without whitespace around it, which means nothing: shells and other programs leave it in rows. */
+export const trimUrl = (text: string): string => {
+  let [from, to] = [0, text.length]
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
 /**
  * Parses a stored URL: `http`, `https`, `ws`, `wss`, or no scheme, which means `http`. A base path is kept byte for
- * byte. A query or a fragment is refused, because a request has no place for it.
+ * byte. A query or a fragment is refused, because a request has no place for it. Whitespace around it is left out.
  */
-export const parseDownstreamUrl = (text: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
+export const parseDownstreamUrl = (stored: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
+  const text = trimUrl(stored)
   if (text === "") return invalid("it is empty")
-  if (spaceAround.test(text)) return invalid("it has a space or a line break before or behind it; leave it out")
+  if (spaceAround.test(text)) return invalid("it has a space of an unusual kind before or behind it; leave it out")
   if (quoteAround.test(text)) return invalid("it has a quotation mark before or behind it; leave it out")
   if (forbiddenBytes.test(text)) return invalid("it holds a space, a backslash or a control character")
   if (loneSurrogate.test(text)) return invalid("it is not valid Unicode")
@@ -142,10 +154,11 @@ const untilAt = /^[^]*@/
 const untilAnyAt = /^[^]*(?:@|%(?:25)*40|[\ufe6b\uff20])/
 
 /**
- * The URL without secrets, valid or not: replaces everything before the last `@` except the scheme. A password may
+ * The URL without secrets and without whitespace around it, valid or not: replaces everything before the last `@` except the scheme. A password may
  * contain any character, so its end cannot be known, and a path that contains an `@` is hidden up to it.
  */
-export const redactUrl = (text: string): string => {
+export const redactUrl = (stored: string): string => {
+  const text = trimUrl(stored)
   const scheme = knownScheme.exec(text)?.[0] ?? ""
   const until = Either.isRight(parseDownstreamUrl(text)) ? untilAt : untilAnyAt
   const rest = text.slice(scheme.length)

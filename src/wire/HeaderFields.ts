@@ -165,11 +165,16 @@ export const listMembers = (value: string): ReadonlyArray<string> =>
     .map((member) => member.trim())
     .filter((member) => member !== "")
 
+// Lengths of names: to compare them first leaves most fields alone.
+const connectionLength = "connection".length
+const requestIdLength = "x-request-id".length
+
 /** Names, lower-cased, that the `Connection` fields nominate for removal; `undefined` for none, the common case. */
 export const nominatedBy = (fields: RawFields): ReadonlySet<string> | undefined => {
   let nominated: Set<string> | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (treatment(fields[index] ?? "") !== Treatment.Connection) continue
+    const name = fields[index]
+    if (name?.length !== connectionLength || treatment(name) !== Treatment.Connection) continue
     const value = fields[index + 1] ?? ""
     if (value === "keep-alive" || value === "close" || value === "Keep-Alive") continue
     for (const name of listMembers(value)) {
@@ -211,7 +216,8 @@ const acceptableRequestId = /^[\u0021-\u007e]{1,200}$/
 /** The id that a request came with, where it is one that can be logged and passed on. */
 export const receivedRequestId = (fields: RawFields): string | undefined => {
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (treatment(fields[index] ?? "") !== Treatment.RequestId) continue
+    const name = fields[index]
+    if (name?.length !== requestIdLength || treatment(name) !== Treatment.RequestId) continue
     const value = fields[index + 1] ?? ""
     if (acceptableRequestId.test(value)) return value
   }
@@ -223,14 +229,24 @@ export const requestIdOf = (fields: RawFields): string => receivedRequestId(fiel
 
 const appended = (earlier: string, value: string): string => (earlier === "" ? value : `${earlier}, ${value}`)
 
-const traceIdPattern = /^(?!0{32})[0-9a-f]{32}$/
+/** Whether a text is a trace id: 32 hexadecimal digits, not all of them 0. */
+const isTraceId = (text: string): boolean => {
+  if (text.length !== 32) return false
+  let isZero = true
+  for (let index = 0; index < 32; index++) {
+    const code = text.charCodeAt(index)
+    if (code !== 0x30) isZero = false
+    if (code < 0x30 || code > 0x66 || (code > 0x39 && code < 0x61)) return false
+  }
+  return !isZero
+}
 
 /**
  * A `traceparent` (W3C Trace Context) for a request that came without one. A request id of ours serves as trace id too,
  * so that log and trace can be brought together. It does not say "sampled": nobody here has recorded the span it names.
  */
 const newTraceParent = (requestId: string): string =>
-  traceParent(traceIdPattern.test(requestId) ? requestId : randomHex(16), randomHex(8), false)
+  traceParent(isTraceId(requestId) ? requestId : randomHex(16), randomHex(8), false)
 
 /**
  * The fields of a request as its session's server gets them, or `undefined` where `Via` says that the request has been

@@ -1,3 +1,5 @@
+import type { RepairName } from "./Repairs.js"
+
 /** Receives the body of a message. Must not throw. */
 export interface BodyHandler {
   /** Content, never empty. It is usually a view of the bytes given to `execute`, so copy what outlives that call. */
@@ -22,6 +24,11 @@ export interface MessageLimits {
 export interface ParserFault {
   /** A phrase that quotes nothing of what was sent. */
   readonly problem: string
+  /**
+   * Where it is in a response, for the log: a line by its number and the name of its field, or a chunk by its number. Of values, which
+   * may be secrets, only those of framing fields are quoted.
+   */
+  readonly place: string | undefined
   readonly kind: "protocol" | "too large" | "incomplete"
 }
 
@@ -92,6 +99,15 @@ export const findControl = (text: string, start: number, end: number): number =>
 export const controlProblem = (text: string, at: number, place: string): string =>
   text.charCodeAt(at) === CR ? `a carriage return stands alone in ${place}` : `a control byte stands in ${place}`
 
+/** Names and lines that are quoted are cut behind so many characters. */
+const longestQuoted = 60
+
+/** A part of what was sent, for the log: short, and in visible ASCII. */
+export const quoted = (text: string): string => {
+  const cut = text.length > longestQuoted ? `${text.slice(0, longestQuoted)}…` : text
+  return `"${cut.replace(/[^ !#-[\]-~…]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`)}"`
+}
+
 /** Why the text at `start` is not a field name and a colon; its token ends at `stop`. */
 const nameProblem = (text: string, start: number, stop: number): string => {
   const code = text.charCodeAt(stop)
@@ -120,9 +136,8 @@ export const parseLength = (value: string): number => {
  *
  * It is strict, because messages that two programs interpret differently allow request smuggling:
  *
- * - Lines end with CRLF. Folded fields and control bytes are faults. Whitespace before a colon, and around the parts of
- *   a chunk-size line, is a fault in a request; in a response it is dropped, as a proxy must (RFC 9112 sections 5.1 and
- *   7.1.1).
+ * - Lines end with CRLF. Folded fields, control bytes, whitespace before a colon and around the parts of a chunk-size line
+ *   are faults, unless `mend` repairs them.
  * - Chunk extensions are checked and dropped. A framing field among the trailers is a fault.
  */
 export abstract class MessageParser {
@@ -137,22 +152,23 @@ export abstract class MessageParser {
   private hasStartLine = false
   protected fields: Array<string> = []
 
+  /** Lines of this section that are not among the fields: what was dropped of them, and what was joined. */
+  private linesBeside = 0
+  /** The number of fields when a line was last dropped. */
+  private fieldsAtDrop = 0
+
   /** Bytes of the sized body, or of the chunk, that are still to come. */
   private remaining = 0
+  /** Chunks that have begun. */
+  private chunks = 0
   /** Small chunks that the receiver has not got yet. */
   private smallChunks: Array<Buffer> = []
-
-  private readonly toleratesBlanks: boolean
-  private readonly extensions: RegExp
 
   /** `kind`: the word for its messages in faults. */
   constructor(
     private readonly kind: "request" | "response",
     private readonly limits: MessageLimits,
-  ) {
-    this.toleratesBlanks = kind === "response"
-    this.extensions = this.toleratesBlanks ? paddedExtensions : strictExtensions
-  }
+  ) {}
 
   /** The connection has ended. That completes a body without other framing; any other incomplete message is a fault. */
   finish(): void {
@@ -227,9 +243,17 @@ export abstract class MessageParser {
     this.received += bytes
   }
 
-  protected fail(problem: string, kind: ParserFault["kind"] = "protocol"): false {
+  /**
+   * Asked where a rule is broken in a way that could be repaired: whether it is. `place`: as in a fault. Requests are never
+   * repaired, because only their smuggling would profit.
+   */
+  protected mend(_repair: RepairName, _place?: string): boolean {
+    return false
+  }
+
+  protected fail(problem: string, kind: ParserFault["kind"] = "protocol", place?: string): false {
     this.emitSmallChunks()
-    this.broken = { problem, kind }
+    this.broken = { problem, kind, place: this.kind === "response" ? place : undefined }
     this.receiver = nobody
     this.fields = noFields
     this.line = ""
@@ -249,7 +273,13 @@ export abstract class MessageParser {
     this.line = ""
     this.sectionBytes = 0
     this.hasStartLine = false
+    this.beginFields()
+  }
+
+  private beginFields(): void {
     this.fields = []
+    this.linesBeside = 0
+    this.fieldsAtDrop = 0
   }
 
   protected beginSizedBody(length: number): void {
@@ -260,6 +290,7 @@ export abstract class MessageParser {
   protected beginChunkedBody(): void {
     this.state = "chunk size"
     this.sectionBytes = 0
+    this.chunks = 0
   }
 
   /** The message is over. From now on the receiver may call `begin` for the next one, even from within `end`. */
@@ -348,8 +379,12 @@ export abstract class MessageParser {
   /** Parses the line of a head that ends with the LF at `lineFeed`. True: it was the empty line that ends the head. */
   private takeHeadLine(text: string, start: number, lineFeed: number): boolean {
     if (!this.hasStartLine && !this.mayBeStartLine(text, start)) return this.fail(this.startProblem)
-    const end = lineFeed - 1
-    if (text.charCodeAt(end) !== CR) return this.fail("a line of the head ends without a carriage return")
+    let end = lineFeed - 1
+    if (text.charCodeAt(end) !== CR) {
+      if (!this.mend("bareLineFeed"))
+        return this.fail("a line of the head ends without a carriage return", "protocol", this.placeOf(text, start))
+      end = lineFeed
+    }
     if (!this.hasStartLine) {
       this.hasStartLine = this.takeStartLine(text, start, end)
       return false
@@ -360,15 +395,17 @@ export abstract class MessageParser {
     return false
   }
 
-  /** Adds `name: value` to the fields (RFC 9112 section 5). Returns the length of the name, or -1 after a fault. */
+  /**
+   * Adds `name: value` to the fields (RFC 9112 section 5). Returns the length of the name; -1 after a fault, and for a line
+   * that adds none.
+   */
   private takeField(text: string, start: number, end: number): number {
     let nameEnd = start
     while (tokenBytes[text.charCodeAt(nameEnd)] === 1) nameEnd++
     let colon = nameEnd
-    if (this.toleratesBlanks) while (isBlank(text.charCodeAt(colon))) colon++
-    if (nameEnd === start || text.charCodeAt(colon) !== COLON) {
-      this.fail(nameProblem(text, start, nameEnd))
-      return -1
+    if (nameEnd === start || text.charCodeAt(nameEnd) !== COLON) {
+      colon = this.mendFieldLine(text, start, nameEnd, end)
+      if (colon === -1) return -1
     }
     let from = colon + 1
     let to = end
@@ -376,7 +413,7 @@ export abstract class MessageParser {
     while (to > from && isBlank(text.charCodeAt(to - 1))) to--
     const control = findControl(text, from, to)
     if (control !== -1) {
-      this.fail(controlProblem(text, control, "the value of a field"))
+      this.fail(controlProblem(text, control, "the value of a field"), "protocol", this.placeOf(text, start))
       return -1
     }
     if (this.fields.length >= 2 * this.limits.maxFields) {
@@ -385,6 +422,62 @@ export abstract class MessageParser {
     }
     this.fields.push(text.slice(start, nameEnd), text.slice(from, to))
     return nameEnd - start
+  }
+
+  /** A line that does not begin with a name and a colon. Returns the index of its colon, or -1 if it adds no field. */
+  private mendFieldLine(text: string, start: number, nameEnd: number, end: number): number {
+    let colon = nameEnd
+    while (isBlank(text.charCodeAt(colon))) colon++
+    const hasName = nameEnd > start && text.charCodeAt(colon) === COLON
+    const place = this.placeOf(text, start)
+    if (hasName && this.mend("blankBeforeColon", place)) return colon
+    if (hasName || findControl(text, start, end) !== -1 || !this.mendOtherLine(text, start, end, place))
+      this.fail(nameProblem(text, start, nameEnd), "protocol", place)
+    return -1
+  }
+
+  /** Joins a folded line to the value of the field before it, or drops a line that is no field. False: neither. */
+  private mendOtherLine(text: string, start: number, end: number, place: string): boolean {
+    // What follows a dropped line belongs to it. A line that begins with whitespace before any field is dropped, too.
+    const isFolded = isBlank(text.charCodeAt(start)) && this.fields.length > this.fieldsAtDrop
+    if (isFolded ? this.isFramingField() || !this.mend("folded", place) : !this.mend("noField", place)) return false
+    this.linesBeside++
+    if (isFolded) this.joinToLast(text.slice(start, end).replace(/^[ \t]+|[ \t]+$/g, ""))
+    else this.fieldsAtDrop = this.fields.length
+    return true
+  }
+
+  /** A folded line stands for one space (RFC 9112 section 5.2). */
+  private joinToLast(part: string): void {
+    const last = this.fields.length - 1
+    const value = this.fields[last] ?? ""
+    if (part !== "") this.fields[last] = value === "" ? part : `${value} ${part}`
+  }
+
+  /** Whether the last field frames the message: its value was taken for whole already. */
+  private isFramingField(): boolean {
+    const name = this.fields[this.fields.length - 2]?.toLowerCase()
+    return name === "content-length" || name === "transfer-encoding"
+  }
+
+  /** Where the line at `start` is. Its text is not quoted: it may be a part of a value. */
+  private placeOf(text: string, start: number): string {
+    if (!this.hasStartLine) return "the first line"
+    const isTrailer = this.state === "trailers"
+    const number = this.fields.length / 2 + this.linesBeside + (isTrailer ? 1 : 2)
+    const line = `line ${number} of the ${isTrailer ? "trailers" : "head"}`
+    const name = /[!#$%&'*+.^_`|~\w-]+(?=[ \t]*:)/y
+    name.lastIndex = start
+    const [own] = name.exec(text) ?? []
+    if (own !== undefined) return `${line}, ${quoted(own)}`
+    const before = this.fields[this.fields.length - 2]
+    return before === undefined ? line : `${line}, behind ${quoted(before)}`
+  }
+
+  /** Where the field is that was added last, with its value: for fields whose values are no secrets. */
+  protected get placeOfLast(): string {
+    const [name, value] = this.fields.slice(-2)
+    return `line ${this.fields.length / 2 + this.linesBeside + 1} of the head, ${quoted(`${name}: ${value}`)}`
   }
 
   /** Emits the bytes that belong to the body or the chunk. Returns the index of their end. */
@@ -437,7 +530,8 @@ export abstract class MessageParser {
   /** The CRLF after a chunk's data. It may be split into two reads. */
   private takeChunkEnd(bytes: Buffer, at: number): number {
     if (bytes[at] !== (this.sectionBytes === 0 ? CR : LF)) {
-      this.fail("the data of a chunk is not followed by a line end")
+      if (this.sectionBytes === 0 && bytes[at] === LF && this.mend("bareLineFeed")) this.state = "chunk size"
+      else this.fail("the data of a chunk is not followed by a line end", "protocol", this.chunkPlace)
     } else if (this.sectionBytes === 0) {
       this.sectionBytes = 1
     } else {
@@ -472,7 +566,8 @@ export abstract class MessageParser {
   }
 
   private takeChunkLine(line: string): void {
-    const end = line.length - 2
+    const isBare = line.charCodeAt(line.length - 2) !== CR
+    const end = line.length - (isBare ? 1 : 2)
     let size = 0
     let stop = 0
     for (let digit = 0; stop < end; stop++) {
@@ -480,19 +575,34 @@ export abstract class MessageParser {
       if (digit === 16) break
       size = size * 16 + digit
     }
-    if (line.charCodeAt(end) !== CR) this.fail("a chunk-size line ends without a carriage return")
-    else if (stop === 0) this.fail("a chunk has no size in hexadecimal digits")
-    else if (size > Number.MAX_SAFE_INTEGER) this.fail("the size of a chunk is too large")
-    else if (!this.extensions.test(line.slice(stop, end))) this.fail("what follows the size of a chunk is no extension")
+    if (isBare && !this.mend("bareLineFeed")) this.failChunk("a chunk-size line ends without a carriage return")
+    else if (stop === 0) this.failChunk("a chunk has no size in hexadecimal digits")
+    else if (size > Number.MAX_SAFE_INTEGER) this.failChunk("the size of a chunk is too large")
+    else if (!this.takesExtensions(line.slice(stop, end)))
+      this.failChunk("what follows the size of a chunk is no extension")
     else this.beginChunk(size)
+  }
+
+  private failChunk(problem: string): void {
+    this.chunks++
+    this.fail(problem, "protocol", this.chunkPlace)
+  }
+
+  private get chunkPlace(): string {
+    return `chunk ${this.chunks}`
+  }
+
+  private takesExtensions(text: string): boolean {
+    return strictExtensions.test(text) || (paddedExtensions.test(text) && this.mend("blankInChunkLine"))
   }
 
   private beginChunk(size: number): void {
     this.sectionBytes = 0
+    this.chunks++
     this.remaining = size
     this.state = size === 0 ? "trailers" : "chunk data"
     // A new array, because the handler owns that of the head.
-    if (size === 0) this.fields = []
+    if (size === 0) this.beginFields()
   }
 
   /** A line of the trailer section (RFC 9112 section 7.1.2), or the empty line that ends it and the message. */
@@ -504,8 +614,10 @@ export abstract class MessageParser {
       this.fail("the trailer section is too large", "too large")
     } else if (bytes[next - 1] === LF) {
       const text = this.takeLine()
-      const end = text.length - 2
-      if (text.charCodeAt(end) !== CR) this.fail("a line of the trailers ends without a carriage return")
+      const isBare = text.charCodeAt(text.length - 2) !== CR
+      const end = text.length - (isBare ? 1 : 2)
+      if (isBare && !this.mend("bareLineFeed"))
+        this.fail("a line of the trailers ends without a carriage return", "protocol", this.placeOf(text, 0))
       else if (end === 0) return this.finishMessage(bytes, next, this.fields)
       else if (this.takeField(text, 0, end) !== -1) this.checkTrailer()
     }
@@ -513,7 +625,6 @@ export abstract class MessageParser {
   }
 
   private checkTrailer(): void {
-    const name = this.fields[this.fields.length - 2]?.toLowerCase()
-    if (name === "content-length" || name === "transfer-encoding") this.fail("a framing field is among the trailers")
+    if (this.isFramingField()) this.fail("a framing field is among the trailers")
   }
 }

@@ -15,8 +15,11 @@ export const fieldLines = (fields: RawFields): string => {
   return lines
 }
 
-const textOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+const textOf = (bytes: Uint8Array): string => {
+  // A view of a view costs as much as the text.
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString("latin1")
+}
 
 /**
  * Writes one HTTP/1.1 message on a connection (RFC 9112 sections 6 and 7): its head, then content, framed by chunks or

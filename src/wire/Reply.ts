@@ -280,6 +280,31 @@ export const reply = (status: number, fields: ReadonlyArray<string>, body: strin
   return { _tag: "Reply", status, reason, fields: [...fields, ...length], body: length.length === 0 ? "" : body }
 }
 
+/**
+ * Sends a browser from `/{session_id}` to `location`, with the same method (RFC 9110 section 15.4.9). Not to be kept: the
+ * session's server may be another one tomorrow.
+ */
+export const slashReply = (location: string, requestId: string): Reply => ({
+  _tag: "Reply",
+  status: 308,
+  reason: "Permanent Redirect",
+  fields: [
+    "Location",
+    location,
+    "Content-Length",
+    "0",
+    "Cache-Control",
+    "no-store",
+    "Vary",
+    "Accept",
+    "Proxy-Status",
+    `${proxyStatusName}; error=proxy_internal_response`,
+    "X-Request-Id",
+    requestId,
+  ],
+  body: "",
+})
+
 /** The answer to `GET /health` while the proxy takes requests. */
 export const healthReply: Reply = {
   _tag: "Reply",

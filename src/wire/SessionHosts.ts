@@ -1,8 +1,11 @@
-/** What DNS and browsers agree on: at most 63, no hyphen at an end (RFC 5890 section 2.3.1); and `_`, which ids often have. */
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
+/** Characters of the longest label (RFC 1035 section 2.3.4). */
+export const longestLabel = 63
+
+/** What DNS and browsers agree on: no hyphen at an end (RFC 5890 section 2.3.1); and `_`, which ids often have. */
+const label = /^(?!-)[a-z0-9_-]+(?<!-)$/
 
 /** Whether a session with this id can have a name of its own. */
-export const isLabel = (id: string): boolean => label.test(id)
+export const isLabel = (id: string): boolean => id.length <= longestLabel && label.test(id)
 
 const encoded = /%([0-9a-f]{2})/gi
 const decoded = (host: string): string =>
@@ -37,8 +40,8 @@ export class SessionHosts {
     while (name.charCodeAt(end - 1) === DOT) end--
     for (const ending of this.endings) {
       if (name.endsWith(ending, end)) {
-        const before = name.slice(0, end - ending.length)
-        return isEncoded || name.length - end > 1 ? `${before}${ending}${isEncoded ? "%" : ".."}` : before
+        // A whole name is no label.
+        return isEncoded || name.length - end > 1 ? name : name.slice(0, end - ending.length)
       }
       if (end === ending.length - 1 && ending.endsWith(name.slice(0, end))) return undefined
     }

@@ -129,9 +129,6 @@ export const routeTemplate = (route: Route): string | undefined => {
 const joined = ({ basePath, storedPath }: DownstreamUrl, rest: string): string =>
   (rest.charCodeAt(0) === 0x2f ? basePath : storedPath) + rest
 
-/** Request target for the session's server, where nothing of the client's path is kept from it or added to it but `rest`. */
-export const downstreamTarget = (url: DownstreamUrl, rest: string): string => joined(url, rest)
-
 /** What of a route counts for what becomes of its path. */
 type PathOfRoute = Pick<Extract<Route, { readonly _tag: "Session" }>, "rest" | "segment">
 

@@ -15,16 +15,24 @@ export const documents: ReadonlyArray<string> = [
 
 export const textOf = (document: string): string => readFileSync(`${root}${document}`, "utf8")
 
+/** A document whose recipes are each followed on their own, with the software that they are for: see test/recipes. */
+export const recipes = "docs/RECIPES.md"
+
 /** A fenced block of a document. What stands behind its opening fence says what is done with it. */
 export interface Block {
   readonly document: string
   readonly line: number
+  /** The heading of the second level that it stands under. */
+  readonly section: string
   readonly language: string
   /**
    * `run`: tried (`sh` and `ts` do not need to say so). `background`: left running while the rest of the document is
-   * tried. `output`: what the block before it prints. `not-run`: shown only, for a reason. `unmarked`: none of these.
+   * tried. `output`: what the block before it prints. `file`: is written first. `not-run`: shown only, for a reason.
+   * `unmarked`: none of these.
    */
-  readonly kind: "run" | "background" | "output" | "not-run" | "unmarked"
+  readonly kind: "run" | "background" | "output" | "file" | "not-run" | "unmarked"
+  /** What the file is called. */
+  readonly file: string
   /** Why it is not run. */
   readonly reason: string
   readonly text: string
@@ -32,6 +40,7 @@ export interface Block {
 
 const kindOf = (language: string, note: string): Block["kind"] => {
   if (note.startsWith("not-run:")) return "not-run"
+  if (note.startsWith("file: ")) return "file"
   if (note === "background" || note === "output") return note
   return note === "" && (language === "sh" || language === "ts") ? "run" : "unmarked"
 }
@@ -41,9 +50,21 @@ export const blocksOf = (document: string): ReadonlyArray<Block> => {
   const markdown = textOf(document)
   return [...markdown.matchAll(/^```(\S*)[ \t]*(.*)\n([^]*?)^```$/gm)].map((match) => {
     const [, language = "", note = "", text = ""] = match
-    const line = markdown.slice(0, match.index).split("\n").length
-    const kind = kindOf(language, note)
-    return { document, line, language, kind, reason: note.replace(/^not-run:\s*/, ""), text }
+    const before = markdown.slice(0, match.index)
+    return {
+      document,
+      line: before.split("\n").length,
+      section:
+        before
+          .match(/^## .*$/gm)
+          ?.at(-1)
+          ?.slice(3) ?? "",
+      language,
+      kind: kindOf(language, note),
+      file: note.replace(/^file: /, ""),
+      reason: note.replace(/^not-run:\s*/, ""),
+      text,
+    }
   })
 }
 

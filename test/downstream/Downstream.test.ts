@@ -816,11 +816,11 @@ const differences: ReadonlyArray<Difference> = [
     undici: "DownstreamProtocol",
   },
   {
-    what: "an empty line before the status line",
+    what: "two empty lines before the status line",
     why: "undici's parser forgives it",
     observe: (layer) =>
       Effect.gen(function* () {
-        const { call } = yield* startDownstreamLab(layer, saying(`\r\n${hello}`))
+        const { call } = yield* startDownstreamLab(layer, saying(`\r\n\r\n${hello}`))
         const got = yield* Effect.either(call())
         return got._tag === "Right" ? got.right.status : got.left._tag
       }),

@@ -56,6 +56,8 @@ export interface Ask {
   readonly body?: RequestBody
   /** Hears of interim responses. */
   readonly informational?: (head: ResponseHead) => void
+  /** Hears of repairs. */
+  readonly repaired?: (repair: string) => void
 }
 
 /** An origin, and a session's way to it. */
@@ -77,8 +79,9 @@ export const callAt =
   (ask: Ask, session: LiveSession): Effect.Effect<Answer, RequestError> => {
     const fields = ["Host", session.target.authority, ...(ask.fields ?? [])]
     const head = { method: ask.method ?? "GET", target: ask.target ?? "/x", fields }
-    const { informational = () => {} } = ask
-    return downstream.request(session, head, ask.body ?? empty, { informational, retried: () => {}, asked: () => {} })
+    const { informational = () => {}, repaired = () => {} } = ask
+    const observer = { informational, repaired, retried: () => {}, asked: () => {} }
+    return downstream.request(session, head, ask.body ?? empty, observer)
   }
 
 /** A layer with these settings, until the scope closes. */

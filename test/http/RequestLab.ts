@@ -74,6 +74,7 @@ export class TestRequest implements ProxyRequest {
   release: () => void = () => {}
 
   readonly informational = ({ status }: { readonly status: number }): void => void this.interims.push(status)
+  readonly repaired = (): void => {}
   readonly retried = (): void => void this.retries++
   readonly asked = (): void => {}
 }

@@ -17,6 +17,39 @@ const ask = (proxy: TestProxy, target: string) =>
 /** A change must be in force after this long. */
 const inForce = Effect.sleep(10)
 
+describe("a row whose URL has whitespace around it", () => {
+  it.scopedLive("is forwarded, and holds on to its WebSockets when somebody takes that away", () =>
+    Effect.gen(function* () {
+      const origin = yield* WsOrigin.start()
+      const filename = yield* temporaryFile("sessions.db")
+      const proxy = yield* startProxy({ repo: layerSqlite({ filename }) })
+      const shell = yield* SqliteShell.open(filename)
+      yield* shell.run(
+        `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status)
+          VALUES ('app', char(10, 9, 32) || '${origin.url}' || char(32, 13, 10), 'active')`,
+      )
+      yield* inForce
+      const peer = yield* openWs(`${proxy.url}/ws/app`)
+      yield* shell.run(
+        `UPDATE sessions SET downstream_server_url = '${origin.url}' || char(10) WHERE session_id = 'app'`,
+      )
+      yield* inForce
+      assert.deepStrictEqual(
+        (yield* proxy.repo.list).map(({ url }) => url),
+        [origin.url],
+      )
+      // A second one is looked up anew, in the same lifetime.
+      const other = yield* openWs(`${proxy.url}/ws/app`)
+      for (const [index, { closed, socket }] of [peer, other].entries()) {
+        socket.send("one")
+        assert.strictEqual(yield* (yield* origin.connection(index)).peer.message, "one")
+        socket.close(1000)
+        yield* closed
+      }
+    }),
+  )
+})
+
 const warnings = (proxy: TestProxy) => proxy.log.filter((line) => line.includes("is not verified"))
 
 describeUnless(lacking("openssl"))("a session that is insecure", () => {

@@ -36,8 +36,16 @@ const unusableUrl = "ftp://user:secret@host"
 /** Stands for values of control that only another program can write. */
 const unclear = "http://unclear.example"
 
+/** A URL that is read with whitespace around it, another each time, from a store that leaves it there. */
+const padded = "http://127.0.0.1:9003/base"
+let paddings = 0
+
 const asOthersWrite = (row: SessionRow): SessionRow => {
   const { control, url } = row.session
+  if (url === padded) {
+    const padding = " \n".repeat(paddings++)
+    return { ...row, session: new Session({ ...row.session, url: padding + url + padding }) }
+  }
   if (url === unusable) return { ...row, session: new Session({ ...row.session, url: unusableUrl }) }
   if (isUnusable(control) || control.close.reason !== unclear) return row
   const unusableControl = { problem: "it is unclear", kills: control.kills }
@@ -404,6 +412,20 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
       expect(before.ended).toBe("retargeted")
       expect(after.generation).not.toBe(before.generation)
       expect(after.target.port).toBe(9002)
+    }),
+  )
+
+  scenario("keeps a lifetime whose row has only other whitespace around its URL", ({ repo, directory }) =>
+    Effect.gen(function* () {
+      yield* repo.add({ ...alpha, url: padded })
+      const live = yield* directory.lookup("alpha")
+      for (const wsPath of ["strip", "full"] as const) {
+        yield* repo.set("alpha", { policy: { wsPath } })
+        yield* inForce
+        expect(yield* directory.lookup("alpha")).toBe(live)
+        expect(live.policy.wsPath).toBe(wsPath)
+      }
+      expect(live.target).toMatchObject({ hostname: "127.0.0.1", port: 9003, basePath: "/base" })
     }),
   )
 

@@ -197,6 +197,22 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
   )
 
   scenario(
+    "stores a URL without the whitespace around it",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const url = ` \t${alpha.url}\r\n`
+      expect(yield* repo.add({ ...alpha, id: "a", url })).toMatchObject({ url: alpha.url })
+      expect(yield* repo.put({ ...alpha, id: "b", url })).toMatchObject({ url: alpha.url })
+      yield* repo.addAll([{ ...alpha, id: "c", url }], { replace: false })
+      const steps = [{ _tag: "Put", session: { ...alpha, id: "d", url } }] as const
+      yield* repo.apply(steps, { replace: false, partly: false })
+      yield* repo.add({ ...beta, id: "e" })
+      expect(yield* repo.set("e", { url })).toMatchObject({ url: alpha.url })
+      expect((yield* repo.list).map((session) => session.url)).toEqual(Array.from("abcde", () => alpha.url))
+    }),
+  )
+
+  scenario(
     "refuses what can be no session, and writes nothing of it",
     Effect.gen(function* () {
       const repo = yield* SessionRepo

@@ -58,6 +58,7 @@ describe("parseDownstreamUrl", () => {
     ["http://h//x", false, "h", 80, "h", "//x"],
     ["http://h:/x", false, "h", 80, "h", "/x"],
     ["h_1.example:9000//x", false, "h_1.example", 9000, "h_1.example:9000", "//x"],
+    [" \t\r\n\v\fhttp://h:9000/base/ \n", false, "h", 9000, "h:9000", "/base"],
     ["http://b\u00fccher.example", false, "xn--bcher-kva.example", 80, "xn--bcher-kva.example", ""],
   ] as const) {
     it(`takes ${text} apart`, () => {
@@ -85,9 +86,9 @@ describe("parseDownstreamUrl", () => {
     ["http://h:65536", "not a URL"],
     ["http://h:x", "not a URL"],
     ["http://%zz:pw@h", "percent-encoding"],
-    [" http://h", "space or a line break before or behind"],
-    ["http://h\n", "space or a line break before or behind"],
-    ["\u00a0http://h", "space or a line break before or behind"],
+    [" \n", "empty"],
+    ["\u00a0http://h", "space of an unusual kind before or behind"],
+    ["http://h \u2003", "space of an unusual kind before or behind"],
     ['"http://u:p@h"', "quotation mark"],
     ["'http://h'", "quotation mark"],
     ["\u201chttp://h\u201d", "quotation mark"],
@@ -135,6 +136,19 @@ describe("parseDownstreamUrl", () => {
     })
   }
 
+  it("is the same with whitespace around it, and never shows that", () => {
+    const space = fc.stringOf(fc.constantFrom(..." \t\r\n\v\f"), { maxLength: 4 })
+    fc.assert(
+      fc.property(space, anyText, space, (before, text, after) => {
+        const url = before + text + after
+        assert.deepStrictEqual(parseDownstreamUrl(url), parseDownstreamUrl(text))
+        assert.strictEqual(redactUrl(url), redactUrl(text))
+        assert.notMatch(redactUrl(url), /^[ \t-\r]|[ \t-\r]$/)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   it("makes Basic authorization of user info, decoded", () => {
     assert.strictEqual(parsed("http://us%40er:p%3Aw@h").authorization, `Basic ${btoa("us@er:p:w")}`)
     assert.strictEqual(parsed("http://user@h").authorization, `Basic ${btoa("user:")}`)
@@ -176,7 +190,8 @@ const shapes: ReadonlyArray<readonly [before: string, after: string, shown: stri
   ["https://:", "@h", "https://***@h"],
   ["admin:", "@h:1", "***@h:1"],
   ["", "@h", "***@h"],
-  [" http://admin:", "@h", "***@h"],
+  [" http://admin:", "@h", "http://***@h"],
+  ["\u00a0http://admin:", "@h", "***@h"],
   ['"http://admin:', '@h"', '***@h"'],
   ["http:/admin:", "@h", "***@h"],
   ["http:admin:", "@h", "***@h"],
@@ -222,7 +237,7 @@ describe("redactUrl", () => {
     fc.assert(
       fc.property(fc.constantFrom(...shapes), password, ([before, after, shown], text) => {
         // What is only a scheme is no password yet.
-        fc.pre(before !== "" || !/^[a-z]+:\/\//i.test(text))
+        fc.pre(before !== "" || !/^[ \t-\r]*[a-z]+:\/\//i.test(text))
         assert.strictEqual(redactUrl(before + text + after), shown)
       }),
       { numRuns: 5_000 },

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc } from "effect"
 import type { DownstreamUrl } from "../../src/wire/DownstreamUrl.js"
 import { parseDownstreamUrl } from "../../src/wire/DownstreamUrl.js"
-import { downstreamTarget, parseTarget, webSocketPrefix, webSocketTarget } from "../../src/wire/Target.js"
+import { plainTarget, parseTarget, webSocketPrefix, webSocketTarget } from "../../src/wire/Target.js"
 
 const routeOf = (target: string) =>
   Either.getOrThrowWith(parseTarget("GET", target), (error) => new Error(`${error._tag} for ${target}`))
@@ -117,7 +117,7 @@ describe("parseTarget", () => {
           } else {
             assert.strictEqual(segment + rest, target)
             const before = rest.startsWith("/") ? basePath : storedPath
-            assert.strictEqual(downstreamTarget(at(url), rest), before + rest)
+            assert.strictEqual(plainTarget(at(url), { segment: "/other", rest }, "strip"), before + rest)
           }
         },
       ),

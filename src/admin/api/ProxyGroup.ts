@@ -37,6 +37,8 @@ export const ExplainView = Schema.Struct({
       session: Nullable(Schema.String),
       rest: Schema.String,
       websocket_only: Schema.Boolean,
+      /** The host names the session, and not the path. */
+      by_host: Schema.Boolean,
     }),
   ),
   session: Nullable(SessionView),

@@ -8,6 +8,7 @@ import { Admission } from "../../http/Admission.js"
 import { BodyStages } from "../../http/BodyStages.js"
 import { type ForwardError, Forwarder } from "../../http/Forwarder.js"
 import { RequestHooks } from "../../http/RequestHooks.js"
+import { SlashRedirect } from "../../http/SlashRedirect.js"
 import { Upgrader } from "../../http/Upgrader.js"
 import type { LiveSession } from "../../sessions/LiveSession.js"
 import { SessionDirectory } from "../../sessions/SessionDirectory.js"
@@ -16,6 +17,7 @@ import { drainingUntil } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { describeError } from "../../wire/Reply.js"
+import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
@@ -25,6 +27,8 @@ import { healthView, sessionView } from "./Shapes.js"
 /** A request that nobody has sent. */
 export interface ExplainQuery {
   readonly method: string
+  /** Its `Host`; `undefined` for one that names no session. */
+  readonly host: string | undefined
   /** The request target, raw, as latin1. */
   readonly target: string
   /** A WebSocket handshake. */
@@ -80,6 +84,8 @@ const make = Effect.gen(function* () {
   const upgrader = yield* Upgrader
   const dialer = yield* makeDialer
   const hooks = yield* RequestHooks
+  const hosts = SessionHosts.of(settings.sessionHosts)
+  const slash = new SlashRedirect(settings)
 
   /** Leads the request through the pipeline. */
   const lead = (request: HypotheticalRequest, upgrades: boolean): Effect.Effect<Outcome> =>
@@ -114,9 +120,15 @@ const make = Effect.gen(function* () {
     ]
   }
 
+  const isRedirected = (query: ExplainQuery, route: Route | undefined, session: LiveSession | undefined): boolean =>
+    route?._tag === "Session" &&
+    session !== undefined &&
+    !query.upgrades &&
+    slash.appliesTo(query.method, session, route)
+
   const explain = (query: ExplainQuery) =>
     Effect.gen(function* () {
-      const parsed = Either.getOrUndefined(parseTarget(query.method, query.target))
+      const parsed = Either.getOrUndefined(parseTarget(query.method, query.target, query.host, hosts))
       const id = parsed?._tag === "Session" ? parsed.id : undefined
       const isKnown = id !== undefined && directory.activityOf(id) !== undefined
       const request = new HypotheticalRequest(query)
@@ -142,7 +154,13 @@ const make = Effect.gen(function* () {
         health,
         limits: session === undefined ? [] : limitsOf(session),
         verdict,
-        steps: stepsOf(query, { route: parsed, row: found, health, policies }, outcome, verdict, hooks.length),
+        steps: stepsOf(
+          query,
+          { route: parsed, row: found, health, policies, isRedirected: isRedirected(query, parsed, session) },
+          outcome,
+          verdict,
+          hooks.length,
+        ),
       }
     })
   return { explain }
@@ -153,6 +171,7 @@ const routeView = (route: Route, target: string): Explanation["route"] => ({
   session: route._tag === "Session" ? route.id : null,
   rest: route._tag === "Session" ? shownTarget(route.rest, "redact") : "",
   websocket_only: route._tag === "Session" && route.webSocketOnly,
+  by_host: route._tag === "Session" && route.byHost,
 })
 
 const urlOf = ({ target }: LiveSession, head: RequestHead): string =>
@@ -189,6 +208,7 @@ const verdictOf = ({ error, session }: Outcome): Verdict => {
 const routeStep = (route: Route | undefined): string => {
   switch (route?._tag) {
     case "Session":
+      if (route.byHost) return `the host names the session ${route.id}, and the whole path is the session's`
       return `the path names the session ${route.id}${route.webSocketOnly ? ", for WebSockets alone" : ""}`
     case "Health":
       return "the path is the proxy's own: /health"
@@ -233,11 +253,13 @@ const policyStep = (policies: Explanation["policies"]): ReadonlyArray<string> =>
 interface Found extends Pick<Explanation, "health" | "policies"> {
   readonly route: Route | undefined
   readonly row: Session | undefined
+  /** Browsers are sent to the path with a slash behind it. */
+  readonly isRedirected: boolean
 }
 
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
-  { health, policies, route, row }: Found,
+  { health, isRedirected, policies, route, row }: Found,
   { head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
@@ -247,6 +269,7 @@ const stepsOf = (
   ...(session !== undefined && head !== undefined
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
+  ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash behind it"] : []),
   ...healthStep(health),
   ...policyStep(policies),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),

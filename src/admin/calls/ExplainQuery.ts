@@ -3,12 +3,14 @@ import type { ExplainQuery } from "./Explain.js"
 /** A token of HTTP (RFC 9110 section 5.6.2). */
 const methodPattern = /^[\w!#$%&'*+.^`|~-]{1,64}$/
 
-const behindAuthority = /^(?:https?|wss?):\/\/[^/?#]*([^#]*)/i
+const authorityAndRest = /^(?:https?|wss?):\/\/(?:[^/?#@]*@)?([^/?#]*)([^#]*)/i
 
-/** The target that a client would send for a URL; a path is one. Characters that no target has are encoded. */
-const targetOf = (url: string): string => {
-  const rest = behindAuthority.exec(url)?.[1] ?? url.replace(/#.*$/, "")
-  return (rest.startsWith("/") ? rest : `/${rest}`).replace(/[^\u0021-\u007e]+/g, encodeURIComponent)
+/** What a client would send for a URL: its host, and its target. A path is a target. Characters that no target has are encoded. */
+const partsOf = (url: string): Pick<ExplainQuery, "host" | "target"> => {
+  const [, host = "", behind] = authorityAndRest.exec(url) ?? []
+  const rest = behind ?? url.replace(/#.*$/, "")
+  const target = (rest.startsWith("/") ? rest : `/${rest}`).replace(/[^\u0021-\u007e]+/g, encodeURIComponent)
+  return { host: host === "" ? undefined : host, target }
 }
 
 /** What is asked: one of `url` and `target`. */
@@ -29,5 +31,5 @@ export const explainQueryOf = ({
   if (!methodPattern.test(method) || (url === undefined) === (target === undefined)) return undefined
   if (target !== undefined && !/^[\u0021-\u00ff]+$/.test(target)) return undefined
   const upgrades = upgrade === "websocket" || (url !== undefined && /^wss?:/i.test(url))
-  return { method, target: target ?? targetOf(url ?? ""), upgrades }
+  return { method, ...(target === undefined ? partsOf(url ?? "") : { host: undefined, target }), upgrades }
 }

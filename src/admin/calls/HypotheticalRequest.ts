@@ -5,11 +5,8 @@ import type { LiveSession } from "../../sessions/LiveSession.js"
 import type { RawFields } from "../../wire/HeaderFields.js"
 import { requestFraming, type RequestFraming } from "../../wire/RequestFraming.js"
 
-const plainFields: RawFields = ["Host", "localhost"]
-
 /** A handshake as it has to be (RFC 6455 section 4.1). */
 const handshakeFields: RawFields = [
-  ...plainFields,
   "Connection",
   "Upgrade",
   "Upgrade",
@@ -40,17 +37,19 @@ export class HypotheticalRequest implements ProxyRequest {
   private held: (() => void) | undefined
 
   constructor({
+    host,
     method,
     target,
     upgrades,
   }: {
+    readonly host: string | undefined
     readonly method: string
     readonly target: string
     readonly upgrades: boolean
   }) {
     this.method = method
     this.target = target
-    this.fields = upgrades ? handshakeFields : plainFields
+    this.fields = ["Host", host ?? "localhost", ...(upgrades ? handshakeFields : [])]
     this.framing = requestFraming(this.fields, this.httpVersion)
   }
 
@@ -71,5 +70,6 @@ export class HypotheticalRequest implements ProxyRequest {
 
   readonly asked = (): void => {}
   readonly informational = (): void => {}
+  readonly repaired = (): void => {}
   readonly retried = (): void => {}
 }

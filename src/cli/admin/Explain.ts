@@ -6,6 +6,7 @@ import type { ExplainQuery } from "../../admin/calls/Explain.js"
 import { explainQueryOf } from "../../admin/calls/ExplainQuery.js"
 import { defaultSettings, ProxyConfig } from "../../domain/ProxyConfig.js"
 import { onOrOff, text } from "../../domain/Reading.js"
+import { settings } from "../../domain/Settings.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
 import { CommandFailed, UsageError } from "../Failure.js"
@@ -30,6 +31,11 @@ const webSocket: Flag.Flag<boolean> = {
   about: "A WebSocket handshake. A URL that begins with ws:// or wss:// is one.",
 }
 
+const sessionHosts = {
+  ...Flag.flagOf(settings.sessionHosts),
+  about: "The proxy's --session-hosts, where none runs: names below which each session has one of its own.",
+}
+
 export const explainDoc: CommandDoc = {
   path: ["explain"],
   summary: "Say what would become of a request.",
@@ -38,7 +44,7 @@ export const explainDoc: CommandDoc = {
     "database alone tells, with the default settings. Exits with 1 if the request would not be forwarded.",
   args: [{ name: "URL", about: "The URL of the request, or its path." }],
   groups: [
-    { title: "Options", flags: [method, webSocket, Flag.json, admin] },
+    { title: "Options", flags: [method, webSocket, sessionHosts, Flag.json, admin] },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [
@@ -50,14 +56,14 @@ export const explainDoc: CommandDoc = {
 type Explanation = typeof ExplainView.Type
 
 /** What the first of the running proxies says. */
-const askProxy = (proxy: AdminCalls, { method, target, upgrades }: ExplainQuery) =>
+const askProxy = (proxy: AdminCalls, url: string, { method, upgrades }: ExplainQuery) =>
   Effect.mapError(
-    proxy.explain({ urlParams: { method, target, ...(upgrades && { upgrade: "websocket" as const }) } }),
+    proxy.explain({ urlParams: { method, url, ...(upgrades && { upgrade: "websocket" as const }) } }),
     callFailed,
   )
 
 /** What the database alone says, by the same code. It is loaded only here. */
-const askDatabase = (query: ExplainQuery) =>
+const askDatabase = (query: ExplainQuery, hosts: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const [{ Explain }, { SessionDirectory }, { Traffic }] = yield* Effect.promise(() =>
       Promise.all([
@@ -68,7 +74,7 @@ const askDatabase = (query: ExplainQuery) =>
     )
     const alone = Explain.layer.pipe(
       Layer.provide([SessionDirectory.layer, Traffic.layer]),
-      Layer.provide(ProxyConfig.layerOf(defaultSettings)),
+      Layer.provide(ProxyConfig.layerOf({ ...defaultSettings, sessionHosts: hosts })),
     )
     return yield* Effect.provide(
       Effect.flatMap(Explain, ({ explain }) => explain(query)),
@@ -83,12 +89,19 @@ const linesOf = ({ steps, target, verdict }: Explanation): ReadonlyArray<string>
     : `→ ${[verdict.status, verdict.code].filter((part) => part !== null).join(" ")}: ${verdict.detail}`,
 ]
 
-const explainWith = (proxies: ReadonlyArray<AdminCalls>, query: ExplainQuery) =>
+/** What is to be explained, and what the database alone cannot tell. */
+interface Asked {
+  readonly url: string
+  readonly query: ExplainQuery
+  readonly hosts: ReadonlyArray<string>
+}
+
+const explainWith = (proxies: ReadonlyArray<AdminCalls>, { hosts, query, url }: Asked) =>
   Effect.gen(function* () {
     const [first] = proxies
-    if (first !== undefined) return yield* askProxy(first, query)
+    if (first !== undefined) return yield* askProxy(first, url, query)
     yield* printDiagnostic("note: no proxy runs on this database, so this is what the database alone says")
-    return yield* askDatabase(query)
+    return yield* askDatabase(query, hosts)
   })
 
 const queryOf = (url: string, method: string, isWebSocket: boolean): Effect.Effect<ExplainQuery, UsageError> => {
@@ -104,15 +117,18 @@ export const explain = Command.make(
     url: Args.text({ name: "URL" }),
     method: Flag.optionOr(method, "GET"),
     isWebSocket: Flag.isOn(webSocket),
+    hosts: Flag.optionOr(sessionHosts, defaultSettings.sessionHosts),
     json: Flag.isOn(Flag.json),
     admin: adminOption,
     database: databaseOptions,
   },
-  ({ isWebSocket, json, method, url, ...choice }) =>
+  ({ hosts, isWebSocket, json, method, url, ...choice }) =>
     Effect.gen(function* () {
       const query = yield* queryOf(url, method, isWebSocket)
       const explained: Explanation = yield* readingDatabase(choice.database, (database: Database) =>
-        Effect.flatMap(runningProxies(choice.admin, database), (proxies) => explainWith(proxies, query)),
+        Effect.flatMap(runningProxies(choice.admin, database), (proxies) =>
+          explainWith(proxies, { url, query, hosts }),
+        ),
       )
       yield* printResult(json ? renderJson(explained) : linesOf(explained).map(printable).join("\n"))
       if (!explained.verdict.forwards)

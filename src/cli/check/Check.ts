@@ -36,7 +36,7 @@ export const checkDoc: CommandDoc = {
   summary: "Look for what could go wrong.",
   about:
     "Looks at the settings that run would have with the same flags and variables, at the database, ports, file " +
-    "descriptors, the clock, the admin socket and its tokens, and connects to servers of sessions. Says on a line each: " +
+    "descriptors, the clock, the admin socket and its tokens, names of sessions, and connects to servers of sessions. Says on a line each: " +
     "ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
     "fails.",
   args: [],
@@ -108,8 +108,11 @@ const checkServers = (
     return dialled.right
   })
 
-const isReadable = (ofDatabase: ReadonlyArray<Finding>): boolean =>
-  ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
+const checkNames = (database: Database, { sessionHosts }: ProxySettings) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./NameChecks.js")),
+    ({ nameChecks }) => nameChecks(database, sessionHosts),
+  )
 
 const checkAll = (given: CheckChoice, settings: ProxySettings, database: Database, tell: Told) =>
   Effect.gen(function* () {
@@ -126,14 +129,17 @@ const checkAll = (given: CheckChoice, settings: ProxySettings, database: Databas
     yield* tell([settingFinding(settings), ...findings])
     const ofDatabase = yield* databaseChecks(database)
     yield* tell(ofDatabase)
-    if (isReadable(ofDatabase)) yield* tell(yield* idCaseChecks(settings.idCase, database))
     const proxies = yield* running.proxiesOn(database)
     yield* tell(running.proxyFindings(proxies))
     yield* tell(yield* machine.portChecks(settings, proxies))
     yield* tell(machine.fileChecks(settings, proxies))
     yield* tell(machine.tokenChecks(settings))
     yield* tell([machine.socketCheck(settings, database, proxies)])
-    if (given.downstreams === 0 || !isReadable(ofDatabase)) return []
+    const isReadable = ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
+    if (!isReadable) return []
+    yield* tell(yield* idCaseChecks(settings.idCase, database))
+    if (settings.sessionHosts.length > 0) yield* tell([yield* checkNames(database, settings)])
+    if (given.downstreams === 0) return []
     return yield* checkServers(given.downstreams, { database, settings, tls }, tell)
   })
 

@@ -10,8 +10,9 @@ import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
+import { sessionHostsFlags, sessionHostsOption } from "../SessionNames.js"
 import { policyFlags, policyOptions } from "./PolicyChoice.js"
-import { refuse, urlHint, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { refuse, urlHint, warnOfInsecure, warnOfName, warnOfStatus } from "./SessionCheck.js"
 import { urlProblem } from "../../transfer/UrlProblem.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 import { refuseTwin } from "./Twin.js"
@@ -29,7 +30,7 @@ export const addDoc: CommandDoc = {
     { name: "URL", about: "http, https, ws or wss; without a scheme it is http. It may have a path, but no query." },
   ],
   groups: [
-    { title: "Options", flags: [status, ...policyFlags, Flag.replace, Flag.json] },
+    { title: "Options", flags: [status, ...policyFlags, ...sessionHostsFlags, Flag.replace, Flag.json] },
     { title: "Addresses", flags: addressFlags },
     { title: "Database", flags: databaseFlags },
   ],
@@ -51,10 +52,11 @@ export const add = Command.make(
     policy: policyOptions,
     replace: Flag.isOn(Flag.replace),
     json: Flag.isOn(Flag.json),
+    hosts: sessionHostsOption,
     addresses: addressOptions,
     database: databaseOptions,
   },
-  ({ id, url, policy, replace, json, addresses, database, ...flags }) =>
+  ({ id, url, policy, replace, json, hosts, addresses, database, ...flags }) =>
     Effect.gen(function* () {
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
       if (isSwapped(id))
@@ -70,6 +72,7 @@ export const add = Command.make(
         ),
       )
       yield* warnOfStatus(id, added.status)
+      yield* warnOfName(id, hosts)
       yield* warnOfInsecure([added])
       yield* printResult(json ? renderJson(viewOf(added)) : `added ${describe(added)}`)
     }).pipe(

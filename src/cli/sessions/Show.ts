@@ -10,6 +10,7 @@ import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
+import { namesOf, sessionHostsFlags, sessionHostsOption, withoutName } from "../SessionNames.js"
 import { printable } from "../../wire/PrintableText.js"
 import { activityFileOf } from "../../sessions/ActivityStore.js"
 import { type ActivityTimes, mergedTimes } from "../../sessions/SessionActivity.js"
@@ -29,7 +30,7 @@ export const showDoc: CommandDoc = {
     "does, as far as a running proxy has seen it. A user name and password in its URL are not shown.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
-    { title: "Options", flags: [Flag.json] },
+    { title: "Options", flags: [...sessionHostsFlags, Flag.json] },
     { title: "Database", flags: databaseFlags },
   ],
   examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
@@ -68,7 +69,14 @@ const activityDetails = (session: Session, times: ActivityTimes | undefined, now
   ]
 }
 
-const details = (session: Session, { health, times }: Seen, now: number): string => {
+/** The names that it has below `--session-hosts`, or why it has none; nothing where nobody has one. */
+const nameDetails = (id: string, hosts: ReadonlyArray<string>): ReadonlyArray<Detail> => {
+  if (hosts.length === 0) return []
+  const names = namesOf(id, hosts)
+  return [["name", names.length > 0 ? names.join(", ") : `none: ${withoutName(id, hosts)}`]]
+}
+
+const details = (session: Session, names: ReadonlyArray<Detail>, { health, times }: Seen, now: number): string => {
   const { id, url, status, created_at, updated_at } = viewOf(session)
   const problem = urlFault(session)
   const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
@@ -76,6 +84,7 @@ const details = (session: Session, { health, times }: Seen, now: number): string
   const badId = Option.getOrUndefined(Option.map(idProblem(id), (problem) => `never reached: ${problem}`))
   const rows: ReadonlyArray<Detail> = [
     ["id", withFault(id, badId)],
+    ...names,
     ["url", withFault(url, badUrl)],
     ["status", withFault(status, badStatus)],
     ...controlDetails(session, now),
@@ -101,8 +110,13 @@ const writtenActivity = (database: Database, id: string) =>
 
 export const show = Command.make(
   "show",
-  { id: Args.text({ name: "ID" }), json: Flag.isOn(Flag.json), database: databaseOptions },
-  ({ id, json, database }) =>
+  {
+    id: Args.text({ name: "ID" }),
+    hosts: sessionHostsOption,
+    json: Flag.isOn(Flag.json),
+    database: databaseOptions,
+  },
+  ({ id, hosts, json, database }) =>
     Effect.gen(function* () {
       const { session, ...known } = yield* readingDatabase(database, (database) =>
         Effect.gen(function* () {
@@ -116,8 +130,9 @@ export const show = Command.make(
         }),
       )
       const now = yield* Clock.currentTimeMillis
-      const view = { ...viewOf(session), ...activityViewOf(session, known.times, now), health: known.health }
-      yield* printResult(json ? renderJson(view) : details(session, known, now))
+      const names = namesOf(id, hosts)
+      const view = { ...viewOf(session), names, ...activityViewOf(session, known.times, now), health: known.health }
+      yield* printResult(json ? renderJson(view) : details(session, nameDetails(id, hosts), known, now))
       yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))
