@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, FastCheck as fc, Layer } from "effect"
+import { ConfigProvider, Context, Effect, FastCheck as fc, Layer, Option } from "effect"
 import Sqlite from "better-sqlite3"
 import { ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
@@ -11,6 +11,7 @@ import { twinsIn } from "../../src/sessions/SqliteProbe.js"
 import { findFoldedStatement } from "../../src/sessions/SqliteRows.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { idCaseChecks } from "../../src/cli/check/IdCaseCheck.js"
+import { refuseTwin } from "../../src/cli/sessions/Twin.js"
 import { request } from "../support/HttpText.js"
 import { answering, RawOrigin } from "../support/RawOrigin.js"
 import { hello } from "../support/Lab.js"
@@ -136,6 +137,25 @@ describe("the index for ids of which the case does not count", () => {
       assert.deepStrictEqual(yield* idCaseChecks("exact", { filename }), [])
       yield* repo.remove("aa")
       assert.deepInclude((yield* idCaseChecks("fold", { filename }))[0], { result: "ok" })
+    }),
+  )
+})
+
+describe("sessions add", () => {
+  it.scopedLive("refuses an id that is there in other letters, where the variable says that proxies fold", () =>
+    Effect.gen(function* () {
+      const repo = yield* Layer.build(layerMemory([mac("aa")]))
+      const refusalWith = (variables: ReadonlyArray<readonly [string, string]>, id: string) =>
+        refuseTwin(id).pipe(
+          Effect.provide(repo),
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables))),
+          Effect.flip,
+          Effect.option,
+        )
+      const folds = [["SS_PROXY_ID_CASE", "fold"]] as const
+      assert.include(Option.getOrThrow(yield* refusalWith(folds, "AA")).problem, '"aa"')
+      assert.isTrue(Option.isNone(yield* refusalWith(folds, "aa")))
+      assert.isTrue(Option.isNone(yield* refusalWith([], "AA")))
     }),
   )
 })
