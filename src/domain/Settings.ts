@@ -171,6 +171,15 @@ export const settings = {
     guide:
       "`confine`: cookies of a session's server are only sent back to that session ([how](ROUTING.md#cookies)). `relay`: as they are.",
   }),
+  cors: setting({
+    reading: Reading.origins,
+    fallback: "off",
+    flag: { name: "cors" },
+    group: "Forwarding",
+    help: "Origins whose scripts may read the errors of the proxy itself; * for any. Answers of servers are left alone.",
+    guide:
+      "Origins whose scripts may read the errors of the proxy itself ([how](ROUTING.md#errors-that-scripts-of-other-origins-read)); `*` for any. Answers of servers are left alone.",
+  }),
   timeout: setting({
     reading: Reading.positiveSeconds,
     fallback: 30_000,
@@ -212,7 +221,7 @@ export const settings = {
     group: "Forwarding",
     help: "off: servers get no Via. nginx as a server does not compress for requests that have one.",
     guide:
-      "`off`: servers get no `Via` of the proxy ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
+      "`off`: servers get no `Via`, neither of the proxy nor of clients ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
   }),
   forwarded: setting({
     reading: Reading.oneOf("WHETHER", ["on", "off"]),
@@ -221,6 +230,42 @@ export const settings = {
     group: "Forwarding",
     help: "off: servers get no X-Forwarded-* fields, neither of the proxy nor of clients.",
     guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
+  }),
+  setFields: setting({
+    reading: Reading.fieldsToSet,
+    fallback: {},
+    flag: { name: "set-fields" },
+    group: "Forwarding",
+    help: "Fields that servers get in place of the client's. Secrets are better set by the variable.",
+    guide:
+      'Fields that every server gets in place of the client\'s ([how](ROUTING.md#fields-of-your-own)): `{"X-Team": "red"}`. For [secrets](SECURITY.md#secrets-in-fields), use the variable.',
+    isSecret: true,
+  }),
+  stripFields: setting({
+    reading: Reading.fieldNames,
+    fallback: [],
+    flag: { name: "strip-fields" },
+    group: "Forwarding",
+    help: "Fields of clients that servers do not get.",
+    guide: 'Fields of clients that servers do not get ([how](ROUTING.md#fields-of-your-own)): `["Cookie"]`.',
+  }),
+  setResponseFields: setting({
+    reading: Reading.fieldsToSet,
+    fallback: {},
+    flag: { name: "set-response-fields" },
+    group: "Forwarding",
+    help: "Fields that every answer for a session has in place of its server's.",
+    guide:
+      'Fields that every answer for a session has in place of its server\'s ([how](ROUTING.md#fields-of-your-own)): `{"X-Frame-Options": "DENY"}`.',
+    isSecret: true,
+  }),
+  stripResponseFields: setting({
+    reading: Reading.fieldNames,
+    fallback: [],
+    flag: { name: "strip-response-fields" },
+    group: "Forwarding",
+    help: "Fields of servers that clients do not get.",
+    guide: 'Fields of servers that clients do not get ([how](ROUTING.md#fields-of-your-own)): `["Server"]`.',
   }),
   lenient: setting({
     reading: Reading.oneOf<"off" | "on">("WHETHER", ["off", "on"]),
@@ -265,7 +310,7 @@ export const settings = {
     group: "Limits for clients",
     help: "How long an idle connection of a client is kept. 0: until the client closes it.",
     guide:
-      "How long an idle connection of a client is kept. The default is longer than that of load balancers, so that they close first. `0`: until the client closes it.",
+      "How long an idle connection of a client is kept. The default is longer than that of most load balancers, so that they close first; [Google's](RECIPES.md#load-balancers) needs `620`. `0`: until the client closes it.",
   }),
   headTimeout: setting({
     reading: Reading.seconds,

@@ -28,9 +28,12 @@ import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
+import { preflightReply, readableBy } from "../wire/CrossOrigin.js"
+import { editedFields, editedOwnFields, type FieldEdits, keptFields } from "../wire/FieldEdits.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
+import { usualRules } from "../wire/RequestRules.js"
 import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
@@ -38,6 +41,7 @@ import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
+import type { OriginsFor } from "./OriginsFor.js"
 import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
@@ -71,6 +75,8 @@ export interface ExchangeContext extends ContentContext {
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
+  /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
+  readonly originsFor: OriginsFor
   readonly counters: Counters
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
@@ -137,6 +143,7 @@ export class Exchange
   sessionId: string | undefined
   byHost = false
   answerChange: AnswerChange | undefined
+  rules = usualRules
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -332,6 +339,10 @@ export class Exchange
     return content !== "none" && content !== 0
   }
 
+  get edits(): FieldEdits | undefined {
+    return this.rules.edits
+  }
+
   // What the way to the answer asks for.
 
   /** Its content. Reading begins when the effect does. */
@@ -367,7 +378,7 @@ export class Exchange
   informational(head: ResponseHead): void {
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
-    else this.writer.informational(this.changed(head))
+    else this.writer.informational(this.changed(head), this.rules.answerEdits)
   }
 
   repaired(repair: string): void {
@@ -409,12 +420,16 @@ export class Exchange
   /** Answers with an error of the proxy's own account. */
   fail(error: ProxyError): void {
     if (this.phase !== "asking") return
+    const origins = this.context.originsFor(this.sessionId)
+    const preflight = origins && preflightReply(origins, this.method, this.fields, error)
+    if (preflight !== undefined) return this.ownAnswer(preflight)
     this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
     const held = this.downstream?.holdTime ?? 0
     const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
-    this.reply(timed, error._tag === "BadRequest" || error._tag === "Draining")
+    const readable = origins === undefined ? timed : readableBy(timed, origins, this.fields)
+    this.reply(readable, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */
@@ -574,22 +589,29 @@ export class Exchange
     return this.answerChange === undefined ? head : this.answerChange.changed(head)
   }
 
+  private edited(head: ResponseHead): ResponseHead {
+    const edits = this.rules.answerEdits
+    return edits === undefined ? head : { ...head, fields: editedFields(head.fields, edits) }
+  }
+
   private relay(answer: Answer): void {
     const { body } = answer
-    const head = this.changed(answer)
+    const head = this.edited(this.changed(answer))
     // A body that moves may well outlast what is still to come of the request.
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
     if (body._tag === "Empty") this.whole(head, undefined, noTrailers)
-    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(head, body, this.owner.fork)
+    else if (body._tag === "Moving" || body.stages.length > 0)
+      this.writer.moving(head, body, this.owner.fork, this.rules.answerEdits)
     else this.whole(head, body.bytes, body.trailers)
     this.headWritten()
     if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }
 
   private whole(head: ResponseHead, bytes: Uint8Array | undefined, trailers: RawFields): void {
-    if (this.writer.whole(head, bytes, trailers)) return
+    const edits = this.rules.answerEdits
+    if (this.writer.whole(head, bytes, edits === undefined ? trailers : keptFields(trailers, edits))) return
     // Nothing has been written of an answer that contradicts itself.
     this.phase = "asking"
     const problem = "its body is not as long as its head says"
@@ -629,7 +651,8 @@ export class Exchange
     this.call?.cancel()
     this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
-    this.writer.reply(reply)
+    const edits = this.rules.answerEdits
+    this.writer.reply(edits === undefined ? reply : { ...reply, fields: editedOwnFields(reply.fields, edits) })
     this.headWritten()
   }
 

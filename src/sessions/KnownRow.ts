@@ -15,15 +15,16 @@ import {
   type KillClose,
   type SessionDrain,
 } from "../domain/SessionControl.js"
-import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
+import { defaultPolicy, isSamePolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl, trimUrl } from "../wire/DownstreamUrl.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
 import type { SessionRow } from "./SessionRepo.js"
+import { usablePolicy } from "./UsablePolicy.js"
 
 /** A row as the directory has read it. */
-export interface ReadRow extends SessionRow {
+export interface KeyedRow extends SessionRow {
   /** Id of another row that nobody can tell from this one, where the case of ids does not count. */
   readonly twin?: string | undefined
 }
@@ -95,7 +96,7 @@ export class KnownRow implements SessionWatcher {
   constructor(
     /** What the row is known by: its id, folded where case does not count. */
     readonly key: string,
-    public row: ReadRow,
+    public row: KeyedRow,
     /** The epoch in which the row was read. */
     public epoch: number,
     private readonly owner: LifetimeKeeper,
@@ -139,7 +140,13 @@ export class KnownRow implements SessionWatcher {
     return !isUnusable(control) && control.kills !== 0 && control.kills !== this.killsSeen
   }
 
-  update(row: ReadRow, epoch: number): RowAnswer {
+  /** Nothing has changed. */
+  isStill(epoch: number): RowAnswer {
+    this.epoch = epoch
+    return this.answer
+  }
+
+  update(row: KeyedRow, epoch: number): RowAnswer {
     const before = this.row.session
     const { control, policy, status } = row.session
     this.epoch = epoch
@@ -194,7 +201,8 @@ export class KnownRow implements SessionWatcher {
     if (Either.isRight(this.live)) this.owner.failing.delete(this.live.right)
   }
 
-  private answerFor({ control, status, policy: stored }: Session): RowAnswer {
+  private answerFor(session: Session): RowAnswer {
+    const { control, status } = session
     const { drainEndsAt, id: sessionId } = this
     if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status })))
     if (isUnusable(control))
@@ -205,7 +213,7 @@ export class KnownRow implements SessionWatcher {
     const { twin } = this.row
     if (twin !== undefined)
       return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: problemOfTwin(twin) })))
-    const policy = readPolicy(stored)
+    const policy = usablePolicy(session)
     if (Either.isLeft(policy))
       return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: policy.left })))
     this.live.right.adopt(policy.right)

@@ -1,7 +1,8 @@
 import { Exit, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
+import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { drainedClose, type KillClose } from "../domain/SessionControl.js"
-import { closeOf, KnownRow, type LifetimeKeeper, type ReadRow, type RowAnswer } from "./KnownRow.js"
+import { closeOf, KnownRow, type LifetimeKeeper, type KeyedRow, type RowAnswer } from "./KnownRow.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
@@ -60,20 +61,25 @@ export class LiveSessions implements LifetimeKeeper {
     return this.watched.size > 0
   }
 
-  /** The id of the row that is known by this key. */
-  idOf(key: string): string | undefined {
-    return this.entries.get(key)?.id
-  }
-
   /** What is known of a session, where its row was read in this epoch. */
   current(key: string, epoch: number): RowAnswer | undefined {
     const entry = this.entries.get(key)
     return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
   }
 
+  /** The row that is known by this key, as it was read last. */
+  rowOf(key: string): KeyedRow | undefined {
+    return this.entries.get(key)?.row
+  }
+
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
     return this.entries.get(this.keyOf(id))?.activity
+  }
+
+  /** What a session wants otherwise than the settings say, as it is stored, where the session is known. */
+  policyOf(id: string): StoredPolicy | undefined {
+    return this.entries.get(this.keyOf(id))?.row.session.policy
   }
 
   /** How a session's server does, where the session is known. */
@@ -92,10 +98,11 @@ export class LiveSessions implements LifetimeKeeper {
   }
 
   /** Takes in what was read in `epoch` for this key, unless more is known already. */
-  update(key: string, row: Option.Option<ReadRow>, epoch: number): RowAnswer {
+  update(key: string, row: Option.Option<KeyedRow>, epoch: number): RowAnswer {
     const entry = this.entries.get(key)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(key)
+    if (entry?.row === row.value) return entry.isStill(epoch)
     if (entry?.isKilledBy(row.value)) return this.begin(row.value, epoch, "killed", closeOf(row.value))
     if (!entry?.isAbout(row.value)) return this.begin(row.value, epoch, "retargeted")
     const answer = entry.update(row.value, epoch)
@@ -104,7 +111,7 @@ export class LiveSessions implements LifetimeKeeper {
   }
 
   /** The same for a lifetime that is known already; begins none. */
-  refresh(key: string, row: Option.Option<ReadRow>, epoch: number): void {
+  refresh(key: string, row: Option.Option<KeyedRow>, epoch: number): void {
     const entry = this.entries.get(key)
     if (entry !== undefined && entry.epoch < epoch) this.update(key, row, epoch)
   }
@@ -136,7 +143,7 @@ export class LiveSessions implements LifetimeKeeper {
   }
 
   /** The key is made of the row's own id, for the one that was asked for is a piece of a request. */
-  private begin(row: ReadRow, epoch: number, endOfOther: SessionEnd, close?: KillClose): RowAnswer {
+  private begin(row: KeyedRow, epoch: number, endOfOther: SessionEnd, close?: KillClose): RowAnswer {
     const key = this.keyOf(row.session.id)
     const before = this.entries.get(key)
     const entry = new KnownRow(key, row, epoch, this, before)

@@ -4,7 +4,8 @@ import { sliceTime } from "../clock/Slices.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
-import type { ReadRow, RowAnswer, RowError } from "./KnownRow.js"
+import type { StoredPolicy } from "../domain/SessionPolicy.js"
+import type { KeyedRow, RowAnswer, RowError } from "./KnownRow.js"
 import { LiveSessions } from "./LiveSessions.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
@@ -53,6 +54,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly draining: () => number
     /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
     readonly healthOf: (id: string) => ServerHealth | undefined
+    /** What a session that was looked up wants otherwise than the settings say, as it is stored; asks nobody. */
+    readonly policyOf: (id: string) => StoredPolicy | undefined
     /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
     readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
@@ -108,6 +111,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, ProxyConfig | 
       numbers,
       activityOf: (id) => sessions.activityOf(id),
       healthOf: (id) => sessions.healthOf(id),
+      policyOf: (id) => sessions.policyOf(id),
       draining: () => sessions.draining,
       known: () => sessions.ids(),
     }
@@ -220,7 +224,7 @@ class Directory {
 
   private settle(
     key: string,
-    found: Exit.Exit<Option.Option<ReadRow>, StoreUnavailable>,
+    found: Exit.Exit<Option.Option<KeyedRow>, StoreUnavailable>,
     readIn: number,
   ): Effect.Effect<LiveSession, LookupError> {
     this.noteReading(found)

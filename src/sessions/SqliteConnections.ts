@@ -9,7 +9,15 @@ import { companionsOf, placeOf } from "./FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
-import { alsoMissing, findFoldedQuery, findFoldedStatement, findQuery, findStatement, type Row } from "./SqliteRows.js"
+import {
+  alsoMissing,
+  asText,
+  findFoldedQuery,
+  findFoldedStatement,
+  findQuery,
+  findStatement,
+  type RowText,
+} from "./SqliteRows.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 
 // Time limits of waiting for a lock of another program, in milliseconds: at the start and for a write, and for a
@@ -25,9 +33,9 @@ const closeTimeout = 2_500
  * the cost of the query itself (docs/ARCHITECTURE.md has the figures).
  */
 export interface Reader {
-  readonly find: (id: string) => Row | undefined
+  readonly find: (id: string) => RowText | undefined
   /** Those whose ids differ in nothing but case. */
-  readonly findFolded: (id: string) => ReadonlyArray<Row>
+  readonly findFolded: (id: string) => ReadonlyArray<RowText>
   readonly version: Sqlite.Statement<[], number>
   /**
    * Whether the connection uses a WAL; also true if SQLite cannot tell, because another program has damaged the file.
@@ -180,11 +188,15 @@ const openReader = (
  * schema change.
  */
 const finder = (database: Sqlite.Database): Pick<Reader, "find" | "findFolded"> => {
-  const statements = new Map<string, Statement>()
-  const prepared = (statement: string): Statement => {
+  const statements = new Map<string, Finder>()
+  const prepared = (statement: string): Finder => {
     const known = statements.get(statement)
     if (known !== undefined) return known
-    const made: Statement = database.prepare(statement)
+    const names = database
+      .prepare(statement)
+      .columns()
+      .map(({ name }) => name)
+    const made = { names, text: database.prepare<[id: string], string>(asText(statement, names)).pluck() }
     statements.set(statement, made)
     return made
   }
@@ -203,16 +215,26 @@ const finder = (database: Sqlite.Database): Pick<Reader, "find" | "findFolded"> 
   }
 }
 
-type Statement = Sqlite.Statement<[id: string], Row>
-
 /** What is asked of a row's id, in which tables there are. */
 interface Question<A> {
   readonly query: (missing: ReadonlyArray<string>) => string
-  readonly read: (statement: Statement, id: string) => A
+  readonly read: (finder: Finder, id: string) => A
 }
 
-const one: Question<Row | undefined> = { query: findQuery, read: (statement, id) => statement.get(id) }
-const folded: Question<ReadonlyArray<Row>> = {
+const one: Question<RowText | undefined> = {
+  query: findQuery,
+  read: ({ names, text }, id) => {
+    const found = text.get(id)
+    return found === undefined ? undefined : { names, text: found }
+  },
+}
+
+const folded: Question<ReadonlyArray<RowText>> = {
   query: findFoldedQuery,
-  read: (statement, id) => statement.all(id),
+  read: ({ names, text }, id) => text.all(id).map((found) => ({ names, text: found })),
+}
+
+interface Finder {
+  readonly names: ReadonlyArray<string>
+  readonly text: Sqlite.Statement<[id: string], string>
 }

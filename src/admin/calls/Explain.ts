@@ -1,4 +1,5 @@
 import { Cause, Context, Effect, Either, Exit, Layer, Option } from "effect"
+import { foldedName } from "../../domain/FieldName.js"
 import { ProxyConfig } from "../../domain/ProxyConfig.js"
 import type { ProxyError, StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
@@ -7,6 +8,7 @@ import { type Answer, Downstream, type RequestHead } from "../../downstream/Down
 import { Admission } from "../../http/Admission.js"
 import { BodyStages } from "../../http/BodyStages.js"
 import { type ForwardError, Forwarder } from "../../http/Forwarder.js"
+import type { AnswerChange } from "../../http/ProxyRequest.js"
 import { RequestHooks } from "../../http/RequestHooks.js"
 import { SlashRedirect } from "../../http/SlashRedirect.js"
 import { Upgrader } from "../../http/Upgrader.js"
@@ -16,9 +18,11 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { drainingUntil } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import { Traffic } from "../../traffic/Traffic.js"
+import type { FieldEdits } from "../../wire/FieldEdits.js"
 import { describeError } from "../../wire/Reply.js"
 import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
+import { answerSteps } from "./AnswerSteps.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
 import { policiesInForce } from "./PoliciesInForce.js"
@@ -43,6 +47,8 @@ interface Outcome {
   readonly session: LiveSession | undefined
   readonly head: RequestHead | undefined
   readonly error: ForwardError | undefined
+  /** What becomes of the answers of its server. */
+  readonly change: AnswerChange | undefined
 }
 
 /** Says what would become of a request, by the very code that would forward it. Nothing is sent, and no hook is asked. */
@@ -98,12 +104,13 @@ const make = Effect.gen(function* () {
       const session = request.session
       if (Exit.isSuccess(exit)) {
         const head = request.sent?.head
-        return { session, head, error: session && dialer.refusalOf(session.target) }
+        const change = request.answerChange
+        return { session, head, change, error: session && dialer.refusalOf(session.target) }
       }
       const failure = Cause.failureOrCause(exit.cause)
       return Either.isRight(failure)
         ? yield* Effect.failCause(failure.right)
-        : { session, head: undefined, error: failure.left }
+        : { session, head: undefined, change: undefined, error: failure.left }
     })
 
   const limitsOf = (session: LiveSession): Explanation["limits"] => {
@@ -148,7 +155,7 @@ const make = Effect.gen(function* () {
             ? null
             : { generation: session.generation, known_from: isKnown ? ("memory" as const) : ("store" as const) },
         target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
-        fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
+        fields: outcome.head === undefined ? [] : fieldsOf(outcome.head, session?.requestRules.edits),
         policies,
         guard: session === undefined ? null : guardView(session, outcome),
         health,
@@ -177,12 +184,12 @@ const routeView = (route: Route, target: string): Explanation["route"] => ({
 const urlOf = ({ target }: LiveSession, head: RequestHead): string =>
   `${target.secure ? "https" : "http"}://${target.authority}${shownTarget(head.target, "redact")}`
 
-/** Credentials of the session's URL are among the fields. */
-const fieldsOf = ({ fields }: RequestHead): Explanation["fields"] =>
+/** Credentials of the session's URL are among the fields, and what policies or settings set. */
+const fieldsOf = ({ fields }: RequestHead, edits: FieldEdits | undefined): Explanation["fields"] =>
   fields.flatMap((name, index) => {
     if (index % 2 === 1) return []
-    const value = /^authorization$/i.test(name) ? "REDACTED" : (fields[index + 1] ?? "")
-    return [{ name, value }]
+    const isSecret = /^authorization$/i.test(name) || edits?.gone.has(foldedName(name)) === true
+    return [{ name, value: isSecret ? "REDACTED" : (fields[index + 1] ?? "") }]
   })
 
 const guardView = ({ target }: LiveSession, { error }: Outcome): Explanation["guard"] => {
@@ -260,7 +267,7 @@ interface Found extends Pick<Explanation, "health" | "policies"> {
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
   { health, isRedirected, policies, route, row }: Found,
-  { head, session }: Outcome,
+  { change, head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
 ): ReadonlyArray<string> => [
@@ -270,6 +277,7 @@ const stepsOf = (
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
   ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash behind it"] : []),
+  ...(head === undefined ? [] : answerSteps(change, head)),
   ...healthStep(health),
   ...policyStep(policies),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
