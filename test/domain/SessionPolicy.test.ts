@@ -37,6 +37,21 @@ describe("the policy of a session", () => {
   })
 })
 
+describe("fields that a policy sets", () => {
+  it("are the same where they say the same, and are never in what is said about invalid ones", () => {
+    const of = (setFields: string) => policyOfColumns({ setFields })
+    assert.isTrue(isSamePolicy(of('{"X-A": "secret"}'), of('{"X-A":"secret"}')))
+    assert.isFalse(isSamePolicy(of('{"X-A":"secret"}'), of('{"X-A":"other"}')))
+    assert.isFalse(isSamePolicy(of('{"X-A":"secret"}'), of("{}")))
+    assert.isFalse(isSamePolicy(of("{}"), defaultPolicy))
+    for (const text of ['{"X-A":"secret\\n"}', '{"Host":"secret"}', '"secret"', "{secret", '{"X A":{"secret":1}}']) {
+      const problem = Option.getOrThrow(Either.getLeft(readPolicy(of(text))))
+      assert.match(problem, /^its set_fields cannot be used: /)
+      assert.notInclude(problem, "secret")
+    }
+  })
+})
+
 describe("the table of policies", () => {
   it("names no column and no flag twice", () => {
     const rows = Object.values(policyRows)
@@ -47,6 +62,7 @@ describe("the table of policies", () => {
   it("reads from a column what it wrote there, and from a flag what it shows", () => {
     // Of each kind of value at least two; a policy takes those of its own kind.
     const texts = ["true", "false", "30", "0.5", "2.007", "64k", "1000", "*", "https://a.example,http://b:81"]
+    texts.push('{"X-A":"1"}', '{"X-A":["1","2"]}', '["X-A"]', '["X-A","X-B"]')
     for (const { column, fallback, read, write, reading } of Object.values(policyRows)) {
       const given = reading.choices ?? texts.filter((text) => Option.isSome(reading.read(text)))
       assert.isAtLeast(given.length, 2, column)
