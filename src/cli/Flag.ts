@@ -2,10 +2,12 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import { Config, Effect, Option } from "effect"
-import type { Reading } from "../domain/Reading.js"
+import { readFileSync } from "node:fs"
+import { type Reading, refusal } from "../domain/Reading.js"
 import * as Readings from "../domain/Reading.js"
 import type { FlaggedSetting } from "../domain/Settings.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
+import { fileFault } from "./FileFault.js"
 
 /** A flag of the command line, for parsing, help and completions. */
 export interface Flag<A = unknown> {
@@ -56,11 +58,22 @@ export const words = ({ name, alias, about }: Flag): Options.Options<Option.Opti
 }
 
 const readOrRefuse = <A>(source: string, reading: Reading<A>, given: string) =>
-  Effect.mapError(reading.read(given), () =>
-    ValidationError.invalidValue(
-      HelpDoc.p(`${source} is ${JSON.stringify(redactUrl(given))}; it must be ${reading.allowed}`),
-    ),
-  )
+  Effect.mapError(reading.read(given), () => {
+    const shown = reading.json === undefined ? redactUrl(given) : given
+    return ValidationError.invalidValue(HelpDoc.p(`${source} ${refusal(reading, shown, reading.allowed)}`))
+  })
+
+/** The same where `@FILE` may stand for the text of a file: what is in an argument can be seen by others, and by the shell. */
+const readText = <A>(source: string, reading: Reading<A>, given: string) =>
+  reading.json === undefined || !given.startsWith("@")
+    ? readOrRefuse(source, reading, given)
+    : Effect.try({
+        try: () => readFileSync(given.slice(1), "utf8"),
+        catch: (cause) =>
+          ValidationError.invalidValue(
+            HelpDoc.p(`the file ${JSON.stringify(given.slice(1))} of ${source} cannot be read: ${fileFault(cause)}`),
+          ),
+      }).pipe(Effect.flatMap((text) => readOrRefuse(source, reading, text)))
 
 /** The text of an environment variable. An empty variable counts as absent. */
 export const variable = (name: string): Effect.Effect<Option.Option<string>> =>
@@ -74,9 +87,9 @@ export const option = <A>(flag: Flag<A>): Options.Options<Option.Option<A>> =>
   Options.mapEffect(words(flag), (given) =>
     Effect.gen(function* () {
       const { env, name, reading } = flag
-      if (Option.isSome(given)) return Option.some(yield* readOrRefuse(`--${name}`, reading, given.value))
+      if (Option.isSome(given)) return Option.some(yield* readText(`--${name}`, reading, given.value))
       const found = env === undefined ? Option.none() : yield* variable(env)
-      return yield* Effect.transposeMapOption(found, (text) => readOrRefuse(env ?? "", reading, text))
+      return yield* Effect.transposeMapOption(found, (text) => readText(env ?? "", reading, text))
     }),
   )
 

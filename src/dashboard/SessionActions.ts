@@ -45,6 +45,13 @@ const plural = (count: number, one: string): string => `${count} ${one}${count =
 const liveText = (live: LiveCounts): string =>
   [plural(live.requests, "request"), plural(live.streams, "stream"), plural(live.websockets, "WebSocket")].join(", ")
 
+/** What stands in place of a secret. */
+const hidden = "***"
+const hiddenHint = "Values are not shown. To change one, write all of them."
+
+/** The store writes it, beside set_fields. */
+const isWritten = (name: string): boolean => name !== "set_fields_url"
+
 /** A field for one policy, and what it holds now. */
 const policyField = (name: string, value: PolicyValue) => {
   if (typeof value === "boolean") {
@@ -57,7 +64,7 @@ const policyField = (name: string, value: PolicyValue) => {
     if (text.value === "") return null
     return typeof value === "number" ? Number(text.value) : text.value
   }
-  return { node: field(name, text), read }
+  return { node: field(name, text, String(value).includes(hidden) ? hiddenHint : undefined), read }
 }
 
 export const addSession = ({ api, say }: Shared, added: (id: string) => void): void => {
@@ -99,7 +106,8 @@ export const editSession = async ({ api, say }: Shared, id: string, changed: () 
   const [shownUrl, shownStatus] = [known.url, known.status]
   const url = input(shownUrl, { required: "", inputmode: "url" })
   const status = input(shownStatus)
-  const policies = policiesOf(known).map(([name, value]) => ({ name, value, ...policyField(name, value) }))
+  const own = policiesOf(known).filter(([name]) => isWritten(name))
+  const policies = own.map(([name, value]) => ({ name, value, ...policyField(name, value) }))
   /** Only what was changed here: what is shown of a URL is not all of it. */
   const patch = (): Record<string, PolicyValue> => ({
     ...(url.value !== shownUrl && { url: url.value }),
@@ -131,7 +139,11 @@ export const editSession = async ({ api, say }: Shared, id: string, changed: () 
   ask({
     title: `Edit ${id}`,
     body: [
-      field("URL of its server", url, "User info of a URL is not shown. It stays unless you change the URL."),
+      field(
+        "URL of its server",
+        url,
+        "User info of a URL is not shown. It stays unless you change the URL. For another URL, write set_fields again.",
+      ),
       field("Status", status, "active, online and ready forward requests; any other word answers 503."),
       ...policies.map(({ node }) => node),
     ],

@@ -1,5 +1,5 @@
 import { Option } from "effect"
-import { onOrOff, type Reading } from "./Reading.js"
+import { onOrOff, type Reading, textOrNone } from "./Reading.js"
 import { type Setting, settings } from "./Settings.js"
 
 /** What is known of one policy, for everybody who asks: stores, commands for sessions, documents. */
@@ -18,7 +18,8 @@ export interface Policy<A> {
   readonly reading: Reading<A>
   /** What holds where the column is NULL, and for a session without a row. */
   readonly fallback: NoInfer<A>
-  readonly flag: string
+  /** Absent where only the store sets it. */
+  readonly flag?: string
   /** The setting that it replaces; absent where it replaces none. */
   readonly inPlaceOf?: Setting<NonNullable<A>>
   /** A flag that takes it back, where its own cannot. */
@@ -33,6 +34,17 @@ export interface Policy<A> {
 
 /** What each policy says of itself. */
 type Words<A> = Pick<Policy<A>, "column" | "flag" | "help" | "guide"> & Pick<Policy<A>, "opposite" | "shown">
+
+/** A text that the store itself writes beside other policies; a null is none. */
+const companion = (words: Words<string | null>): Policy<string | null> => ({
+  ...words,
+  columnType: "TEXT",
+  stored: "a text, or NULL",
+  read: Option.some,
+  write: (value) => (typeof value === "string" ? value : null),
+  reading: textOrNone,
+  fallback: null,
+})
 
 /** A policy that is on or off, and off unless a session has it; 0 or 1 in its column. */
 const ownSwitch = (words: Words<boolean>): Policy<boolean> => ({
@@ -197,6 +209,37 @@ export const policies = {
     flag: "cors",
     help: "Origins whose scripts may read the proxy's own errors for this session; * for any, off for none.",
     guide: "in place of [`--cors`](ROUTING.md#errors-that-scripts-of-other-origins-read)",
+  }),
+  setFields: inPlaceOf(settings.setFields, {
+    column: "set_fields",
+    flag: "set-fields",
+    help: "Fields that this session's server gets in place of the client's.",
+    guide:
+      "a JSON object, in place of [`--set-fields`](ROUTING.md#fields-of-your-own); counts only with [`set_fields_url`](#secrets-and-set_fields_url)",
+  }),
+  stripFields: inPlaceOf(settings.stripFields, {
+    column: "strip_fields",
+    flag: "strip-fields",
+    help: "Fields of clients that this session's server does not get.",
+    guide: "a JSON array of names, in place of [`--strip-fields`](ROUTING.md#fields-of-your-own)",
+  }),
+  setResponseFields: inPlaceOf(settings.setResponseFields, {
+    column: "set_response_fields",
+    flag: "set-response-fields",
+    help: "Fields that every answer for this session has in place of its server's.",
+    guide: "a JSON object, in place of [`--set-response-fields`](ROUTING.md#fields-of-your-own)",
+  }),
+  stripResponseFields: inPlaceOf(settings.stripResponseFields, {
+    column: "strip_response_fields",
+    flag: "strip-response-fields",
+    help: "Fields of this session's server that clients do not get.",
+    guide: "a JSON array of names, in place of [`--strip-response-fields`](ROUTING.md#fields-of-your-own)",
+  }),
+  setFieldsUrl: companion({
+    column: "set_fields_url",
+    help: "The URL of the session for which its set_fields were set.",
+    guide:
+      "the session's URL for which `set_fields` was set: [at any other it is not used](#secrets-and-set_fields_url)",
   }),
 }
 

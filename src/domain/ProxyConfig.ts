@@ -1,5 +1,6 @@
 import { Context, Data, Effect, Either, Layer } from "effect"
 import { certificatesOf } from "./Certificates.js"
+import { refusal } from "./Reading.js"
 import { type ProxySettings, settingRows } from "./Settings.js"
 
 export type { PathRule, ProxySettings, WsPath } from "./Settings.js"
@@ -34,8 +35,12 @@ const shown = (setting: string, value: unknown): string => {
 const faultOf = (values: object): SettingsError => {
   for (const [setting, { reading }] of rows) {
     const value: unknown = Reflect.get(values, setting)
-    if (!reading.is(value))
-      return new SettingsError({ setting, problem: `is ${shown(setting, value)}; it must be ${reading.allowedValue}` })
+    if (reading.is(value)) continue
+    const problem =
+      reading.json === undefined
+        ? `is ${shown(setting, value)}; it must be ${reading.allowedValue}`
+        : refusal(reading, value, reading.allowedValue)
+    return new SettingsError({ setting, problem })
   }
   return new SettingsError({ setting: strangerIn(values) ?? "", problem: "is not a setting" })
 }

@@ -1,5 +1,6 @@
 import { Option, Schema } from "effect"
 import { BlockList, isIP } from "node:net"
+import { fieldNamesProblem, fieldsProblem, type FieldsToSet, hiddenValue } from "./FieldRules.js"
 
 /**
  * A kind of value: how its text is read, and which values of a program are valid. Flags, variables, columns and
@@ -24,7 +25,24 @@ export interface Reading<A> {
   readonly unit: string | undefined
   /** Whether a program's value is valid. */
   readonly is: (value: unknown) => value is A
+  /** Of values that are JSON in text; absent for any other. */
+  readonly json?: JsonReading
 }
+
+/** What else is known of values that are JSON in text. */
+interface JsonReading {
+  /** A phrase about what is wrong with an invalid text or value; without any value in it that may be a secret. */
+  readonly problem: (given: unknown) => string
+  /** The text of a value as everybody may see it; absent where there are no secrets in it. */
+  readonly shown?: (value: unknown) => string
+}
+
+/** What is wrong with something that a reading refuses, behind the name of what it is for. `allowed`: completes "it must be". */
+export const refusal = ({ json }: Pick<Reading<unknown>, "json">, given: unknown, allowed: string): string =>
+  json === undefined ? `is ${JSON.stringify(given)}; it must be ${allowed}` : `cannot be used: ${json.problem(given)}`
+
+/** The text of a valid value, without secrets. */
+export const shownText = ({ json, show }: Reading<unknown>, value: unknown): string => (json?.shown ?? show)(value)
 
 interface Kind<A> {
   readonly placeholder?: string
@@ -66,6 +84,14 @@ export const text = (placeholder: string): Reading<string> =>
   })
 
 const isHostName = (text: string): boolean => isIP(text) > 0 || /^[A-Za-z0-9._-]+$/.test(text)
+
+/** Any text, or none, which is null. */
+export const textOrNone: Reading<string | null> = reading({
+  placeholder: "TEXT",
+  allowed: "a text, or null",
+  value: Schema.NullOr(Schema.String),
+  parse: (text) => text,
+})
 
 /** A host name or an address; IPv6 may stand in brackets. */
 export const hostName: Reading<string> = reading({
@@ -367,8 +393,8 @@ export const origins: Reading<string> = reading({
   placeholder: "ORIGIN,…|off",
   note: "origins between commas: https://app.example,http://localhost:3000; * for any",
   allowed:
-    "off, * or origins between commas: a scheme, a host in small letters and a port, if that is not the usual one, " +
-    "without a path or a slash behind them, such as https://app.example,http://localhost:3000",
+    "origins between commas as browsers write them (https://app.example,http://localhost:3000: small letters, " +
+    "no path, no slash at the end, no port that is the usual one), * or off",
   value: Schema.String.pipe(Schema.filter(areOrigins)),
   parse: (text) => {
     const items = text.split(",").map((item) => item.trim())
@@ -402,4 +428,59 @@ export const pem: Reading<string> = reading({
   allowedValue: "a PEM text",
   value: Schema.String.pipe(Schema.filter((text) => text === "" || text.includes("-----BEGIN "))),
   parse: (text) => text,
+})
+
+const parsedJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** JSON in text. `problemOf`: what is wrong with a value, if anything is. */
+const jsonText = <A>(
+  problemOf: (value: unknown) => string | undefined,
+  words: Pick<Kind<A>, "note" | "allowed" | "allowedValue">,
+  shown?: (value: A) => string,
+): Reading<A> => {
+  const isValid = (value: unknown): value is A => problemOf(value) === undefined
+  const problem = (given: unknown): string => {
+    const value = typeof given === "string" ? parsedJson(given) : given
+    return value === undefined ? "it is not JSON" : (problemOf(value) ?? `it must be ${words.allowed}`)
+  }
+  const kind = reading<A>({
+    placeholder: "JSON",
+    ...words,
+    value: Schema.declare(isValid),
+    parse: (text) => {
+      const value = parsedJson(text)
+      return isValid(value) ? value : undefined
+    },
+    show: (value) => JSON.stringify(value),
+  })
+  return {
+    ...kind,
+    json: { problem, ...(shown && { shown: (value) => (isValid(value) ? shown(value) : hiddenValue) }) },
+  }
+}
+
+const jsonNote = 'such as {"X-Team": "red"} or ["Cookie"]; @FILE reads a file'
+
+/** Fields and their values, which may be secrets. */
+export const fieldsToSet: Reading<FieldsToSet> = jsonText(
+  fieldsProblem,
+  {
+    note: jsonNote,
+    allowed: "a JSON object of names and values of fields",
+    allowedValue: "an object of names and values of fields",
+  },
+  (fields) => JSON.stringify(Object.fromEntries(Object.keys(fields).map((name) => [name, hiddenValue]))),
+)
+
+/** Names of fields. */
+export const fieldNames: Reading<ReadonlyArray<string>> = jsonText(fieldNamesProblem, {
+  note: jsonNote,
+  allowed: "a JSON array of names of fields",
+  allowedValue: "an array of names of fields",
 })

@@ -1,5 +1,6 @@
 import { Either, Option, Schema } from "effect"
 import { type policies, type Policy, policyRows } from "./Policies.js"
+import { refusal } from "./Reading.js"
 
 /** The type of a policy's values. */
 type ValueOf<Row> = Row extends Policy<infer A> ? A : never
@@ -35,7 +36,7 @@ export const StoredPolicy = Schema.declare(isStoredPolicy, { identifier: "Stored
 export const readPolicy = (values: object): Either.Either<SessionPolicy, string> =>
   Either.liftPredicate(values, isPolicy, () => {
     const [name = "", row] = firstInvalid(values) ?? []
-    return `its ${row?.column} is ${JSON.stringify(Reflect.get(values, name))}; it must be ${row?.stored}`
+    return row === undefined ? "" : `its ${row.column} ${refusal(row.reading, Reflect.get(values, name), row.stored)}`
   })
 
 /** The policy of a session without a row in the table of policies. */
@@ -56,4 +57,10 @@ export const policyOfColumns = (columns: Readonly<Record<string, string | null |
 
 /** Whether two stored policies have the same values. */
 export const isSamePolicy = (one: StoredPolicy, other: StoredPolicy): boolean =>
-  rows.every(([name]) => Reflect.get(one, name) === Reflect.get(other, name))
+  rows.every(([name, { reading }]) => {
+    const [value, otherValue]: readonly unknown[] = [Reflect.get(one, name), Reflect.get(other, name)]
+    return value === otherValue || (reading.json !== undefined && isSameJson(value, otherValue))
+  })
+
+const isSameJson = (one: unknown, other: unknown): boolean =>
+  typeof one === "object" && typeof other === "object" && JSON.stringify(one) === JSON.stringify(other)

@@ -209,7 +209,7 @@ export const settings = {
     group: "Forwarding",
     help: "off: servers get no Via. nginx as a server does not compress for requests that have one.",
     guide:
-      "`off`: servers get no `Via` of the proxy ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
+      "`off`: servers get no `Via`, neither of the proxy nor of clients ([when](ROUTING.md#via)). nginx as a server does not compress for requests that have one.",
   }),
   forwarded: setting({
     reading: Reading.oneOf("WHETHER", ["on", "off"]),
@@ -218,6 +218,42 @@ export const settings = {
     group: "Forwarding",
     help: "off: servers get no X-Forwarded-* fields, neither of the proxy nor of clients.",
     guide: "`off`: servers get no `X-Forwarded-*` fields, neither of the proxy nor of clients.",
+  }),
+  setFields: setting({
+    reading: Reading.fieldsToSet,
+    fallback: {},
+    flag: { name: "set-fields" },
+    group: "Forwarding",
+    help: "Fields that servers get in place of the client's. Secrets are better set by the variable.",
+    guide:
+      'Fields that every server gets in place of the client\'s ([how](ROUTING.md#fields-of-your-own)): `{"X-Team": "red"}`. For [secrets](SECURITY.md#secrets-in-fields), use the variable.',
+    isSecret: true,
+  }),
+  stripFields: setting({
+    reading: Reading.fieldNames,
+    fallback: [],
+    flag: { name: "strip-fields" },
+    group: "Forwarding",
+    help: "Fields of clients that servers do not get.",
+    guide: 'Fields of clients that servers do not get ([how](ROUTING.md#fields-of-your-own)): `["Cookie"]`.',
+  }),
+  setResponseFields: setting({
+    reading: Reading.fieldsToSet,
+    fallback: {},
+    flag: { name: "set-response-fields" },
+    group: "Forwarding",
+    help: "Fields that every answer for a session has in place of its server's.",
+    guide:
+      'Fields that every answer for a session has in place of its server\'s ([how](ROUTING.md#fields-of-your-own)): `{"X-Frame-Options": "DENY"}`.',
+    isSecret: true,
+  }),
+  stripResponseFields: setting({
+    reading: Reading.fieldNames,
+    fallback: [],
+    flag: { name: "strip-response-fields" },
+    group: "Forwarding",
+    help: "Fields of servers that clients do not get.",
+    guide: 'Fields of servers that clients do not get ([how](ROUTING.md#fields-of-your-own)): `["Server"]`.',
   }),
   lenient: setting({
     reading: Reading.oneOf<"off" | "on">("WHETHER", ["off", "on"]),

@@ -4,12 +4,14 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { DownstreamTimeout } from "../domain/ProxyError.js"
 import { version } from "../domain/Version.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { type RuleSettings, rulesFor } from "../sessions/SessionRequestRules.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { errorOf } from "../step/Call.js"
 import { faultOf } from "../telemetry/ServerFaults.js"
 import { type CheckResult, type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
+import { editedFields } from "../wire/FieldEdits.js"
 import { plainTarget } from "../wire/Target.js"
 import { addressOf } from "./Dial.js"
 import { type Answer, Downstream, type RequestError, type RequestHead } from "./Downstream.js"
@@ -31,28 +33,32 @@ const endOf = (session: LiveSession): Effect.Effect<never, SessionOver> =>
     return Effect.sync(() => session.detach(listener))
   })
 
-type CheckSettings = Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout" | "path">
+type CheckSettings = RuleSettings &
+  Pick<ProxySettings, "healthCheck" | "healthCheckInterval" | "healthCheckTimeout" | "path">
 
 /** The target of a check: that of a request for this path behind the session's id. */
 const checkedTarget = ({ id, policy, target }: LiveSession, { healthCheck, path }: CheckSettings): string =>
   plainTarget(target, { segment: `/${encodeURIComponent(id)}`, rest: healthCheck }, policy.path ?? path)
 
 /** The request of a check. Its connection is not kept: one for each session would be a herd of its own. */
-const headOf = ({ target }: LiveSession, path: string): RequestHead => ({
-  method: "GET",
-  target: path,
-  fields: [
-    "Host",
-    target.authority,
-    "User-Agent",
-    `ss-proxy/${version} (health check)`,
-    "Accept",
-    "*/*",
-    ...(target.authorization === undefined ? [] : ["Authorization", target.authorization]),
-    "Connection",
-    "close",
-  ],
-})
+const headOf = (session: LiveSession, settings: CheckSettings): RequestHead => {
+  const { target } = session
+  const { edits } = rulesFor(session, settings)
+  const own = ["User-Agent", `ss-proxy/${version} (health check)`, "Accept", "*/*"]
+  const isAuthorized = target.authorization === undefined || edits?.named.has("authorization") === true
+  return {
+    method: "GET",
+    target: checkedTarget(session, settings),
+    fields: [
+      "Host",
+      target.authority,
+      ...(edits === undefined ? own : editedFields(own, edits)),
+      ...(isAuthorized ? [] : ["Authorization", target.authorization]),
+      "Connection",
+      "close",
+    ],
+  }
+}
 
 const results: { readonly [Tag in RequestError["_tag"]]: CheckResult } = {
   DownstreamUnreachable: "unreachable",
@@ -123,7 +129,7 @@ class HealthChecks {
   private ask(session: LiveSession): Effect.Effect<Answer, RequestError> {
     const { healthCheckTimeout: milliseconds } = this.settings
     const { request, requestOnce = request } = this.downstream
-    return Effect.timeoutFail(requestOnce(session, headOf(session, checkedTarget(session, this.settings)), empty), {
+    return Effect.timeoutFail(requestOnce(session, headOf(session, this.settings), empty), {
       duration: milliseconds,
       onTimeout: () => new DownstreamTimeout({ address: addressOf(session.target), milliseconds }),
     })

@@ -13,6 +13,7 @@ import {
 } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
+import { rulesFor, rulesOfSettings } from "../sessions/SessionRequestRules.js"
 import { unrecordedFields } from "../traces/RequestTrace.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
@@ -111,11 +112,11 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
     Effect.gen(function* () {
       const traffic = yield* Traffic
       const hooks = yield* RequestHooks
-      const { hostField, maxBodyBytes, maxTargetBytes, path, sessionHosts, traceContext } = yield* ProxyConfig
+      const settings = yield* ProxyConfig
+      const { hostField, maxBodyBytes, maxTargetBytes, path, sessionHosts } = settings
       const hosts = SessionHosts.of(sessionHosts)
-      /** Of a request whose spans nobody records. */
-      const untraced = traceContext === "on" ? identifiedTrace : untouchedTrace
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
+      const rulesOfAll = rulesOfSettings(settings)
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 
@@ -128,6 +129,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         if (Either.isRight(parsed) && isOfSession(parsed) && isSureOf(request)) {
           request.sessionId = parsed.right.id
           request.byHost = parsed.right.byHost
+          request.rules = rulesOfAll
         }
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)
@@ -137,21 +139,25 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)
       }
 
-      /** What becomes of the trace fields of a request that goes to `target` of its session's server. */
+      /**
+       * What becomes of the trace fields of a request that goes to `target` of its session's server. `isAdded`: whether that
+       * gets a `traceparent` of the proxy.
+       */
       const traceFieldsFor = (
         request: ProxyRequest,
         session: LiveSession,
         route: SessionRoute,
         target: string,
+        isAdded: boolean,
       ): TraceFields => {
         const trace = request.traceOf(routeTemplate(route))
         // Where the id of the request is that of the trace, a `traceparent` is made of it as where traces are off.
-        if (trace === undefined || trace === request.requestId) return untraced
+        if (trace === undefined || trace === request.requestId) return isAdded ? identifiedTrace : untouchedTrace
         const fields =
           typeof trace === "string"
             ? unrecordedFields(trace, true)
             : trace.askServer(request.method, session.target, target)
-        return traceContext === "on" ? fields : untouchedTrace
+        return isAdded ? fields : untouchedTrace
       }
 
       /** The `Host` for the session's server (RFC 9110 section 7.2). A client of HTTP/1.0 may have none. */
@@ -168,7 +174,9 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         target: string,
         prefix: string,
       ): Either.Either<RequestHead, LoopDetected> => {
-        const trace = traceFieldsFor(request, session, route, target)
+        const rules = rulesFor(session, settings)
+        request.rules = rules
+        const trace = traceFieldsFor(request, session, route, target, rules.trace)
         const received = request.method === "OPTIONS" ? forwardedOnce(request.fields) : request.fields
         const clientHost = route.authority ?? request.framing.host
         const fields = requestFields(received, {
@@ -183,6 +191,7 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
           pseudonym,
           requestId: request.requestId,
           trace,
+          rules,
         })
         return fields === undefined
           ? Either.left(new LoopDetected({ sessionId: session.id }))

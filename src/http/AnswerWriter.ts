@@ -4,6 +4,7 @@ import type { ResponseHead } from "../downstream/Downstream.js"
 import type { Fork } from "../step/Call.js"
 import { type Bytes, flowOf, type Moving } from "../wire/Body.js"
 import type { Flow, Consumption } from "../wire/ChunkSource.js"
+import { type FieldEdits, keptFields } from "../wire/FieldEdits.js"
 import { firstValue, interimFields, type RawFields, responseLines } from "../wire/HeaderFields.js"
 import { httpDate } from "../wire/HttpDate.js"
 import { fieldLines, MessageWriter } from "../wire/MessageWriter.js"
@@ -90,10 +91,11 @@ export class AnswerWriter {
     this.sent()
   }
 
-  /** Passes an interim response on; HTTP/1.0 knows none. */
-  informational({ status, reason, fields }: ResponseHead): void {
+  /** Passes an interim response on; HTTP/1.0 knows none. `edits`: what it loses. */
+  informational({ status, reason, fields }: ResponseHead, edits?: FieldEdits): void {
     if (this.request.httpVersion === "1.0" || this.headIsSent) return
-    this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(interimFields(fields))}\r\n`, "latin1")
+    const kept = interimFields(edits === undefined ? fields : keptFields(fields, edits))
+    this.outlet.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${fieldLines(kept)}\r\n`, "latin1")
     this.noteBacklog()
   }
 
@@ -114,8 +116,13 @@ export class AnswerWriter {
     return true
   }
 
-  /** Writes an answer whose body is moving, as it comes, with the client's backpressure. */
-  moving(head: ResponseHead, body: Bytes<ResponseBroken> | Moving<ResponseBroken>, fork: Fork): void {
+  /** Writes an answer whose body is moving, as it comes, with the client's backpressure. `edits`: what its trailers lose. */
+  moving(
+    head: ResponseHead,
+    body: Bytes<ResponseBroken> | Moving<ResponseBroken>,
+    fork: Fork,
+    edits?: FieldEdits,
+  ): void {
     const message = this.begin(head)
     this.status = head.status
     const flow = flowOf(body, fork)
@@ -123,7 +130,7 @@ export class AnswerWriter {
     this.stages = body.stages
     flow.consume({
       chunk: (chunk) => this.pass(message, chunk),
-      end: (trailers) => this.end(trailers, head.fields),
+      end: (trailers) => this.end(edits === undefined ? trailers : keptFields(trailers, edits), head.fields),
       fail: (error) => this.progress.answerBroken(error),
       defect: (cause) => this.defect(cause),
     })

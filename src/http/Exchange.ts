@@ -29,9 +29,11 @@ import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
 import { preflightReply, readableBy } from "../wire/CrossOrigin.js"
+import { editedFields, editedOwnFields, type FieldEdits, keptFields } from "../wire/FieldEdits.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
 import { errorReply, type Reply } from "../wire/Reply.js"
+import { usualRules } from "../wire/RequestRules.js"
 import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
@@ -141,6 +143,7 @@ export class Exchange
   sessionId: string | undefined
   byHost = false
   answerChange: AnswerChange | undefined
+  rules = usualRules
   private liveSession: LiveSession | undefined
   private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
@@ -336,6 +339,10 @@ export class Exchange
     return content !== "none" && content !== 0
   }
 
+  get edits(): FieldEdits | undefined {
+    return this.rules.edits
+  }
+
   // What the way to the answer asks for.
 
   /** Its content. Reading begins when the effect does. */
@@ -369,7 +376,7 @@ export class Exchange
   informational(head: ResponseHead): void {
     if (this.phase !== "asking") return
     if (head.status === 100) this.continue()
-    else this.writer.informational(this.changed(head))
+    else this.writer.informational(this.changed(head), this.rules.answerEdits)
   }
 
   repaired(repair: string): void {
@@ -580,22 +587,29 @@ export class Exchange
     return this.answerChange === undefined ? head : this.answerChange.changed(head)
   }
 
+  private edited(head: ResponseHead): ResponseHead {
+    const edits = this.rules.answerEdits
+    return edits === undefined ? head : { ...head, fields: editedFields(head.fields, edits) }
+  }
+
   private relay(answer: Answer): void {
     const { body } = answer
-    const head = this.changed(answer)
+    const head = this.edited(this.changed(answer))
     // A body that moves may well outlast what is still to come of the request.
     if (body._tag !== "Moving" && !this.requestIsComplete) this.writer.announceClose()
     this.beginAnswer()
     if (body._tag === "Moving") this.source = body.source
     if (body._tag === "Empty") this.whole(head, undefined, noTrailers)
-    else if (body._tag === "Moving" || body.stages.length > 0) this.writer.moving(head, body, this.owner.fork)
+    else if (body._tag === "Moving" || body.stages.length > 0)
+      this.writer.moving(head, body, this.owner.fork, this.rules.answerEdits)
     else this.whole(head, body.bytes, body.trailers)
     this.headWritten()
     if (this.failure === undefined) this.context.counters.answerBegan(this.firstByteAt - this.begun)
   }
 
   private whole(head: ResponseHead, bytes: Uint8Array | undefined, trailers: RawFields): void {
-    if (this.writer.whole(head, bytes, trailers)) return
+    const edits = this.rules.answerEdits
+    if (this.writer.whole(head, bytes, edits === undefined ? trailers : keptFields(trailers, edits))) return
     // Nothing has been written of an answer that contradicts itself.
     this.phase = "asking"
     const problem = "its body is not as long as its head says"
@@ -635,7 +649,8 @@ export class Exchange
     this.call?.cancel()
     this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
-    this.writer.reply(reply)
+    const edits = this.rules.answerEdits
+    this.writer.reply(edits === undefined ? reply : { ...reply, fields: editedOwnFields(reply.fields, edits) })
     this.headWritten()
   }
 

@@ -1,5 +1,5 @@
+import { isToken } from "../domain/FieldName.js"
 import type { RawFields } from "../wire/HeaderFields.js"
-import { isToken } from "../wire/OwnFields.js"
 
 /** Changes to the fields of a message. Names are compared without case (RFC 9110 section 5.1). */
 export interface FieldChanges {

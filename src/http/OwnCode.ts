@@ -1,6 +1,7 @@
 import { Cause, Exit, type Effect } from "effect"
 import { Defect, type DefectPlace, type OwnError } from "../domain/ProxyError.js"
-import { checkOwnFields, isToken } from "../wire/OwnFields.js"
+import { isToken } from "../domain/FieldName.js"
+import { checkOwnFields } from "../wire/OwnFields.js"
 
 /** Runs code of the program that embeds the proxy. What it throws becomes a defect that says where it was. */
 export const runOwn = <A, E>(place: DefectPlace, run: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {

@@ -4,6 +4,7 @@ import type { RequestBody, RequestObserver, ResponseHead } from "../downstream/D
 import type { LiveSession } from "../sessions/LiveSession.js"
 import type { RequestTrace } from "../traces/RequestTrace.js"
 import type { RawFields } from "../wire/HeaderFields.js"
+import type { RequestRules } from "../wire/RequestRules.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 
 /** The client's end of a connection. */
@@ -37,6 +38,11 @@ export interface ProxyRequest extends RequestObserver {
   byHost: boolean
   /** To be made to every answer of its session's server, behind all stages; told by whoever lets it in to the session. */
   answerChange: AnswerChange | undefined
+  /**
+   * What becomes of its fields, and of those of its answer: by the settings once its target names a session, then by what that
+   * wants.
+   */
+  rules: RequestRules
   /**
    * Its trace, or the id of one that begins with it and is not recorded; `undefined` where traces are off. `route`: the template
    * of its path, which counts when it is asked first. To be asked before `requestId`: where a trace begins with a request, one

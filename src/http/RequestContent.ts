@@ -7,6 +7,7 @@ import type { EndOfTurn, TurnListener } from "../clock/EndOfTurn.js"
 import { Call, type CallListener } from "../step/Call.js"
 import { bytes, moving } from "../wire/Body.js"
 import { type ChunkProducer, ChunkSource } from "../wire/ChunkSource.js"
+import type { FieldEdits } from "../wire/FieldEdits.js"
 import type { RawFields } from "../wire/HeaderFields.js"
 import type { BodyHandler } from "../wire/MessageParser.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
@@ -32,6 +33,8 @@ export interface ContentInlet {
 export interface ContentListener {
   /** The fields of the request, raw pairs. */
   readonly fields: RawFields
+  /** What its trailers lose, as its fields do. */
+  readonly edits: FieldEdits | undefined
   /** The client has sent nothing for longer than it may. */
   readonly contentTimedOut: () => void
   /** The client has sent less than it must in a time. */
@@ -113,7 +116,7 @@ export class RequestContent extends Call<RequestBody> implements BodyHandler, Tu
     this.isWhole = true
     if (this.isOver) return
     this.close()
-    const kept = trailerFields(trailers, this.listener.fields)
+    const kept = trailerFields(trailers, this.listener.fields, this.listener.edits)
     if (this.source === undefined) return this.hand(kept)
     // It may still wait for its server, but what follows it does not: a client that is not read cannot be seen to leave.
     this.inlet.resumeContent()

@@ -2,12 +2,19 @@ import type { Socket } from "node:net"
 import { Context, Effect, Either, Exit, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { BadRequest, SessionLimit, UpgradeRequired } from "../domain/ProxyError.js"
-import { type Answer, Downstream, type RequestHead, type Switched } from "../downstream/Downstream.js"
+import {
+  type Answer,
+  Downstream,
+  type RequestHead,
+  type ResponseHead,
+  type Switched,
+} from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { FullSlots } from "../traffic/WebSocketSlots.js"
+import { editedFields } from "../wire/FieldEdits.js"
 import { countOf, firstValue, interimFields, type RawFields, without } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
@@ -104,6 +111,11 @@ const headText = (reason: string, fields: RawFields): string => {
   return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`
 }
 
+const answeredFields = ({ answerChange, rules }: ProxyRequest, head: ResponseHead): RawFields => {
+  const { fields } = answerChange?.changed(head) ?? head
+  return rules.answerEdits === undefined ? fields : editedFields(fields, rules.answerEdits)
+}
+
 const switchedFor = (
   request: ProxyRequest,
   session: LiveSession,
@@ -113,7 +125,7 @@ const switchedFor = (
   session,
   requestId: detachedCopy(request.requestId),
   target: detachedCopy(request.target),
-  headText: headText(head.reason, (request.answerChange?.changed(head) ?? head).fields),
+  headText: headText(head.reason, answeredFields(request, head)),
   socket,
   early,
   extensions: firstValue(head.fields, "sec-websocket-extensions") !== undefined,

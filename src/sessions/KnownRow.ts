@@ -15,12 +15,13 @@ import {
   type KillClose,
   type SessionDrain,
 } from "../domain/SessionControl.js"
-import { defaultPolicy, isSamePolicy, readPolicy } from "../domain/SessionPolicy.js"
+import { defaultPolicy, isSamePolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl, trimUrl } from "../wire/DownstreamUrl.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession.js"
 import type { SessionRow } from "./SessionRepo.js"
+import { usablePolicy } from "./UsablePolicy.js"
 
 /** What a row says about forwarding to its session. */
 export type RowAnswer = Exit.Exit<LiveSession, RowError>
@@ -183,7 +184,8 @@ export class KnownRow implements SessionWatcher {
     if (Either.isRight(this.live)) this.owner.failing.delete(this.live.right)
   }
 
-  private answerFor({ control, status, policy: stored }: Session): RowAnswer {
+  private answerFor(session: Session): RowAnswer {
+    const { control, status } = session
     const { drainEndsAt, id: sessionId } = this
     if (!isForwarding(status)) return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status })))
     if (isUnusable(control))
@@ -191,7 +193,7 @@ export class KnownRow implements SessionWatcher {
     if (control.drain !== undefined)
       return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status: "draining", drainEndsAt })))
     if (Either.isLeft(this.live)) return Exit.fail(this.live.left)
-    const policy = readPolicy(stored)
+    const policy = usablePolicy(session)
     if (Either.isLeft(policy))
       return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: policy.left })))
     this.live.right.adopt(policy.right)

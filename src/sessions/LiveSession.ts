@@ -1,6 +1,7 @@
 import type { KillClose } from "../domain/SessionControl.js"
 import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
 import type { DownstreamUrl } from "../wire/DownstreamUrl.js"
+import { type RequestRules, usualRules } from "../wire/RequestRules.js"
 import { type HealthSource, type ServerFault, ServerHealth } from "./ServerHealth.js"
 import { SessionActivity } from "./SessionActivity.js"
 
@@ -60,6 +61,9 @@ export class LiveSession {
   private readonly listeners: Array<SessionListener> = []
   /** How its server does; for whoever wants to know. */
   readonly health = new ServerHealth()
+  /** What becomes of the fields of its requests, by the policy `rulesOf`: made by the first request under that policy. */
+  requestRules: RequestRules = usualRules
+  rulesOf: SessionPolicy | undefined
   /** Kept here by whoever makes them: `null` for none; `undefined` until they are made for the policy in force. */
   answerRules: AnswerRules | null | undefined
   private endedBy: SessionEnd | undefined

@@ -15,6 +15,7 @@ import {
   type SessionRow,
 } from "./SessionRepo.js"
 import { type Plan, planSteps } from "./SessionSteps.js"
+import { boundTo } from "./UsablePolicy.js"
 
 /**
  * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
@@ -51,13 +52,14 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
 
   const insert = ({ policy, ...session }: NewSession): Session => {
     const time = now()
-    const own = { policy: { ...defaultPolicy, ...policy }, control: noControl }
+    const own = { policy: { ...defaultPolicy, ...boundTo(session.url, policy) }, control: noControl }
     const whole = { ...session, ...own, createdAt: time, updatedAt: time }
     return store(new Session(whole), String(++version))
   }
   const update = ({ session, incarnation }: Required<SessionRow>, { policy, ...change }: SessionChange): Session => {
     version++
-    const changed = { ...session, ...change, policy: { ...session.policy, ...policy }, updatedAt: now() }
+    const bound = boundTo(change.url ?? session.url, policy)
+    const changed = { ...session, ...change, policy: { ...session.policy, ...bound }, updatedAt: now() }
     return store(new Session(changed), incarnation)
   }
   const put = (session: NewSession): Session => {

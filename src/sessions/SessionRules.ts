@@ -1,9 +1,10 @@
 import { Either, Option, Schema } from "effect"
 import { ArrayFormatter } from "effect/ParseResult"
 import { policyRows } from "../domain/Policies.js"
-import { closeCode, closeReason, duration } from "../domain/Reading.js"
+import { closeCode, closeReason, duration, refusal } from "../domain/Reading.js"
 import { SessionId, SessionInvalid } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
+import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import { parseDownstreamUrl, redactUrl, trimUrl } from "../wire/DownstreamUrl.js"
 import { isLabel, longestLabel } from "../wire/SessionHosts.js"
 import type { NewSession, SessionChange } from "./SessionRepo.js"
@@ -51,7 +52,7 @@ const policyProblem = (policy: object): Option.Option<string> => {
   for (const [name, { reading }] of Object.entries(policyRows)) {
     const value: unknown = Reflect.get(policy, name)
     if (Object.hasOwn(policy, name) && !reading.is(value))
-      return Option.some(`its policy ${name} is ${JSON.stringify(value)}; it must be ${reading.allowedValue}`)
+      return Option.some(`its policy ${name} ${refusal(reading, value, reading.allowedValue)}`)
   }
   return Option.none()
 }
@@ -62,11 +63,21 @@ const refuse = (sessionId: string, problem: Option.Option<string>): Either.Eithe
     onSome: (problem) => Either.left(new SessionInvalid({ sessionId, problem })),
   })
 
+/** Who moves fields to another URL must know what they are: whoever may only write could have them sent to himself. */
+const bindingProblem = ({ setFields, setFieldsUrl }: Partial<SessionPolicy>): Option.Option<string> =>
+  setFields === undefined && setFieldsUrl !== undefined
+    ? Option.some("set_fields_url can only be set together with set_fields")
+    : Option.none()
+
 /** Refuses an invalid change. Every store checks this before it writes. */
 export const checkChange = (id: string, { url, policy }: SessionChange): Either.Either<void, SessionInvalid> =>
   refuse(
     id,
-    Option.orElse(url === undefined ? Option.none() : urlProblem(url), () => policyProblem(policy ?? {})),
+    Option.firstSomeOf([
+      url === undefined ? Option.none() : urlProblem(url),
+      policyProblem(policy ?? {}),
+      bindingProblem(policy ?? {}),
+    ]),
   )
 
 /** Refuses an invalid session. Every store checks this before it writes. */

@@ -5,13 +5,13 @@ import { nextTurn } from "../clock/NextTurn.js"
 import { policyRows } from "../domain/Policies.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { type SessionInvalid, SessionsExist } from "../domain/Session.js"
-import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import { trimUrl } from "../wire/DownstreamUrl.js"
 import type { AddAllOptions, NewSession } from "./SessionRepo.js"
 import { isKeyConflict, tableFault, whileBusy } from "./SqliteFault.js"
 import { checkNew } from "./SessionRules.js"
 import { controlTable, createControlTable, createPolicyTable, policyTable } from "./SqliteMigrations.js"
 import { type Run, transaction } from "./SqliteTransaction.js"
+import { boundTo } from "./UsablePolicy.js"
 
 // Rows per turn of the event loop: a few milliseconds of work, so that signals are handled in between.
 const stagedAtOnce = 200
@@ -56,12 +56,14 @@ const countPresentStatement = `SELECT count(*) AS count FROM (${presentStatement
 /** Rows in the order of the table's index are written several times as fast. */
 const byId = (one: NewSession, other: NewSession): number => (one.id < other.id ? -1 : 1)
 
-/** The values of the policy columns; NULL for a policy that has its default. */
-export const policyValues = (policy: Partial<SessionPolicy> = {}): ReadonlyArray<string | number | null> =>
-  policies.map(([name, { fallback, write }]) => {
-    const value: unknown = Reflect.get(policy, name) ?? fallback
+/** The values of the policy columns of a session; NULL for a policy that has its default. */
+export const policyValues = ({ policy, url }: NewSession): ReadonlyArray<string | number | null> => {
+  const bound = boundTo(url, policy)
+  return policies.map(([name, { fallback, write }]) => {
+    const value: unknown = Reflect.get(bound, name) ?? fallback
     return value === fallback ? null : write(value)
   })
+}
 
 /** Puts the sessions into a temporary table, which takes no lock because only this connection sees it. */
 const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<void, SessionInvalid | SqlError> =>
@@ -72,13 +74,10 @@ const stage = (run: Run, sessions: ReadonlyArray<NewSession>): Effect.Effect<voi
     let place = 0
     for (const part of Arr.chunksOf(sessions.toSorted(byId), stagedAtOnce)) {
       yield* Effect.forEach(part, checkNew, { discard: true })
-      const values = part.flatMap(({ id, url, status, policy }) => [
-        place++,
-        id,
-        trimUrl(url),
-        status,
-        ...policyValues(policy),
-      ])
+      const values = part.flatMap((session) => {
+        const { id, status, url } = session
+        return [place++, id, trimUrl(url), status, ...policyValues(session)]
+      })
       yield* run(stageStatement(part.length), values)
       yield* nextTurn
     }

@@ -83,10 +83,10 @@ const writePuts = (run: Run, turns: Turns, sessions: ReadonlyArray<NewSession>, 
   )
 
 const writePolicies = (run: Run, turns: Turns, sessions: ReadonlyArray<NewSession>) => {
-  const rows = sessions.flatMap(({ id, policy }) => {
-    const values = policyValues(policy)
+  const rows = sessions.flatMap((session) => {
+    const values = policyValues(session)
     // A session without policies of its own needs no row.
-    return values.every((value) => value === null) ? [] : [[id, ...values]]
+    return values.every((value) => value === null) ? [] : [[session.id, ...values]]
   })
   return inChunks(turns, rows, (chunk) => Effect.asVoid(run(policyStatement(chunk.length), chunk.flat())))
 }

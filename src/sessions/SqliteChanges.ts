@@ -10,6 +10,7 @@ import { putConflict, sessionColumns } from "./SqliteAddAll.js"
 import { controlTable, policyTable } from "./SqliteMigrations.js"
 import { columns, findStatement, policyColumns, type PolicyRow, type Row, toSession } from "./SqliteRows.js"
 import type { Run } from "./SqliteTransaction.js"
+import { boundTo } from "./UsablePolicy.js"
 
 // What is done to one session, within a transaction that has made the proxy's own tables.
 
@@ -39,11 +40,12 @@ const resumeStatement = `UPDATE ${controlTable} SET drain_since = NULL, drain_un
 const policyStatement = (column: string) => `INSERT INTO ${policyTable} (session_id, ${column}) VALUES (?, ?)
   ON CONFLICT (session_id) DO UPDATE SET ${column} = excluded.${column}`
 
-/** Stores the policies that are given, and returns the whole policy of the session. */
-export const writePolicy = (run: Run, id: string, policy: Partial<SessionPolicy>) =>
+/** Stores the policies that are given, of a session with this URL, and returns the whole policy of the session. */
+export const writePolicy = (run: Run, { id, url }: Pick<Row, "id" | "url">, policy?: Partial<SessionPolicy>) =>
   Effect.gen(function* () {
+    const bound = boundTo(url, policy)
     for (const [name, { column, write }] of Object.entries(policyRows)) {
-      const value: unknown = Reflect.get(policy, name)
+      const value: unknown = Reflect.get(bound, name)
       if (value !== undefined) yield* run(policyStatement(column), [id, write(value)])
     }
     const [row] = yield* run<PolicyRow>(findPolicyStatement, [id])

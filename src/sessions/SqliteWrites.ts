@@ -89,7 +89,7 @@ export const writes = (file: FollowedFile<Connections>, filename: string) => {
         const [row] = yield* run<Row>(returning(statement), [id, trimUrl(url), status])
         if (row === undefined) return yield* tableFault(filename, "took a row and did not give it back")
         yield* forget(run, row.id)
-        return toSession({ ...row, ...(yield* writePolicy(run, row.id, policy ?? {})) })
+        return toSession({ ...row, ...(yield* writePolicy(run, row, policy)) })
       }),
     )
   const change = <E>(id: string, { url, status, policy }: SessionChange, precondition?: Precondition<E>) =>
@@ -102,7 +102,7 @@ export const writes = (file: FollowedFile<Connections>, filename: string) => {
           id,
         ])
         if (row === undefined) return yield* new SessionNotFound({ sessionId: id })
-        yield* writePolicy(run, row.id, policy ?? {})
+        yield* writePolicy(run, row, policy)
         return toSession(yield* existing(run, id))
       }),
     )

@@ -24,6 +24,8 @@ export const policyValue = (
   { column, columnType, fallback, read, reading }: Policy<unknown>,
   value: unknown,
 ): Parsed<unknown> => {
+  // What is JSON in text may also stand there as JSON.
+  if (reading.json !== undefined && typeof value === "object") return Either.right(value)
   if (typeof fallback === "boolean")
     return reading.is(value) ? Either.right(value) : Either.left(`"${column}" must be true or false`)
   if (value === null) return Either.right(value)

@@ -30,7 +30,9 @@ const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>
   if (row === undefined) return Either.left(unknownField(column, members))
   const read = value === null ? Either.right(row.fallback) : policyValue(row, value)
   return Either.flatMap(read, (own) =>
-    row.reading.is(own) ? Either.right({ [name]: own }) : Either.left(`it must be ${allowedIn(row)}`),
+    row.reading.is(own)
+      ? Either.right({ [name]: own })
+      : Either.left(row.reading.json?.problem(own) ?? `it must be ${allowedIn(row)}`),
   )
 }
 

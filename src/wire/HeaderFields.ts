@@ -1,7 +1,9 @@
-import { foldedName } from "./FieldName.js"
+import { foldedName } from "../domain/FieldName.js"
+import { keptFields } from "./FieldEdits.js"
 import { detachedCopy } from "./DetachedCopy.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 import { randomHex } from "./RandomHex.js"
+import type { RequestRules } from "./RequestRules.js"
 import { type TraceFields, traceParent } from "./TraceContext.js"
 
 /** Raw field pairs, flat: name, value, name, value. Order, case and duplicates are the sender's. */
@@ -18,6 +20,7 @@ const enum Treatment {
   Te,
   Host,
   Via,
+  CdnLoop,
   ForwardedFor,
   ForwardedHost,
   ForwardedProto,
@@ -44,6 +47,7 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
   ["te", Treatment.Te],
   ["host", Treatment.Host],
   ["via", Treatment.Via],
+  ["cdn-loop", Treatment.CdnLoop],
   ["x-forwarded-for", Treatment.ForwardedFor],
   ["x-forwarded-host", Treatment.ForwardedHost],
   ["x-forwarded-proto", Treatment.ForwardedProto],
@@ -60,6 +64,7 @@ const treatments: ReadonlyMap<string, Treatment> = new Map([
 
 /** What a request may not imitate: everything above that is not simply the sender's own, and the hops it may take. */
 const notImitable: ReadonlySet<string> = new Set([
+  "cdn-loop",
   "content-length",
   "keep-alive",
   "max-forwards",
@@ -78,6 +83,7 @@ const notNominable: ReadonlySet<string> = new Set([
   "accept",
   "authorization",
   "cache-control",
+  "cdn-loop",
   "content-encoding",
   "content-length",
   "content-range",
@@ -209,6 +215,7 @@ export interface ForwardContext {
   /** Id of the request: the client's own, or a new one. */
   readonly requestId: string
   readonly trace: TraceFields
+  readonly rules: RequestRules
 }
 
 const acceptableRequestId = /^[\u0021-\u007e]{1,200}$/
@@ -240,14 +247,28 @@ const newTraceParent = (requestId: string, isOurs: boolean): string => {
   return traceParent(isTraceId ? requestId : randomHex(16), randomHex(8), false)
 }
 
+/** What this proxy and its like call themselves in `Via` and `CDN-Loop`. */
+const pseudonyms = /\bss-proxy-[\da-f]{8}\b/g
+
 /**
- * The fields of a request as its session's server gets them, or `undefined` where `Via` says that the request has been
- * through this proxy before. End-to-end fields go on in order, with duplicates and case; hop-by-hop ones are left out.
+ * The members of `CDN-Loop` (RFC 8586) where the server gets no `Via`: those that came, this proxy, and those of its like
+ * that `Via` has named so far, for these look for themselves when the request comes back.
  */
-export const requestFields = (fields: RawFields, context: ForwardContext): Array<string> | undefined => {
+const loopMembers = (loop: string, via: string, pseudonym: string): string =>
+  [loop, ...(via.match(pseudonyms) ?? []), pseudonym].filter((member) => member !== "").join(", ")
+
+/**
+ * The fields of a request as its session's server gets them, or `undefined` where `Via` or `CDN-Loop` says that the request
+ * has been through this proxy before. End-to-end fields go on in order, with duplicates and case; hop-by-hop ones are left out.
+ */
+export const requestFields = (received: RawFields, context: ForwardContext): Array<string> | undefined => {
+  const { rules } = context
+  const { edits } = rules
+  const fields = edits === undefined ? received : keptFields(received, edits)
   const nominated = nominatedBy(fields)
   const out: Array<string> = ["Host", context.authority]
   let via = ""
+  let loop = ""
   let forwardedFor = ""
   let forwardedHost = ""
   let forwardedProto = ""
@@ -286,6 +307,11 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
         if (value.includes(context.pseudonym)) return undefined
         via = appended(via, value)
         break
+      case Treatment.CdnLoop:
+        if (value.includes(context.pseudonym)) return undefined
+        if (rules.via) out.push(name, value)
+        else loop = appended(loop, value)
+        break
       case Treatment.ForwardedFor:
         if (context.trusted) forwardedFor = appended(forwardedFor, value)
         break
@@ -299,7 +325,7 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
         if (context.trusted && forwardedPrefix === "") forwardedPrefix = value
         break
       case Treatment.ForwardedOther:
-        if (context.trusted) out.push(name, value)
+        if (context.trusted && rules.forwarded) out.push(name, value)
         break
       case Treatment.Connection:
       case Treatment.Host:
@@ -312,14 +338,19 @@ export const requestFields = (fields: RawFields, context: ForwardContext): Array
     }
   }
   if (wantsTrailers) out.push("TE", "trailers")
-  if (!hasAuthorization && context.authorization !== undefined) out.push("Authorization", context.authorization)
-  out.push("X-Forwarded-For", appended(forwardedFor, context.clientAddress))
-  const host = forwardedHost === "" ? context.clientHost : forwardedHost
-  if (host !== undefined) out.push("X-Forwarded-Host", host)
-  out.push("X-Forwarded-Proto", forwardedProto === "" ? context.proto : forwardedProto)
-  const prefix = forwardedPrefix + context.prefix
-  if (prefix !== "") out.push("X-Forwarded-Prefix", prefix)
-  out.push("Via", appended(via, `${context.httpVersion} ${context.pseudonym}`))
+  if (edits !== undefined) out.push(...edits.set)
+  if (!hasAuthorization && context.authorization !== undefined && edits?.named.has("authorization") !== true)
+    out.push("Authorization", context.authorization)
+  if (rules.forwarded) {
+    out.push("X-Forwarded-For", appended(forwardedFor, context.clientAddress))
+    const host = forwardedHost === "" ? context.clientHost : forwardedHost
+    if (host !== undefined) out.push("X-Forwarded-Host", host)
+    out.push("X-Forwarded-Proto", forwardedProto === "" ? context.proto : forwardedProto)
+    const prefix = forwardedPrefix + context.prefix
+    if (prefix !== "") out.push("X-Forwarded-Prefix", prefix)
+  }
+  if (rules.via) out.push("Via", appended(via, `${context.httpVersion} ${context.pseudonym}`))
+  else out.push("CDN-Loop", loopMembers(loop, via, context.pseudonym))
   out.push("X-Request-Id", context.requestId)
   const { added, replaced } = context.trace
   if (replaced !== undefined) out.push("traceparent", replaced)

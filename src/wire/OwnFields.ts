@@ -1,7 +1,5 @@
+import { isToken } from "../domain/FieldName.js"
 import type { RawFields } from "./HeaderFields.js"
-
-/** Whether a text is a token (RFC 9110 section 5.6.2), such as a field name. */
-export const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
 
 /** Printable ASCII and tabs: the proxy writes its own answers as UTF-8, and field values are not UTF-8. */
 const valuePattern = /^[\t\u0020-\u007e]*$/

@@ -1,4 +1,5 @@
-import { foldedName } from "./FieldName.js"
+import { foldedName } from "../domain/FieldName.js"
+import { type FieldEdits, keptFields } from "./FieldEdits.js"
 import { nominatedBy, type RawFields } from "./HeaderFields.js"
 import { foreignProxyStatus } from "./ProxyStatus.js"
 
@@ -18,6 +19,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
   // They route and trace the message.
+  "cdn-loop",
   "forwarded",
   "host",
   "max-forwards",
@@ -66,10 +68,12 @@ const mayBeTrailer = (name: string): boolean => {
 
 /**
  * The trailers to pass on; order, case and duplicates are kept. Removes fields that may not be trailers, fields that
- * `Connection` nominates in the message's `head`, and members of `Proxy-Status` that name this proxy.
+ * `Connection` nominates in the message's `head`, those that `edits` take away, and members of `Proxy-Status` that name
+ * this proxy.
  */
-export const trailerFields = (trailers: RawFields, head: RawFields): RawFields => {
-  if (trailers.length === 0) return trailers
+export const trailerFields = (received: RawFields, head: RawFields, edits?: FieldEdits): RawFields => {
+  if (received.length === 0) return received
+  const trailers = edits === undefined ? received : keptFields(received, edits)
   const nominated = nominatedBy(head)
   const out: Array<string> = []
   for (let index = 0; index + 1 < trailers.length; index += 2) {

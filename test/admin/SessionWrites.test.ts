@@ -81,6 +81,78 @@ describe("a session that the API changes", () => {
     }),
   )
 
+  it.scopedLive("keeps the values of its fields, which are never shown, and does not take them back hidden", () =>
+    Effect.gen(function* () {
+      const { askSocket, get, patch, put, stored } = yield* startWriteLab({
+        settings: { setResponseFields: { "X-All": "hunter2" } },
+      })
+      const setFields = { Authorization: "Bearer hunter2", "X-Team": ["hunter2", "b"] }
+      const body = { url, set_fields: setFields, set_response_fields: '{"X-A":"hunter2"}', strip_fields: ["Cookie"] }
+      const answers = [
+        yield* put("a", body),
+        yield* patch("a", { status: "ready" }),
+        yield* askSocket("GET /v1/sessions/a"),
+        yield* askSocket("GET /v1/sessions"),
+        yield* askSocket("GET /v1/explain?target=/a/x"),
+        yield* askSocket("GET /v1/export"),
+        yield* put("a", { url, set_fields: { Host: "hunter2" } }),
+        yield* put("a", { url, set_fields: '{"X-A":"hunter2' }),
+        yield* askSocket("GET /v1/config"),
+      ]
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [201, 200, 200, 200, 200, 200, 400, 400, 200],
+      )
+      for (const { text } of answers) assert.notInclude(text, "hunter2")
+      assert.deepInclude(jsonOf(answers[2] ?? assert.fail()), {
+        set_fields: '{"Authorization":"***","X-Team":"***"}',
+        set_response_fields: '{"X-A":"***"}',
+        strip_fields: '["Cookie"]',
+        set_fields_url: url,
+      })
+      assert.deepInclude((yield* stored("a"))?.policy, { setFields, stripFields: ["Cookie"] })
+      assert.include((yield* askSocket("GET /v1/export?secrets=true")).text, "Bearer hunter2")
+      const shown = yield* get("/v1/sessions/a")
+      const back = yield* put("a", shown)
+      assert.strictEqual(back.status, 400)
+      assert.include(back.text, "left out where it was shown")
+      assert.deepInclude((yield* stored("a"))?.policy, { setFields })
+    }),
+  )
+
+  it.scopedLive("does not take its secrets to another server, nor does who cannot know them", () =>
+    Effect.gen(function* () {
+      const { patch, put } = yield* startWriteLab()
+      const set_fields = { Authorization: "Bearer hunter2" }
+      const other = "http://127.0.0.1:10"
+      yield* put("a", { url, set_fields })
+      for (const stolen of [{ set_fields_url: other }, { url: other, set_fields_url: other }, { set_fields_url: null }])
+        assert.strictEqual((yield* patch("a", stolen)).status, 400)
+      const moved = jsonOf(yield* patch("a", { url: other }))
+      assert.deepInclude(moved, { url: other, forwards: false, set_fields_url: url })
+      assert.deepInclude(jsonOf(yield* patch("a", { set_fields })), { forwards: true, set_fields_url: other })
+      yield* patch("a", { url })
+      assert.deepInclude(jsonOf(yield* patch("a", { set_fields: null })), { forwards: true, set_fields_url: null })
+    }),
+  )
+
+  it.scopedLive(
+    "has another entity tag for another secret, which nobody can compute that does not know the process",
+    () =>
+      Effect.gen(function* () {
+        const tags = Effect.gen(function* () {
+          const { patch, put } = yield* startWriteLab()
+          const tagOf = (answer: { value: (name: string) => string | undefined }) => answer.value("etag")
+          const of = (value: string) => Effect.map(patch("a", { set_fields: { "X-A": value } }), tagOf)
+          yield* put("a", { url })
+          return [yield* of("0000"), yield* of("0001"), yield* of("0000")]
+        })
+        const [one, other] = [yield* tags, yield* tags]
+        assert.notStrictEqual(one[0], one[1])
+        assert.notInclude(one, other[0])
+      }),
+  )
+
   it.scopedLive("is refused with the place of everything that is wrong", () =>
     Effect.gen(function* () {
       const { askSocket, patch, put, stored } = yield* startWriteLab({ settings: { denyDownstream: ["10.0.0.0/8"] } })

@@ -22,11 +22,7 @@ describe("the policy of a session", () => {
       problemOf({ wsPath: "Strip" }),
       Either.right('its ws_path is "Strip"; it must be one of append, full, strip, or NULL'),
     )
-    for (const words of [
-      'its cors is "https://a.example/"',
-      "without a path or a slash behind them",
-      "https://app.example",
-    ])
+    for (const words of ['its cors is "https://a.example/"', "no slash at the end", "https://app.example"])
       assert.include(Either.getOrThrow(problemOf({ cors: "https://a.example/" })), words)
   })
 
@@ -34,6 +30,21 @@ describe("the policy of a session", () => {
     assert.isTrue(isSamePolicy(policyOfColumns({ insecure: "0" }), defaultPolicy))
     assert.isFalse(isSamePolicy(policyOfColumns({ insecure: "1" }), defaultPolicy))
     assert.isFalse(isSamePolicy(policyOfColumns({ wsPath: "full" }), policyOfColumns({ wsPath: "strip" })))
+  })
+})
+
+describe("fields that a policy sets", () => {
+  it("are the same where they say the same, and are never in what is said about invalid ones", () => {
+    const of = (setFields: string) => policyOfColumns({ setFields })
+    assert.isTrue(isSamePolicy(of('{"X-A": "secret"}'), of('{"X-A":"secret"}')))
+    assert.isFalse(isSamePolicy(of('{"X-A":"secret"}'), of('{"X-A":"other"}')))
+    assert.isFalse(isSamePolicy(of('{"X-A":"secret"}'), of("{}")))
+    assert.isFalse(isSamePolicy(of("{}"), defaultPolicy))
+    for (const text of ['{"X-A":"secret\\n"}', '{"Host":"secret"}', '"secret"', "{secret", '{"X A":{"secret":1}}']) {
+      const problem = Option.getOrThrow(Either.getLeft(readPolicy(of(text))))
+      assert.match(problem, /^its set_fields cannot be used: /)
+      assert.notInclude(problem, "secret")
+    }
   })
 })
 
@@ -47,6 +58,7 @@ describe("the table of policies", () => {
   it("reads from a column what it wrote there, and from a flag what it shows", () => {
     // Of each kind of value at least two; a policy takes those of its own kind.
     const texts = ["true", "false", "30", "0.5", "2.007", "64k", "1000", "*", "https://a.example,http://b:81"]
+    texts.push('{"X-A":"1"}', '{"X-A":["1","2"]}', '["X-A"]', '["X-A","X-B"]')
     for (const { column, fallback, read, write, reading } of Object.values(policyRows)) {
       const given = reading.choices ?? texts.filter((text) => Option.isSome(reading.read(text)))
       assert.isAtLeast(given.length, 2, column)

@@ -20,6 +20,7 @@ import { type Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { bytes, empty, streamOf } from "../../src/wire/Body.js"
 import { firstValue } from "../../src/wire/HeaderFields.js"
+import { usualRules } from "../../src/wire/RequestRules.js"
 import { requestFraming } from "../../src/wire/RequestFraming.js"
 import { Stream } from "effect"
 
@@ -31,6 +32,7 @@ export class TestRequest implements ProxyRequest {
   readonly joined: Array<string> = []
   readonly interims: Array<number> = []
   sessionId: string | undefined
+  rules = usualRules
   byHost = false
   answerChange: AnswerChange | undefined
   held = 0

@@ -6,6 +6,7 @@ import { defaultClose, drainOf, isUnusable, noControl, type SessionControl } fro
 import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { type NewSession, SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { forwards } from "../../src/sessions/SessionShape.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
@@ -53,6 +54,64 @@ describe.each(Object.entries(layers))("a session repository (%s)", (_name, layer
       const error = yield* Effect.flip(repo.add({ ...alpha, url: "http://elsewhere" }))
       expect(error).toMatchObject({ _tag: "SessionExists", sessionId: "alpha" })
       expect(Option.getOrThrow(yield* repo.find("alpha")).session.url).toBe(alpha.url)
+    }),
+  )
+
+  scenario(
+    "binds fields that are set to the URL that the session has then, and to no other",
+    Effect.gen(function* () {
+      const repo = yield* SessionRepo
+      const setFields = { Authorization: "Bearer secret" }
+      const elsewhere = "http://127.0.0.1:9009"
+      const states: Array<readonly [string | null, boolean]> = []
+      const note = Effect.gen(function* () {
+        const { session } = Option.getOrThrow(yield* repo.find("alpha"))
+        states.push([session.policy.setFieldsUrl, forwards(session)])
+      })
+      const steps: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        repo.add({ ...alpha, policy: { setFields } }),
+        repo.set("alpha", { status: "ready" }),
+        repo.set("alpha", { url: elsewhere }),
+        // There and back again: it was set for this one.
+        repo.set("alpha", { url: alpha.url }),
+        repo.set("alpha", { url: elsewhere, policy: { setFields } }),
+        repo.set("alpha", { policy: { setFields: null } }),
+        repo.set("alpha", { policy: { setFields: {} } }),
+        repo.put(alpha),
+        repo.put({ ...alpha, url: elsewhere, policy: { setFields } }),
+        repo.put({ ...alpha, policy: { setFields, setFieldsUrl: elsewhere } }),
+        repo.addAll([{ ...alpha, policy: { setFields } }], { replace: true }),
+        repo.apply([{ _tag: "Put", session: { ...alpha, policy: { setFields, setFieldsUrl: elsewhere } } }], {
+          replace: true,
+          partly: false,
+        }),
+        repo.apply([{ _tag: "Put", session: { ...alpha, policy: { setFields } } }], { replace: true, partly: false }),
+      ]
+      for (const step of steps) yield* Effect.zipRight(step, note)
+      expect(states).toEqual([
+        [alpha.url, true],
+        [alpha.url, true],
+        [alpha.url, false],
+        [alpha.url, true],
+        [elsewhere, true],
+        [null, true],
+        [elsewhere, true],
+        [null, true],
+        [elsewhere, true],
+        [elsewhere, false],
+        [alpha.url, true],
+        [elsewhere, false],
+        [alpha.url, true],
+      ])
+      // Nobody moves them without knowing them.
+      const moved = repo.set("alpha", { url: elsewhere, policy: { setFieldsUrl: elsewhere } })
+      expect(yield* Effect.flip(moved)).toMatchObject({ _tag: "SessionInvalid" })
+      const hidden = repo.set("alpha", { policy: { setFields: { Authorization: "***" } } })
+      expect(yield* Effect.flip(hidden)).toMatchObject({ _tag: "SessionInvalid" })
+      expect(Option.getOrThrow(yield* repo.find("alpha")).session).toMatchObject({
+        url: alpha.url,
+        policy: { setFields },
+      })
     }),
   )
 

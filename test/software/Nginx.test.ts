@@ -42,6 +42,7 @@ http {
     listen 127.0.0.1:${port};
     root ${folder}/root;
     location = /connection { return 200 "$connection $connection_requests"; }
+    location = /usual.txt { gzip_proxied off; alias ${folder}/root/file.txt; }
     location = /empty { return 204; }
     location = /moved { return 301 /file.txt; }
     location = /silent { return 444; }
@@ -93,7 +94,7 @@ const labWith = (settings: Partial<ProxySettings>) =>
           body: Buffer.from(await answer.body.arrayBuffer()),
         }
       })
-    return { ask, url: proxy.url }
+    return { ask, proxy }
   })
 
 const lab = labWith({})
@@ -122,6 +123,22 @@ describeUnless(lacking("nginx"))("nginx", () => {
         [304, 0, plain.headers["etag"]],
       )
     }),
+  )
+
+  it.scopedLive(
+    "packs nothing for a request with Via, as it is set up by default, and packs for a session without",
+    () =>
+      Effect.gen(function* () {
+        const { ask, proxy } = yield* lab
+        const packing = Effect.map(
+          ask("/usual.txt", { "Accept-Encoding": "gzip", Via: "1.1 fred" }),
+          ({ headers }) => headers["content-encoding"],
+        )
+        assert.isUndefined(yield* packing)
+        yield* proxy.repo.set("app", { policy: { via: "off" } })
+        yield* Effect.sleep(10)
+        assert.strictEqual(yield* packing, "gzip")
+      }),
   )
 
   it.scopedLive("serves a big file byte for byte, packed too", () =>
@@ -173,11 +190,11 @@ describeUnless(lacking("nginx"))("nginx", () => {
 
   it.scopedLive("moves a file to where the client says, by WebDAV, which names the proxy, with location=rewrite", () =>
     Effect.gen(function* () {
-      const { ask, url } = yield* labWith({ location: "rewrite" })
+      const { ask, proxy } = yield* labWith({ location: "rewrite" })
       const dav = (method: string, path: string, init: RequestInit = {}) =>
-        Effect.promise(async () => (await fetch(`${url}/app/dav${path}`, { method, ...init })).status)
+        Effect.promise(async () => (await fetch(`${proxy.url}/app/dav${path}`, { method, ...init })).status)
       assert.strictEqual(yield* dav("PUT", "/a", { body: "text" }), 201)
-      assert.strictEqual(yield* dav("MOVE", "/a", { headers: { Destination: `${url}/app/dav/b` } }), 204)
+      assert.strictEqual(yield* dav("MOVE", "/a", { headers: { Destination: `${proxy.url}/app/dav/b` } }), 204)
       assert.strictEqual((yield* ask("/dav/b")).body.toString(), "text")
       assert.strictEqual((yield* ask("/dav/a")).status, 404)
     }),

@@ -9,6 +9,7 @@ import {
   interimFields,
   requestIdOf,
 } from "../../src/wire/HeaderFields.js"
+import { usualRules } from "../../src/wire/RequestRules.js"
 import { identifiedTrace, untouchedTrace } from "../../src/wire/TraceContext.js"
 import { trailerFields } from "../../src/wire/Trailers.js"
 
@@ -24,6 +25,7 @@ const context: ForwardContext = {
   pseudonym: "ss-proxy-0123",
   requestId: "id-1",
   trace: identifiedTrace,
+  rules: usualRules,
 }
 
 const forwarded = (fields: RawFields, change: Partial<ForwardContext> = {}) =>

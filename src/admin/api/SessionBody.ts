@@ -1,18 +1,23 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { type Policy, policyRows } from "../../domain/Policies.js"
+import type { Reading } from "../../domain/Reading.js"
 import { optional } from "./Fields.js"
 
 // What a session is to become: its URL, its status, and policies by the names of their columns.
 
-const textSchema = ({ choices }: { readonly choices: ReadonlyArray<string> | undefined }) => ({
+const textSchema = ({ choices }: Reading<unknown>) => ({
   type: "string",
   ...(choices !== undefined && { enum: choices }),
 })
 
+/** What is JSON in text may also stand there as JSON. */
+const jsonSchemas = ({ json }: Reading<unknown>) => (json === undefined ? [] : [{ type: "object" }, { type: "array" }])
+
 const policySchema = ({ columnType, fallback, reading }: Policy<unknown>): ReadonlyArray<object> => {
   if (typeof fallback === "boolean") return [{ type: "boolean" }]
-  return columnType === "NUMERIC" ? [{ type: "number" }, textSchema(reading)] : [textSchema(reading)]
+  const text = textSchema(reading)
+  return columnType === "NUMERIC" ? [{ type: "number" }, text] : [text, ...jsonSchemas(reading)]
 }
 
 const policySchemas = Object.fromEntries(

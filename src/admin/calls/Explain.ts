@@ -1,4 +1,5 @@
 import { Cause, Context, Effect, Either, Exit, Layer, Option } from "effect"
+import { foldedName } from "../../domain/FieldName.js"
 import { ProxyConfig } from "../../domain/ProxyConfig.js"
 import type { ProxyError, StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
@@ -17,6 +18,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { drainingUntil } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
 import { Traffic } from "../../traffic/Traffic.js"
+import type { FieldEdits } from "../../wire/FieldEdits.js"
 import { describeError } from "../../wire/Reply.js"
 import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
@@ -153,7 +155,7 @@ const make = Effect.gen(function* () {
             ? null
             : { generation: session.generation, known_from: isKnown ? ("memory" as const) : ("store" as const) },
         target: outcome.head === undefined || session === undefined ? null : urlOf(session, outcome.head),
-        fields: outcome.head === undefined ? [] : fieldsOf(outcome.head),
+        fields: outcome.head === undefined ? [] : fieldsOf(outcome.head, session?.requestRules.edits),
         policies,
         guard: session === undefined ? null : guardView(session, outcome),
         health,
@@ -182,12 +184,12 @@ const routeView = (route: Route, target: string): Explanation["route"] => ({
 const urlOf = ({ target }: LiveSession, head: RequestHead): string =>
   `${target.secure ? "https" : "http"}://${target.authority}${shownTarget(head.target, "redact")}`
 
-/** Credentials of the session's URL are among the fields. */
-const fieldsOf = ({ fields }: RequestHead): Explanation["fields"] =>
+/** Credentials of the session's URL are among the fields, and what policies or settings set. */
+const fieldsOf = ({ fields }: RequestHead, edits: FieldEdits | undefined): Explanation["fields"] =>
   fields.flatMap((name, index) => {
     if (index % 2 === 1) return []
-    const value = /^authorization$/i.test(name) ? "REDACTED" : (fields[index + 1] ?? "")
-    return [{ name, value }]
+    const isSecret = /^authorization$/i.test(name) || edits?.gone.has(foldedName(name)) === true
+    return [{ name, value: isSecret ? "REDACTED" : (fields[index + 1] ?? "") }]
   })
 
 const guardView = ({ target }: LiveSession, { error }: Outcome): Explanation["guard"] => {

@@ -3,6 +3,7 @@ import type { RequestBody, RequestHead } from "../../downstream/Downstream.js"
 import type { AnswerChange, Client, ProxyRequest } from "../../http/ProxyRequest.js"
 import type { LiveSession } from "../../sessions/LiveSession.js"
 import type { RawFields } from "../../wire/HeaderFields.js"
+import { usualRules } from "../../wire/RequestRules.js"
 import { requestFraming, type RequestFraming } from "../../wire/RequestFraming.js"
 
 /** A handshake as it has to be (RFC 6455 section 4.1). */
@@ -33,6 +34,7 @@ export class HypotheticalRequest implements ProxyRequest {
   sessionId: string | undefined
   byHost = false
   answerChange: AnswerChange | undefined
+  rules = usualRules
   /** The session that it was let in to. */
   session: LiveSession | undefined
   /** What its session's server would have got. */

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto"
+import { createHash, createHmac, randomBytes } from "node:crypto"
 import type { Session } from "../../domain/Session.js"
 import { addressOf } from "../../downstream/Dial.js"
 import type { ServerHealth } from "../../sessions/ServerHealth.js"
 import { type ActivityTimes, idleSince, idleTime, type SessionActivity } from "../../sessions/SessionActivity.js"
-import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
+import { drainingUntil, forwards, hasSecrets, policyFields, wholePolicyFields } from "../../sessions/SessionShape.js"
 import { statusClasses } from "../../telemetry/Causes.js"
 import type { Sample } from "../../telemetry/History.js"
 import { type QueryRule, shownTarget } from "../../telemetry/Redaction.js"
@@ -64,13 +64,19 @@ export const sessionView = (session: Session, extras: SessionExtras = {}): typeo
   ...extras,
 })
 
+/** Makes the entity tags of sessions with secrets. */
+const tagKey = randomBytes(32)
+
 /**
  * The entity tag of a session (RFC 9110 section 8.8.3): of its row and its policy, so that every change of them is
- * noticed. A drain or a kill is none: who edits a session need not know of it.
+ * noticed. A drain or a kill is none: who edits a session need not know of it. Where it has secrets, only this process
+ * knows how the tag is made: else, who may see tags could try out short secrets until one fits.
  */
-export const etagOf = ({ createdAt, policy, status, updatedAt, url }: Session): string => {
-  const all = JSON.stringify([url, status, policyFields(policy), createdAt, updatedAt])
-  return `"${createHash("sha256").update(all).digest("hex").slice(0, 16)}"`
+export const etagOf = (session: Session): string => {
+  const { createdAt, policy, status, updatedAt, url } = session
+  const all = JSON.stringify([url, status, wholePolicyFields(policy), createdAt, updatedAt])
+  const hash = hasSecrets(session) ? createHmac("sha256", tagKey) : createHash("sha256")
+  return `"${hash.update(all).digest("hex").slice(0, 16)}"`
 }
 
 /** The numbers of a session that activity is told by. */

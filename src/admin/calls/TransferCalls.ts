@@ -8,6 +8,7 @@ import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import { AddressGuard } from "../../downstream/AddressGuard.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { wholePolicyFields } from "../../sessions/SessionShape.js"
 import { importSessions, type ImportOptions } from "../../transfer/SessionImport.js"
 import { SessionLines } from "../../transfer/SessionLines.js"
 import { Access } from "../access/Access.js"
@@ -26,7 +27,7 @@ const longestLine = 65_536
 
 interface ExportOptions {
   readonly prefix: string
-  /** With the user info of URLs. */
+  /** With the user info of URLs, and values of fields. */
   readonly secrets: boolean
 }
 
@@ -40,7 +41,7 @@ const linesOf = (repo: typeof SessionRepo.Service, { prefix, secrets }: ExportOp
     })
   const lineOf = (session: Session): string => {
     const { health: _, ...view } = sessionView(session)
-    return `${JSON.stringify(secrets ? { ...view, url: session.url } : view)}\n`
+    return `${JSON.stringify(secrets ? { ...view, url: session.url, ...wholePolicyFields(session.policy) } : view)}\n`
   }
   return Stream.paginateChunkEffect<string | undefined, Uint8Array, StoreUnavailable, never>(undefined, (after) =>
     Effect.gen(function* () {

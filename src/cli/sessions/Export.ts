@@ -2,7 +2,7 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
 import { text } from "../../domain/Reading.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { redactUrl } from "../../wire/DownstreamUrl.js"
+import { hasSecrets } from "../../sessions/SessionShape.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, readingDatabase, readingUntilSignal } from "../Database.js"
 import * as Flag from "../Flag.js"
@@ -31,7 +31,7 @@ export const exportDoc: CommandDoc = {
   summary: "Print every session as JSON, NDJSON or CSV, for import.",
   about:
     'Prints every session, ordered by id, with the fields of "sessions list --json". Unlike there, user names and ' +
-    "passwords in URLs are included, so that import brings back what was there: keep the file safe. Sessions are read " +
+    "passwords in URLs and values of fields are included, so that import brings back what was there: keep the file safe. Sessions are read " +
     "500 at a time, so that nobody waits: one that changes meanwhile is there as it was before or after.",
   args: [],
   groups: [
@@ -45,8 +45,6 @@ export const exportDoc: CommandDoc = {
   ],
 }
 
-const hasSecret = (url: string): boolean => url.includes("@") && redactUrl(url) !== url
-
 /** Writes all sessions; how many of them hold a secret. */
 const writeAll = (format: FileFormat, target: ExportTarget, isTerminal: boolean) =>
   Effect.gen(function* () {
@@ -58,7 +56,7 @@ const writeAll = (format: FileFormat, target: ExportTarget, isTerminal: boolean)
     yield* repo.forEachPage({ prefix: "", sort: "id" }, (sessions) =>
       Effect.gen(function* () {
         yield* target.write(writer.page(sessions))
-        for (const { url } of sessions) if (hasSecret(url)) secrets++
+        for (const session of sessions) if (hasSecrets(session)) secrets++
         done += sessions.length
         if (!isTerminal) progress(progressBar(done / total, counted(done)))
         return true
@@ -88,6 +86,8 @@ export const exportAll = Command.make(
           ? yield* readingDatabase(database, () => writeAll(format, standardOutput, process.stdout.isTTY))
           : yield* readingUntilSignal(database, (found) => writeFile(file, format, found))
       if (secrets > 0)
-        yield* printDiagnostic(`note: ${secrets} of the URLs hold a user name or password; keep this safe`)
+        yield* printDiagnostic(
+          `note: ${secrets} of the sessions hold secrets, such as a user name or password; keep this safe`,
+        )
     }),
 ).pipe(Command.withDescription(exportDoc.summary))

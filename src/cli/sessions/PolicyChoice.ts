@@ -7,20 +7,31 @@ import { onOrOff } from "../../domain/Reading.js"
 import type { SessionPolicy } from "../../domain/SessionPolicy.js"
 import { type Flag, option } from "../Flag.js"
 
+/** Policies that have a flag. */
+type FlaggedPolicy = Policy<unknown> & { readonly flag: string }
+
+const isFlagged = (row: Policy<unknown>): row is FlaggedPolicy => row.flag !== undefined
+
+const flagged: ReadonlyArray<readonly [name: string, row: FlaggedPolicy]> = Object.entries(policyRows).flatMap(
+  ([name, row]) => (isFlagged(row) ? [[name, row] as const] : []),
+)
+
 /** The flag of a policy. It has no variable, because the environment is not about one session. */
-const flagOf = ({ flag, reading, help }: Policy<unknown>): Flag => ({ name: flag, reading, about: help })
+const flagOf = ({ flag, reading, help }: FlaggedPolicy): Flag => ({ name: flag, reading, about: help })
 
 const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>> =>
   opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
 
 const takesBack = (flag: Flag): Flag =>
-  flag.reading.choices === undefined ? flag : { ...flag, about: `${flag.about} The word default removes it.` }
+  flag.reading.choices === undefined && flag.reading.json === undefined
+    ? flag
+    : { ...flag, about: `${flag.about} The word default removes it.` }
 
 /** The flags for the policies of a new session. */
-export const policyFlags: ReadonlyArray<Flag> = Object.values(policyRows).map(flagOf)
+export const policyFlags: ReadonlyArray<Flag> = flagged.map(([, row]) => flagOf(row))
 
 /** The flags that change the policies of a session. */
-export const policyChangeFlags: ReadonlyArray<Flag> = Object.values(policyRows).flatMap((row) => [
+export const policyChangeFlags: ReadonlyArray<Flag> = flagged.flatMap(([, row]) => [
   takesBack(flagOf(row)),
   ...oppositeOf(row),
 ])
@@ -34,7 +45,7 @@ const policyOf = (given: Given): Partial<SessionPolicy> =>
   )
 
 const given: Options.Options<Given> = Options.all(
-  Object.fromEntries(Object.entries(policyRows).map(([name, row]) => [name, option(flagOf(row))])),
+  Object.fromEntries(flagged.map(([name, row]) => [name, option(flagOf(row))])),
 )
 
 /** The policies that the flags set; others are absent. */

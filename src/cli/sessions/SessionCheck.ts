@@ -1,7 +1,8 @@
 import { Effect, Either, Option } from "effect"
-import { isForwarding } from "../../domain/Session.js"
+import { isForwarding, type Session } from "../../domain/Session.js"
 import type { StoredPolicy } from "../../domain/SessionPolicy.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { usablePolicy } from "../../sessions/UsablePolicy.js"
 import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
 import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
@@ -77,6 +78,18 @@ export const warnOfInsecure = (sessions: ReadonlyArray<PolicyHolder>): Effect.Ef
   for (const session of sessions) insecure.add(session)
   return insecure.warning
 }
+
+/** Warns of a policy that cannot be used, such as fields that were set for another URL. */
+export const warnOfPolicy = (session: Session): Effect.Effect<void> =>
+  Either.match(usablePolicy(session), {
+    onLeft: (problem) =>
+      printDiagnostic(
+        printable(
+          `${styleOf(process.stderr).red("warning:")} requests for ${session.id} are answered with 502: ${problem}`,
+        ),
+      ),
+    onRight: () => Effect.void,
+  })
 
 /** The failure for an unknown id, with the most similar id as a suggestion. */
 export const unknownSession = (id: string): Effect.Effect<never, CommandFailed, SessionRepo> =>

@@ -1,6 +1,13 @@
 import { policyRows } from "../../domain/Policies.js"
+import { shownText } from "../../domain/Reading.js"
 import type { Session } from "../../domain/Session.js"
-import { drainingUntil, forwards, policyFields } from "../../sessions/SessionShape.js"
+import {
+  drainingUntil,
+  forwards,
+  type PolicyFields,
+  policyFields,
+  wholePolicyFields,
+} from "../../sessions/SessionShape.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import { drainOf } from "../../domain/SessionControl.js"
 import { printable, printableJson } from "../../wire/PrintableText.js"
@@ -22,22 +29,23 @@ export interface SessionView {
 
 const policyNames = Object.entries(policyRows)
 
-const view = (session: Session, url: string): SessionView => ({
+const view = (session: Session, url: string, policies: PolicyFields): SessionView => ({
   id: session.id,
   url,
   status: session.status,
   forwards: forwards(session),
-  ...policyFields(session.policy),
+  ...policies,
   created_at: session.createdAt,
   updated_at: session.updatedAt,
   draining_until: drainingUntil(session) ?? null,
 })
 
-/** The session without the user info in its URL. */
-export const viewOf = (session: Session): SessionView => view(session, redactUrl(session.url))
+/** The session without its secrets. */
+export const viewOf = (session: Session): SessionView =>
+  view(session, redactUrl(session.url), policyFields(session.policy))
 
-/** The session with the user info in its URL, so that `import` restores it completely. */
-export const backupOf = (session: Session): SessionView => view(session, session.url)
+/** The session with its secrets, so that `import` restores it completely. */
+export const backupOf = (session: Session): SessionView => view(session, session.url, wholePolicyFields(session.policy))
 
 /** The JSON text that a command prints. */
 export const renderJson = (value: unknown): string => printableJson(JSON.stringify(value, null, 2))
@@ -58,8 +66,8 @@ export interface ShownPolicy {
 export const shownPolicies = ({ policy }: Session): ReadonlyArray<ShownPolicy> =>
   policyNames.flatMap(([name, { flag, fallback, reading, shown }]) => {
     const value: unknown = Reflect.get(policy, name)
-    if (value === fallback) return []
-    const text = value === true ? "" : reading.show(value)
+    if (flag === undefined || value === fallback) return []
+    const text = value === true ? "" : shownText(reading, value)
     return [{ flag, value: text, meaning: shown ?? text }]
   })
 

@@ -10,7 +10,7 @@ import { UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { policyChangeFlags, policyChanges } from "./PolicyChoice.js"
-import { refuse, unknownSession, urlHint, warnOfInsecure, warnOfStatus } from "./SessionCheck.js"
+import { refuse, unknownSession, urlHint, warnOfInsecure, warnOfPolicy, warnOfStatus } from "./SessionCheck.js"
 import { urlProblem } from "../../transfer/UrlProblem.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
 
@@ -30,6 +30,7 @@ export const setDoc: CommandDoc = {
     ["ss-proxy sessions set my-session --url http://10.0.0.8:9000", "moves it to another server"],
     ["ss-proxy sessions set my-session --status paused", "new requests are answered with 503"],
     ["ss-proxy sessions set my-session --ws-path strip", "its server knows of no session"],
+    ["ss-proxy sessions set my-session --set-fields @token.json", "a token for its server, which no client sees"],
   ],
 }
 
@@ -68,6 +69,7 @@ export const set = Command.make(
       )
       yield* warnOfStatus(id, changed.status)
       yield* warnOfInsecure([changed])
+      yield* warnOfPolicy(changed)
       yield* printResult(json ? renderJson(viewOf(changed)) : `changed ${describe(changed)}`)
     }),
 ).pipe(Command.withDescription(setDoc.summary))

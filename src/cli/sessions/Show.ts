@@ -3,9 +3,9 @@ import * as Command from "@effect/cli/Command"
 import { Clock, Effect, Either, Option } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { drainOf, isUnusable } from "../../domain/SessionControl.js"
-import { readPolicy } from "../../domain/SessionPolicy.js"
 import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { usablePolicy } from "../../sessions/UsablePolicy.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
@@ -40,7 +40,7 @@ type Detail = readonly [name: string, value: string]
 
 /** What the session wants otherwise than the proxy's settings say. */
 const policyDetails = (session: Session): ReadonlyArray<Detail> =>
-  Either.match(readPolicy(session.policy), {
+  Either.match(usablePolicy(session), {
     onLeft: (problem) => [["policy", `cannot be used: ${problem} (requests are answered with 502)`]],
     onRight: () => shownPolicies(session).map(({ flag, meaning }) => [flag, meaning]),
   })

@@ -6,3 +6,6 @@ const neitherLetterNorDigit = /[^a-z\d]/g
  * `X-Forwarded-For`.
  */
 export const foldedName = (name: string): string => name.toLowerCase().replace(neitherLetterNorDigit, "-")
+
+/** Whether a text is a token (RFC 9110 section 5.6.2), such as a field name. */
+export const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
