@@ -66,7 +66,7 @@ const inPlaceOf = <A extends {}>(setting: Setting<A>, words: Words<A | null>): P
   return {
     ...words,
     inPlaceOf: setting,
-    columnType: reading.choices === undefined && reading.json === undefined ? "NUMERIC" : "TEXT",
+    columnType: typeof setting.fallback === "number" ? "NUMERIC" : "TEXT",
     stored: `${reading.allowed}, or NULL`,
     read: (text) => (reading.choices?.includes(text) === false ? Option.none() : reading.read(text)),
     write: (value) => (value === null ? null : reading.show(value)),
@@ -203,6 +203,12 @@ export const policies = {
     flag: "hold",
     help: "Seconds for which a server of this session that cannot be reached is tried again; 0: not at all.",
     guide: "seconds, in place of [`--hold`](ROUTING.md#a-server-that-is-just-starting)",
+  }),
+  cors: inPlaceOf(settings.cors, {
+    column: "cors",
+    flag: "cors",
+    help: "Origins whose scripts may read the proxy's own errors for this session; * for any, off for none.",
+    guide: "in place of [`--cors`](ROUTING.md#errors-that-scripts-of-other-origins-read)",
   }),
   setFields: inPlaceOf(settings.setFields, {
     column: "set_fields",

@@ -378,6 +378,30 @@ export const domains: Reading<ReadonlyArray<string>> = listOf(isDomain, {
   allowedValue: 'an array of domain names, such as ["apps.example.com"]',
 })
 
+/** Whether a text is an origin as browsers write it: in small letters, without the port that the scheme has anyway. */
+const isOrigin = (text: string): boolean => {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[1-9]\d{0,4})?$/.test(text)) return false
+  if (!/^https?:/.test(text)) return true
+  return URL.canParse(text) && new URL(text).origin === text
+}
+
+const areOrigins = (text: string): boolean =>
+  text === "off" || text.split(",").every((item) => item === "*" || isOrigin(item))
+
+/** Origins between commas, `*` for any, or `off`; the same text each time, so that it can be compared. */
+export const origins: Reading<string> = reading({
+  placeholder: "ORIGIN,…|off",
+  note: "origins between commas: https://app.example,http://localhost:3000; * for any",
+  allowed:
+    "off, * or origins between commas: a scheme, a host in small letters and a port, if that is not the usual one, " +
+    "without a path or a slash behind them, such as https://app.example,http://localhost:3000",
+  value: Schema.String.pipe(Schema.filter(areOrigins)),
+  parse: (text) => {
+    const items = text.split(",").map((item) => item.trim())
+    return /^off$/i.test(text) ? "off" : items.filter((item) => item !== "").join(",")
+  },
+})
+
 /** IP addresses and CIDR blocks; a text has commas between them. */
 export const addressBlocks: Reading<ReadonlyArray<string>> = listOf(isBlock, {
   placeholder: "CIDR,…",

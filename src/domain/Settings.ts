@@ -159,6 +159,15 @@ export const settings = {
     guide:
       "`confine`: cookies of a session's server are only sent back to that session ([how](ROUTING.md#cookies)). `relay`: as they are.",
   }),
+  cors: setting({
+    reading: Reading.origins,
+    fallback: "off",
+    flag: { name: "cors" },
+    group: "Forwarding",
+    help: "Origins whose scripts may read the errors of the proxy itself; * for any. Answers of servers are left alone.",
+    guide:
+      "Origins whose scripts may read the errors of the proxy itself ([how](ROUTING.md#errors-that-scripts-of-other-origins-read)); `*` for any. Answers of servers are left alone.",
+  }),
   timeout: setting({
     reading: Reading.positiveSeconds,
     fallback: 30_000,
@@ -289,7 +298,7 @@ export const settings = {
     group: "Limits for clients",
     help: "How long an idle connection of a client is kept. 0: until the client closes it.",
     guide:
-      "How long an idle connection of a client is kept. The default is longer than that of load balancers, so that they close first. `0`: until the client closes it.",
+      "How long an idle connection of a client is kept. The default is longer than that of most load balancers, so that they close first; [Google's](RECIPES.md#load-balancers) needs `620`. `0`: until the client closes it.",
   }),
   headTimeout: setting({
     reading: Reading.seconds,

@@ -4,17 +4,26 @@ import type { RequestHead, ResponseHead } from "../downstream/Downstream.js"
 import { warnInLog } from "../downstream/Warn.js"
 import type { AnswerRules, LiveSession } from "../sessions/LiveSession.js"
 import type { RawFields } from "../wire/HeaderFields.js"
-import { referenceForClient, refreshForClient } from "../wire/ServerReferences.js"
-import { confinedCookie, cookieName, isOfWholeHost } from "../wire/SetCookie.js"
+import { referenceForClient, referenceForServer, refreshForClient } from "../wire/ServerReferences.js"
+import { confinedCookie, cookieName, cookieOfName, isOfWholeHost } from "../wire/SetCookie.js"
 import type { SessionRoute } from "./Admission.js"
 import { ClientPaths } from "./ClientPaths.js"
 import type { AnswerChange, ProxyRequest } from "./ProxyRequest.js"
 
 /**
  * Prepares what becomes of the answers to a request that is let in to its session, by the policy of that or else by the
- * settings. `head`: the request as its server gets it. Costs a comparison where nothing becomes of them.
+ * settings. `head`: the request as its server gets it. Gives that, with the address in its `Destination` made the server's
+ * own where the addresses in answers are made the client's. Costs a comparison where there is nothing to be done.
  */
-export type BeginAnswers = (request: ProxyRequest, session: LiveSession, route: SessionRoute, head: RequestHead) => void
+export type BeginAnswers = (
+  request: ProxyRequest,
+  session: LiveSession,
+  route: SessionRoute,
+  head: RequestHead,
+) => RequestHead
+
+/** On names of their own, sessions are kept apart by the names, which no policy can undo. */
+const noRules: AnswerRules = { rewritesReferences: false, confinesCookies: false, keepsPath: false }
 
 /** For a proxy with these settings. */
 export const makeBeginAnswers: Effect.Effect<BeginAnswers, never, ProxyConfig> = Effect.gen(function* () {
@@ -42,11 +51,21 @@ export const makeBeginAnswers: Effect.Effect<BeginAnswers, never, ProxyConfig> =
   return (request, session, route, head) => {
     if (session.answerRules === undefined) session.answerRules = rulesFor(session)
     const rules = session.answerRules
-    if (rules === null) return
-    const paths = new ClientPaths(rules, session, route, request, head)
-    request.answerChange = new RuledAnswer(rules, paths, (cookie) => warnOfCookie(session, cookie))
+    if (rules === null && !route.byHost) return head
+    const paths = new ClientPaths(rules ?? noRules, session, route, request, head)
+    request.answerChange = new RuledAnswer(rules ?? noRules, paths, (cookie) => warnOfCookie(session, cookie))
+    return rules?.rewritesReferences === true ? withDestination(head, paths) : head
   }
 })
+
+/** The head of a request with its `Destination` as the server needs it (RFC 4918 section 10.3). */
+const withDestination = (head: RequestHead, paths: ClientPaths): RequestHead => {
+  if (head.method !== "COPY" && head.method !== "MOVE") return head
+  const fields = head.fields.map((text, index) =>
+    index % 2 === 1 && head.fields[index - 1]?.toLowerCase() === "destination" ? referenceForServer(text, paths) : text,
+  )
+  return { ...head, fields }
+}
 
 /** What becomes of the fields of answers to one request, by the rules of its session. */
 class RuledAnswer implements AnswerChange {
@@ -73,7 +92,7 @@ class RuledAnswer implements AnswerChange {
 
   /** `undefined`: the field goes. */
   private changedValue(name: string, value: string): string | undefined {
-    const { confinesCookies, rewritesReferences } = this.rules
+    const { rewritesReferences } = this.rules
     switch (name) {
       case "location":
       case "content-location":
@@ -81,14 +100,16 @@ class RuledAnswer implements AnswerChange {
       case "refresh":
         return rewritesReferences ? refreshForClient(value, this.paths) : value
       case "set-cookie":
-        return confinesCookies ? this.confined(value) : value
+        return this.changedCookie(value)
       default:
         return value
     }
   }
 
-  private confined(cookie: string): string | undefined {
-    if (this.paths.prefix === "" || !isOfWholeHost(cookie)) return confinedCookie(cookie, this.paths)
+  private changedCookie(cookie: string): string | undefined {
+    const { ownName, prefix } = this.paths
+    if (!this.rules.confinesCookies) return ownName === undefined ? cookie : cookieOfName(cookie, ownName)
+    if (prefix === "" || !isOfWholeHost(cookie)) return confinedCookie(cookie, this.paths)
     this.unconfined(cookie)
     return cookie
   }

@@ -1,7 +1,7 @@
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { AnswerRules, LiveSession } from "../sessions/LiveSession.js"
 import { firstValue } from "../wire/HeaderFields.js"
-import { type ClientView, originOf } from "../wire/ServerReferences.js"
+import { type ClientView, type Origin, originOf, type ServerView } from "../wire/ServerReferences.js"
 import type { CookieView } from "../wire/SetCookie.js"
 import type { SessionRoute } from "./Admission.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
@@ -21,10 +21,19 @@ const hasSlash = (rest: string): boolean => {
   return (query < 0 ? rest : rest.slice(0, query)).includes("/")
 }
 
+const isSame = (one: Origin, other: Origin): boolean => one.hostname === other.hostname && one.port === other.port
+
+/** Whether an origin is what this authority names, by this scheme. */
+const isAt = (origin: Origin, scheme: string, authority: string | undefined): boolean => {
+  const other = authority === undefined ? undefined : originOf(scheme, authority)
+  return other !== undefined && isSame(origin, other)
+}
+
 /** What the paths and the address of a session's server are to the client of one request, and the other way round. */
-export class ClientPaths implements ClientView, CookieView {
+export class ClientPaths implements ClientView, CookieView, ServerView {
   readonly base: string
   readonly prefix: string
+  private readonly clientHost: string | undefined
 
   constructor(
     { keepsPath }: AnswerRules,
@@ -37,10 +46,21 @@ export class ClientPaths implements ClientView, CookieView {
     const isKept = keepsPath && !route.webSocketOnly
     this.base = isKept ? session.target.basePath + route.segment : session.target.basePath
     this.prefix = outerPrefix(request) + route.segment
+    this.clientHost = route.authority ?? request.framing.host
+  }
+
+  /** The session's own name, where the host is that: without a port. */
+  get ownName(): string | undefined {
+    return this.route.byHost ? this.clientHost?.replace(/:\d*$/, "") : undefined
   }
 
   get defaultIsBelow(): boolean {
     return hasSlash(this.route.rest)
+  }
+
+  get address(): string {
+    const { authority, secure } = this.session.target
+    return `${secure ? "https" : "http"}://${this.told("host") ?? authority}`
   }
 
   /**
@@ -50,19 +70,19 @@ export class ClientPaths implements ClientView, CookieView {
   isOwn(scheme: string, authority: string): boolean {
     const origin = originOf(scheme, authority)
     if (origin === undefined) return false
-    const { target } = this.session
-    if (origin.hostname === target.hostname && origin.port === target.port) return true
+    if (isSame(origin, this.session.target)) return true
     const isSecure = scheme === "https" || scheme === "wss"
-    if (isSecure && firstValue(this.asked.fields, "x-forwarded-proto") !== "https") return false
-    return this.isTold(scheme, origin, "host") || this.isTold(scheme, origin, "x-forwarded-host")
+    if (isSecure && this.told("x-forwarded-proto") !== "https") return false
+    return isAt(origin, scheme, this.told("host")) || isAt(origin, scheme, this.told("x-forwarded-host"))
   }
 
-  private isTold(
-    scheme: string,
-    { hostname, port }: { readonly hostname: string; readonly port: number },
-    name: string,
-  ) {
-    const told = originOf(scheme, firstValue(this.asked.fields, name) ?? "")
-    return told?.hostname === hostname && told.port === port
+  isOfProxy(scheme: string, authority: string): boolean {
+    const origin = originOf(scheme, authority)
+    if (origin === undefined) return false
+    return isAt(origin, scheme, this.clientHost) || isAt(origin, scheme, this.told("x-forwarded-host"))
+  }
+
+  private told(name: string): string | undefined {
+    return firstValue(this.asked.fields, name)
   }
 }

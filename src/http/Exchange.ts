@@ -28,6 +28,7 @@ import type { LiveTraffic } from "../traffic/Traffic.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
+import { preflightReply, readableBy } from "../wire/CrossOrigin.js"
 import { editedFields, editedOwnFields, type FieldEdits, keptFields } from "../wire/FieldEdits.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
@@ -40,6 +41,7 @@ import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
+import type { OriginsFor } from "./OriginsFor.js"
 import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
@@ -73,6 +75,8 @@ export interface ExchangeContext extends ContentContext {
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
   readonly isDraining: () => boolean
+  /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
+  readonly originsFor: OriginsFor
   readonly counters: Counters
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
@@ -414,12 +418,16 @@ export class Exchange
   /** Answers with an error of the proxy's own account. */
   fail(error: ProxyError): void {
     if (this.phase !== "asking") return
+    const origins = this.context.originsFor(this.sessionId)
+    const preflight = origins && preflightReply(origins, this.method, this.fields, error)
+    if (preflight !== undefined) return this.ownAnswer(preflight)
     this.context.logError(this, error)
     this.failure = error
     const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
     const held = this.downstream?.holdTime ?? 0
     const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
-    this.reply(timed, error._tag === "BadRequest" || error._tag === "Draining")
+    const readable = origins === undefined ? timed : readableBy(timed, origins, this.fields)
+    this.reply(readable, error._tag === "BadRequest" || error._tag === "Draining")
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */

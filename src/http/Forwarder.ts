@@ -69,8 +69,8 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
         if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        beginAnswers(request, session, route, head.right)
-        return head
+        const begun = beginAnswers(request, session, route, head.right)
+        return begun === head.right ? head : Either.right(begun)
       }
 
       const send = (

@@ -148,8 +148,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        beginAnswers(request, session, route, head.right)
-        return Either.right(upgrading(head.right))
+        return Either.right(upgrading(beginAnswers(request, session, route, head.right)))
       }
 
       const ask = (

@@ -6,7 +6,9 @@ import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
+import { makeOriginsFor } from "../http/OriginsFor.js"
 import { Upgrader } from "../http/Upgrader.js"
+import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { makeTracing } from "../traces/Tracing.js"
@@ -81,7 +83,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
   static readonly layer: Layer.Layer<
     ProxyServer,
     ListenError,
-    ProxyConfig | Traffic | Forwarder | Upgrader | WsBridge | ErrorRing
+    ProxyConfig | SessionDirectory | Traffic | Forwarder | Upgrader | WsBridge | ErrorRing
   > = Layer.scoped(
     ProxyServer,
     Effect.gen(function* () {
@@ -98,6 +100,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const bridge = yield* WsBridge
       const server = makeServer()
       const fork = yield* FiberSet.makeRuntime<never>()
+      const originsFor = yield* makeOriginsFor
       const connections = new Set<ClientConnection>()
 
       const progress = new Deadlines(settings.bodyTimeout)
@@ -121,6 +124,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         tracing,
         counters,
         finished: observer.finished,
+        originsFor,
         // Whoever looks comes and goes.
         keepsHandshakes: () => sinks.length > 0,
       }

@@ -123,6 +123,12 @@ export class KnownRow implements SessionWatcher {
     return !isUnusable(control) && control.kills !== 0 && control.kills !== this.killsSeen
   }
 
+  /** Nothing has changed. */
+  isStill(epoch: number): RowAnswer {
+    this.epoch = epoch
+    return this.answer
+  }
+
   update(row: SessionRow, epoch: number): RowAnswer {
     const before = this.row.session
     const { control, policy, status } = row.session

@@ -1,5 +1,6 @@
 import { Exit, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
+import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { drainedClose, type KillClose } from "../domain/SessionControl.js"
 import { closeOf, KnownRow, type LifetimeKeeper, type RowAnswer } from "./KnownRow.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
@@ -65,9 +66,19 @@ export class LiveSessions implements LifetimeKeeper {
     return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
   }
 
+  /** The row of a session as it was read last, where it is known. */
+  rowOf(id: string): SessionRow | undefined {
+    return this.entries.get(id)?.row
+  }
+
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
     return this.entries.get(id)?.activity
+  }
+
+  /** What a session wants otherwise than the settings say, as it is stored, where the session is known. */
+  policyOf(id: string): StoredPolicy | undefined {
+    return this.entries.get(id)?.row.session.policy
   }
 
   /** How a session's server does, where the session is known. */
@@ -87,6 +98,7 @@ export class LiveSessions implements LifetimeKeeper {
     const entry = this.entries.get(id)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
     if (Option.isNone(row)) return this.removed(id)
+    if (entry?.row === row.value) return entry.isStill(epoch)
     if (entry?.isKilledBy(row.value)) return this.begin(row.value, epoch, "killed", closeOf(row.value))
     if (!entry?.isAbout(row.value)) return this.begin(row.value, epoch, "retargeted")
     const answer = entry.update(row.value, epoch)

@@ -4,6 +4,7 @@ import { sliceTime } from "../clock/Slices.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import type { RowAnswer, RowError } from "./KnownRow.js"
+import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { LiveSessions } from "./LiveSessions.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
@@ -50,6 +51,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly draining: () => number
     /** How the server of a session does that was looked up; `undefined` where this process does not know it. */
     readonly healthOf: (id: string) => ServerHealth | undefined
+    /** What a session that was looked up wants otherwise than the settings say, as it is stored; asks nobody. */
+    readonly policyOf: (id: string) => StoredPolicy | undefined
     /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
     readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
@@ -101,6 +104,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | 
     numbers,
     activityOf: (id) => sessions.activityOf(id),
     healthOf: (id) => sessions.healthOf(id),
+    policyOf: (id) => sessions.policyOf(id),
     draining: () => sessions.draining,
     known: () => sessions.ids,
   }
@@ -169,6 +173,8 @@ class Directory {
     isReadable: this.isReadable,
   })
 
+  private readonly rowOf = (id: string): SessionRow | undefined => this.sessions.rowOf(id)
+
   private known(id: string): RowAnswer | undefined {
     const answer = this.sessions.current(id, this.epoch)
     if (answer !== undefined) this.hits++
@@ -201,7 +207,7 @@ class Directory {
 
   private read(id: string): Effect.Effect<LiveSession, LookupError> {
     if (this.readings.has(id)) return this.readLater(id)
-    const found = this.repo.find(id)
+    const found = this.repo.find(id, this.rowOf(id))
     return isSettled(found) ? this.settle(id, found, this.epoch) : this.readLater(id, found)
   }
 
@@ -239,7 +245,7 @@ class Directory {
    */
   private readLater(
     id: string,
-    find: Find = Effect.suspend(() => this.repo.find(id)),
+    find: Find = Effect.suspend(() => this.repo.find(id, this.rowOf(id))),
   ): Effect.Effect<LiveSession, LookupError> {
     return Effect.gen(this, function* () {
       const underWay = this.readings.get(id)
@@ -285,7 +291,7 @@ class Directory {
       const readIn = this.epoch
       this.sweepDue = false
       for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
-        const found = yield* Effect.exit(this.repo.findMany(ids))
+        const found = yield* Effect.exit(this.repo.findMany(ids, this.rowOf))
         this.noteReading(found)
         const rows = yield* found
         const rowOf = new Map(rows.map((row) => [row.session.id, row]))

@@ -118,10 +118,16 @@ export interface SessionTally {
 export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
   SessionRepo,
   {
-    /** One row, or none. Where the store answers at once this is an `Exit`, and the caller needs no fiber. */
-    readonly find: (id: string) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
-    /** The rows of those ids that exist; for re-reading what is live. At most a few hundred ids a call. */
-    readonly findMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
+    /**
+     * One row, or none. Where the store answers at once this is an `Exit`, and the caller needs no fiber. `known`: the row as
+     * it was found before; a store that sees that it says the same may give that again, and make nothing.
+     */
+    readonly find: (id: string, known?: SessionRow) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
+    /** The rows of those ids that exist; for re-reading what is live, where `knownOf` is as above. At most a few hundred ids a call. */
+    readonly findMany: (
+      ids: ReadonlyArray<string>,
+      knownOf?: (id: string) => SessionRow | undefined,
+    ) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
     /** How many there are. */
     readonly count: Effect.Effect<number, StoreUnavailable>
     /** How many there are whose status forwards, and of any other; in slices, so that nobody waits for a large table. */

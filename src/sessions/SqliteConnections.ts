@@ -8,7 +8,7 @@ import { companionsOf, placeOf } from "./FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
-import { alsoMissing, findQuery, findStatement, type Row } from "./SqliteRows.js"
+import { alsoMissing, asText, findQuery, findStatement, type RowText } from "./SqliteRows.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 
 // Time limits of waiting for a lock of another program, in milliseconds: at the start and for a write, and for a
@@ -24,7 +24,7 @@ const closeTimeout = 2_500
  * the cost of the query itself (docs/ARCHITECTURE.md has the figures).
  */
 export interface Reader {
-  readonly find: (id: string) => Row | undefined
+  readonly find: (id: string) => RowText | undefined
   readonly version: Sqlite.Statement<[], number>
   /**
    * Whether the connection uses a WAL; also true if SQLite cannot tell, because another program has damaged the file.
@@ -165,17 +165,23 @@ const openReader = (
  * schema change.
  */
 const finder = (database: Sqlite.Database): Reader["find"] => {
-  const statements = new Map<string, Sqlite.Statement<[id: string], Row>>()
-  const prepared = (statement: string) => {
+  const statements = new Map<string, Finder>()
+  const prepared = (statement: string): Finder => {
     const known = statements.get(statement)
     if (known !== undefined) return known
-    const made = database.prepare<[id: string], Row>(statement)
+    const names = database
+      .prepare(statement)
+      .columns()
+      .map(({ name }) => name)
+    const made = { names, text: database.prepare<[id: string], string>(asText(statement, names)).pluck() }
     statements.set(statement, made)
     return made
   }
-  const find = (id: string, statement: string, missing: ReadonlyArray<string>): Row | undefined => {
+  const find = (id: string, statement: string, missing: ReadonlyArray<string>): RowText | undefined => {
     try {
-      return prepared(statement).get(id)
+      const { names, text } = prepared(statement)
+      const found = text.get(id)
+      return found === undefined ? undefined : { names, text: found }
     } catch (error) {
       const more = alsoMissing(missing, error)
       if (more === undefined) throw error
@@ -183,4 +189,9 @@ const finder = (database: Sqlite.Database): Reader["find"] => {
     }
   }
   return (id) => find(id, findStatement, [])
+}
+
+interface Finder {
+  readonly names: ReadonlyArray<string>
+  readonly text: Sqlite.Statement<[id: string], string>
 }

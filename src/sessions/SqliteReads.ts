@@ -1,10 +1,11 @@
 import { Effect, Option } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import type { Session } from "../domain/Session.js"
 import type { FollowedFile } from "./FollowedFile.js"
 import type { SessionRow } from "./SessionRepo.js"
 import { type Connections, type Reader, requestLockTimeout } from "./SqliteConnections.js"
 import { isBusy, storeFault, whileBusy } from "./SqliteFault.js"
-import { toSession } from "./SqliteRows.js"
+import { columnsOf, toSession } from "./SqliteRows.js"
 
 /**
  * The reads that requests wait for. They run synchronously (microseconds) and return `Exit` values, so the caller
@@ -45,9 +46,9 @@ export const reads = (file: FollowedFile<Connections>, filename: string) => {
     return Effect.succeed(version)
   }
   return {
-    find: (id: string) => runQuery((reader) => read(reader, id)),
-    findMany: (ids: ReadonlyArray<string>) =>
-      Effect.suspend(() => runQuery((reader) => ids.flatMap((id) => Option.toArray(read(reader, id))))),
+    find: (id: string, known?: SessionRow) => runQuery((reader) => read(reader, id, known)),
+    findMany: (ids: ReadonlyArray<string>, knownOf?: (id: string) => SessionRow | undefined) =>
+      Effect.suspend(() => runQuery((reader) => ids.flatMap((id) => Option.toArray(read(reader, id, knownOf?.(id)))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
       const { current } = file
       return current === undefined
@@ -57,12 +58,32 @@ export const reads = (file: FollowedFile<Connections>, filename: string) => {
   }
 }
 
-const read = ({ find }: Reader, id: string): Option.Option<SessionRow> => {
-  const row = find(id)
+/**
+ * A row that was read here. It has no `incarnation`, because no column identifies one. A `REPLACE` (a heartbeat) or a reload of
+ * the whole file changes the rowid, and perhaps `created_at`, of the same session; a row that is removed and inserted again
+ * within a second may keep both.
+ */
+class ReadRow implements SessionRow {
+  readonly #text: string
+
+  constructor(
+    readonly session: Session,
+    text: string,
+  ) {
+    this.#text = text
+  }
+
+  /** Whether this is what a row says. */
+  says(text: string): boolean {
+    return this.#text === text
+  }
+}
+
+const read = ({ find }: Reader, id: string, known: SessionRow | undefined): Option.Option<SessionRow> => {
+  const found = find(id)
+  if (found === undefined) return Option.none()
+  if (known instanceof ReadRow && known.says(found.text)) return Option.some(known)
+  const row = columnsOf(found)
   // SQLite may find a row with another id, because the column has a collation or the id is not valid text.
-  if (row?.id !== id) return Option.none()
-  // Without an `incarnation`, because no column identifies one. A `REPLACE` (a heartbeat) or a reload of the whole file
-  // changes the rowid, and perhaps `created_at`, of the same session; a row that is removed and inserted again within a
-  // second may keep both.
-  return Option.some({ session: toSession(row) })
+  return row.id === id ? Option.some(new ReadRow(toSession(row), found.text)) : Option.none()
 }

@@ -62,6 +62,34 @@ export interface Row extends Partial<PolicyRow>, Partial<ControlColumns> {
   readonly updatedAt: string | null
 }
 
+/**
+ * A row as one text, by which it is known again at the price of one column, and the names of its columns. SQLite makes it in
+ * less than half of the time that the columns take one by one.
+ */
+export interface RowText {
+  /** The values in JSON: texts and nulls. */
+  readonly text: string
+  readonly names: ReadonlyArray<string>
+}
+
+/** The same SELECT, with all of its columns, which have these names, as one text. */
+export const asText = (statement: string, names: ReadonlyArray<string>): string =>
+  `SELECT json_array(${names.map((name) => `"${name}"`).join(", ")}) FROM (${statement})`
+
+/** The columns of such a text. Their types are those that the casts in the statement guarantee. */
+export const columnsOf = ({ names, text }: RowText): Row => {
+  const values: ReadonlyArray<string> = JSON.parse(text)
+  const [id = "", url = "", status = ""] = values
+  return {
+    id,
+    url,
+    status,
+    createdAt: null,
+    updatedAt: null,
+    ...Object.fromEntries(names.map((name, at) => [name, values[at]])),
+  }
+}
+
 // No validation: the casts in the statements guarantee the types.
 export const toSession = ({ id, url, status, createdAt, updatedAt, ...own }: Row): Session =>
   new Session(

@@ -236,24 +236,16 @@ export const requestIdOf = (fields: RawFields): string => receivedRequestId(fiel
 
 const appended = (earlier: string, value: string): string => (earlier === "" ? value : `${earlier}, ${value}`)
 
-/** Whether a text is a trace id: 32 hexadecimal digits, not all of them 0. */
-const isTraceId = (text: string): boolean => {
-  if (text.length !== 32) return false
-  let isZero = true
-  for (let index = 0; index < 32; index++) {
-    const code = text.charCodeAt(index)
-    if (code !== 0x30) isZero = false
-    if (code < 0x30 || code > 0x66 || (code > 0x39 && code < 0x61)) return false
-  }
-  return !isZero
-}
+const traceIdPattern = /^(?!0{32})[0-9a-f]{32}$/
 
 /**
  * A `traceparent` (W3C Trace Context) for a request that came without one. A request id of ours serves as trace id too,
  * so that log and trace can be brought together. It does not say "sampled": nobody here has recorded the span it names.
  */
-const newTraceParent = (requestId: string): string =>
-  traceParent(isTraceId(requestId) ? requestId : randomHex(16), randomHex(8), false)
+const newTraceParent = (requestId: string, isOurs: boolean): string => {
+  const isTraceId = (isOurs && requestId.length === 32) || traceIdPattern.test(requestId)
+  return traceParent(isTraceId ? requestId : randomHex(16), randomHex(8), false)
+}
 
 /** What this proxy and its like call themselves in `Via` and `CDN-Loop`. */
 const pseudonyms = /\bss-proxy-[\da-f]{8}\b/g
@@ -282,6 +274,7 @@ export const requestFields = (received: RawFields, context: ForwardContext): Arr
   let forwardedProto = ""
   let forwardedPrefix = ""
   let hasTraceParent = false
+  let hasRequestId = false
   let hasAuthorization = false
   let wantsTrailers = false
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -338,7 +331,9 @@ export const requestFields = (received: RawFields, context: ForwardContext): Arr
       case Treatment.Host:
       case Treatment.Imitation:
       case Treatment.Remove:
+        break
       case Treatment.RequestId:
+        hasRequestId = true
         break
     }
   }
@@ -359,7 +354,7 @@ export const requestFields = (received: RawFields, context: ForwardContext): Arr
   out.push("X-Request-Id", context.requestId)
   const { added, replaced } = context.trace
   if (replaced !== undefined) out.push("traceparent", replaced)
-  else if (added && !hasTraceParent) out.push("traceparent", newTraceParent(context.requestId))
+  else if (added && !hasTraceParent) out.push("traceparent", newTraceParent(context.requestId, !hasRequestId))
   return out
 }
 

@@ -8,6 +8,14 @@ export interface ClientView {
   readonly isOwn: (scheme: string, authority: string) => boolean
 }
 
+/** The same the other way round. */
+export interface ServerView extends Pick<ClientView, "base" | "prefix"> {
+  /** Whether the client may mean this proxy by this scheme (in small letters) and authority. */
+  readonly isOfProxy: (scheme: string, authority: string) => boolean
+  /** The server's own address: scheme and authority. */
+  readonly address: string
+}
+
 /** A host as browsers know it, and the port, the scheme's own where none is written. */
 export interface Origin {
   readonly hostname: string
@@ -84,4 +92,25 @@ export const refreshForClient = (value: string, view: ClientView): string => {
   const reference = quoted ?? plain ?? ""
   const changed = referenceForClient(reference, view)
   return changed === reference ? value : `${before}${quote ?? ""}${changed}${value.slice(whole.length)}`
+}
+
+/** A path of the proxy as the session's server knows it; `undefined` where it is not the session's. */
+const pathForServer = (path: string, { base, prefix }: ServerView): string | undefined => {
+  if (!isBelow(path, prefix)) return undefined
+  const rest = base + path.slice(prefix.length)
+  return rest.startsWith("/") ? rest : `/${rest}`
+}
+
+/**
+ * A reference of a client (RFC 4918 section 8.3) as the session's server needs it: one to that session, by path or by the
+ * address of the proxy, becomes the server's own. Any other is as it was.
+ */
+export const referenceForServer = (reference: string, view: ServerView): string => {
+  if (control.test(reference) || namesHost(reference)) return reference
+  if (reference.startsWith("/")) return asPath(pathForServer(reference, view) ?? reference)
+  const [, scheme, authority, rest = ""] = absolute.exec(reference) ?? []
+  if (scheme === undefined || authority === undefined) return reference
+  if (!view.isOfProxy(scheme.toLowerCase(), authority)) return reference
+  const path = pathForServer(rest.startsWith("/") ? rest : `/${rest}`, view)
+  return path === undefined ? reference : view.address + path
 }

@@ -92,13 +92,17 @@ export const confinedCookie = (cookie: string, view: CookieView): string | undef
   return hasPath || view.defaultIsBelow || fallback === undefined ? text : `${text}; Path=${fallback}`
 }
 
+/** A dot before a domain does not count, and one behind it makes no other of it. */
+const withoutDots = (domain: string): string => domain.replace(/^\./, "").replace(/\.$/, "").toLowerCase()
+
 /**
  * The same for a session with a name of its own, `host`: only a domain that is above that name goes, for all below the
  * domain, sessions with other names among it, would get the cookie.
  */
 export const cookieOfName = (cookie: string, host: string): string => {
-  const isAbove = ({ name, value }: Attribute): boolean =>
-    name === "domain" && host.toLowerCase().endsWith(`.${value.replace(/^\./, "").toLowerCase()}`)
+  const name = withoutDots(host)
+  const isAbove = (attribute: Attribute): boolean =>
+    attribute.name === "domain" && name.endsWith(`.${withoutDots(attribute.value)}`)
   const attributes = attributesOf(cookie)
   if (!attributes.some(isAbove)) return cookie
   const kept = attributes.filter((attribute) => !isAbove(attribute)).map(({ text }) => text)

@@ -327,6 +327,18 @@ describe("explain", () => {
     }),
   )
 
+  it.scopedLive("says what becomes of redirects and cookies of the server", () =>
+    Effect.gen(function* () {
+      const { get, proxy } = yield* startAdminLab()
+      const steps = Effect.map(get("/v1/explain?target=/app/a?b"), (found) => explanationOf(found).steps.join("\n"))
+      assert.notInclude(yield* steps, "comes back")
+      yield* proxy.repo.set("app", { policy: { location: "rewrite", cookies: "confine" } })
+      yield* Effect.sleep(10)
+      assert.include(yield* steps, "a redirect to /a comes back as one to /app/a")
+      assert.include(yield* steps, "a cookie for / comes back with Path=/app")
+    }),
+  )
+
   it.scopedLive("says the same as what a client is answered", () =>
     Effect.gen(function* () {
       const { adminPort, ask, get, proxy } = yield* startAdminLab({ settings: { maxTargetBytes: 50 } })
@@ -355,6 +367,24 @@ describe("explain", () => {
         assert.strictEqual(verdict.status, answer.status, target)
         if (verdict.code !== null) assert.include(answer.text, `"code":"${verdict.code}"`)
       }
+    }),
+  )
+
+  it.scopedLive("knows names of sessions, and who is sent to a path with a slash", () =>
+    Effect.gen(function* () {
+      const { get, origin, proxy } = yield* startAdminLab({ settings: { sessionHosts: ["apps.test"] } })
+      const explain = (url: string) => Effect.map(get(`/v1/explain?url=${encodeURIComponent(url)}`), explanationOf)
+      const named = yield* explain("https://user:pw@App.apps.test:8443/ws/x?b=1")
+      assert.deepInclude(named.route, { session: "app", rest: "/ws/x?b=1", by_host: true })
+      assert.strictEqual(named.target, `http://127.0.0.1:${origin.port}/ws/x?b=1`)
+      assert.deepInclude(named.fields, { name: "Host", value: "App.apps.test:8443" })
+      assert.include(named.steps[0], "the host names the session app")
+      assert.deepInclude((yield* explain("http://none.apps.test/app/x")).verdict, { status: 404, forwards: false })
+      const redirected = /a browser, which asks for HTML, gets 308/
+      assert.match((yield* explain("http://x/app?q")).steps.join("\n"), redirected)
+      yield* proxy.repo.set("app", { policy: { slash: "off" } })
+      yield* Effect.sleep(10)
+      assert.notMatch((yield* explain("http://x/app?q")).steps.join("\n"), redirected)
     }),
   )
 

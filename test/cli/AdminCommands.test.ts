@@ -40,6 +40,13 @@ describe("ss-proxy explain", () => {
     expect(alone.code).toBe(0)
   })
 
+  it("knows names of sessions from the database alone, if it is told below what", async () => {
+    const file = await makeDatabase()
+    const named = await explain(file, "http://gone.apps.test/x?y=1", "--session-hosts", "apps.test")
+    expect(named.stdout).toContain("→ forwards to http://127.0.0.1:1/base/x?y=1")
+    expect(named.stdout).toContain("the host names the session gone")
+  })
+
   it("exits with 1 where a request would not be forwarded, and says why", async () => {
     const file = await makeDatabase()
     const paused = await explain(file, "/paused/", "-X", "POST")

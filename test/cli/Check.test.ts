@@ -7,6 +7,7 @@ import { dirname, join } from "node:path"
 import { databaseChecks } from "../../src/cli/check/DatabaseChecks.js"
 import { type Finding, findingLines } from "../../src/cli/check/Finding.js"
 import { fileChecks, portChecks, socketCheck, tokenChecks } from "../../src/cli/check/MachineChecks.js"
+import { nameChecks } from "../../src/cli/check/NameChecks.js"
 import type { RunningProxy } from "../../src/cli/check/RunningProxies.js"
 import { dialServers, serverFindings } from "../../src/cli/check/ServerChecks.js"
 import { plainStyle } from "../../src/cli/Style.js"
@@ -45,6 +46,20 @@ const change = (filename: string, statement: string) => {
   database.exec(statement)
   database.close()
 }
+
+describe("the check of names", () => {
+  it.scopedLive("says which sessions can have none, and how many", () =>
+    Effect.gen(function* () {
+      const url = "http://h:1"
+      const named = yield* databaseWith({ alice: url, "a-b_c": url })
+      assert.deepInclude(yield* nameChecks(named, ["apps.test"]), { result: "ok", todo: null })
+      const some = yield* databaseWith({ alice: url, Bob: url, "a.b": url, é: url, ["x".repeat(64)]: url })
+      const { message, result } = yield* nameChecks(some, ["apps.test"])
+      assert.strictEqual(result, "warn")
+      assert.strictEqual(message, `4 sessions without a name below apps.test: Bob, a.b, ${"x".repeat(64)}, 1 more`)
+    }),
+  )
+})
 
 describe("the checks of a database", () => {
   it.scopedLive("find nothing wrong with one that a proxy has made", () =>

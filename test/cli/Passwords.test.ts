@@ -11,7 +11,7 @@ const urls = [
   "http://admin:hun#ter2@h",
   "http://admin:hun?ter2@h",
   "http://admin:hun\\ter2@h",
-  " http://admin:hunter2@h",
+  "\u00a0http://admin:hunter2@h",
   '"http://admin:hunter2@h"',
   "http//admin:hunter2@h",
   "http:/admin:hunter2@h",

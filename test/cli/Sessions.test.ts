@@ -29,6 +29,7 @@ describe("ss-proxy sessions", () => {
     expect(json(await sessions("show", "a", "--json"))).toEqual({
       ...expected,
       ...unknown,
+      names: [],
       idle_seconds: null,
       health: null,
     })
@@ -72,6 +73,18 @@ describe("ss-proxy sessions", () => {
     expect(added.code).toBe(0)
     expect(json(added)).toMatchObject({ status: "warming up", forwards: false })
     expect(added.stderr).toMatch(/^note: the status "warming up" does not forward.*active, online and ready forward\n$/)
+  })
+
+  it("says which name a session has below --session-hosts, and why another has none", async () => {
+    const { sessions } = onDatabase()
+    const hosts = ["--session-hosts", "apps.test,localhost"]
+    expect((await sessions("add", "a", "h:9000", ...hosts)).stderr).toBe("")
+    expect((await sessions("add", "B", "h:9000", ...hosts)).stderr).toMatch(/^note: B has no name: the id has capital /)
+    expect((await sessions("show", "a", ...hosts)).stdout).toContain("name     a.apps.test, a.localhost\n")
+    expect((await sessions("show", "B", ...hosts)).stdout).toMatch(/^name {5}none: .*reachable by its path alone$/m)
+    expect(json(await sessions("show", "a", "--json", ...hosts))).toMatchObject({
+      names: ["a.apps.test", "a.localhost"],
+    })
   })
 
   it("refuses to add an id that exists, unless told to replace it", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "vitest"
 import { type FlagGroup, flagsOf } from "../../src/cli/CommandDoc.js"
@@ -6,7 +6,7 @@ import type { Flag } from "../../src/cli/Flag.js"
 import { runGroups } from "../../src/cli/ProgramFlags.js"
 import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
-import { blocksOf, documents, root, textOf } from "./Blocks.js"
+import { blocksOf, documents, recipes, root, textOf } from "./Blocks.js"
 import { causesOfPage, errorsDocument, withShortTable } from "./ErrorReference.js"
 import { withFlagTables, withPolicyTable, withSettingTable } from "./SettingTables.js"
 import { withFigures } from "./SpeedTables.js"
@@ -35,6 +35,16 @@ describe("the blocks of the documents", () => {
     it(`are not run, for a reason: ${document}:${line}, ${reason}`, () => {
       expect(reason.length).toBeGreaterThan(10)
     })
+})
+
+describe("the recipes", () => {
+  const folder = join(root, "test/recipes")
+  const tests = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"))
+  const sections = new Set(blocksOf(recipes).map(({ section }) => section))
+
+  it.each([...sections])("are followed by a test: %s", (section) => {
+    expect(tests.some((text) => text.includes(`"${section}"`))).toBe(true)
+  })
 })
 
 describe("the configuration guide", () => {

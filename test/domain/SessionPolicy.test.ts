@@ -22,6 +22,12 @@ describe("the policy of a session", () => {
       problemOf({ wsPath: "Strip" }),
       Either.right('its ws_path is "Strip"; it must be one of append, full, strip, or NULL'),
     )
+    for (const words of [
+      'its cors is "https://a.example/"',
+      "without a path or a slash behind them",
+      "https://app.example",
+    ])
+      assert.include(Either.getOrThrow(problemOf({ cors: "https://a.example/" })), words)
   })
 
   it("is the same as another only where all of it is", () => {
@@ -55,7 +61,7 @@ describe("the table of policies", () => {
 
   it("reads from a column what it wrote there, and from a flag what it shows", () => {
     // Of each kind of value at least two; a policy takes those of its own kind.
-    const texts = ["true", "false", "30", "0.5", "2.007", "64k", "1000"]
+    const texts = ["true", "false", "30", "0.5", "2.007", "64k", "1000", "*", "https://a.example,http://b:81"]
     texts.push('{"X-A":"1"}', '{"X-A":["1","2"]}', '["X-A"]', '["X-A","X-B"]')
     for (const { column, fallback, read, write, reading } of Object.values(policyRows)) {
       const given = reading.choices ?? texts.filter((text) => Option.isSome(reading.read(text)))

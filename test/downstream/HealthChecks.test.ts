@@ -78,6 +78,15 @@ describe("health checks", () => {
     }),
   )
 
+  it.scopedLive("ask behind the id where the server gets that, too", () =>
+    Effect.gen(function* () {
+      const lab = yield* startAdminLab({ script: serverOf({ up: hello }), base: "/base", settings })
+      yield* lab.proxy.repo.set("app", { policy: { path: "keep" } })
+      yield* lab.ask(request("GET /app/"))
+      yield* lab.origin.seen("GET /base/app/up?full=1 HTTP/1.1")
+    }),
+  )
+
   it.scopedLive("are no activity, no requests of clients, and leave the status alone", () =>
     Effect.gen(function* () {
       const lab = yield* startLab({ up: answer("500 Internal Server Error", "") })

@@ -1,21 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { BodyStages } from "../../src/http/BodyStages.js"
-import { answer, request, response } from "../support/HttpText.js"
+import { request } from "../support/HttpText.js"
 import { type LabOptions, startLab } from "../support/Lab.js"
-import type { OriginConnection, Script } from "../support/RawOrigin.js"
 import { refusedWs } from "../support/WsPeer.js"
-
-/** Answers each request with the fields that it asks for, `ORIGIN` being the server's own address. */
-const obliging: Script = (connection: OriginConnection) =>
-  Effect.gen(function* () {
-    for (;;) {
-      const asked = yield* connection.request
-      const host = asked.value("x-told") ?? asked.value("host") ?? ""
-      const fields = (asked.value("x-say") ?? "").split("|").map((line) => line.replaceAll("ORIGIN", host))
-      yield* connection.send(response("103 Early Hints", fields) + answer("302 Found", "", fields))
-    }
-  })
+import { obliging } from "./ObligingOrigin.js"
 
 const start = (options: LabOptions = {}) =>
   Effect.map(startLab({ script: obliging, settings: { location: "rewrite" }, ...options }), (lab) => {
@@ -84,9 +73,42 @@ describe("redirects of an app that knows no prefix", () => {
     Effect.gen(function* () {
       const { proxy } = yield* start()
       for (const path of ["/ws/app/chat", "/app/chat"]) {
-        const refused = yield* refusedWs(`${proxy.url}${path}`, { headers: { "X-Say": "Location: /login" } })
+        const refused = yield* refusedWs(`${proxy.url}${path}`, {
+          headers: { "X-Say": "Location: /login", "X-Refuse": "1" },
+        })
         assert.strictEqual(refused.headers.location, "/app/login")
       }
+    }),
+  )
+
+  it.scopedLive(
+    "come back under no prefix where the host names the session, and only by address where the server gets the path",
+    () =>
+      Effect.gen(function* () {
+        const { locationOf, proxy } = yield* start({ settings: { location: "rewrite", sessionHosts: ["apps.test"] } })
+        const named = "GET http://app.apps.test/x"
+        assert.strictEqual(yield* locationOf("/a", named), "/a")
+        assert.strictEqual(yield* locationOf("http://ORIGIN/a", named), "/a")
+        yield* proxy.repo.set("app", { policy: { path: "keep" } })
+        yield* inForce
+        assert.strictEqual(yield* locationOf("/a"), "/a")
+        assert.strictEqual(yield* locationOf("/app/a"), "/app/a")
+        assert.strictEqual(yield* locationOf("http://ORIGIN/app/a"), "/app/a")
+      }),
+  )
+
+  it.scopedLive("go the other way in the Destination of a copy, and only there", () =>
+    Effect.gen(function* () {
+      const { ask, origin } = yield* start({ base: "/dav" })
+      const destination = "Destination: http://proxy.test/app/b.txt"
+      yield* ask("MOVE /app/a.txt", "X-A: b", destination)
+      yield* ask("COPY /app/a.txt", "X-A: b", "Destination: /app/b.txt")
+      yield* ask("PUT /app/a.txt", "X-A: b", destination, "Content-Length: 0")
+      const names = [`${origin.url}/dav/b.txt`, "/dav/b.txt", "http://proxy.test/app/b.txt"]
+      assert.deepStrictEqual(
+        origin.requests.map((asked) => asked.value("destination")),
+        names,
+      )
     }),
   )
 

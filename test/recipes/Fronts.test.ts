@@ -18,6 +18,7 @@ const certify = (reader: Reader, file: string, authority: Authority) =>
     const at = (name: string) => join(reader.folder, name)
     writeFileSync(at("example.com.pem"), cert)
     writeFileSync(at("example.com.key"), key)
+    writeFileSync(at("example.com.both.pem"), `${cert}${key}`)
     writeFileSync(at("authority.pem"), authority.cert)
     writeFileSync(at(file), readFileSync(at(file), "utf8").replaceAll("/etc/ssl", reader.folder))
     const found = Object.keys(roots).map((name) => `connect-to = ${name}:443:127.0.0.1:${reader.port("443")}\n`)
@@ -51,8 +52,8 @@ interface Front {
   readonly section: string
   /** The file of the recipe. */
   readonly file: string
-  /** The file that includes it. */
-  readonly config: (reader: Reader) => readonly [name: string, text: string]
+  /** What includes it, where it is not whole. */
+  readonly config?: (reader: Reader) => readonly [name: string, text: string]
   readonly command: string
 }
 
@@ -71,6 +72,7 @@ const fronts: ReadonlyArray<Front> = [
     config: (reader) => ["Caddyfile", caddyConfig(reader.port("443"))],
     command: "caddy run --config Caddyfile --adapter caddyfile",
   },
+  { program: "haproxy", section: "HAProxy in front", file: "haproxy.cfg", command: "haproxy -db -f haproxy.cfg" },
 ]
 
 /** Follows a recipe with that program in front. */
@@ -80,8 +82,8 @@ const inFront = ({ section, file, config, command }: Front) =>
     const reader = yield* Reader.follow([section], (reader) =>
       Effect.gen(function* () {
         yield* certify(reader, file, authority)
-        const [name, text] = config(reader)
-        writeFileSync(join(reader.folder, name), text)
+        const included = config?.(reader)
+        if (included !== undefined) writeFileSync(join(reader.folder, included[0]), included[1])
         yield* reader.leaveRunning(command, ["443"])
       }),
     )
@@ -91,39 +93,42 @@ const inFront = ({ section, file, config, command }: Front) =>
 const Shown = Schema.Struct({ headers: Schema.Record({ key: Schema.String, value: Schema.String }) })
 
 for (const front of fronts)
-  describeUnless(lacking(front.program) ?? lacking("curl"))(`the recipe for ${front.section}`, () => {
-    it.scopedLive(
-      "passes on who the client is, streams, and WebSockets, on a path and on a session's name",
-      () =>
-        Effect.gen(function* () {
-          const { url, ca } = yield* inFront(front)
-          const client = new Agent({ localAddress: "127.0.0.2", connect: { ca, servername: "proxy.example.com" } })
-          yield* Effect.addFinalizer(() => Effect.promise(() => client.destroy()))
-          const lies = { "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Prefix": "/lie" }
-          for (const [host, prefix] of Object.entries(roots)) {
-            const ask = (path: string) =>
-              Effect.promise(() =>
-                request(`${url}${prefix}${path}`, { dispatcher: client, headers: { host, ...lies } }),
+  describeUnless([front.program, "curl", "openssl"].map(lacking).find(Boolean))(
+    `the recipe for ${front.section}`,
+    () => {
+      it.scopedLive(
+        "passes on who the client is, streams, and WebSockets, on a path and on a session's name",
+        () =>
+          Effect.gen(function* () {
+            const { url, ca } = yield* inFront(front)
+            const client = new Agent({ localAddress: "127.0.0.2", connect: { ca, servername: "proxy.example.com" } })
+            yield* Effect.addFinalizer(() => Effect.promise(() => client.destroy()))
+            const lies = { "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Prefix": "/lie" }
+            for (const [host, prefix] of Object.entries(roots)) {
+              const ask = (path: string) =>
+                Effect.promise(() =>
+                  request(`${url}${prefix}${path}`, { dispatcher: client, headers: { host, ...lies } }),
+                )
+              const { headers } = yield* Effect.flatMap(ask("/headers"), ({ body }) =>
+                Effect.promise(async () => Schema.decodeUnknownSync(Shown)(await body.json())),
               )
-            const { headers } = yield* Effect.flatMap(ask("/headers"), ({ body }) =>
-              Effect.promise(async () => Schema.decodeUnknownSync(Shown)(await body.json())),
-            )
-            assert.strictEqual(headers["X-Forwarded-For"], "127.0.0.2, 127.0.0.1")
-            assert.strictEqual(headers["X-Forwarded-Host"], host)
-            assert.strictEqual(headers["X-Forwarded-Prefix"], prefix === "" ? undefined : prefix)
-            // The second event is a minute away: a front that keeps the first one until then fails this.
-            const { body } = yield* ask("/sse?count=2&interval=60000")
-            let events = ""
-            yield* Effect.promise(async () => {
-              for await (const piece of body) if ((events += piece).includes("id: 1\n")) break
-            })
-            assert.include(events, "id: 1\n")
-            const options = { ca, servername: host, headers: { Host: host } }
-            const socket = yield* openWs(`${url}${prefix}/socket`, options)
-            socket.socket.send("hello")
-            assert.strictEqual(yield* socket.message, "hello")
-          }
-        }),
-      60_000,
-    )
-  })
+              assert.strictEqual(headers["X-Forwarded-For"], "127.0.0.2, 127.0.0.1")
+              assert.strictEqual(headers["X-Forwarded-Host"], host)
+              assert.strictEqual(headers["X-Forwarded-Prefix"], prefix === "" ? undefined : prefix)
+              // The second event is a minute away: a front that keeps the first one until then fails this.
+              const { body } = yield* ask("/sse?count=2&interval=60000")
+              let events = ""
+              yield* Effect.promise(async () => {
+                for await (const piece of body) if ((events += piece).includes("id: 1\n")) break
+              })
+              assert.include(events, "id: 1\n")
+              const options = { ca, servername: host, headers: { Host: host } }
+              const socket = yield* openWs(`${url}${prefix}/socket`, options)
+              socket.socket.send("hello")
+              assert.strictEqual(yield* socket.message, "hello")
+            }
+          }),
+        60_000,
+      )
+    },
+  )

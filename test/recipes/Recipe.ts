@@ -32,7 +32,7 @@ const portsOfDocument = /\b(?:443|3000|7860|8000|8080|8123|8443|8501|8888|9000|9
 const proxyPort = "8080"
 const tlsPort = "443"
 
-/** What the software of recipes needs to know of the machine of a test: nothing is sent home, and root may be root. */
+/** What the software of recipes needs to know of the machine of a test: it opens no browser, and sends nothing home. */
 const quietly = {
   NO_COLOR: "1",
   GRADIO_ANALYTICS_ENABLED: "False",
@@ -82,6 +82,7 @@ export class Reader {
       writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`)
       chmodSync(program, 0o755)
       mkdirSync(join(folder, ".jupyter"))
+      // Whoever runs the tests may be root, in a container.
       const asRoot = { ServerApp: { allow_root: true, open_browser: false } }
       writeFileSync(join(folder, ".jupyter", "jupyter_server_config.json"), JSON.stringify(asRoot))
       return new Reader(folder)
@@ -150,7 +151,9 @@ export class Reader {
         output?.setEncoding("utf8").on("data", (text: string) => (said = `${said}${text}`.slice(-10_000)))
       const failed = () => new RecipeFailed({ message: `${command}\ndoes not listen; it said:\n${said}` })
       const up = Effect.suspend(() =>
-        child.exitCode === null ? Effect.forEach(ports, (port) => listens(this.port(port))) : failed(),
+        child.exitCode === null && child.signalCode === null
+          ? Effect.forEach(ports, (port) => listens(this.port(port)))
+          : failed(),
       )
       yield* up.pipe(
         Effect.repeat({ until: (all) => all.every(Boolean), schedule: Schedule.spaced(50) }),

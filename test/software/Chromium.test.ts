@@ -63,6 +63,18 @@ const servePage: RequestListener = (_, response) => {
   response.end(`<!doctype html><title>page</title><script>${script}</script>`)
 }
 
+/** A page with cookies and storage of its own, whose links begin at the root as those of an app that knows no prefix do. */
+const serveApp: RequestListener = ({ headers, url }, response) => {
+  if (url === "/cookies") return void response.end(headers.cookie ?? "none")
+  if (url === "/app.js") return void response.end("globalThis.loaded = true")
+  response.setHeader("Content-Type", "text/html; charset=utf-8")
+  response.setHeader("Set-Cookie", ["visible=1; Path=/", "hidden=1; Path=/; HttpOnly"])
+  response.end('<!doctype html><title>app</title><script src="/app.js"></script>')
+}
+
+const tryToRead = (url: string): string =>
+  `fetch(${JSON.stringify(url)}, { credentials: "include" }).then((answer) => answer.text(), () => "refused")`
+
 const sumOf = (bytes: Uint8Array): number => bytes.reduce((sum, byte) => (sum * 31 + byte) % 65_521, 0)
 
 /** A page that was fetched through the proxy, and both WebSockets that its script opens. */
@@ -193,6 +205,52 @@ describeUnless(chromiumProgram === undefined ? "Chromium is not installed" : und
         assert.deepStrictEqual([relative.peer.pongs, routed.peer.pongs], [["from the server"], []])
         for (const name of ["relative", "routed"])
           assert.deepStrictEqual(yield* page.evaluate(`${name}.until(1)`), ["open"])
+      }),
+    )
+
+    it.scoped(
+      "of a session's own name sees nothing of another session's, neither cookies nor storage, pages nor answers",
+      () =>
+        Effect.gen(function* () {
+          const origin = yield* WsOrigin.start({ listener: serveApp })
+          const proxy = yield* startProxy({
+            sessions: { alice: origin.url, bob: origin.url },
+            settings: { sessionHosts: ["localhost"] },
+          })
+          const at = (id: string) => `http://${id}.localhost:${proxy.port}`
+          const browser = yield* Browser
+          const alice = yield* browser.open(`${at("alice")}/`)
+          assert.strictEqual(yield* alice.evaluate("loaded"), true)
+          assert.strictEqual(yield* alice.evaluate("document.cookie"), "visible=1")
+          yield* alice.evaluate('localStorage.setItem("secret", "1")')
+          const bob = yield* browser.open(`${at("bob")}/other`)
+          assert.strictEqual(yield* bob.evaluate('document.cookie = "of=bob"; localStorage.getItem("secret")'), null)
+          assert.strictEqual(yield* bob.evaluate(tryToRead(`${at("alice")}/cookies`)), "refused")
+          assert.strictEqual(yield* alice.evaluate(tryToRead("/cookies")), "visible=1; hidden=1")
+          assert.strictEqual(yield* bob.evaluate(tryToRead("/cookies")), "visible=1; hidden=1; of=bob")
+          const frame = `new Promise((resolve) => {
+          const frame = document.createElement("iframe")
+          frame.src = "${at("alice")}/"
+          frame.onload = () => {
+            try { resolve(frame.contentWindow.document.cookie) } catch (error) { resolve(error.name) }
+          }
+          document.body.append(frame)
+        })`
+          assert.strictEqual(yield* bob.evaluate(frame), "SecurityError")
+        }),
+    )
+
+    it.scoped("of a session's own name opens WebSockets at its root, with that origin and its cookies", () =>
+      Effect.gen(function* () {
+        const origin = yield* WsOrigin.start({ listener: serveApp })
+        const proxy = yield* startProxy({ sessions: { alice: origin.url }, settings: { sessionHosts: ["localhost"] } })
+        const own = `alice.localhost:${proxy.port}`
+        const page = yield* Effect.flatMap(Browser, (browser) => browser.open(`http://${own}/`))
+        yield* page.evaluate(`globalThis.socket = new WebSocket("ws://${own}/socket"), new Promise((done) => socket.onopen = done)
+          .then(() => "open")`)
+        const { handshake } = yield* origin.connection()
+        assert.strictEqual(handshake.url, "/socket")
+        assert.deepInclude(handshake.headers, { host: own, origin: `http://${own}`, cookie: "visible=1; hidden=1" })
       }),
     )
   })

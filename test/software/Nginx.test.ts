@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { request } from "undici"
+import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 import { NotSeen } from "../support/Changes.js"
@@ -45,6 +46,7 @@ http {
     location = /empty { return 204; }
     location = /moved { return 301 /file.txt; }
     location = /silent { return 444; }
+    location /dav/ { dav_methods PUT MOVE; create_full_put_path on; }
     location = /fields { add_header Set-Cookie a=1; add_header Set-Cookie b=2; return 200 "$host $http_x_forwarded_prefix"; }
   }
 }
@@ -55,7 +57,7 @@ const startNginx: Effect.Effect<string, NotSeen, Scope.Scope> = Effect.gen(funct
   const folder = yield* temporaryFolder
   const port = yield* unusedPort
   const file = (name: string) => join(folder, name)
-  mkdirSync(file("root"))
+  mkdirSync(file("root/dir"), { recursive: true })
   writeFileSync(file("nginx.conf"), config(folder, port))
   writeFileSync(join(folder, "root", "file.txt"), text)
   writeFileSync(join(folder, "root", "big.bin"), Buffer.concat([...longBody(bytes)]))
@@ -69,26 +71,33 @@ const startNginx: Effect.Effect<string, NotSeen, Scope.Scope> = Effect.gen(funct
   return url
 }).pipe(Effect.retry({ times: 3 }))
 
-const lab = Effect.gen(function* () {
-  const url = yield* startNginx
-  const proxy = yield* startProxy({ sessions: { app: `${url}/` } })
-  // undici's `request` shows an answer as it came: it neither unpacks nor follows.
-  const ask = (
-    path: string,
-    headers: Record<string, string> = {},
-    method: "GET" | "HEAD" | "POST" = "GET",
-    body?: Buffer,
-  ) =>
-    Effect.promise(async () => {
-      const answer = await request(`${proxy.url}/app${path}`, {
-        method,
-        headers,
-        ...(body === undefined ? {} : { body }),
+const labWith = (settings: Partial<ProxySettings>) =>
+  Effect.gen(function* () {
+    const url = yield* startNginx
+    const proxy = yield* startProxy({ sessions: { app: `${url}/` }, settings })
+    // undici's `request` shows an answer as it came: it neither unpacks nor follows.
+    const ask = (
+      path: string,
+      headers: Record<string, string> = {},
+      method: "GET" | "HEAD" | "POST" = "GET",
+      body?: Buffer,
+    ) =>
+      Effect.promise(async () => {
+        const answer = await request(`${proxy.url}/app${path}`, {
+          method,
+          headers,
+          ...(body === undefined ? {} : { body }),
+        })
+        return {
+          status: answer.statusCode,
+          headers: answer.headers,
+          body: Buffer.from(await answer.body.arrayBuffer()),
+        }
       })
-      return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) }
-    })
-  return { ask, proxy }
-})
+    return { ask, proxy, url: proxy.url }
+  })
+
+const lab = labWith({})
 
 describeUnless(lacking("nginx"))("nginx", () => {
   it.scopedLive("serves a file: whole, packed, in part, by HEAD, not modified", () =>
@@ -168,6 +177,26 @@ describeUnless(lacking("nginx"))("nginx", () => {
       const fields = yield* ask("/fields")
       assert.deepStrictEqual(fields.headers["set-cookie"], ["a=1", "b=2"])
       assert.strictEqual(fields.body.toString(), "127.0.0.1 /app")
+    }),
+  )
+
+  it.scopedLive("redirects by its own address, and comes back under the session's path with location=rewrite", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* labWith({ location: "rewrite" })
+      assert.strictEqual((yield* ask("/moved")).headers["location"], "/app/file.txt")
+      assert.strictEqual((yield* ask("/dir?q=1")).headers["location"], "/app/dir/?q=1")
+    }),
+  )
+
+  it.scopedLive("moves a file to where the client says, by WebDAV, which names the proxy, with location=rewrite", () =>
+    Effect.gen(function* () {
+      const { ask, url } = yield* labWith({ location: "rewrite" })
+      const dav = (method: string, path: string, init: RequestInit = {}) =>
+        Effect.promise(async () => (await fetch(`${url}/app/dav${path}`, { method, ...init })).status)
+      assert.strictEqual(yield* dav("PUT", "/a", { body: "text" }), 201)
+      assert.strictEqual(yield* dav("MOVE", "/a", { headers: { Destination: `${url}/app/dav/b` } }), 204)
+      assert.strictEqual((yield* ask("/dav/b")).body.toString(), "text")
+      assert.strictEqual((yield* ask("/dav/a")).status, 404)
     }),
   )
 

@@ -19,6 +19,16 @@ head -c 200000 /dev/zero | tr '\\000' x
 printf end
 `
 
+/** Ends the lines of its head as a shell does, with a line feed alone, and has one that is folded and one that is no field. */
+const oldScript = `#!/bin/sh
+echo "Content-Type: text/plain"
+echo "X-Old: one"
+echo "  two"
+echo "a warning of the shell"
+echo
+echo "old but well"
+`
+
 /** `python3 -m http.server` behind a proxy, on a folder with a few files. */
 const lab = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -27,6 +37,7 @@ const lab = (...args: ReadonlyArray<string>) =>
     chmodSync(folder, 0o755)
     mkdirSync(join(folder, "cgi-bin"))
     writeFileSync(join(folder, "cgi-bin", "echo"), script, { mode: 0o755 })
+    writeFileSync(join(folder, "cgi-bin", "old"), oldScript, { mode: 0o755 })
     writeFileSync(join(folder, "big.bin"), Buffer.concat([...longBody(bytes)]))
     writeFileSync(join(folder, "a file.txt"), "with a space in its name\n")
     const command = ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder, ...args]
@@ -47,7 +58,7 @@ const lab = (...args: ReadonlyArray<string>) =>
     )
     const proxy = yield* startProxy({ sessions: { files: `http://127.0.0.1:${port()}` } })
     const get = (path: string, init: RequestInit = {}) => Effect.promise(() => fetch(`${proxy.url}/files${path}`, init))
-    return { get }
+    return { get, proxy }
   })
 
 const textOf = (response: Response) => Effect.promise(() => response.text())
@@ -73,6 +84,18 @@ describeUnless(lacking("python3"))("python3 -m http.server", () => {
         assert.include(listing, "a%20file.txt")
       }),
     )
+
+  it.scopedLive("runs a CGI program that ends its lines with line feeds, of a session that is taken leniently", () =>
+    Effect.gen(function* () {
+      const { get, proxy } = yield* lab("--cgi")
+      assert.strictEqual((yield* get("/cgi-bin/old")).status, 502)
+      yield* proxy.repo.set("files", { policy: { lenient: "on" } })
+      yield* Effect.sleep(10)
+      const response = yield* get("/cgi-bin/old")
+      assert.deepStrictEqual([response.status, response.headers.get("x-old")], [200, "one two"])
+      assert.strictEqual(yield* textOf(response), "old but well\n")
+    }),
+  )
 
   it.scopedLive("serves a folder without its slash by a redirect, which is passed on", () =>
     Effect.gen(function* () {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { type ParsedHead, type ParserLimits, ResponseParser } from "../../src/wire/ResponseParser.js"
+import {
+  type ParsedHead,
+  type ParserLimits,
+  type ResponseHandler,
+  ResponseParser,
+} from "../../src/wire/ResponseParser.js"
 
 /** What a handler was told, with body pieces joined. */
 interface Heard {
@@ -9,6 +14,7 @@ interface Heard {
   body: string
   trailers: ReadonlyArray<string> | undefined
   ends: number
+  readonly repairs: Array<string>
 }
 
 interface Reading {
@@ -19,15 +25,16 @@ interface Reading {
 interface ReadOptions {
   readonly method?: string
   readonly limits?: Partial<ParserLimits>
+  readonly lenient?: boolean
   /** Whether the peer closes after the bytes. */
   readonly fin?: boolean
 }
 
 /** Reads the pieces, one `execute` each. */
 const read = (pieces: ReadonlyArray<Buffer>, options: ReadOptions = {}): Reading => {
-  const heard: Heard = { interim: [], head: undefined, body: "", trailers: undefined, ends: 0 }
+  const heard: Heard = { interim: [], head: undefined, body: "", trailers: undefined, ends: 0, repairs: [] }
   const parser = new ResponseParser(options.limits)
-  parser.reset(options.method ?? "GET", {
+  const handler: ResponseHandler = {
     informational: (head) => heard.interim.push(head),
     head: (head) => {
       if (heard.head !== undefined) throw new Error("a second head")
@@ -41,7 +48,9 @@ const read = (pieces: ReadonlyArray<Buffer>, options: ReadOptions = {}): Reading
       heard.trailers = trailers
       heard.ends++
     },
-  })
+    repaired: (repair) => heard.repairs.push(repair),
+  }
+  parser.reset(options.method ?? "GET", handler, options.lenient)
   for (const piece of pieces) parser.execute(piece)
   if (options.fin === true) parser.finish()
   return { heard, parser }
@@ -391,6 +400,67 @@ describe("ResponseParser", () => {
       const { heard, parser } = readText(`HTTP/1.1 ${status} X\r\nTransfer-Encoding: chunked\r\n\r\n`)
       expect(heard).toMatchObject({ body: "", ends: 1 })
       expect(parser.keepAlive).toBe(false)
+    })
+  })
+
+  describe("that takes a server leniently", () => {
+    it.each([
+      ["a bare CR in a value", withFields("A: b\rc")],
+      ["two CR before a line feed", withFields("A: b\r")],
+      ["a bare CR as line end", `HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n`],
+      ["NUL in a value", withFields("A: b\0c")],
+      ["NUL in a line that is no field", withFields("A\0: b")],
+      ["a bare CR in a line that is no field", withFields("no\rfield")],
+      ["NUL in a folded line", withFields("A: b", " \0")],
+      ["a control byte behind a name", withFields("Content-Length\x0b: 5")],
+      ["a folded Content-Length", `${statusLine}Content-Length: 5\r\n ,6\r\n\r\nhello!`],
+      ["a folded second Content-Length", `${statusLine}Content-Length: 5\r\nContent-Length: 5\r\n 5\r\n\r\nhello`],
+      ["a folded Transfer-Encoding", `${statusLine}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n`],
+      ["lengths that differ", `${statusLine}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`],
+      ["lengths that differ in a list", `${statusLine}Content-Length: 5, 6\r\n\r\nhello!`],
+      ["a length that is none beside chunks", `${statusLine}Content-Length: 0x5\r\nTransfer-Encoding: chunked\r\n\r\n`],
+      ["a signed length", `${statusLine}Content-Length: +5\r\n\r\nhello`],
+      ["another coding", `${statusLine}Transfer-Encoding: gzip, chunked\r\n\r\n`],
+      ["chunked before another coding", `${statusLine}Transfer-Encoding: chunked, identity\r\n\r\n`],
+      ["identity beside chunks", `${statusLine}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n`],
+      ["identity without a length", `${statusLine}Transfer-Encoding: identity\r\n\r\nhello`],
+      ["chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+      ["an interim response in HTTP/1.0", "HTTP/1.0 103 X\n\nHTTP/1.0 200 OK\n\n"],
+      ["two empty lines before the status line", `\r\n\r\n${withFields()}`],
+      ["a bare line feed before the status line", `\n${withFields()}`],
+      ["a line before the status line", `no field\r\n${withFields()}`],
+      ["a chunk size in a form of C", chunked("0x5\r\nhello\r\n0\r\n\r\n")],
+      ["a chunk size with a sign", chunked("+5\r\nhello\r\n0\r\n\r\n")],
+      ["a chunk size beyond every number", chunked("ffffffffffffffff\r\n")],
+      ["a chunk size that ends with CR", chunked("5\rhello\r\n0\r\n\r\n")],
+      ["a chunk that is longer than it says", chunked("2\nhello\n0\n\n")],
+      ["a framing field among the trailers", chunked("0\r\nContent-Length: 5\r\n\r\n")],
+      ["fields without end", `${statusLine}${"no field\n".repeat(10_000)}`],
+    ])("%s is a fault nevertheless", (_, text) => {
+      const { heard, parser } = readText(text, { lenient: true })
+      expect(parser.fault).toBeDefined()
+      expect(heard.ends).toBe(0)
+      expect(parser.keepAlive).toBe(false)
+    })
+
+    it("what is folded behind a dropped line is dropped, and joined to no other field", () => {
+      const { heard } = readText(withFields("A: b", "no field", " c", "D: e", " f"), { lenient: true })
+      expect(heard.head?.fields).toEqual(["A", "b", "D", "e f", "Content-Length", "0"])
+      expect(heard.repairs).toHaveLength(3)
+    })
+
+    it("the same repair is told once, and only the first of many", () => {
+      const lines = Array.from({ length: 100 }, (_, index) => `A${index} : b`)
+      expect(readText(withFields(...lines)).heard.repairs).toHaveLength(10)
+      expect(readText(chunked("1 \r\na\r\n".repeat(100) + "0\r\n\r\n")).heard.repairs).toHaveLength(1)
+    })
+
+    it("the next response is read strictly, where that is asked for", () => {
+      const { heard, parser } = readText("HTTP/1.1 200 OK\nContent-Length: 0\n\n", { lenient: true })
+      expect(heard.ends).toBe(1)
+      parser.reset("GET", { informational: () => {}, head: () => {}, body: () => {}, end: () => {} })
+      parser.execute(latin1("HTTP/1.1 200 OK\nContent-Length: 0\n\n"))
+      expect(parser.fault?.problem).toBe("a line of the head ends without a carriage return")
     })
   })
 
@@ -988,6 +1058,9 @@ describe("ResponseParser", () => {
               "\r\n ",
               "Content-Length: 3\r\n",
               "Transfer-Encoding: chunked\r\n",
+              "Content-Length: 3, 3\r\n",
+              "Transfer-Encoding: identity\r\n",
+              "no field\r\n",
               "HTTP/1.1 200 OK\r\n",
               "ffffffffffffffff",
             ),
@@ -1029,9 +1102,9 @@ describe("ResponseParser", () => {
           cuts,
           anyLimits,
           fc.constantFrom("GET", "HEAD", "CONNECT"),
-          fc.boolean(),
-          (bytes, places, limits, method, fin) => {
-            const options = { limits, method, fin }
+          fc.record({ fin: fc.boolean(), lenient: fc.boolean() }),
+          (bytes, places, limits, method, more) => {
+            const options = { limits, method, ...more }
             const whole = summary(read([bytes], options))
             expect(summary(read(cutAt(bytes, places), options))).toEqual(whole)
             expect(summary(read(byteByByte(bytes), options))).toEqual(whole)

@@ -1,6 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type ClientView, originOf, referenceForClient, refreshForClient } from "../../src/wire/ServerReferences.js"
+import {
+  type ClientView,
+  originOf,
+  referenceForClient,
+  referenceForServer,
+  refreshForClient,
+} from "../../src/wire/ServerReferences.js"
 
 const own = originOf("http", "10.0.0.7:9000")
 
@@ -156,4 +162,36 @@ describe("a Refresh field", () => {
     it(`has its reference changed and nothing else: ${value}`, () => {
       assert.strictEqual(refreshForClient(value, plain), forClient)
     })
+})
+
+describe("the destination that a client names", () => {
+  const forServer = (reference: string, base = "", prefix = "/alice") =>
+    referenceForServer(reference, {
+      base,
+      prefix,
+      isOfProxy: (scheme, authority) => `${scheme}://${authority}` === "http://proxy.example",
+      address: "http://10.0.0.7:9000",
+    })
+
+  it("is the server's own where it is below the session", () => {
+    assert.strictEqual(forServer("http://proxy.example/alice/b%20c?d"), "http://10.0.0.7:9000/b%20c?d")
+    assert.strictEqual(forServer("/alice/b"), "/b")
+    assert.strictEqual(forServer("/alice"), "/")
+    assert.strictEqual(forServer("/alice//b"), "/.//b")
+    assert.strictEqual(forServer("http://proxy.example/alice//b"), "http://10.0.0.7:9000//b")
+    assert.strictEqual(forServer("http://proxy.example/alice/b", "/base"), "http://10.0.0.7:9000/base/b")
+    assert.strictEqual(forServer("http://proxy.example/b", "/base", ""), "http://10.0.0.7:9000/base/b")
+  })
+
+  it("is as it was where it is another session's, or another host's", () => {
+    for (const reference of [
+      "/bob/b",
+      "/alicex",
+      "http://proxy.example/bob/b",
+      "http://other.example/alice/b",
+      "//h/alice",
+      "b",
+    ])
+      assert.strictEqual(forServer(reference), reference)
+  })
 })

@@ -151,6 +151,7 @@ describe("a cookie of a session with a name of its own", () => {
     ["a=1; domain = .APPS.example.com ", "a=1"],
     ["a=1; Domain=example.com; Domain=alice.apps.example.com", "a=1; Domain=alice.apps.example.com"],
     ["a=1; Domain=com", "a=1"],
+    ["a=1; Domain=apps.example.com.", "a=1"],
     ["a=1; Domain=alice.apps.example.com; Path=/", "a=1; Domain=alice.apps.example.com; Path=/"],
     ["a=1; Domain=evilapps.example.com", "a=1; Domain=evilapps.example.com"],
     ["a=1; Domain=; Path=x", "a=1; Domain=; Path=x"],

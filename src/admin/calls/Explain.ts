@@ -8,6 +8,7 @@ import { type Answer, Downstream, type RequestHead } from "../../downstream/Down
 import { Admission } from "../../http/Admission.js"
 import { BodyStages } from "../../http/BodyStages.js"
 import { type ForwardError, Forwarder } from "../../http/Forwarder.js"
+import type { AnswerChange } from "../../http/ProxyRequest.js"
 import { RequestHooks } from "../../http/RequestHooks.js"
 import { SlashRedirect } from "../../http/SlashRedirect.js"
 import { Upgrader } from "../../http/Upgrader.js"
@@ -21,6 +22,7 @@ import type { FieldEdits } from "../../wire/FieldEdits.js"
 import { describeError } from "../../wire/Reply.js"
 import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
+import { answerSteps } from "./AnswerSteps.js"
 import type { ExplainView } from "../api/ProxyGroup.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
 import { policiesInForce } from "./PoliciesInForce.js"
@@ -45,6 +47,8 @@ interface Outcome {
   readonly session: LiveSession | undefined
   readonly head: RequestHead | undefined
   readonly error: ForwardError | undefined
+  /** What becomes of the answers of its server. */
+  readonly change: AnswerChange | undefined
 }
 
 /** Says what would become of a request, by the very code that would forward it. Nothing is sent, and no hook is asked. */
@@ -100,12 +104,13 @@ const make = Effect.gen(function* () {
       const session = request.session
       if (Exit.isSuccess(exit)) {
         const head = request.sent?.head
-        return { session, head, error: session && dialer.refusalOf(session.target) }
+        const change = request.answerChange
+        return { session, head, change, error: session && dialer.refusalOf(session.target) }
       }
       const failure = Cause.failureOrCause(exit.cause)
       return Either.isRight(failure)
         ? yield* Effect.failCause(failure.right)
-        : { session, head: undefined, error: failure.left }
+        : { session, head: undefined, change: undefined, error: failure.left }
     })
 
   const limitsOf = (session: LiveSession): Explanation["limits"] => {
@@ -262,7 +267,7 @@ interface Found extends Pick<Explanation, "health" | "policies"> {
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
   { health, isRedirected, policies, route, row }: Found,
-  { head, session }: Outcome,
+  { change, head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
 ): ReadonlyArray<string> => [
@@ -272,6 +277,7 @@ const stepsOf = (
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
   ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash behind it"] : []),
+  ...(head === undefined ? [] : answerSteps(change, head)),
   ...healthStep(health),
   ...policyStep(policies),
   ...(hooks > 0 ? [`${hooks} hooks of the program that embeds the proxy are not asked here`] : []),
