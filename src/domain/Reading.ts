@@ -372,7 +372,7 @@ const isDomain = (text: string): boolean =>
 
 /** Names below which each session has a name of its own, between commas. */
 export const domains: Reading<ReadonlyArray<string>> = listOf(isDomain, {
-  placeholder: "NAME,…",
+  placeholder: "DOMAIN,…",
   note: "names between commas, without *. before them: apps.example.com,localhost",
   allowed: "domain names between commas, without *. before them, such as apps.example.com",
   allowedValue: 'an array of domain names, such as ["apps.example.com"]',
@@ -393,8 +393,8 @@ export const origins: Reading<string> = reading({
   placeholder: "ORIGIN,…|off",
   note: "origins between commas: https://app.example,http://localhost:3000; * for any",
   allowed:
-    "off, * or origins between commas: a scheme, a host in small letters and a port, if that is not the usual one, " +
-    "without a path or a slash behind them, such as https://app.example,http://localhost:3000",
+    "origins between commas as browsers write them (https://app.example,http://localhost:3000: small letters, " +
+    "no path, no slash at the end, no port that is the usual one), * or off",
   value: Schema.String.pipe(Schema.filter(areOrigins)),
   parse: (text) => {
     const items = text.split(",").map((item) => item.trim())

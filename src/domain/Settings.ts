@@ -509,6 +509,15 @@ export const settings = {
     guide:
       "`hide`: servers do not see which extensions a client offers, so that nothing is compressed, for [devices that cannot inflate](ROUTING.md#compression). `relay`: the two agree among themselves.",
   }),
+  wsStrictKey: setting({
+    reading: Reading.onOrOff,
+    fallback: false,
+    flag: { name: "ws-strict-key" },
+    group: "WebSockets",
+    help: "Refuses a WebSocket handshake whose key is not 16 bytes in base64. Without it, that is left to the server.",
+    guide:
+      "Refuses a WebSocket handshake whose key is not 16 bytes in base64: `400`. Without it, that is [left to the server](ROUTING.md#handshakes-of-devices).",
+  }),
   wsPing: setting({
     reading: Reading.seconds,
     fallback: 0,

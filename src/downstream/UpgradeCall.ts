@@ -12,9 +12,10 @@ const webSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 /** The `Sec-WebSocket-Accept` that answers a key (RFC 6455 section 4.2.2). */
 const acceptFor = (key: string): string =>
   createHash("sha1")
-    .update(key + webSocketGuid)
+    .update(key + webSocketGuid, "latin1")
     .digest("base64")
 
+const extensions = "sec-websocket-extensions"
 type HandshakeObserver = Pick<RequestObserver, "asked" | "repaired">
 
 const noBytes = new Uint8Array(0)
@@ -61,7 +62,10 @@ class HandshakeCall extends SingleCall {
       return "its 101 has no Connection: Upgrade"
     const key = firstValue(this.request.fields, "sec-websocket-key") ?? ""
     const accept = firstValue(fields, "sec-websocket-accept")
-    return accept === acceptFor(key) ? undefined : "its Sec-WebSocket-Accept does not answer the client's key"
+    if (accept !== acceptFor(key)) return "its Sec-WebSocket-Accept does not answer the client's key"
+    const agreed = firstValue(fields, extensions)
+    const isUnasked = agreed !== undefined && agreed !== "" && firstValue(this.request.fields, extensions) === undefined
+    return isUnasked ? "its 101 agrees to an extension that it was not offered" : undefined
   }
 }
 

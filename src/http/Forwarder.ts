@@ -6,6 +6,7 @@ import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
+import { countOf } from "../wire/HeaderFields.js"
 import type { Reply } from "../wire/Reply.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
 import { makeBeginAnswers } from "./AnswerRules.js"
@@ -20,6 +21,14 @@ import { SlashRedirect } from "./SlashRedirect.js"
 export type ForwardError = ProxyError | Reply | RequestBroken
 
 const notPlain = "This path is for WebSocket connections. Plain requests go to /{session_id}/ without /ws before it."
+
+/** A handshake that is none any more has one cause, and it is what people ask about (RFC 9110 section 7.8). */
+const notPlainAnyMore =
+  'This path is for WebSocket connections, and this request was one: a proxy in front has removed Upgrade and Connection. For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+
+const upgradeRequired = ({ fields }: ProxyRequest): UpgradeRequired =>
+  new UpgradeRequired({ detail: countOf(fields, "sec-websocket-key") > 0 ? notPlainAnyMore : notPlain })
+
 const tooMany = "The session has as many requests as it may have."
 
 /** A plain request's whole way. */
@@ -55,7 +64,7 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
 
       const lookUp = (request: ProxyRequest, route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
         route.webSocketOnly
-          ? Exit.fail(new UpgradeRequired({ detail: notPlain }))
+          ? Exit.fail(upgradeRequired(request))
           : timedLookup(request, route, directory.lookup(route.id))
 
       /** Lets a request in to its session. It has its head for the session's server then. */

@@ -15,7 +15,7 @@ import * as Step from "../step/Step.js"
 import { Traffic } from "../traffic/Traffic.js"
 import type { FullSlots } from "../traffic/WebSocketSlots.js"
 import { editedFields } from "../wire/FieldEdits.js"
-import { countOf, firstValue, interimFields, type RawFields } from "../wire/HeaderFields.js"
+import { countOf, firstValue, interimFields, type RawFields, without } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
 import { detachedCopy } from "../wire/DetachedCopy.js"
 import { webSocketPrefix, webSocketTarget } from "../wire/Target.js"
@@ -53,36 +53,63 @@ const requestProblem = ({ framing, httpVersion, method }: ProxyRequest): string 
   return undefined
 }
 
-/** What is wrong with a handshake of version 13 beside that (RFC 6455 section 4.2.1). */
-const keyProblem = ({ fields }: ProxyRequest): string | undefined => {
-  const key = firstValue(fields, "sec-websocket-key")
-  if (key === undefined || !validKey.test(key)) return "Sec-WebSocket-Key is missing or not 16 bytes in base64."
+/** Whether a handshake is of version 13, and says nothing else: a list could be read in two ways (RFC 6455 section 4.4). */
+const isVersion13 = ({ fields }: ProxyRequest): boolean => {
+  const name = "sec-websocket-version"
+  if (firstValue(fields, name) !== "13") return false
+  return fields.every((value, index) => index % 2 === 0 || value === "13" || fields[index - 1]?.toLowerCase() !== name)
+}
+
+/**
+ * What is wrong with a handshake of version 13 beside that (RFC 6455 section 4.2.1). There are devices whose key is not 16
+ * bytes; without `isStrict` their server decides.
+ */
+const keyProblem = ({ fields }: ProxyRequest, isStrict: boolean): string | undefined => {
+  const key = firstValue(fields, "sec-websocket-key") ?? ""
+  if (key === "") return "Sec-WebSocket-Key is missing."
+  if (isStrict && !validKey.test(key)) return "Sec-WebSocket-Key is not 16 bytes in base64."
   if (countOf(fields, "sec-websocket-key") > 1) return "There is more than one Sec-WebSocket-Key."
   return undefined
 }
 
-const checkHandshake = (request: ProxyRequest): Either.Either<void, BadRequest | UpgradeRequired> => {
+const checkHandshake = (
+  request: ProxyRequest,
+  isStrict: boolean,
+): Either.Either<void, BadRequest | UpgradeRequired> => {
   const unfit = requestProblem(request)
   if (unfit !== undefined) return Either.left(new BadRequest({ detail: unfit }))
   // Another version may well have other keys, so that this comes first.
-  if (firstValue(request.fields, "sec-websocket-version") !== "13")
+  if (!isVersion13(request))
     return Either.left(new UpgradeRequired({ detail: "The only version of WebSocket that is spoken here is 13." }))
-  const problem = keyProblem(request)
+  const problem = keyProblem(request, isStrict)
   return problem === undefined ? Either.void : Either.left(new BadRequest({ detail: problem }))
 }
 
-const upgrading = (head: RequestHead): RequestHead => ({
-  ...head,
-  fields: [...head.fields, "Connection", "Upgrade", "Upgrade", "websocket"],
-})
+const upgrading = (head: RequestHead, hidesExtensions: boolean): RequestHead => {
+  const fields = hidesExtensions ? without(head.fields, "sec-websocket-extensions") : head.fields
+  return { ...head, fields: [...fields, "Connection", "Upgrade", "Upgrade", "websocket"] }
+}
 
 const limitDetail: { readonly [Which in FullSlots]: string } = {
   all: "The proxy has as many WebSockets as it may have.",
   session: "The session has as many WebSockets as it may have.",
 }
 
-const headText = (reason: string, fields: RawFields): string =>
-  `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${fieldLines(interimFields(fields))}\r\n`
+/** Names as RFC 6455 section 11.3 spells them: devices compare them letter by letter, and servers write them in any way. */
+const spellings: ReadonlyMap<string, string> = new Map(
+  ["Accept", "Extensions", "Protocol", "Version"].map((end) => [
+    `sec-websocket-${end.toLowerCase()}`,
+    `Sec-WebSocket-${end}`,
+  ]),
+)
+
+const respelled = (fields: RawFields): RawFields =>
+  fields.map((text, index) => (index % 2 === 0 ? (spellings.get(text.toLowerCase()) ?? text) : text))
+
+const headText = (reason: string, fields: RawFields): string => {
+  const lines = fieldLines(respelled(interimFields(fields)))
+  return `HTTP/1.1 101 ${reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${lines}\r\n`
+}
 
 const answeredFields = ({ answerChange, rules }: ProxyRequest, head: ResponseHead): RawFields => {
   const { fields } = answerChange?.changed(head) ?? head
@@ -148,7 +175,8 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
         request.hold(slots.take(session))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
-        return Either.right(upgrading(beginAnswers(request, session, route, head.right)))
+        const extensions = session.policy.wsExtensions ?? settings.wsExtensions
+        return Either.right(upgrading(beginAnswers(request, session, route, head.right), extensions === "hide"))
       }
 
       const ask = (
@@ -165,7 +193,7 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
       return {
         upgrade: (request) =>
           Step.andThen(admission.admit(request), (route) =>
-            Step.andThen(checkHandshake(request), () =>
+            Step.andThen(checkHandshake(request, settings.wsStrictKey), () =>
               Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
                 Step.andThen(enter(request, session, route), (head) =>
                   Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),

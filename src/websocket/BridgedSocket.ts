@@ -1,5 +1,4 @@
 import type { Socket } from "node:net"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { ClientStalled, Defect, WebSocketBroken } from "../domain/ProxyError.js"
 import { defaultClose, type KillClose } from "../domain/SessionControl.js"
 import { addressOf } from "../downstream/Dial.js"
@@ -13,6 +12,7 @@ import type { LiveTraffic } from "../traffic/Traffic.js"
 import { type CloseReason, Pump, type PumpEvent, type PumpListener, type Side } from "./Pump.js"
 import { cut, reset } from "../socket/SocketEnd.js"
 import { unreadOf } from "../socket/Unread.js"
+import type { WebSocketRules } from "./WebSocketRules.js"
 
 /** Two sockets on which a WebSocket has been agreed, with nothing of it read yet but what is given here. */
 export interface BridgeEnds {
@@ -41,9 +41,6 @@ export interface BridgeEnds {
   /** Called once it is over: it gives its place back to those that limits count. */
   readonly release: () => void
 }
-
-/** The settings that a bridged WebSocket is held to by itself; `WebSocketTimers` holds it to others. */
-export type BridgeSettings = Pick<ProxySettings, "wsMaxMessage" | "wsPing">
 
 /** What watches the ends of all bridged WebSockets, as far as something waits between them. */
 export interface BridgeWatches {
@@ -84,6 +81,9 @@ const noTimes: TrafficRecord["times"] = {
 
 /** How long both sides have to close TCP after a close frame of ours before they are cut, in milliseconds. */
 const closeTime = 800
+
+/** How long a side may still answer what it got before its peer broke the rules, in milliseconds. */
+const answerTime = 1_000
 
 /** The same after a close frame of one of theirs: the other side may have a message to finish first. */
 const closingTime = 30_000
@@ -137,11 +137,14 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
   /** both sides were sent a close frame, and nothing of them is read for a while. */
   private isHeld = false
   private timer: NodeJS.Timeout | undefined
+  /** While a side may still answer what came before its peer broke the rules: what that peer is told, and until when. */
+  private answering: { readonly verdict: CloseReason; readonly timer: NodeJS.Timeout } | undefined
   private cutAt = Number.POSITIVE_INFINITY
 
   constructor(
     ends: BridgeEnds,
-    settings: BridgeSettings,
+    /** What it is held to: by itself, and, as for times, by `WebSocketTimers`. */
+    readonly rules: WebSocketRules,
     private readonly watches: BridgeWatches,
   ) {
     this.session = ends.session
@@ -153,10 +156,10 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     this.traceId = ends.traceId
     this.client = ends.client
     this.server = ends.server
-    const { wsMaxMessage: maxMessageBytes, wsPing } = settings
-    const rules = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
-    this.up = new Pump("client", this.client, this.server, ends.clientEarly, rules, this)
-    this.down = new Pump("server", this.server, this.client, ends.serverEarly, rules, this)
+    const { wsMaxMessage: maxMessageBytes, wsPing } = rules
+    const ofFrames = { extensions: ends.extensions, maxMessageBytes, followsPings: wsPing > 0 }
+    this.up = new Pump("client", this.client, this.server, ends.clientEarly, ofFrames, this)
+    this.down = new Pump("server", this.server, this.client, ends.serverEarly, ofFrames, this)
     this.watch(this.client, this.up, this.down)
     this.watch(this.server, this.down, this.up)
   }
@@ -302,16 +305,16 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     const { sending, receiving } = this.seenFrom(side)
     switch (event._tag) {
       case "Closing": {
+        if (this.answering !== undefined) return this.judge(this.answering.verdict)
         const said = sending.cursor.close
         return this.endWithin({ closedBy: side, code: said?.code ?? 1005, reason: said?.reason ?? "" }, closingTime)
       }
       case "Lost":
         return this.closeAfterLoss(side, event.cause, side === "server" ? this.serverLost(event.cause) : undefined)
       case "Violated": {
-        const reason = { code: event.fault.code, reason: event.fault.problem }
-        this.endWithin({ closedBy: "proxy", code: reason.code, reason: `the ${side}: ${reason.reason}` }, closeTime)
-        receiving.sendClose(reason)
-        return
+        const { code, problem } = event.fault
+        this.endWithin({ closedBy: "proxy", code, reason: `the ${side}: ${problem}` }, answerTime + closeTime)
+        return this.awaitAnswer(receiving, { code, reason: problem })
       }
       case "Crashed": {
         const error = Defect.at("proxy", event.cause)
@@ -319,6 +322,23 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
         return this.cut()
       }
     }
+  }
+
+  /**
+   * The side that broke the rules is not heard any more. The other one has a close frame, and answers: it has got messages
+   * before, whose answers pass until its own close frame, or its end, or for `answerTime`.
+   */
+  private awaitAnswer(answers: Pump, verdict: CloseReason): void {
+    answers.condemnReceiver(verdict)
+    if (answers.isDone || this.answering !== undefined) return this.judge(verdict)
+    this.answering = { verdict, timer: setTimeout(() => this.judge(verdict), answerTime) }
+  }
+
+  /** Each side gets the close frame that it has not got, and FIN. */
+  private judge(verdict: CloseReason): void {
+    clearTimeout(this.answering?.timer)
+    this.answering = undefined
+    this.closeWith(verdict)
   }
 
   private serverLost(problem: string): WebSocketBroken {
@@ -375,7 +395,9 @@ export class BridgedSocket implements LiveTraffic, PumpListener, Sender {
     const closed = (): void => {
       sending.senderClosed()
       receiving.discardRest()
-      if (--this.openEnds === 0) clearTimeout(this.timer)
+      if (--this.openEnds > 0) return
+      clearTimeout(this.timer)
+      clearTimeout(this.answering?.timer)
     }
     if (socket.closed) closed()
     else socket.on("close", closed)

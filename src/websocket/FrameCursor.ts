@@ -151,7 +151,7 @@ export class FrameCursor {
   /**
    * The last offset in the last chunk between two frames: something may be injected there. It is 0 where the chunk
    * began at a boundary and completed no frame, and -1 where no boundary lies in it. After a fault the bytes before it
-   * are sound; from -1 the stream can only be cut, for the receiver already has a part of the faulty frame.
+   * are sound; -1 means that the header of the faulty frame began in an earlier chunk.
    */
   lastBoundary = 0
 
@@ -189,6 +189,11 @@ export class FrameCursor {
   /** Whether the bytes up to now end between two frames. Never again after a fault. */
   get atBoundary(): boolean {
     return this.remaining === 0 && this.held === 0 && this.fault === undefined
+  }
+
+  /** Whether the bytes up to now end inside the header of a frame, which may still turn out to be faulty. */
+  get inHeader(): boolean {
+    return this.held > 0 && this.fault === undefined
   }
 
   /** Whether a fragmented message is not complete; between its fragments only control frames may be injected. */

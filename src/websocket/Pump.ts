@@ -50,6 +50,7 @@ export interface CloseReason {
   readonly reason: string
 }
 
+const closeByte = 0x88
 const pongByte = 0x8a
 
 /** A pong that the receiver does not get, in the chunk at hand, and the payload of the one that it gets in its place. */
@@ -69,7 +70,8 @@ const causeOf = (socket: Socket): string => {
 /**
  * One direction of a bridged WebSocket, as a state machine that the sockets' callbacks drive: no fiber is woken and
  * nothing allocated for a chunk. Frames pass byte for byte until the direction is *discarding*: its sender has sent a close frame,
- * or we have in its place. From then on what still comes is read and dropped.
+ * or we have in its place. From then on what still comes is read and dropped. The header of a frame passes whole, so that the
+ * receiver never has a part of a frame that turns out to be none.
  */
 export class Pump implements ByteReceiver, ControlListener {
   readonly cursor: FrameCursor
@@ -84,10 +86,13 @@ export class Pump implements ByteReceiver, ControlListener {
   private pendingClose: CloseReason | undefined
   /** What the sender has to answer; `undefined` where the proxy sends no pings. */
   private readonly expectedPongs: ExpectedPongs | undefined
-  /** The beginning of a pong that may be the answer to a ping of ours; the receiver has not got it. */
+  /** The beginning of a frame that the receiver has not got yet: of its header, or of one that it may not get as it is. */
   private held: Buffer | undefined
-  /** Where the close frame ends, in the chunk at hand. */
+  /** Where the close frame begins and ends, in the chunk at hand. */
+  private closeStart = -1
   private closeEnd = -1
+  /** What the receiver is told at the end in any case, for it has broken the rules. */
+  private verdict: CloseReason | undefined
   private ownPongs: Array<OwnPong> | undefined
 
   /** `side`: who sends. `early`: what had arrived of it before. */
@@ -182,6 +187,16 @@ export class Pump implements ByteReceiver, ControlListener {
     if (!this.to.writableNeedDrain) this.from.resume()
   }
 
+  /** Whether nothing passes any more. */
+  get isDone(): boolean {
+    return this.isDiscarding
+  }
+
+  /** Whatever close frame the receiver gets from now on, the sender's or ours, it is this one. */
+  condemnReceiver(verdict: CloseReason): void {
+    this.verdict ??= verdict
+  }
+
   /**
    * Sends the receiver a close frame at the next frame boundary, and half-closes. `false`: a frame is half sent, so that
    * the close frame waits for its end, which may never come.
@@ -253,16 +268,21 @@ export class Pump implements ByteReceiver, ControlListener {
   /** Whether more is to be done with a chunk than to pass it on. */
   private get needsCare(): boolean {
     return (
+      this.held !== undefined ||
+      this.cursor.inHeader ||
       this.expectedPongs?.areExpected === true ||
       this.ownPongs !== undefined ||
       this.closeEnd >= 0 ||
-      this.pendingClose !== undefined
+      this.pendingClose !== undefined ||
+      this.verdict !== undefined
     )
   }
 
   controlPassed(opcode: ControlOpcode, start: number, end: number): void {
     if (opcode === 8) {
-      if (this.closeEnd < 0) this.closeEnd = end
+      if (this.closeEnd >= 0) return
+      this.closeStart = start
+      this.closeEnd = end
     } else if (this.expectedPongs !== undefined) {
       if (opcode === 9) this.listener.pinged(this.side, this.cursor.controlPayload)
       else this.pongSeen(this.expectedPongs.answer(this.cursor.controlPayload), start, end)
@@ -277,18 +297,19 @@ export class Pump implements ByteReceiver, ControlListener {
 
   /** Passes on what may pass of a chunk that holds, or may hold, something special. */
   private passWithCare(chunk: Buffer, fault: CursorFault | undefined): void {
-    const { held, pendingClose, closeEnd } = this
+    const { held, pendingClose, closeEnd, closeStart, verdict } = this
     const shift = held?.byteLength ?? 0
     const bytes = held === undefined ? chunk : Buffer.concat([held, chunk])
     const { lastBoundary } = this.cursor
     const boundary = lastBoundary >= 0 ? lastBoundary + shift : held === undefined ? -1 : 0
     this.held = undefined
     if (closeEnd >= 0) {
-      this.forward(bytes, closeEnd + shift, shift)
-      this.closed()
+      const replaced = verdict !== undefined && closeStart + shift >= 0 ? verdict : undefined
+      this.forward(bytes, (replaced === undefined ? closeEnd : closeStart) + shift, shift)
+      this.closed(replaced)
     } else if (fault !== undefined) {
-      this.forward(bytes, Math.max(0, boundary), shift)
-      this.violated(fault, boundary)
+      this.forward(bytes, boundary, shift)
+      this.violated(fault)
     } else if (pendingClose !== undefined && boundary >= 0) {
       this.forward(bytes, boundary, shift)
       this.sendCloseNow(pendingClose)
@@ -312,17 +333,18 @@ export class Pump implements ByteReceiver, ControlListener {
     this.write(bytes.subarray(at, end))
   }
 
-  /** Keeps back a pong that is not complete, while one of them is for us. Returns where what may pass now ends. */
+  /** Keeps back the beginning of a frame that may not pass yet. Returns where what may pass now ends. */
   private holdBack(bytes: Buffer, boundary: number): number {
-    if (
-      this.expectedPongs?.areExpected !== true ||
-      this.cursor.atBoundary ||
-      boundary < 0 ||
-      bytes[boundary] !== pongByte
-    )
+    if (this.cursor.atBoundary || boundary < 0 || !(this.cursor.inHeader || this.mayBeOurs(bytes[boundary])))
       return bytes.length
     this.held = Buffer.from(bytes.subarray(boundary))
     return boundary
+  }
+
+  /** Whether a frame that begins with this byte may be a pong for us, or is a close frame that the receiver gets from us. */
+  private mayBeOurs(first: number | undefined): boolean {
+    if (first === pongByte) return this.expectedPongs?.areExpected === true
+    return first === closeByte && this.verdict !== undefined
   }
 
   private write(bytes: Buffer): void {
@@ -339,22 +361,30 @@ export class Pump implements ByteReceiver, ControlListener {
     if (error instanceof Error) this.listener.writeFailed(this.side)
   }
 
-  private closed(): void {
+  /** The sender's close frame has passed, or ours in its place. */
+  private closed(replaced: CloseReason | undefined): void {
     this.discardRest()
-    if (this.pendingClose !== undefined) this.halfClose()
+    if (replaced !== undefined) this.sendCloseNow(replaced)
+    else if (this.pendingClose !== undefined) this.halfClose()
     this.tell({ _tag: "Closing" })
   }
 
-  private violated(fault: CursorFault, boundary: number): void {
-    if (boundary >= 0) this.sendCloseNow({ code: fault.code, reason: fault.problem })
-    else this.cutReceiver()
+  /** The receiver has all that was sound. It is told why no more comes, and may still answer: no FIN yet. */
+  private violated(fault: CursorFault): void {
+    this.discardRest()
+    this.writeClose(this.pendingClose ?? { code: fault.code, reason: fault.problem })
     this.tell({ _tag: "Violated", fault })
   }
 
-  private sendCloseNow({ code, reason }: CloseReason): void {
+  private sendCloseNow(reason: CloseReason): void {
     this.discardRest()
-    if (this.to.writable) this.to.write(closeFrame(code, reason, this.side === "client"))
+    this.writeClose(reason)
     this.halfClose()
+  }
+
+  private writeClose(reason: CloseReason): void {
+    const said = this.verdict ?? reason
+    if (this.to.writable) this.to.write(closeFrame(said.code, said.reason, this.side === "client"))
   }
 
   /** Half-closes: sends the receiver FIN, once it has everything. */

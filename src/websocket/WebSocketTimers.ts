@@ -1,18 +1,25 @@
 import { Slices } from "../clock/Slices.js"
-import type { ProxySettings } from "../domain/ProxyConfig.js"
 import type { BridgedSocket } from "./BridgedSocket.js"
 import type { CloseReason, Pump, Side } from "./Pump.js"
+import type { WebSocketRules } from "./WebSocketRules.js"
 
-/** The settings of time that bridged WebSockets are held to. */
-export type WebSocketTimes = Pick<ProxySettings, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
+/** The times that a bridged WebSocket is held to. */
+export type WebSocketTimes = Pick<WebSocketRules, "wsPing" | "wsIdleTimeout" | "wsMaxLifetime">
 
 /**
- * A round is made at least so many times in the shortest of the times, but no more often than `shortestRound`
- * milliseconds; what is to be noticed after a time is noticed at the next round.
+ * A round is made so many times in the shortest of the times, but at least once in `longestRound` milliseconds and no more
+ * often than once in `shortestRound`; what is to be noticed after a time is noticed at the next round.
  */
 const roundsInTime = 8
 const shortestRound = 10
 const longestRound = 1_000
+
+/** How often WebSockets with these times are looked at, in milliseconds; Infinity where none of them is set. */
+const intervalFor = ({ wsIdleTimeout, wsMaxLifetime, wsPing }: WebSocketTimes): number => {
+  const shortest = Math.min(wsPing || Infinity, wsIdleTimeout || Infinity, wsMaxLifetime || Infinity)
+  // All long times have one round, so that there are few rounds, however many sessions have times of their own.
+  return shortest === Infinity ? Infinity : Math.min(longestRound, Math.max(shortestRound, shortest / roundsInTime))
+}
 
 const idleClose: CloseReason = { code: 1001, reason: "no message for too long" }
 const lifetimeClose: CloseReason = { code: 1001, reason: "the connection reached its longest lifetime" }
@@ -81,13 +88,17 @@ class SocketWatch {
   private dataSeen = 0
   private dataAt = this.bornAt
 
-  constructor(private readonly socket: BridgedSocket) {
+  constructor(
+    private readonly socket: BridgedSocket,
+    private readonly times: WebSocketTimes,
+  ) {
     this.client = new SideWatch(socket.up, socket.down)
     this.server = new SideWatch(socket.down, socket.up)
   }
 
-  look(now: number, passed: number, { wsPing, wsIdleTimeout, wsMaxLifetime }: WebSocketTimes): void {
+  look(now: number, passed: number): void {
     const { socket } = this
+    const { wsIdleTimeout, wsMaxLifetime, wsPing } = this.times
     if (socket.end !== undefined) return
     if (wsMaxLifetime > 0 && now - this.bornAt >= wsMaxLifetime) return socket.closeWith(lifetimeClose)
     if (wsIdleTimeout > 0 && this.isIdle(now, wsIdleTimeout)) return socket.closeWith(idleClose)
@@ -106,43 +117,39 @@ class SocketWatch {
   }
 }
 
-/**
- * Goes round all bridged WebSockets with one timer, so that none needs one of its own and none has to look at a clock
- * when a chunk passes: pings silent sides, and ends what is idle, too old, or does not answer. Does nothing, and costs
- * nothing, where all of that is off.
- */
-export class WebSocketTimers {
+/** The WebSockets that are looked at equally often, with one timer for all of them. */
+class Round {
   private readonly watched = new Map<BridgedSocket, SocketWatch>()
-  private readonly interval: number
-  private readonly slices = new Slices()
   /** A round that is not over when the next is due takes its place. */
   private isUnderWay = false
-  private timer: NodeJS.Timeout | undefined
+  private readonly timer: NodeJS.Timeout
 
-  constructor(private readonly settings: WebSocketTimes) {
-    const times = [settings.wsPing, settings.wsIdleTimeout, settings.wsMaxLifetime].filter((time) => time > 0)
-    const shortest = Math.min(...times)
-    // A whole number of rounds, so that none goes on beyond the time.
-    const wanted = shortest / Math.max(roundsInTime, Math.ceil(shortest / longestRound))
-    this.interval = times.length === 0 ? 0 : Math.max(shortestRound, wanted)
+  constructor(
+    private readonly interval: number,
+    private readonly slices: Slices,
+  ) {
+    this.timer = setInterval(() => this.go(), interval)
   }
 
-  add(socket: BridgedSocket): void {
-    if (this.interval === 0) return
-    this.watched.set(socket, new SocketWatch(socket))
-    this.timer ??= setInterval(this.round, this.interval)
+  get isEmpty(): boolean {
+    return this.watched.size === 0
+  }
+
+  add(socket: BridgedSocket, times: WebSocketTimes): void {
+    this.watched.set(socket, new SocketWatch(socket, times))
   }
 
   remove(socket: BridgedSocket): void {
     this.watched.delete(socket)
-    if (this.watched.size > 0) return
+  }
+
+  stop(): void {
     clearInterval(this.timer)
-    this.timer = undefined
   }
 
   /** Thousands may have to be pinged at a time: a round takes as many turns of the event loop as it needs. */
-  private readonly round = (): void => {
-    if (this.isUnderWay || this.watched.size === 0) return
+  private go(): void {
+    if (this.isUnderWay || this.isEmpty) return
     const now = performance.now()
     const round = Array.from(this.watched)
     let next = 0
@@ -150,9 +157,38 @@ export class WebSocketTimers {
     const step = (): boolean => {
       const [socket, watch] = round[next++] ?? []
       this.isUnderWay = next < round.length
-      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval, this.settings)
+      if (socket !== undefined && this.watched.has(socket)) watch?.look(now, this.interval)
       return next < round.length
     }
     this.slices.add({ step })
+  }
+}
+
+/**
+ * Goes round bridged WebSockets with a timer for all that are looked at equally often, so that none needs one of its own and
+ * none has to look at a clock when a chunk passes: pings silent sides, and ends what is idle, too old, or does not answer.
+ * Does nothing, and costs nothing, for a WebSocket that is held to no time.
+ */
+export class WebSocketTimers {
+  private readonly rounds = new Map<number, Round>()
+  private readonly slices = new Slices()
+
+  /** `times`: what it is held to as long as it is there. */
+  add(socket: BridgedSocket, times: WebSocketTimes): void {
+    const interval = intervalFor(times)
+    if (interval === Infinity) return
+    let round = this.rounds.get(interval)
+    if (round === undefined) this.rounds.set(interval, (round = new Round(interval, this.slices)))
+    round.add(socket, times)
+  }
+
+  /** `times`: those that it was added with. */
+  remove(socket: BridgedSocket, times: WebSocketTimes): void {
+    const interval = intervalFor(times)
+    const round = this.rounds.get(interval)
+    round?.remove(socket)
+    if (round?.isEmpty !== true) return
+    round.stop()
+    this.rounds.delete(interval)
   }
 }

@@ -12,6 +12,7 @@ import { SendLimit } from "../traffic/SendClock.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { recordSinks } from "../traffic/TrafficObservers.js"
 import { type BridgeEnds, BridgedSocket, type BridgeWatches } from "./BridgedSocket.js"
+import { rulesFor } from "./WebSocketRules.js"
 import { WebSocketTimers } from "./WebSocketTimers.js"
 
 /** Codes with which a WebSocket ends as it may: as both sides wanted, or as one of them says itself (RFC 6455 section 7.4). */
@@ -37,7 +38,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const sinks = yield* recordSinks()
       const withRing = yield* recordSinks(yield* ErrorRing)
       const logDefect = Runtime.runFork(yield* Effect.runtime<never>())
-      const timers = new WebSocketTimers(settings)
+      const timers = new WebSocketTimers()
       const watches: BridgeWatches = {
         sendLimit: new SendLimit(settings.sendTimeout),
         probeRounds: new Deadlines(probeInterval),
@@ -50,11 +51,11 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       )
 
       const begin = (ends: BridgeEnds): BridgedSocket => {
-        const socket = new BridgedSocket(ends, settings, watches)
+        const socket = new BridgedSocket(ends, rulesFor(settings, ends.session.policy), watches)
         traffic.open(socket)
         counters.webSocketOpened()
         socket.trace = ends.begun()
-        timers.add(socket)
+        timers.add(socket, socket.rules)
         // All others were told to close before this one came.
         if (traffic.isDraining()) socket.close()
         return socket
@@ -98,7 +99,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
       const finish = (socket: BridgedSocket, release: () => void): Effect.Effect<void> =>
         Effect.suspend(() => {
           socket.cut()
-          timers.remove(socket)
+          timers.remove(socket, socket.rules)
           traffic.close(socket)
           counters.webSocketClosed(socket, socket.age)
           release()

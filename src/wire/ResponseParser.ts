@@ -11,6 +11,7 @@ import {
   type ParserFault,
   quoted,
   SPACE,
+  withoutBlanks,
 } from "./MessageParser.js"
 import { detachedCopy } from "./DetachedCopy.js"
 import { without } from "./HeaderFields.js"
@@ -70,7 +71,7 @@ const parseKeepAliveTimeout = (value: string): number | undefined => {
 
 /** The number that a `Content-Length` says, once or again and again (RFC 9110 section 8.6); -1 if it says none. */
 const repeatedNumber = (value: string): number => {
-  const [first = -1, ...others] = value.split(",").map((member) => parseLength(member.replace(/^[ \t]+|[ \t]+$/g, "")))
+  const [first = -1, ...others] = value.split(",").map((member) => parseLength(withoutBlanks(member)))
   return others.every((other) => other === first) ? first : -1
 }
 

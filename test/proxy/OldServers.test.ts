@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel } from "effect"
+import { repairs } from "../../src/wire/Repairs.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
 import { answer, bareRequest, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { type Lab, type LabOptions, startLab } from "../support/Lab.js"
@@ -205,17 +206,26 @@ describe("an answer that breaks the rules and can be read in one way", () => {
       checkRepair(old, {}),
     )
 
-  it.scopedLive("is read without a repair where a 204 says that it has no content: its connection is kept", () =>
+  it.scopedLive("keeps its connection where a 204 only says that it has no content", () =>
     Effect.gen(function* () {
-      const { origin, proxy } = yield* startLab({ script: answering(answer("204 No Content", "")) })
+      const lab = yield* startLoudly({ script: answering(answer("204 No Content", "")) })
+      const { origin, proxy } = lab
       const client = yield* proxy.connect
       for (let count = 0; count < 2; count++) {
         const got = yield* client.ask(get)
         assert.deepStrictEqual([got.status, got.value("content-length")], [204, undefined])
       }
       assert.lengthOf(origin.connections, 1)
+      assert.include(repairsOf(lab)[0], repairs.needlessLength.done)
     }),
   )
+
+  it("is here for every repair", () => {
+    for (const { done, keepsConnection, leniently: isLenient } of Object.values(repairs)) {
+      const tested = (isLenient ? leniently : always).some(({ repair }) => repair.startsWith(done))
+      assert.isTrue(tested || keepsConnection, done)
+    }
+  })
 })
 
 describe("an answer that only a lenient reader takes", () => {

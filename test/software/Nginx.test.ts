@@ -94,7 +94,7 @@ const labWith = (settings: Partial<ProxySettings>) =>
           body: Buffer.from(await answer.body.arrayBuffer()),
         }
       })
-    return { ask, proxy, url: proxy.url }
+    return { ask, proxy }
   })
 
 const lab = labWith({})
@@ -190,11 +190,11 @@ describeUnless(lacking("nginx"))("nginx", () => {
 
   it.scopedLive("moves a file to where the client says, by WebDAV, which names the proxy, with location=rewrite", () =>
     Effect.gen(function* () {
-      const { ask, url } = yield* labWith({ location: "rewrite" })
+      const { ask, proxy } = yield* labWith({ location: "rewrite" })
       const dav = (method: string, path: string, init: RequestInit = {}) =>
-        Effect.promise(async () => (await fetch(`${url}/app/dav${path}`, { method, ...init })).status)
+        Effect.promise(async () => (await fetch(`${proxy.url}/app/dav${path}`, { method, ...init })).status)
       assert.strictEqual(yield* dav("PUT", "/a", { body: "text" }), 201)
-      assert.strictEqual(yield* dav("MOVE", "/a", { headers: { Destination: `${url}/app/dav/b` } }), 204)
+      assert.strictEqual(yield* dav("MOVE", "/a", { headers: { Destination: `${proxy.url}/app/dav/b` } }), 204)
       assert.strictEqual((yield* ask("/dav/b")).body.toString(), "text")
       assert.strictEqual((yield* ask("/dav/a")).status, 404)
     }),

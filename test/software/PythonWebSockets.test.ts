@@ -7,6 +7,7 @@ import { PythonWebSocket, pythonWithWebSockets } from "../support/PythonWebSocke
 import { startProxy } from "../support/TestProxy.js"
 import { WsOrigin } from "../support/WsOrigin.js"
 import { openWs } from "../support/WsPeer.js"
+import { deflateOffer, handshake, TunnelEnd } from "../websocket/Tunnel.js"
 
 const python = pythonWithWebSockets ?? "python3"
 
@@ -124,6 +125,29 @@ describeUnless(missing)("the python package websockets", () => {
       client.socket.close(4_000, "bye")
       assert.deepStrictEqual(yield* server.ask("receive"), ["closed", 4_000, "bye"])
       assert.deepStrictEqual(yield* client.closed, { code: 4_000, reason: "bye" })
+    }),
+  )
+
+  it.scopedLive("sends a device that cannot inflate nothing compressed, where its session hides what it offers", () =>
+    Effect.gen(function* () {
+      const { server, url } = yield* PythonWebSocket.serve(python)
+      const proxy = yield* startProxy({})
+      // Such a server knows its devices by `/ws/{id}`.
+      const policy = { wsPath: "full", wsExtensions: "hide" } as const
+      yield* proxy.repo.add({ id: "a1b2c3", url, status: "active", policy })
+      const device = yield* proxy.connect
+      yield* device.send(handshake("/ws/a1b2c3?reconnect=true", [deflateOffer, "Sec-WebSocket-Protocol: v1"]))
+      const head = yield* device.head
+      assert.deepStrictEqual([head.status, head.value("sec-websocket-extensions")], [101, undefined])
+      assert.strictEqual(yield* server.said, "open")
+      assert.deepStrictEqual(yield* server.ask("agreed"), ["v1", []])
+      assert.strictEqual(yield* server.ask("path"), "/ws/a1b2c3?reconnect=true")
+      const message = "again and again, ".repeat(100)
+      yield* server.ask("send", message)
+      yield* device.seen(message)
+      // Not 0xc1, as the first byte of a compressed message is.
+      assert.strictEqual(TunnelEnd.of(device).bytes[0], 0x81)
+      yield* device.reset
     }),
   )
 })

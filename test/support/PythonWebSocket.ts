@@ -32,6 +32,8 @@ def ending(ws):
 async def act(ws, action, *arguments):
     if action == "agreed":
         return [ws.subprotocol, [extension.name for extension in getattr(ws, "protocol", ws).extensions]]
+    if action == "path":
+        return ws.request.path if hasattr(ws, "request") else ws.path
     if action == "send":
         return await ws.send(*arguments)
     if action == "send bytes":

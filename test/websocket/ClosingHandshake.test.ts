@@ -290,16 +290,4 @@ describe("a WebSocket on which something else is sent", () => {
       assert.deepStrictEqual(server.story, ["8 1002 a frame from the server is masked"])
     }),
   )
-
-  it.scopedLive("inside a frame's header, resets the receiver, which has a part of it", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* openTunnel()
-      yield* client.raw.send(Buffer.from([0x81]))
-      yield* server.seen(1)
-      yield* client.raw.send(Buffer.from([0x01]))
-      assert.strictEqual(yield* server.raw.gone, "reset")
-      yield* client.raw.gone
-      assert.deepStrictEqual(client.story, ["8 1002 a frame from the client is not masked"])
-    }),
-  )
 })

@@ -6,7 +6,17 @@ import { saying, type Script, silent } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
 import { fibersBackTo, liveFibers } from "./Fibers.js"
 import { clientClose, clientText, frame, serverText } from "./Frames.js"
-import { agreeing, handshake, handshakeFields, key, openThrough, openTunnel, switching, TunnelEnd } from "./Tunnel.js"
+import {
+  agreeing,
+  deflateOffer,
+  handshake,
+  handshakeFields,
+  key,
+  openThrough,
+  openTunnel,
+  switching,
+  TunnelEnd,
+} from "./Tunnel.js"
 
 const without = (name: string): ReadonlyArray<string> => handshakeFields.filter((line) => !line.startsWith(name))
 
@@ -45,7 +55,7 @@ describe("a handshake", () => {
         "Set-Cookie: b=2",
         "X-Server: Yes",
       ]
-      const { client } = yield* openTunnel({}, agreeing(chosen))
+      const { client } = yield* openTunnel({}, agreeing(chosen), [deflateOffer])
       const head = client.raw.text
       assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/)
       for (const line of [...chosen, "Upgrade: websocket", "Connection: Upgrade"])
@@ -66,7 +76,9 @@ describe("a handshake", () => {
 
   it.scopedLive("with an extension that was agreed on lets its RSV bits pass, byte for byte", () =>
     Effect.gen(function* () {
-      const { client, server } = yield* openTunnel({}, agreeing(["Sec-WebSocket-Extensions: permessage-deflate"]))
+      const { client, server } = yield* openTunnel({}, agreeing(["Sec-WebSocket-Extensions: permessage-deflate"]), [
+        deflateOffer,
+      ])
       const [there, back] = [frame(1, "x", { masked: true, rsv: 0x40 }), frame(2, "y", { rsv: 0x40 })]
       yield* client.raw.send(there)
       yield* server.seen(there.length)
@@ -138,10 +150,16 @@ describe("a handshake", () => {
 
 const malformed: ReadonlyArray<readonly [why: string, text: string, status: number]> = [
   ["without a key", request("GET /app/x", without("Sec-WebSocket-Key")), 400],
-  ["with a key of other length", request("GET /app/x", [...without("Sec-WebSocket-Key"), "Sec-WebSocket-Key: x"]), 400],
+  ["with an empty key", request("GET /app/x", [...without("Sec-WebSocket-Key"), "Sec-WebSocket-Key:"]), 400],
   ["with two keys", request("GET /app/x", [...handshakeFields, `Sec-WebSocket-Key: ${key}`]), 400],
   ["of version 8", request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 8"]), 426],
   ["without a version", request("GET /app/x", without("Sec-WebSocket-V")), 426],
+  ["of two versions", request("GET /app/x", [...handshakeFields, "sec-websocket-version: 8"]), 426],
+  [
+    "of a list of versions",
+    request("GET /app/x", [...without("Sec-WebSocket-V"), "Sec-WebSocket-Version: 13, 8"]),
+    426,
+  ],
   ["with a body", request("GET /app/x", [...handshakeFields, "Content-Length: 5"], "hello"), 400],
   ["with chunks", request("GET /app/x", [...handshakeFields, "Transfer-Encoding: chunked"], lastChunk()), 400],
   ["by POST", request("POST /app/x", [...handshakeFields, "Content-Length: 0"]), 400],
@@ -160,7 +178,8 @@ describe("a handshake that is malformed", () => {
       const got = yield* client.ask(text)
       assert.strictEqual(got.status, status)
       assert.strictEqual(got.value("content-type"), "application/problem+json")
-      assert.strictEqual(got.value("sec-websocket-version"), status === 426 ? "13" : undefined)
+      const names = [got.value("sec-websocket-version"), got.value("upgrade")]
+      assert.deepStrictEqual(names, status === 426 ? ["13", "websocket"] : [undefined, undefined])
       assert.strictEqual(origin.connections.length, 0)
       client.socket.destroy()
       assert.strictEqual(yield* proxy.trafficCount, 0)
@@ -171,12 +190,15 @@ describe("a handshake that is malformed", () => {
 
 describe("a handshake whose server misbehaves", () => {
   const accept = `Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`
+  const agreeingTo = (more: ReadonlyArray<string>) =>
+    response("101 X", ["Upgrade: websocket", "Connection: Upgrade", accept, ...more])
   const badAnswers: ReadonlyArray<readonly [why: string, text: string]> = [
     ["a wrong Accept", response("101 X", ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: x"])],
     ["no Accept", response("101 X", ["Upgrade: websocket", "Connection: Upgrade"])],
     ["no Upgrade", response("101 X", ["Connection: Upgrade", accept])],
     ["another Upgrade", response("101 X", ["Upgrade: h2c", "Connection: Upgrade", accept])],
     ["no Connection", response("101 X", ["Upgrade: websocket", accept])],
+    ["an extension that nobody offered", agreeingTo(["Sec-WebSocket-Extensions: permessage-deflate"])],
     ["no HTTP", "HELLO\r\n\r\n"],
   ]
 

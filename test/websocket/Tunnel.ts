@@ -28,7 +28,7 @@ export const handshake = (target = "/app/socket", more: ReadonlyArray<string> = 
 
 const acceptOf = (message: HttpMessage): string =>
   createHash("sha1")
-    .update(`${message.value("sec-websocket-key")}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .update(`${message.value("sec-websocket-key")}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, "latin1")
     .digest("base64")
 
 /** The 101 that agrees to a handshake. */
@@ -39,6 +39,9 @@ export const switching = (message: HttpMessage, more: ReadonlyArray<string> = []
     `Sec-WebSocket-Accept: ${acceptOf(message)}`,
     ...more,
   ])
+
+/** What browsers offer. */
+export const deflateOffer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 
 /** Agrees to a handshake, with what is glued to the 101. */
 export const agreeing =
@@ -115,12 +118,13 @@ export const openThrough = (
     }
   })
 
-/** Starts everything, and opens a WebSocket. */
+/** Starts everything, and opens a WebSocket; `more`: further fields of its handshake. */
 export const openTunnel = (
   settings: Partial<ProxySettings> = {},
   script: Script = agreeing(),
+  more: ReadonlyArray<string> = [],
 ): Effect.Effect<Tunnel, NotSeen | AdminError | SettingsError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     const lab = yield* startLab({ script, settings })
-    return { ...lab, ...(yield* openThrough(lab)) }
+    return { ...lab, ...(yield* openThrough(lab, "/app/socket", more)) }
   })

@@ -455,6 +455,13 @@ describe("ResponseParser", () => {
       expect(readText(chunked("1 \r\na\r\n".repeat(100) + "0\r\n\r\n")).heard.repairs).toHaveLength(1)
     })
 
+    it("lines are not dropped or joined without end", () => {
+      for (const line of ["no field", " folded"]) {
+        const text = withFields("A: b", ...Array.from({ length: 1_001 }, () => line))
+        expect(readText(text, { lenient: true }).parser.fault?.kind).toBe("too large")
+      }
+    })
+
     it("the next response is read strictly, where that is asked for", () => {
       const { heard, parser } = readText("HTTP/1.1 200 OK\nContent-Length: 0\n\n", { lenient: true })
       expect(heard.ends).toBe(1)

@@ -16,6 +16,9 @@ const handshakeFields: RawFields = [
   "13",
   "Sec-WebSocket-Key",
   Buffer.alloc(16).toString("base64"),
+  // What browsers offer: whether the server sees it is up to the session.
+  "Sec-WebSocket-Extensions",
+  "permessage-deflate; client_max_window_bits",
 ]
 
 /** A request that nobody has sent, without content: to be led through the pipeline as far as to its server. */
