@@ -1,6 +1,7 @@
 import { Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import type { IdCase } from "../domain/Settings.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { ActivityStore } from "../sessions/ActivityStore.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
@@ -84,15 +85,19 @@ export const isAbsent = (filename: string): boolean => {
   }
 }
 
-/** Opens the store. Its module is loaded only here, so that commands without a store start faster. */
+/**
+ * Opens the store. Its module is loaded only here, so that commands without a store start faster. `idCase`: how a proxy compares
+ * ids that looks them up in it.
+ */
 export const openDatabase = (
   { filename }: Database,
   access: Access,
+  idCase: IdCase = "exact",
 ): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> =>
   Effect.map(
     Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
     ({ layerSqlite }) => {
-      const store = layerSqlite({ filename })
+      const store = layerSqlite({ filename, idCase })
       if (access === "make") return store
       if (isAbsent(filename)) return layerMemory()
       if (access === "change") return store

@@ -127,7 +127,7 @@ export const serve = ({
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make")
+    const store = yield* openDatabase(database, "make", settings.idCase)
     const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
     const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),

@@ -372,7 +372,7 @@ const isDomain = (text: string): boolean =>
 
 /** Names below which each session has a name of its own, between commas. */
 export const domains: Reading<ReadonlyArray<string>> = listOf(isDomain, {
-  placeholder: "NAME,…",
+  placeholder: "DOMAIN,…",
   note: "names between commas, without *. before them: apps.example.com,localhost",
   allowed: "domain names between commas, without *. before them, such as apps.example.com",
   allowedValue: 'an array of domain names, such as ["apps.example.com"]',

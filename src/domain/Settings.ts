@@ -57,6 +57,9 @@ const largest = (row: Limit) => setting({ ...row, reading: Reading.byteSize, fal
 /** How `/ws/{session_id}/{rest}` becomes a path at the session's server. */
 export const wsPathRule = Reading.oneOf("RULE", ["append", "full", "strip"])
 
+/** Whether the case of ASCII letters counts where ids of sessions are compared. */
+export const idCaseRule = Reading.oneOf("RULE", ["exact", "fold"])
+
 /**
  * Every setting of the proxy, once, in the order of the help. Times are milliseconds, sizes bytes. A new one needs a row
  * here, the place where it is used, and a test; `node scripts/docs.mjs` brings the documents and the help up to date.
@@ -113,6 +116,15 @@ export const settings = {
     help: "Names below which each session has a name of its own: with apps.example.com, ID.apps.example.com is the session ID.",
     guide:
       "Names below which each session has a name of its own ([how](ROUTING.md#names-for-sessions)): with `apps.example.com`, all of `http://{session_id}.apps.example.com` belongs to that session.",
+  }),
+  idCase: setting({
+    reading: idCaseRule,
+    fallback: "exact",
+    flag: { name: "id-case" },
+    group: "Sessions",
+    help: "fold: ids are compared without regard to the case of A to Z, for MAC addresses. exact: letter by letter.",
+    guide:
+      "`fold`: ids are compared without regard to the case of A to Z ([how](ROUTING.md#ids-in-any-case)), for MAC addresses. `exact`: letter by letter.",
   }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
@@ -685,6 +697,9 @@ export type WsPath = ProxySettings["wsPath"]
 
 /** Whether servers get the session's id in the path of what is no WebSocket below `/ws`. */
 export type PathRule = ProxySettings["path"]
+
+/** How ids of sessions are compared: letter by letter, or without regard to the case of ASCII letters. */
+export type IdCase = ProxySettings["idCase"]
 
 /** The same table for those who go through all of it. */
 export const settingRows: Readonly<Record<string, Setting<unknown>>> = settings

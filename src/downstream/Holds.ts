@@ -199,7 +199,7 @@ class Hold {
   failed(one: Try, error: DialError): void {
     this.tries.delete(one)
     this.allowed = 1
-    if (isStarting(error)) {
+    if (isStarting(error) && this.session.ended === undefined) {
       this.error = error
       this.session.noteFault("passive", faultOf(error))
     } else if (isOwn(error)) this.first?.end(this, error)

@@ -358,6 +358,8 @@ export class Exchange
     if (this.isAnswered) return new SessionUnavailable({ sessionId: session.id, status: "answered already" })
     if (session.ended !== undefined) return endedBy[session.ended](session.id)
     this.liveSession = session
+    // The spelling of its row, where the client has another that does as well.
+    this.sessionId = session.id
     this.context.open(this)
     return undefined
   }

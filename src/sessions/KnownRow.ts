@@ -23,6 +23,12 @@ import { LiveSession, type SessionEnd, type SessionWatcher } from "./LiveSession
 import type { SessionRow } from "./SessionRepo.js"
 import { usablePolicy } from "./UsablePolicy.js"
 
+/** A row as the directory has read it. */
+export interface KeyedRow extends SessionRow {
+  /** Id of another row that nobody can tell from this one, where the case of ids does not count. */
+  readonly twin?: string | undefined
+}
+
 /** What a row says about forwarding to its session. */
 export type RowAnswer = Exit.Exit<LiveSession, RowError>
 
@@ -56,6 +62,9 @@ const kept = <E>(make: () => E): E => {
   return error
 }
 
+const problemOfTwin = (twin: string): string =>
+  `${JSON.stringify(twin)} is the same id where case does not count (--id-case fold); remove one of the two`
+
 /** What has to be told of lifetimes. */
 export interface LifetimeKeeper {
   /** Something hangs on a lifetime from now on. */
@@ -81,16 +90,22 @@ export class KnownRow implements SessionWatcher {
   /** The last number of kills that was read whole. */
   private killsSeen: number
 
+  /** The row's own id. */
+  readonly id: string
+
   constructor(
-    readonly id: string,
-    public row: SessionRow,
+    /** What the row is known by: its id, folded where case does not count. */
+    readonly key: string,
+    public row: KeyedRow,
     /** The epoch in which the row was read. */
     public epoch: number,
     private readonly owner: LifetimeKeeper,
-    /** What was known before it, of the same id. */
+    /** What was known before it, of the same key. */
     before: KnownRow | undefined,
   ) {
-    this.activity = before?.activity ?? new SessionActivity(id)
+    const { id } = row.session
+    this.id = id
+    this.activity = before?.id === id ? before.activity : new SessionActivity(id)
     this.killsSeen = row.session.control.kills
     this.followDrain(row, before)
     this.live = Either.mapBoth(parseDownstreamUrl(row.session.url), {
@@ -112,6 +127,8 @@ export class KnownRow implements SessionWatcher {
   isAbout({ session, incarnation }: SessionRow): boolean {
     const known = this.row
     if (!isSameUrl(session.url, known.session.url) || incarnation !== known.incarnation) return false
+    // Where case does not count, another row may have taken its place.
+    if (session.id !== known.session.id) return false
     return isInsecure(session) === isInsecure(known.session)
   }
 
@@ -129,11 +146,11 @@ export class KnownRow implements SessionWatcher {
     return this.answer
   }
 
-  update(row: SessionRow, epoch: number): RowAnswer {
+  update(row: KeyedRow, epoch: number): RowAnswer {
     const before = this.row.session
     const { control, policy, status } = row.session
     this.epoch = epoch
-    const isSame = status === before.status && isSamePolicy(policy, before.policy)
+    const isSame = status === before.status && isSamePolicy(policy, before.policy) && row.twin === this.row.twin
     const isAsked = !isSameControl(control, before.control)
     if (isAsked) this.followDrain(row, this)
     if (!isUnusable(control)) this.killsSeen = control.kills
@@ -193,6 +210,9 @@ export class KnownRow implements SessionWatcher {
     if (control.drain !== undefined)
       return Exit.fail(kept(() => new SessionUnavailable({ sessionId, status: "draining", drainEndsAt })))
     if (Either.isLeft(this.live)) return Exit.fail(this.live.left)
+    const { twin } = this.row
+    if (twin !== undefined)
+      return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: problemOfTwin(twin) })))
     const policy = usablePolicy(session)
     if (Either.isLeft(policy))
       return Exit.fail(kept(() => new SessionPolicyInvalid({ sessionId, problem: policy.left })))

@@ -2,11 +2,10 @@ import { Exit, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
 import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { drainedClose, type KillClose } from "../domain/SessionControl.js"
-import { closeOf, KnownRow, type LifetimeKeeper, type RowAnswer } from "./KnownRow.js"
+import { closeOf, KnownRow, type LifetimeKeeper, type KeyedRow, type RowAnswer } from "./KnownRow.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
-import type { SessionRow } from "./SessionRepo.js"
 
 /** Who looks after lifetimes while no request comes. */
 export interface LiveSessionsWatcher {
@@ -29,6 +28,8 @@ export class LiveSessions implements LifetimeKeeper {
     /** How many entries are kept that nothing hangs on. */
     private readonly unwatchedLimit: number,
     private readonly watcher: LiveSessionsWatcher,
+    /** What sessions are known by here, of their ids. */
+    private readonly keyOf: (id: string) => string = (id) => id,
   ) {}
 
   /** Lifetimes whose servers fail. */
@@ -50,9 +51,9 @@ export class LiveSessions implements LifetimeKeeper {
     return count
   }
 
-  /** The ids of those. */
-  get ids(): Iterable<string> {
-    return this.entries.keys()
+  /** The ids of those, once. */
+  *ids(): Iterable<string> {
+    for (const { id } of this.entries.values()) yield id
   }
 
   /** Whether anything hangs on any lifetime. */
@@ -61,43 +62,46 @@ export class LiveSessions implements LifetimeKeeper {
   }
 
   /** What is known of a session, where its row was read in this epoch. */
-  current(id: string, epoch: number): RowAnswer | undefined {
-    const entry = this.entries.get(id)
+  current(key: string, epoch: number): RowAnswer | undefined {
+    const entry = this.entries.get(key)
     return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
   }
 
-  /** The row of a session as it was read last, where it is known. */
-  rowOf(id: string): SessionRow | undefined {
-    return this.entries.get(id)?.row
+  /** The row that is known by this key, as it was read last. */
+  rowOf(key: string): KeyedRow | undefined {
+    return this.entries.get(key)?.row
   }
 
   /** The numbers of a session, where it is known. */
   activityOf(id: string): SessionActivity | undefined {
-    return this.entries.get(id)?.activity
+    return this.entries.get(this.keyOf(id))?.activity
   }
 
   /** What a session wants otherwise than the settings say, as it is stored, where the session is known. */
   policyOf(id: string): StoredPolicy | undefined {
-    return this.entries.get(id)?.row.session.policy
+    return this.entries.get(this.keyOf(id))?.row.session.policy
   }
 
   /** How a session's server does, where the session is known. */
   healthOf(id: string): ServerHealth | undefined {
-    return this.entries.get(id)?.health
+    return this.entries.get(this.keyOf(id))?.health
   }
 
-  /** The ids of watched lifetimes whose rows were last read before this epoch. */
+  /** The keys of watched lifetimes whose rows were last read before this epoch. */
   outdated(epoch: number): Array<string> {
-    const ids: Array<string> = []
-    for (const { id } of this.watched) if ((this.entries.get(id)?.epoch ?? epoch) < epoch) ids.push(id)
-    return ids
+    const keys: Array<string> = []
+    for (const { id } of this.watched) {
+      const key = this.keyOf(id)
+      if ((this.entries.get(key)?.epoch ?? epoch) < epoch) keys.push(key)
+    }
+    return keys
   }
 
-  /** Takes in what was read in `epoch` for this id, unless more is known already. */
-  update(id: string, row: Option.Option<SessionRow>, epoch: number): RowAnswer {
-    const entry = this.entries.get(id)
+  /** Takes in what was read in `epoch` for this key, unless more is known already. */
+  update(key: string, row: Option.Option<KeyedRow>, epoch: number): RowAnswer {
+    const entry = this.entries.get(key)
     if (entry !== undefined && entry.epoch > epoch) return entry.answer
-    if (Option.isNone(row)) return this.removed(id)
+    if (Option.isNone(row)) return this.removed(key)
     if (entry?.row === row.value) return entry.isStill(epoch)
     if (entry?.isKilledBy(row.value)) return this.begin(row.value, epoch, "killed", closeOf(row.value))
     if (!entry?.isAbout(row.value)) return this.begin(row.value, epoch, "retargeted")
@@ -107,9 +111,9 @@ export class LiveSessions implements LifetimeKeeper {
   }
 
   /** The same for a lifetime that is known already; begins none. */
-  refresh(id: string, row: Option.Option<SessionRow>, epoch: number): void {
-    const entry = this.entries.get(id)
-    if (entry !== undefined && entry.epoch < epoch) this.update(id, row, epoch)
+  refresh(key: string, row: Option.Option<KeyedRow>, epoch: number): void {
+    const entry = this.entries.get(key)
+    if (entry !== undefined && entry.epoch < epoch) this.update(key, row, epoch)
   }
 
   /** Kills what is left of sessions whose drain is over. `now`: by `performance.now()`. They go on draining. */
@@ -117,7 +121,7 @@ export class LiveSessions implements LifetimeKeeper {
     if (now < this.firstDrainEnd) return
     this.firstDrainEnd = Number.POSITIVE_INFINITY
     for (const { id } of Array.from(this.watched)) {
-      const entry = this.entries.get(id)
+      const entry = this.entries.get(this.keyOf(id))
       if (entry === undefined) continue
       if (entry.drainEndsAt <= now) this.begin(entry.row, entry.epoch, "killed", drainedClose)
       else this.noteDrain(entry)
@@ -131,20 +135,20 @@ export class LiveSessions implements LifetimeKeeper {
     for (const entry of entries) entry.end("shutdown")
   }
 
-  private removed(id: string): RowAnswer {
-    const entry = this.entries.get(id)
-    this.entries.delete(id)
+  private removed(key: string): RowAnswer {
+    const entry = this.entries.get(key)
+    this.entries.delete(key)
     entry?.end("removed")
-    return Exit.fail(new SessionNotFound({ sessionId: id }))
+    return Exit.fail(new SessionNotFound({ sessionId: key }))
   }
 
-  /** The id is the row's own, for the one that was asked for is a piece of a request. */
-  private begin(row: SessionRow, epoch: number, endOfOther: SessionEnd, close?: KillClose): RowAnswer {
-    const { id } = row.session
-    const before = this.entries.get(id)
-    const entry = new KnownRow(id, row, epoch, this, before)
+  /** The key is made of the row's own id, for the one that was asked for is a piece of a request. */
+  private begin(row: KeyedRow, epoch: number, endOfOther: SessionEnd, close?: KillClose): RowAnswer {
+    const key = this.keyOf(row.session.id)
+    const before = this.entries.get(key)
+    const entry = new KnownRow(key, row, epoch, this, before)
     // The new one takes its place first: who listens to the end of the old one may look it up again.
-    this.entries.set(id, entry)
+    this.entries.set(key, entry)
     before?.end(endOfOther, close)
     this.dropSurplus()
     return entry.answer
@@ -156,9 +160,9 @@ export class LiveSessions implements LifetimeKeeper {
 
   /** Only an entry calls this: something hangs on its lifetime from now on. */
   watch(session: LiveSession, entry: KnownRow): void {
-    const known = this.entries.get(entry.id)
+    const known = this.entries.get(entry.key)
     // Dropped as surplus between its lookup and now: known again, or, where another lifetime has begun since, over.
-    if (known === undefined) this.entries.set(entry.id, entry)
+    if (known === undefined) this.entries.set(entry.key, entry)
     else if (known !== entry) return session.end("retargeted")
     this.watched.add(session)
     if (session.health.state === "failing") this.failing.add(session)
@@ -174,13 +178,13 @@ export class LiveSessions implements LifetimeKeeper {
   /** Forgets the oldest entries that nothing hangs on. Those passed over go to the end, so each is met once a round. */
   private dropSurplus(): void {
     while (this.entries.size - this.watched.size > this.unwatchedLimit) {
-      for (const [id, entry] of this.entries) {
-        this.entries.delete(id)
+      for (const [key, entry] of this.entries) {
+        this.entries.delete(key)
         if (!entry.isWatched) {
           entry.dropped()
           break
         }
-        this.entries.set(id, entry)
+        this.entries.set(key, entry)
       }
     }
   }

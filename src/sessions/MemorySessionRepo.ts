@@ -4,6 +4,7 @@ import { isForwarding, Session, SessionExists, SessionsExist } from "../domain/S
 import { defaultClose, drainFor, isUnusable, noControl, type SessionControl } from "../domain/SessionControl.js"
 import { defaultPolicy } from "../domain/SessionPolicy.js"
 import { trimUrl } from "../wire/DownstreamUrl.js"
+import { foldedId } from "./FoldedId.js"
 import { checkChange, checkDrain, checkKill, checkNew } from "./SessionRules.js"
 import {
   type NewSession,
@@ -48,6 +49,21 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
     if (ordered.version !== version)
       ordered = { version, sessions: Array.from(rows.values(), (row) => row.session).sort(byId) }
     return ordered.sessions
+  }
+
+  /** The rows by what their ids are where case does not count; of this version. */
+  let folded: { readonly version: number; readonly rows: Map<string, Array<SessionRow>> } | undefined
+  const foldedRows = (): Map<string, Array<SessionRow>> => {
+    if (folded?.version === version) return folded.rows
+    const found = new Map<string, Array<SessionRow>>()
+    for (const { id } of inOrder()) {
+      const row = rows.get(id)
+      const known = found.get(foldedId(id))
+      if (row !== undefined && known === undefined) found.set(foldedId(id), [row])
+      else if (row !== undefined) known?.push(row)
+    }
+    folded = { version, rows: found }
+    return found
   }
 
   const insert = ({ policy, ...session }: NewSession): Session => {
@@ -114,6 +130,7 @@ const make = (initial: Iterable<NewSession>): typeof SessionRepo.Service => {
 
   return {
     find: (id) => Effect.succeed(Option.fromNullable(rows.get(id))),
+    findFolded: (id) => Effect.succeed(foldedRows().get(foldedId(id)) ?? []),
     findMany: (ids) => Effect.sync(() => ids.flatMap((id) => rows.get(id) ?? [])),
     count: Effect.sync(() => rows.size),
     tally: Effect.sync(() => {

@@ -1,14 +1,17 @@
 import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
-import type { RowAnswer, RowError } from "./KnownRow.js"
 import type { StoredPolicy } from "../domain/SessionPolicy.js"
+import type { KeyedRow, RowAnswer, RowError } from "./KnownRow.js"
 import { LiveSessions } from "./LiveSessions.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
-import { SessionRepo, type SessionRow } from "./SessionRepo.js"
+import { foldedId } from "./FoldedId.js"
+import { exactRows, foldedRows, type RowsByKey } from "./RowsByKey.js"
+import { SessionRepo } from "./SessionRepo.js"
 
 /** What a directory has done since it was made, and what it knows. */
 export interface DirectoryNumbers {
@@ -41,7 +44,7 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
   SessionDirectory,
   {
     /**
-     * The session to forward to, at the moment of this call. An `Exit` wherever the answer is known without waiting:
+     * The session to forward to, at the moment of this call; with the setting `idCase` `fold` by any spelling of its id. An `Exit` wherever the answer is known without waiting:
      * ask again for another answer, do not run the same effect twice.
      */
     readonly lookup: (id: string) => Effect.Effect<LiveSession, LookupError>
@@ -60,7 +63,7 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
   }
 >() {
   /** Every lifetime that this directory began ends with the layer. */
-  static readonly layer: Layer.Layer<SessionDirectory, never, SessionRepo> = Layer.scoped(
+  static readonly layer: Layer.Layer<SessionDirectory, never, ProxyConfig | SessionRepo> = Layer.scoped(
     SessionDirectory,
     Effect.suspend(() => make),
   )
@@ -87,28 +90,33 @@ const unwatchedLimit = 50_000
 const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 type Version = ReturnType<typeof SessionRepo.Service.version>
-type Find = ReturnType<typeof SessionRepo.Service.find>
+type Find = ReturnType<RowsByKey["find"]>
 
 interface Reading {
   readonly epoch: number
   readonly fiber: Fiber.Fiber<LiveSession, LookupError>
 }
 
-const make: Effect.Effect<typeof SessionDirectory.Service, never, SessionRepo | Scope.Scope> = Effect.gen(function* () {
-  const directory = new Directory(yield* SessionRepo, yield* Effect.scope)
-  yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
-  yield* Effect.forkScoped(directory.watch)
-  const { lookup, numbers, sessions } = directory
-  return {
-    lookup,
-    numbers,
-    activityOf: (id) => sessions.activityOf(id),
-    healthOf: (id) => sessions.healthOf(id),
-    policyOf: (id) => sessions.policyOf(id),
-    draining: () => sessions.draining,
-    known: () => sessions.ids,
-  }
-})
+const make: Effect.Effect<typeof SessionDirectory.Service, never, ProxyConfig | SessionRepo | Scope.Scope> = Effect.gen(
+  function* () {
+    const { idCase } = yield* ProxyConfig
+    const repo = yield* SessionRepo
+    const rows = idCase === "fold" ? yield* foldedRows(repo) : exactRows(repo)
+    const directory = new Directory(repo, rows, yield* Effect.scope)
+    yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
+    yield* Effect.forkScoped(directory.watch)
+    const { lookup, numbers, sessions } = directory
+    return {
+      lookup: idCase === "fold" ? (id) => lookup(foldedId(id)) : lookup,
+      numbers,
+      activityOf: (id) => sessions.activityOf(id),
+      healthOf: (id) => sessions.healthOf(id),
+      policyOf: (id) => sessions.policyOf(id),
+      draining: () => sessions.draining,
+      known: () => sessions.ids(),
+    }
+  },
+)
 
 /**
  * Lookups are plain calls on the path of every request, without a fiber. The watching fiber waits for latches, which such
@@ -119,13 +127,7 @@ class Directory {
   private readonly awake = Effect.unsafeMakeLatch(false)
   /** Open from a change that was noticed until the watching fiber has seen it. */
   private readonly changed = Effect.unsafeMakeLatch(false)
-  readonly sessions = new LiveSessions(unwatchedLimit, {
-    watched: (readIn) => {
-      if (readIn !== this.epoch) this.sweepDue = true
-      this.awake.unsafeOpen()
-    },
-    noneWatched: () => this.mayRest(),
-  })
+  readonly sessions: LiveSessions
   /** Grows whenever the store may hold something else than was read before. */
   private epoch = 0
   private version: number | undefined
@@ -149,17 +151,28 @@ class Directory {
 
   constructor(
     private readonly repo: typeof SessionRepo.Service,
+    private readonly rows: RowsByKey,
     private readonly scope: Scope.Scope,
-  ) {}
+  ) {
+    const watcher = {
+      watched: (readIn: number) => {
+        if (readIn !== this.epoch) this.sweepDue = true
+        this.awake.unsafeOpen()
+      },
+      noneWatched: () => this.mayRest(),
+    }
+    this.sessions = new LiveSessions(unwatchedLimit, watcher, rows.keyOf)
+  }
 
-  readonly lookup = (id: string): Effect.Effect<LiveSession, LookupError> => {
+  /** The session that is known by this key. */
+  readonly lookup = (key: string): Effect.Effect<LiveSession, LookupError> => {
     const now = performance.now()
     if (now - this.versionTakenAt > versionAge) {
       const version = this.repo.version()
-      if (!isSettled(version)) return this.lookupAfter(version, now, id)
+      if (!isSettled(version)) return this.lookupAfter(version, now, key)
       this.noteVersion(version, now)
     }
-    return this.known(id) ?? this.read(id)
+    return this.known(key) ?? this.read(key)
   }
 
   readonly numbers = (): DirectoryNumbers => ({
@@ -173,19 +186,17 @@ class Directory {
     isReadable: this.isReadable,
   })
 
-  private readonly rowOf = (id: string): SessionRow | undefined => this.sessions.rowOf(id)
-
-  private known(id: string): RowAnswer | undefined {
-    const answer = this.sessions.current(id, this.epoch)
+  private known(key: string): RowAnswer | undefined {
+    const answer = this.sessions.current(key, this.epoch)
     if (answer !== undefined) this.hits++
     return answer
   }
 
   /** For a store that does not tell its version at once. */
-  private lookupAfter(version: Version, askedAt: number, id: string): Effect.Effect<LiveSession, LookupError> {
+  private lookupAfter(version: Version, askedAt: number, key: string): Effect.Effect<LiveSession, LookupError> {
     return Effect.flatMap(Effect.exit(version), (found) => {
       this.noteVersion(found, askedAt)
-      return this.known(id) ?? this.read(id)
+      return this.known(key) ?? this.read(key)
     })
   }
 
@@ -205,15 +216,15 @@ class Directory {
     if (this.sessions.anyWatched) this.changed.unsafeOpen()
   }
 
-  private read(id: string): Effect.Effect<LiveSession, LookupError> {
-    if (this.readings.has(id)) return this.readLater(id)
-    const found = this.repo.find(id, this.rowOf(id))
-    return isSettled(found) ? this.settle(id, found, this.epoch) : this.readLater(id, found)
+  private read(key: string): Effect.Effect<LiveSession, LookupError> {
+    if (this.readings.has(key)) return this.readLater(key)
+    const found = this.rows.find(key, this.sessions)
+    return isSettled(found) ? this.settle(key, found, this.epoch) : this.readLater(key, found)
   }
 
   private settle(
-    id: string,
-    found: Exit.Exit<Option.Option<SessionRow>, StoreUnavailable>,
+    key: string,
+    found: Exit.Exit<Option.Option<KeyedRow>, StoreUnavailable>,
     readIn: number,
   ): Effect.Effect<LiveSession, LookupError> {
     this.noteReading(found)
@@ -223,7 +234,7 @@ class Directory {
     }
     if (Option.isSome(found.value)) this.rowsRead++
     else this.rowsMissing++
-    return this.sessions.update(id, found.value, readIn)
+    return this.sessions.update(key, found.value, readIn)
   }
 
   /** What came of reading rows, or of a version that could not be told. */
@@ -240,26 +251,26 @@ class Directory {
   }
 
   /**
-   * For a store that answers later. An id is read once at a time, so that no read overtakes another and brings back an
+   * For a store that answers later. A row is read once at a time, so that no read overtakes another and brings back an
    * older row. A reading goes on when who asked first has left, for others may wait for it.
    */
   private readLater(
-    id: string,
-    find: Find = Effect.suspend(() => this.repo.find(id, this.rowOf(id))),
+    key: string,
+    find: Find = Effect.suspend(() => this.rows.find(key, this.sessions)),
   ): Effect.Effect<LiveSession, LookupError> {
     return Effect.gen(this, function* () {
-      const underWay = this.readings.get(id)
+      const underWay = this.readings.get(key)
       if (underWay !== undefined) {
         const answer = yield* Fiber.await(underWay.fiber)
-        return yield* underWay.epoch === this.epoch ? answer : this.lookup(id)
+        return yield* underWay.epoch === this.epoch ? answer : this.lookup(key)
       }
       const readIn = this.epoch
       const reading = Effect.exit(find).pipe(
-        Effect.flatMap((found) => this.settle(id, found, readIn)),
-        Effect.ensuring(Effect.sync(() => this.readings.delete(id))),
+        Effect.flatMap((found) => this.settle(key, found, readIn)),
+        Effect.ensuring(Effect.sync(() => this.readings.delete(key))),
       )
       const fiber = yield* Effect.forkIn(reading, this.scope)
-      this.readings.set(id, { epoch: readIn, fiber })
+      this.readings.set(key, { epoch: readIn, fiber })
       return yield* yield* Fiber.await(fiber)
     })
   }
@@ -290,14 +301,13 @@ class Directory {
       const startedAt = performance.now()
       const readIn = this.epoch
       this.sweepDue = false
-      for (const ids of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
-        const found = yield* Effect.exit(this.repo.findMany(ids, this.rowOf))
+      for (const keys of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
+        const found = yield* Effect.exit(this.rows.findMany(keys, this.sessions))
         this.noteReading(found)
-        const rows = yield* found
-        const rowOf = new Map(rows.map((row) => [row.session.id, row]))
+        const rowOf = yield* found
         let sliceEnd = performance.now() + sliceTime
-        for (const id of ids) {
-          this.sessions.refresh(id, Option.fromNullable(rowOf.get(id)), readIn)
+        for (const key of keys) {
+          this.sessions.refresh(key, Option.fromNullable(rowOf.get(key)), readIn)
           if (performance.now() < sliceEnd) continue
           yield* nextTurn
           sliceEnd = performance.now() + sliceTime

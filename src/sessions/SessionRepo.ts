@@ -123,6 +123,11 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
      * it was found before; a store that sees that it says the same may give that again, and make nothing.
      */
     readonly find: (id: string, known?: SessionRow) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
+    /**
+     * The rows whose ids differ from this one in nothing but the case of ASCII letters, itself included, in the order of
+     * their ids; three at most. An `Exit` where `find` gives one. Needed for `idCase` `fold` alone.
+     */
+    readonly findFolded?: (id: string) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
     /** The rows of those ids that exist; for re-reading what is live, where `knownOf` is as above. At most a few hundred ids a call. */
     readonly findMany: (
       ids: ReadonlyArray<string>,

@@ -3,12 +3,21 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Schedule, Scope } from "effect"
+import type { IdCase } from "../domain/Settings.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
-import { alsoMissing, asText, findQuery, findStatement, type RowText } from "./SqliteRows.js"
+import {
+  alsoMissing,
+  asText,
+  findFoldedQuery,
+  findFoldedStatement,
+  findQuery,
+  findStatement,
+  type RowText,
+} from "./SqliteRows.js"
 import { checkTable, createSchema, noTable } from "./SqliteSchema.js"
 
 // Time limits of waiting for a lock of another program, in milliseconds: at the start and for a write, and for a
@@ -25,6 +34,8 @@ const closeTimeout = 2_500
  */
 export interface Reader {
   readonly find: (id: string) => RowText | undefined
+  /** Those whose ids differ in nothing but case. */
+  readonly findFolded: (id: string) => ReadonlyArray<RowText>
   readonly version: Sqlite.Statement<[], number>
   /**
    * Whether the connection uses a WAL; also true if SQLite cannot tell, because another program has damaged the file.
@@ -40,6 +51,13 @@ export interface Connections {
   readonly reader: Reader
 }
 
+/** How a file is opened. */
+interface Opening {
+  readonly first: boolean
+  readonly readonly: boolean
+  readonly idCase: IdCase
+}
+
 /**
  * Opens both. `readonly`: makes and changes nothing. `first`: the file may be made; later it only may be followed, for it may have been
  * replaced by anything.
@@ -47,13 +65,13 @@ export interface Connections {
 export const openConnections = (
   path: string,
   filename: string,
-  { first, readonly }: { readonly first: boolean; readonly readonly: boolean },
+  { first, idCase, readonly }: Opening,
 ): Effect.Effect<Connections, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     if (!first) yield* usablePath(filename, readonly)
     const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const sql = yield* Scope.extend(
-      openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow"),
+      openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow", idCase),
       sqlScope,
     )
     const reader = yield* openReader(path, filename, readonly || (yield* isWalMode(sql, filename)))
@@ -94,7 +112,7 @@ const stillInUse = (filename: string) =>
   })
 
 /** The connection for writes and for reads that no request waits for. Its table has been checked. */
-const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow") =>
+const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow", idCase: IdCase) =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
     // The client caches no statements, because it would also cache a failure to prepare one, such as "locked";
@@ -108,7 +126,7 @@ const openClient = (path: string, filename: string, how: "readonly" | "make" | "
       Effect.gen(function* () {
         // A file that replaces another may still be incomplete, so no table is made in it.
         if (how !== "make") yield* requireTable(sql, filename)
-        if (how !== "readonly") yield* prepareFile(sql, filename)
+        if (how !== "readonly") yield* prepareFile(sql, filename, idCase)
       }),
     )
     return sql
@@ -117,7 +135,11 @@ const openClient = (path: string, filename: string, how: "readonly" | "make" | "
 const requireTable = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.flatMap(checkTable(sql, filename), (table) => (table === "absent" ? noTable(filename) : Effect.void))
 
-const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
+const prepareFile = (
+  sql: SqlClient,
+  filename: string,
+  idCase: IdCase,
+): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     yield* checkTable(sql, filename)
     // In WAL mode readers and a writer do not block each other. A file that is in use keeps its mode, which is no
@@ -125,7 +147,7 @@ const prepareFile = (sql: SqlClient, filename: string): Effect.Effect<void, SqlE
     yield* Effect.ignore(sql`PRAGMA journal_mode = WAL`)
     // A power failure may then lose the last commits, but does not corrupt the file.
     yield* sql`PRAGMA synchronous = NORMAL`
-    yield* createSchema(sql, filename)
+    yield* createSchema(sql, filename, idCase)
   })
 
 const openReader = (
@@ -140,12 +162,13 @@ const openReader = (
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
       try: () => {
-        const find = finder(database)
+        const { find, findFolded } = finder(database)
         // SQLite opens its files at the first read. Do that now: later the process may have no free descriptor.
         find("")
         const journalMode = database.prepare<[], string>("PRAGMA journal_mode").pluck()
         return {
           find,
+          findFolded,
           version: database.prepare<[], number>("PRAGMA data_version").pluck(),
           usesWal: () => {
             try {
@@ -164,7 +187,7 @@ const openReader = (
  * Finds a row and what the proxy's own tables have of it with one statement. SQLite prepares it again by itself after a
  * schema change.
  */
-const finder = (database: Sqlite.Database): Reader["find"] => {
+const finder = (database: Sqlite.Database): Pick<Reader, "find" | "findFolded"> => {
   const statements = new Map<string, Finder>()
   const prepared = (statement: string): Finder => {
     const known = statements.get(statement)
@@ -177,18 +200,38 @@ const finder = (database: Sqlite.Database): Reader["find"] => {
     statements.set(statement, made)
     return made
   }
-  const find = (id: string, statement: string, missing: ReadonlyArray<string>): RowText | undefined => {
+  const ask = <A>(question: Question<A>, id: string, statement: string, missing: ReadonlyArray<string>): A => {
     try {
-      const { names, text } = prepared(statement)
-      const found = text.get(id)
-      return found === undefined ? undefined : { names, text: found }
+      return question.read(prepared(statement), id)
     } catch (error) {
       const more = alsoMissing(missing, error)
       if (more === undefined) throw error
-      return find(id, findQuery(more), more)
+      return ask(question, id, question.query(more), more)
     }
   }
-  return (id) => find(id, findStatement, [])
+  return {
+    find: (id) => ask(one, id, findStatement, []),
+    findFolded: (id) => ask(folded, id, findFoldedStatement, []),
+  }
+}
+
+/** What is asked of a row's id, in which tables there are. */
+interface Question<A> {
+  readonly query: (missing: ReadonlyArray<string>) => string
+  readonly read: (finder: Finder, id: string) => A
+}
+
+const one: Question<RowText | undefined> = {
+  query: findQuery,
+  read: ({ names, text }, id) => {
+    const found = text.get(id)
+    return found === undefined ? undefined : { names, text: found }
+  },
+}
+
+const folded: Question<ReadonlyArray<RowText>> = {
+  query: findFoldedQuery,
+  read: ({ names, text }, id) => text.all(id).map((found) => ({ names, text: found })),
 }
 
 interface Finder {

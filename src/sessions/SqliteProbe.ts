@@ -44,6 +44,19 @@ export const probeSqlite = (filename: string): Effect.Effect<SqliteProbe, StoreU
     }
   })
 
+/** Pairs of ids that differ in nothing but the case of ASCII letters; so many at most. */
+export const twinsIn = (
+  filename: string,
+  most: number,
+): Effect.Effect<ReadonlyArray<readonly [one: string, other: string]>, StoreUnavailable> =>
+  using(filename, (database) => {
+    const find = database.prepare<[most: number], readonly [one: string, other: string]>(
+      `SELECT CAST(min(session_id) AS TEXT), CAST(max(session_id) AS TEXT) FROM sessions
+        GROUP BY session_id COLLATE NOCASE HAVING count(*) > 1 LIMIT ?`,
+    )
+    return find.raw().all(most)
+  })
+
 /** Begins to write, and gives it up: fails where the file cannot be written, or another program does not let go of it. */
 export const tryToWrite = (filename: string): Effect.Effect<void, StoreUnavailable> =>
   using(filename, (database) => {

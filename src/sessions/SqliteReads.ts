@@ -1,6 +1,7 @@
 import { Effect, Option } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { Session } from "../domain/Session.js"
+import { foldedId } from "./FoldedId.js"
 import type { FollowedFile } from "./FollowedFile.js"
 import type { SessionRow } from "./SessionRepo.js"
 import { type Connections, type Reader, requestLockTimeout } from "./SqliteConnections.js"
@@ -47,6 +48,7 @@ export const reads = (file: FollowedFile<Connections>, filename: string) => {
   }
   return {
     find: (id: string, known?: SessionRow) => runQuery((reader) => read(reader, id, known)),
+    findFolded: (id: string) => runQuery((reader) => readFolded(reader, id)),
     findMany: (ids: ReadonlyArray<string>, knownOf?: (id: string) => SessionRow | undefined) =>
       Effect.suspend(() => runQuery((reader) => ids.flatMap((id) => Option.toArray(read(reader, id, knownOf?.(id)))))),
     version: (): Effect.Effect<number, StoreUnavailable> => {
@@ -86,4 +88,13 @@ const read = ({ find }: Reader, id: string, known: SessionRow | undefined): Opti
   const row = columnsOf(found)
   // SQLite may find a row with another id, because the column has a collation or the id is not valid text.
   return row.id === id ? Option.some(new ReadRow(toSession(row), found.text)) : Option.none()
+}
+
+/** The guard is that of `read`. */
+const readFolded = ({ findFolded }: Reader, id: string): ReadonlyArray<SessionRow> => {
+  const key = foldedId(id)
+  return findFolded(id).flatMap((found) => {
+    const row = columnsOf(found)
+    return foldedId(row.id) === key ? [new ReadRow(toSession(row), found.text)] : []
+  })
 }

@@ -49,6 +49,11 @@ export const query =
 
 export const findQuery = query("WHERE sessions.session_id = ?")
 export const findStatement = findQuery([])
+// NOCASE folds ASCII letters alone. With `idCase` `fold` the table has an index for this.
+export const findFoldedQuery = query(
+  "WHERE sessions.session_id = ? COLLATE NOCASE ORDER BY sessions.session_id LIMIT 3",
+)
+export const findFoldedStatement = findFoldedQuery([])
 
 /** The texts of a row of policies, by the names of the policies. */
 export type PolicyRow = Readonly<Record<keyof SessionPolicy, string | null>>

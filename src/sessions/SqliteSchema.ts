@@ -1,6 +1,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import type { IdCase } from "../domain/Settings.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import { tableFault } from "./SqliteFault.js"
 import { migrate } from "./SqliteMigrations.js"
@@ -17,6 +18,9 @@ const sessionStatements: ReadonlyArray<string> = [
   "CREATE INDEX IF NOT EXISTS idx_session_status ON sessions(downstream_server_status)",
   "CREATE INDEX IF NOT EXISTS idx_created_at ON sessions(created_at)",
 ]
+
+/** For ids that are compared without regard to case: without it, each unknown id would be looked for in every row. */
+const foldedIndex = "CREATE INDEX IF NOT EXISTS idx_session_id_nocase ON sessions(session_id COLLATE NOCASE)"
 
 const columns = ["session_id", "downstream_server_url", "downstream_server_status", "created_at", "updated_at"]
 
@@ -35,11 +39,17 @@ interface Column {
  * Makes missing tables and indexes, and writes nothing if none is missing. Several processes may do this at the same
  * time.
  */
-export const createSchema = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
-  Effect.zipRight(
-    Effect.forEach(sessionStatements, (statement) => sql.unsafe(statement), { discard: true }),
+export const createSchema = (
+  sql: SqlClient,
+  filename: string,
+  idCase: IdCase,
+): Effect.Effect<void, SqlError | StoreUnavailable> => {
+  const statements = idCase === "fold" ? [...sessionStatements, foldedIndex] : sessionStatements
+  return Effect.zipRight(
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }),
     migrate(sql, filename),
   )
+}
 
 /**
  * Checks that the `sessions` table, if there is one, can be used. Other columns are allowed if an INSERT may omit them.

@@ -1,5 +1,6 @@
 import { layer as layerReactivity, Reactivity } from "@effect/experimental/Reactivity"
 import { Effect, Exit, Layer, Scope } from "effect"
+import type { IdCase } from "../domain/Settings.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { FollowedFile } from "./FollowedFile.js"
 import { SessionRepo } from "./SessionRepo.js"
@@ -15,16 +16,19 @@ export interface SqliteOptions {
    * Makes and changes nothing, not even the journal mode: for listing the sessions of a file that must not be written.
    */
   readonly readonly?: boolean
+  /** `fold`: makes an index, so that `findFolded` does not look at every row. It stays when it is asked for no more. */
+  readonly idCase?: IdCase
 }
 
 /** Sessions in an SQLite file that other programs read and write at the same time. */
 export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, StoreUnavailable> =>
-  Layer.scoped(SessionRepo, make(options.filename, options.readonly ?? false)).pipe(Layer.provide(layerReactivity))
+  Layer.scoped(SessionRepo, make(options)).pipe(Layer.provide(layerReactivity))
 
-const make = (
-  filename: string,
-  readonly: boolean,
-): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
+const make = ({
+  filename,
+  idCase = "exact",
+  readonly = false,
+}: SqliteOptions): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     const path = yield* usablePath(filename, readonly)
     if (!readonly) yield* waitForStaleCompanions(path)
@@ -33,7 +37,7 @@ const make = (
       path,
       filename,
       open: (first) =>
-        Effect.provideService(openConnections(path, filename, { first, readonly }), Reactivity, reactivity),
+        Effect.provideService(openConnections(path, filename, { first, readonly, idCase }), Reactivity, reactivity),
       checkpoint: checkpoint(filename),
       usesWal: ({ reader }) => reader.usesWal(),
       // Only the connection that closes last runs the checkpoint. That is then `reader`, which cannot write.

@@ -10,6 +10,8 @@ export interface FieldEdits {
   readonly set: Fields
   /** The names of these, folded. */
   readonly named: ReadonlySet<string>
+  /** The lengths of names that have to be folded to be known; a name is as long as it is folded. */
+  readonly lengths: ReadonlySet<number>
 }
 
 /** `undefined` where nothing is to be done. */
@@ -21,7 +23,8 @@ export const fieldEdits = (
   if (strip.length === 0 && lines.length === 0) return undefined
   const named = new Set(lines.map(([name]) => foldedName(name)))
   const pairs = lines.flatMap(([name, values]) => [values].flat().flatMap((value) => [name, value]))
-  return { gone: new Set([...strip.map(foldedName), ...named]), set: pairs, named }
+  const gone = new Set([...strip.map(foldedName), ...named])
+  return { gone, set: pairs, named, lengths: new Set(["connection", ...gone].map(({ length }) => length)) }
 }
 
 /** The members of a `Connection` field that may be nominated: what is set must not go for a peer that names it there. */
@@ -37,7 +40,7 @@ export const keptFields = (fields: Fields, edits: FieldEdits): Fields => {
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] ?? ""
     const value = fields[index + 1] ?? ""
-    const folded = foldedName(name)
+    const folded = edits.lengths.has(name.length) ? foldedName(name) : ""
     if (folded === "connection") kept.push(name, nominable(value, edits))
     else if (!edits.gone.has(folded)) kept.push(name, value)
   }

@@ -49,7 +49,7 @@ export const CR = 13
 export const SPACE = 32
 const ZERO = 48
 const COLON = 58
-const DELETE = 127
+export const DELETE = 127
 
 const blankLine = Buffer.from("\r\n\r\n", "latin1")
 export const none: ReadonlyArray<string> = []
@@ -88,11 +88,13 @@ const nobody: BodyHandler = { body: () => {}, end: () => {} }
 
 const isBlank = (code: number): boolean => code === SPACE || code === HTAB
 
-const isPrintable = (code: number): boolean => (code >= SPACE && code !== DELETE) || code === HTAB
-
 /** The index of the first control byte of `text` within [start, end), or -1. */
 export const findControl = (text: string, start: number, end: number): number => {
-  for (let at = start; at < end; at++) if (!isPrintable(text.charCodeAt(at))) return at
+  // For each byte of a head: without a call, which asks what is called.
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code < SPACE ? code !== HTAB : code === DELETE) return at
+  }
   return -1
 }
 
@@ -408,8 +410,10 @@ export abstract class MessageParser {
    * that adds none.
    */
   private takeField(text: string, start: number, end: number): number {
+    // A variable of the module would be looked up for each character.
+    const tokens = tokenBytes
     let nameEnd = start
-    while (tokenBytes[text.charCodeAt(nameEnd)] === 1) nameEnd++
+    while (tokens[text.charCodeAt(nameEnd)] === 1) nameEnd++
     let colon = nameEnd
     if (nameEnd === start || text.charCodeAt(nameEnd) !== COLON) {
       colon = this.mendFieldLine(text, start, nameEnd, end)

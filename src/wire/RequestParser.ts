@@ -1,12 +1,4 @@
-import {
-  type BodyHandler,
-  findControl,
-  MessageParser,
-  type MessageLimits,
-  tokenBytes,
-  CR,
-  SPACE,
-} from "./MessageParser.js"
+import { type BodyHandler, DELETE, MessageParser, type MessageLimits, tokenBytes, CR, SPACE } from "./MessageParser.js"
 import { type RequestFraming, requestFraming } from "./RequestFraming.js"
 
 /** Request line and fields of a request (RFC 9112 sections 3 and 5), and its framing. */
@@ -39,8 +31,11 @@ const ZERO = 48
  * them.
  */
 const findForbidden = (text: string, start: number, end: number): number => {
-  for (let at = start; at < end; at++) if (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === 9) return at
-  return findControl(text, start, end)
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code <= SPACE || code === DELETE) return at
+  }
+  return -1
 }
 
 /**
@@ -98,8 +93,9 @@ export class RequestParser extends MessageParser {
   /** `GET /path HTTP/1.1` (RFC 9112 section 3). */
   protected override takeStartLine(text: string, start: number, end: number): boolean {
     if (start === end) return false
+    const tokens = tokenBytes
     let space = start
-    while (tokenBytes[text.charCodeAt(space)] === 1) space++
+    while (tokens[text.charCodeAt(space)] === 1) space++
     if (space === start || text.charCodeAt(space) !== SPACE) return this.fail("the method is not a token and a space")
     const version = end - versionSize
     if (version <= space || !text.startsWith(versionText, version))

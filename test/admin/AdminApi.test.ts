@@ -388,6 +388,20 @@ describe("explain", () => {
     }),
   )
 
+  it.scopedLive("shows whether the server sees which extensions a client offers", () =>
+    Effect.gen(function* () {
+      const { get, proxy } = yield* startAdminLab()
+      const url = encodeURIComponent("ws://x/ws/app")
+      const offers = Effect.map(get(`/v1/explain?url=${url}`), (found) =>
+        explanationOf(found).fields.some(({ name }) => name === "Sec-WebSocket-Extensions"),
+      )
+      assert.isTrue(yield* offers)
+      yield* proxy.repo.set("app", { policy: { wsExtensions: "hide" } })
+      yield* Effect.sleep(10)
+      assert.isFalse(yield* offers)
+    }),
+  )
+
   it.scopedLive("counts what is open against limits, and takes no place itself", () =>
     Effect.gen(function* () {
       const lab = yield* startAdminLab({ script: agreeing(), settings: { maxWebSocketsPerSession: 1 } })

@@ -256,3 +256,46 @@ describe("a password in a URL", () => {
     expect(exported.stderr).toContain("keep this safe")
   })
 })
+
+describe("values of fields", () => {
+  it("are read from a file, shown nowhere but in an export, and stay with the URL that they were set for", async () => {
+    const from = onDatabase()
+    const to = onDatabase()
+    const file = join(from.folder, "token.json")
+    const setFields = { Authorization: "Bearer hunter2" }
+    writeFileSync(file, `${JSON.stringify(setFields)}\n`)
+    const outcomes = [
+      await from.sessions("add", "a", "http://h:1", "--set-fields", `@${file}`),
+      await from.sessions("set", "a", "--url", "http://h:2"),
+      await from.sessions("show", "a", "--json"),
+      await from.sessions("set", "a", "--set-fields", '{"Host":"hunter2"}'),
+      await from.sessions("set", "a", "--set-fields", "Authorization: hunter2"),
+      await from.sessions("set", "a", "--set-fields", '{"Authorization":"***"}'),
+      await from.sessions("set", "a", "--set-fields", `@${file}.gone`),
+    ]
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0, 2, 2, 2, 2])
+    for (const { stdout, stderr } of outcomes) expect(stdout + stderr).not.toContain("hunter2")
+    const said = [
+      /set-fields \{"Authorization":"\*\*\*"\}/,
+      /warning: requests for a are answered with 502: .*set them again/,
+    ]
+    for (const [index, text] of said.entries())
+      expect((outcomes[index]?.stdout ?? "") + (outcomes[index]?.stderr ?? "")).toMatch(text)
+    expect(outcomes.slice(3).map(({ stderr }) => stderr)).toEqual([
+      expect.stringContaining("Host is for the proxy itself"),
+      expect.stringContaining("it is not JSON"),
+      expect.stringContaining("left out where it was shown; write it"),
+      expect.stringContaining("there is no such file"),
+    ])
+    expect(JSON.parse(outcomes[2]?.stdout ?? "")).toMatchObject({ forwards: false, set_fields_url: "http://h:1" })
+    const exported = await from.sessions("export")
+    expect(exported.stderr).toContain("keep this safe")
+    expect(await to.feed(exported.stdout, "import", "-")).toMatchObject({ code: 0 })
+    const [imported] = json(await to.sessions("export")) as ReadonlyArray<unknown>
+    expect(imported).toMatchObject({
+      set_fields: JSON.stringify(setFields),
+      set_fields_url: "http://h:1",
+      forwards: false,
+    })
+  })
+})

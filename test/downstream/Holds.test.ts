@@ -130,6 +130,18 @@ describe("Holds", () => {
     assert.strictEqual(holds.size, 0)
   })
 
+  it("do not wait for the server of a session that is over, whoever has not noticed", () => {
+    const { ask, session, tries } = start()
+    const { client } = ask()
+    tries.fail()
+    session.end("removed")
+    vi.advanceTimersByTime(100)
+    tries.fail()
+    assert.strictEqual(tagOf(client), "DownstreamUnreachable")
+    vi.advanceTimersByTime(10_000)
+    assert.strictEqual(tries.made, 2)
+  })
+
   it("let one try for all who wait, and more and more once there is a server", () => {
     const { ask, tries } = start()
     const clients = [ask().client]

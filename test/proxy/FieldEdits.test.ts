@@ -180,9 +180,13 @@ describe("fields of answers", () => {
       const { ask, proxy } = yield* labWith(policy, { settings: { setResponseFields, maxRequestsPerSession: 1 } })
       yield* proxy.repo.add({ id: "sock", url: origin.url, status: "active", policy })
       yield* proxy.repo.add({ id: "gone", url: "http://127.0.0.1:9", status: "active", policy })
-      const peer = yield* openWs(`${proxy.url}/ws/sock`)
-      peer.socket.close(1000)
-      yield* peer.closed
+      const client = yield* proxy.connect
+      const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+      const lines = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key]
+      yield* client.send(request("GET /ws/sock", lines))
+      const switched = yield* client.head
+      assert.deepStrictEqual([switched.status, switched.values("x-frame-options")], [101, ["DENY"]])
+      assert.strictEqual(switched.value("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
       const refused = yield* ask(request("GET /gone/x"))
       assert.deepStrictEqual([refused.status, refused.value("x-frame-options")], [502, "DENY"])
       assert.deepStrictEqual(refused.values("set-cookie"), ["a=1", "b=2"])

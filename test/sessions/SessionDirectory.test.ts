@@ -4,6 +4,7 @@ import { Context, Deferred, Effect, Exit, FastCheck, Layer, Logger, Option, Ref,
 import { execFileSync } from "node:child_process"
 import { renameSync } from "node:fs"
 import { vi } from "vitest"
+import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { isForwarding, Session } from "../../src/domain/Session.js"
 import { isUnusable } from "../../src/domain/SessionControl.js"
@@ -116,7 +117,12 @@ const harness = (
 
 const directoryOver = (repo: Repo): Effect.Effect<Directory, never, Scope.Scope> =>
   Effect.map(
-    Layer.build(Layer.provide(Layer.fresh(SessionDirectory.layer), Layer.succeed(SessionRepo, repo))),
+    Layer.build(
+      Layer.provide(Layer.fresh(SessionDirectory.layer), [
+        Layer.succeed(SessionRepo, repo),
+        ProxyConfig.layerOf(defaultSettings),
+      ]),
+    ),
     Context.get(SessionDirectory),
   )
 

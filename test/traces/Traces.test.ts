@@ -8,6 +8,7 @@ import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { eventually } from "../support/Changes.js"
 import { bareRequest, request } from "../support/HttpText.js"
+import { unusedPort } from "../support/Listening.js"
 import { hello } from "../support/Lab.js"
 import { answering, RawOrigin, saying } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
@@ -42,6 +43,20 @@ describe("the spans of a request", () => {
         )
       }
       assert.strictEqual((yield* ask(request("GET /nobody/x", ["X-Request-Id: mine"]))).value("x-request-id"), "mine")
+    }),
+  )
+
+  it.scopedLive("tell how long it was held for a server that could not be reached", () =>
+    Effect.gen(function* () {
+      const { ask, collector, proxy } = yield* startTraceLab({ settings: { hold: 100 } })
+      yield* proxy.repo.add({ id: "away", url: `http://127.0.0.1:${yield* unusedPort}`, status: "active" })
+      assert.strictEqual((yield* ask(request("GET /away/x"))).status, 502)
+      yield* collector.has(3)
+      const [client] = collector.named("GET")
+      const [hold] = collector.named("hold")
+      assert.strictEqual(hold?.parentId, client?.spanId)
+      assert.include(hold?.attributes, { "error.type": "refused" })
+      assert.isAtLeast((hold?.end ?? 0) - (hold?.start ?? 0), 99)
     }),
   )
 

@@ -140,9 +140,9 @@ const make = Effect.gen(function* () {
       const isKnown = id !== undefined && directory.activityOf(id) !== undefined
       const request = new HypotheticalRequest(query)
       const outcome = yield* lead(request, query.upgrades)
-      const row = id === undefined ? Option.none() : yield* repo.find(id)
-      const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
       const { session } = outcome
+      const row = id === undefined ? Option.none() : yield* repo.find(session?.id ?? id)
+      const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
       const verdict = verdictOf(outcome)
       const policies = session === undefined ? [] : policiesInForce(session.policy, settings)
       const known = isKnown ? directory.healthOf(id) : undefined

@@ -117,8 +117,13 @@ const checkNames = (database: Database, { sessionHosts }: ProxySettings) =>
 const checkAll = (given: CheckChoice, settings: ProxySettings, database: Database, tell: Told) =>
   Effect.gen(function* () {
     // Loaded only here, for they bring the store and the listeners along.
-    const [{ databaseChecks }, machine, running] = yield* Effect.promise(() =>
-      Promise.all([import("./DatabaseChecks.js"), import("./MachineChecks.js"), import("./RunningProxies.js")]),
+    const [{ databaseChecks }, { idCaseChecks }, machine, running] = yield* Effect.promise(() =>
+      Promise.all([
+        import("./DatabaseChecks.js"),
+        import("./IdCaseCheck.js"),
+        import("./MachineChecks.js"),
+        import("./RunningProxies.js"),
+      ]),
     )
     const { findings, tls } = yield* checkTls(given.tls)
     yield* tell([settingFinding(settings), ...findings])
@@ -132,6 +137,7 @@ const checkAll = (given: CheckChoice, settings: ProxySettings, database: Databas
     yield* tell([machine.socketCheck(settings, database, proxies)])
     const isReadable = ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
     if (!isReadable) return []
+    yield* tell(yield* idCaseChecks(settings.idCase, database))
     if (settings.sessionHosts.length > 0) yield* tell([yield* checkNames(database, settings)])
     if (given.downstreams === 0) return []
     return yield* checkServers(given.downstreams, { database, settings, tls }, tell)

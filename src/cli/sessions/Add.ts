@@ -15,6 +15,7 @@ import { policyFlags, policyOptions } from "./PolicyChoice.js"
 import { refuse, urlHint, warnOfInsecure, warnOfName, warnOfStatus } from "./SessionCheck.js"
 import { urlProblem } from "../../transfer/UrlProblem.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
+import { refuseTwin } from "./Twin.js"
 
 const status: Flag.Flag<string> = { ...Flag.status, fallback: "active" }
 
@@ -65,7 +66,10 @@ export const add = Command.make(
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, new AddressGuard(addresses)), urlHint)
       const added = yield* makingDatabase(database, () =>
-        Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
+        Effect.zipRight(
+          refuseTwin(id),
+          Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
+        ),
       )
       yield* warnOfStatus(id, added.status)
       yield* warnOfName(id, hosts)
