@@ -97,19 +97,20 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   DownstreamUrlInvalid: {
     samples: [new Errors.DownstreamUrlInvalid({ sessionId, problem: "" })],
     meaning: "The URL in the session's row cannot be used.",
-    remedy: "The log says why. `ss-proxy sessions set ID --url URL` refuses such URLs; other writers do not.",
+    remedy:
+      "`ss-proxy sessions show ID` and the log say why. `ss-proxy sessions set ID --url URL` refuses such URLs; other writers do not.",
   },
   SessionPolicyInvalid: {
     samples: [new Errors.SessionPolicyInvalid({ sessionId, problem: "" })],
     meaning: "A policy stored for the session cannot be used.",
     remedy:
-      "The log says which policy and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` refuses such values; other writers may store them.",
+      "`ss-proxy sessions show ID` and the log say which policy and why ([DATABASE.md](DATABASE.md#policies)). `ss-proxy sessions set` refuses such values; other writers may store them.",
   },
   SessionControlInvalid: {
     samples: [new Errors.SessionControlInvalid({ sessionId, problem: "" })],
     meaning: "A value in the session's row of `session_control` cannot be used.",
     remedy:
-      "The log says which value and why ([DATABASE.md](DATABASE.md#control)). `ss-proxy sessions kill ID` writes the values of a kill anew, `ss-proxy sessions resume ID` those of a drain.",
+      "`ss-proxy sessions show ID` and the log say which value and why ([DATABASE.md](DATABASE.md#control)). `ss-proxy sessions kill ID` writes the values of a kill anew, `ss-proxy sessions resume ID` those of a drain.",
   },
   SessionUnavailable: {
     samples: [new Errors.SessionUnavailable({ sessionId, status: "paused" })],
