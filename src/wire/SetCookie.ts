@@ -61,7 +61,8 @@ const isWritable = (path: string): boolean => path.length <= longestPath && !pat
 /** The name of a cookie; `""` for one without. */
 export const cookieName = (cookie: string): string => {
   const pair = cookie.slice(0, startOfAttributes(cookie))
-  return pair.includes("=") ? pair.slice(0, pair.indexOf("=")).trim() : ""
+  // No other white space counts: browsers take that for a part of the name.
+  return pair.includes("=") ? trimmedEnd(pair.slice(0, pair.indexOf("="))).replace(/^[\t ]+/, "") : ""
 }
 
 /** Whether a cookie has a name that only goes with `Path=/`, so that no browser takes it with another (RFC 6265bis). */
