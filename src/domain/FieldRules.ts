@@ -45,8 +45,14 @@ const reasonAgainst = (folded: string): string | undefined => {
   return folded.startsWith("sec-websocket-") ? ofHandshake : untouchable.get(folded)
 }
 
+/** A name as far as it can be one: behind that may be a value, of a whole line that was taken for a name. */
+const shownName = (name: string): string => {
+  const [beginning = ""] = /^[\w-]*/.exec(name) ?? []
+  return JSON.stringify(beginning === name ? name : `${beginning}…`)
+}
+
 const nameProblem = (name: string): string | undefined => {
-  if (!isToken(name)) return `${JSON.stringify(name)} is not the name of a field`
+  if (!isToken(name)) return `${shownName(name)} is not the name of a field`
   const reason = reasonAgainst(foldedName(name))
   return reason === undefined ? undefined : `${name} ${reason}`
 }
