@@ -92,7 +92,8 @@ const isText = (value: unknown): value is string => typeof value === "string"
 export const fieldsProblem = (given: unknown): string | undefined => {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     return "it must be a JSON object of names and values"
-  const wrongName = namesProblem(Object.keys(given))
+  const names = Object.keys(given)
+  const wrongName = isTooMuch(names) ? tooMuch : namesProblem(names)
   if (wrongName !== undefined) return wrongName
   const lines = Object.entries(given).flatMap(([name, value]: [string, unknown]) =>
     Array.isArray(value) ? value.map((one: unknown) => [name, one] as const) : [[name, value] as const],
@@ -109,5 +110,5 @@ export const fieldsProblem = (given: unknown): string | undefined => {
 /** Why these are no names of fields that can be stripped; `undefined` if they are. */
 export const fieldNamesProblem = (given: unknown): string | undefined => {
   if (!Array.isArray(given) || !given.every(isText)) return "it must be a JSON array of names"
-  return namesProblem(given) ?? (isTooMuch(given) ? tooMuch : undefined)
+  return isTooMuch(given) ? tooMuch : namesProblem(given)
 }
