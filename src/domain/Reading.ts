@@ -408,6 +408,7 @@ export const origins: Reading<string> = reading({
     `no path, no slash at the end, no port that is the usual one; at most ${longestOrigins} characters), * or off`,
   value: Schema.String.pipe(Schema.filter(areOrigins)),
   parse: (text) => {
+    if (text.length > longestOrigins) return undefined
     const items = text.split(",").map((item) => item.trim())
     return /^off$/i.test(text) ? "off" : items.filter((item) => item !== "").join(",")
   },
