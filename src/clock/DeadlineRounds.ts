@@ -28,8 +28,15 @@ export class DeadlineRounds {
     this.rounds.clear()
   }
 
-  /** Lengths may come from rows of sessions, of which there is no end. A deadline is stopped without its round. */
+  /**
+   * Lengths may come from rows of sessions, of which there is no end. A deadline is stopped without its round, whose timer is
+   * still set then: it would stay for its whole time, which may be days.
+   */
   private dropIdle(): void {
-    for (const [milliseconds, round] of this.rounds) if (!round.anyRunning) this.rounds.delete(milliseconds)
+    for (const [milliseconds, round] of this.rounds) {
+      if (round.anyRunning) continue
+      round.clear()
+      this.rounds.delete(milliseconds)
+    }
   }
 }

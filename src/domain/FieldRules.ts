@@ -45,8 +45,14 @@ const reasonAgainst = (folded: string): string | undefined => {
   return folded.startsWith("sec-websocket-") ? ofHandshake : untouchable.get(folded)
 }
 
+/** A name as far as it can be one: behind that may be a value, of a whole line that was taken for a name. */
+const shownName = (name: string): string => {
+  const [beginning = ""] = /^[\w-]*/.exec(name) ?? []
+  return JSON.stringify(beginning === name ? name : `${beginning}…`)
+}
+
 const nameProblem = (name: string): string | undefined => {
-  if (!isToken(name)) return `${JSON.stringify(name)} is not the name of a field`
+  if (!isToken(name)) return `${shownName(name)} is not the name of a field`
   const reason = reasonAgainst(foldedName(name))
   return reason === undefined ? undefined : `${name} ${reason}`
 }
@@ -86,7 +92,8 @@ const isText = (value: unknown): value is string => typeof value === "string"
 export const fieldsProblem = (given: unknown): string | undefined => {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     return "it must be a JSON object of names and values"
-  const wrongName = namesProblem(Object.keys(given))
+  const names = Object.keys(given)
+  const wrongName = isTooMuch(names) ? tooMuch : namesProblem(names)
   if (wrongName !== undefined) return wrongName
   const lines = Object.entries(given).flatMap(([name, value]: [string, unknown]) =>
     Array.isArray(value) ? value.map((one: unknown) => [name, one] as const) : [[name, value] as const],
@@ -103,5 +110,5 @@ export const fieldsProblem = (given: unknown): string | undefined => {
 /** Why these are no names of fields that can be stripped; `undefined` if they are. */
 export const fieldNamesProblem = (given: unknown): string | undefined => {
   if (!Array.isArray(given) || !given.every(isText)) return "it must be a JSON array of names"
-  return namesProblem(given) ?? (isTooMuch(given) ? tooMuch : undefined)
+  return isTooMuch(given) ? tooMuch : namesProblem(given)
 }

@@ -37,9 +37,17 @@ interface JsonReading {
   readonly shown?: (value: unknown) => string
 }
 
+/** Longer texts are not repeated: what other programs store is of any length, and comes into logs. */
+const longestShown = 200
+
+const shownGiven = (given: unknown): string =>
+  typeof given === "string" && given.length > longestShown
+    ? `a text of ${given.length} characters`
+    : JSON.stringify(given)
+
 /** What is wrong with something that a reading refuses, behind the name of what it is for. `allowed`: completes "it must be". */
 export const refusal = ({ json }: Pick<Reading<unknown>, "json">, given: unknown, allowed: string): string =>
-  json === undefined ? `is ${JSON.stringify(given)}; it must be ${allowed}` : `cannot be used: ${json.problem(given)}`
+  json === undefined ? `is ${shownGiven(given)}; it must be ${allowed}` : `cannot be used: ${json.problem(given)}`
 
 /** The text of a valid value, without secrets. */
 export const shownText = ({ json, show }: Reading<unknown>, value: unknown): string => (json?.shown ?? show)(value)
@@ -385,8 +393,11 @@ const isOrigin = (text: string): boolean => {
   return URL.canParse(text) && new URL(text).origin === text
 }
 
+/** Each error reads all of them. */
+const longestOrigins = 8_192
+
 const areOrigins = (text: string): boolean =>
-  text === "off" || text.split(",").every((item) => item === "*" || isOrigin(item))
+  text === "off" || (text.length <= longestOrigins && text.split(",").every((item) => item === "*" || isOrigin(item)))
 
 /** Origins between commas, `*` for any, or `off`; the same text each time, so that it can be compared. */
 export const origins: Reading<string> = reading({
@@ -394,9 +405,10 @@ export const origins: Reading<string> = reading({
   note: "origins between commas: https://app.example,http://localhost:3000; * for any",
   allowed:
     "origins between commas as browsers write them (https://app.example,http://localhost:3000: small letters, " +
-    "no path, no slash at the end, no port that is the usual one), * or off",
+    `no path, no slash at the end, no port that is the usual one; at most ${longestOrigins} characters), * or off`,
   value: Schema.String.pipe(Schema.filter(areOrigins)),
   parse: (text) => {
+    if (text.length > longestOrigins) return undefined
     const items = text.split(",").map((item) => item.trim())
     return /^off$/i.test(text) ? "off" : items.filter((item) => item !== "").join(",")
   },
@@ -430,7 +442,11 @@ export const pem: Reading<string> = reading({
   parse: (text) => text,
 })
 
+/** Much more than the values may have, however they are escaped. A longer text would take long to be read and judged. */
+const longestJson = 131_072
+
 const parsedJson = (text: string): unknown => {
+  if (text.length > longestJson) return undefined
   try {
     return JSON.parse(text)
   } catch {
@@ -447,6 +463,7 @@ const jsonText = <A>(
   const isValid = (value: unknown): value is A => problemOf(value) === undefined
   const problem = (given: unknown): string => {
     const value = typeof given === "string" ? parsedJson(given) : given
+    if (value === undefined && typeof given === "string" && given.length > longestJson) return "it is too long"
     return value === undefined ? "it is not JSON" : (problemOf(value) ?? `it must be ${words.allowed}`)
   }
   const kind = reading<A>({

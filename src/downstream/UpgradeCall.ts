@@ -16,6 +16,8 @@ const acceptFor = (key: string): string =>
     .digest("base64")
 
 const extensions = "sec-websocket-extensions"
+const isOfExtensions = (name: string | undefined): boolean => name?.toLowerCase() === extensions
+
 type HandshakeObserver = Pick<RequestObserver, "asked" | "repaired">
 
 const noBytes = new Uint8Array(0)
@@ -63,8 +65,8 @@ class HandshakeCall extends SingleCall {
     const key = firstValue(this.request.fields, "sec-websocket-key") ?? ""
     const accept = firstValue(fields, "sec-websocket-accept")
     if (accept !== acceptFor(key)) return "its Sec-WebSocket-Accept does not answer the client's key"
-    const agreed = firstValue(fields, extensions)
-    const isUnasked = agreed !== undefined && agreed !== "" && firstValue(this.request.fields, extensions) === undefined
+    const agrees = fields.some((value, at) => at % 2 === 1 && value !== "" && isOfExtensions(fields[at - 1]))
+    const isUnasked = agrees && firstValue(this.request.fields, extensions) === undefined
     return isUnasked ? "its 101 agrees to an extension that it was not offered" : undefined
   }
 }

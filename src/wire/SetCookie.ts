@@ -11,7 +11,10 @@ export interface CookieView {
 /** Browsers ignore an attribute that is longer. */
 const longestPath = 1_024
 
-/** An attribute: its text with the semicolon before it, the name in small letters, and where its value stands in that text. */
+/**
+ * An attribute: its text with the semicolon before it, the name in small letters, and where its value stands in that text;
+ * but for a path or a domain the text alone.
+ */
 interface Attribute {
   readonly text: string
   readonly name: string
@@ -25,8 +28,12 @@ const trimmedEnd = (text: string): string => {
   return text.slice(0, end)
 }
 
+/** Other attributes stay as they are, and a server may write tens of thousands of them into one cookie. */
+const isPathOrDomain = /^;[\t ]*(?:path|domain)/i
+
 /** Spaces and tabs around names and values do not count, quotation marks do (RFC 6265 section 5.2). */
 const attributeOf = (text: string): Attribute => {
+  if (!isPathOrDomain.test(text)) return { text, name: "", value: "", valueAt: text.length }
   const [, before = "", name = "", value = ""] = /^(;[\t ]*([^=]*)(?:=[\t ]*)?)([^]*)$/.exec(text) ?? []
   return { text, name: trimmedEnd(name).toLowerCase(), value: trimmedEnd(value), valueAt: before.length }
 }
@@ -61,7 +68,8 @@ const isWritable = (path: string): boolean => path.length <= longestPath && !pat
 /** The name of a cookie; `""` for one without. */
 export const cookieName = (cookie: string): string => {
   const pair = cookie.slice(0, startOfAttributes(cookie))
-  return pair.includes("=") ? pair.slice(0, pair.indexOf("=")).trim() : ""
+  // No other white space counts: browsers take that for a part of the name.
+  return pair.includes("=") ? trimmedEnd(pair.slice(0, pair.indexOf("="))).replace(/^[\t ]+/, "") : ""
 }
 
 /** Whether a cookie has a name that only goes with `Path=/`, so that no browser takes it with another (RFC 6265bis). */

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { DeadlineRounds } from "../../src/clock/DeadlineRounds.js"
 import { Deadline } from "../../src/clock/Deadlines.js"
 
@@ -13,5 +13,21 @@ describe("DeadlineRounds", () => {
     assert.strictEqual(rounds.of(5_000), running)
     rounds.clear()
     assert.isFalse(deadline.isRunning)
+  })
+
+  it("leave no timer behind of a length that they have let go, however long it is", () => {
+    vi.useFakeTimers()
+    try {
+      const rounds = new DeadlineRounds()
+      const deadline = new Deadline({ expire: () => {} })
+      for (let length = 3_600_000; length < 3_601_000; length++) {
+        const round = rounds.of(length)
+        round.start(deadline)
+        round.stop(deadline)
+      }
+      assert.isAtMost(vi.getTimerCount(), 65)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

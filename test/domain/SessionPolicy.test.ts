@@ -26,6 +26,19 @@ describe("the policy of a session", () => {
       assert.include(Either.getOrThrow(problemOf({ cors: "https://a.example/" })), words)
   })
 
+  it("is refused where a text is of any length, without a word of it", () => {
+    const long = "1".repeat(200_000)
+    const padded = `{"X-A":"1"}${" ".repeat(200_000)}`
+    const origins = Array.from({ length: 1_000 }, (_, index) => `http://a${index}.example`).join(",")
+    for (const [name, text, problem] of [
+      ["wsPing", long, /^its ws_ping is a text of 200000 characters; it must be/],
+      ["cors", origins, /^its cors is a text of \d+ characters; it must be .*at most 8192 characters/],
+      ["setFields", padded, /^its set_fields cannot be used: it is too long$/],
+      ["stripFields", JSON.stringify(Array(30_000).fill("X")), /^its strip_fields .* more than 8192 characters/],
+    ] as const)
+      assert.match(Either.getOrThrow(Either.flip(readPolicy(policyOfColumns({ [name]: text })))), problem)
+  })
+
   it("is the same as another only where all of it is", () => {
     assert.isTrue(isSamePolicy(policyOfColumns({ insecure: "0" }), defaultPolicy))
     assert.isFalse(isSamePolicy(policyOfColumns({ insecure: "1" }), defaultPolicy))

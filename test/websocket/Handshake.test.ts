@@ -199,6 +199,10 @@ describe("a handshake whose server misbehaves", () => {
     ["another Upgrade", response("101 X", ["Upgrade: h2c", "Connection: Upgrade", accept])],
     ["no Connection", response("101 X", ["Upgrade: websocket", accept])],
     ["an extension that nobody offered", agreeingTo(["Sec-WebSocket-Extensions: permessage-deflate"])],
+    [
+      "such an extension behind an empty field",
+      agreeingTo(["Sec-WebSocket-Extensions:", "sec-websocket-extensions: permessage-deflate"]),
+    ],
     ["no HTTP", "HELLO\r\n\r\n"],
   ]
 

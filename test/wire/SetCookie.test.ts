@@ -133,6 +133,7 @@ describe("the name of a cookie", () => {
       [" a =b", "a"],
       ["a; b=c", ""],
       ["=a", ""],
+      ["\u00a0a\u00a0=b", "\u00a0a\u00a0"],
     ] as const)
       assert.strictEqual(cookieName(cookie), name)
   })
@@ -140,7 +141,8 @@ describe("the name of a cookie", () => {
   it("may bind it to the whole host, in any case", () => {
     for (const cookie of ["__Host-a=1", "__HOST-a=1; Path=/", " __host-=1"])
       assert.isTrue(isOfWholeHost(cookie), cookie)
-    for (const cookie of ["__Secure-a=1", "a=__Host-a", "__Hosta=1"]) assert.isFalse(isOfWholeHost(cookie), cookie)
+    for (const cookie of ["__Secure-a=1", "a=__Host-a", "__Hosta=1", "\u00a0__Host-a=1"])
+      assert.isFalse(isOfWholeHost(cookie), cookie)
   })
 })
 
