@@ -65,15 +65,15 @@ export class ClientPaths implements ClientView, CookieView, ServerView {
 
   /**
    * Whether this is the address of the session's server, or one that it was told to be its own. By `https` only where the
-   * client uses that: else it sends the client there because of that, and would do so for ever.
+   * client or the session's URL has that: else it sends the client there because of that, and would do so for ever.
    */
   isOwn(scheme: string, authority: string): boolean {
     const origin = originOf(scheme, authority)
     if (origin === undefined) return false
-    if (isSame(origin, this.session.target)) return true
     const isSecure = scheme === "https" || scheme === "wss"
-    if (isSecure && this.told("x-forwarded-proto") !== "https") return false
-    return isAt(origin, scheme, this.told("host")) || isAt(origin, scheme, this.told("x-forwarded-host"))
+    const isUsed = !isSecure || this.told("x-forwarded-proto") === "https"
+    if (isSame(origin, this.session.target)) return isUsed || this.session.target.secure
+    return isUsed && (isAt(origin, scheme, this.told("host")) || isAt(origin, scheme, this.told("x-forwarded-host")))
   }
 
   isOfProxy(scheme: string, authority: string): boolean {

@@ -489,8 +489,18 @@ export abstract class MessageParser {
 
   /** Where the field is that was added last, with its value: for fields whose values are no secrets. */
   protected get placeOfLast(): string {
-    const [name, value] = this.fields.slice(-2)
-    return `line ${this.fields.length / 2 + this.linesBeside + 1} of the head, ${quoted(`${name}: ${value}`)}`
+    return this.framingField(this.fields.length - 2, this.linesBeside)
+  }
+
+  /** The place of the last field of this name, in small letters. It has no number where lines before it may be missing. */
+  protected placeOfField(name: string): string | undefined {
+    const at = this.fields.findLastIndex((text, index) => index % 2 === 0 && text.toLowerCase() === name)
+    return at === -1 ? undefined : this.framingField(at, this.linesBeside === 0 ? 0 : undefined)
+  }
+
+  private framingField(at: number, linesBeside: number | undefined): string {
+    const line = linesBeside === undefined ? "a line" : `line ${at / 2 + 2 + linesBeside}`
+    return `${line} of the head, ${quoted(`${this.fields[at]}: ${this.fields[at + 1]}`)}`
   }
 
   /** Emits the bytes that belong to the body or the chunk. Returns the index of their end. */

@@ -56,6 +56,7 @@ const ZERO = 48
 /** So many repairs of a response are told. */
 const mostTold = 10
 const versionPrefix = "HTTP/1."
+const transferEncoding = "transfer-encoding"
 const nobody: ResponseHandler = { informational: () => {}, head: () => {}, body: () => {}, end: () => {} }
 
 /** Seconds of `Keep-Alive: timeout=5, max=100`; `undefined` if it has no timeout. */
@@ -281,7 +282,7 @@ export class ResponseParser extends MessageParser {
     const value = this.fields[this.fields.length - 1]
     if (value === undefined) return
     if (name === "content-length") this.noteContentLength(value)
-    else if (name === "transfer-encoding") this.noteTransferEncoding(value)
+    else if (name === transferEncoding) this.noteTransferEncoding(value)
     else if (name === "connection") this.noteConnection(value)
     else if (name === "keep-alive") this.noteKeepAlive(value)
   }
@@ -351,8 +352,9 @@ export class ResponseParser extends MessageParser {
   private checkFraming(): void {
     const { chunked, length, minorVersion, status } = this
     if (this.hasIdentity && (chunked || length === -1))
-      this.misframe("Transfer-Encoding is something else than chunked")
-    else if (chunked && minorVersion === 0) this.misframe("Transfer-Encoding is in an HTTP/1.0 response")
+      this.misframe("Transfer-Encoding is something else than chunked", this.placeOfField(transferEncoding))
+    else if (chunked && minorVersion === 0)
+      this.misframe("Transfer-Encoding is in an HTTP/1.0 response", this.placeOfField(transferEncoding))
     else if (chunked && length !== -1) this.checkBoth()
     if (status < 200 && status !== 101 && minorVersion === 0) this.fail("an interim response is in HTTP/1.0")
   }
@@ -360,7 +362,7 @@ export class ResponseParser extends MessageParser {
   /** Chunks win: whoever counts them knows where the body ends (RFC 9112 section 6.3, rule 3). */
   private checkBoth(): void {
     if (this.isBodiless || !this.mend("bothFramings"))
-      return this.misframe("Content-Length and Transfer-Encoding are both there")
+      return this.misframe("Content-Length and Transfer-Encoding are both there", this.placeOfField(transferEncoding))
     this.dropLength()
   }
 
@@ -375,7 +377,7 @@ export class ResponseParser extends MessageParser {
     }
     if (this.hasIdentity && !this.isMisframed) {
       this.mend("identity")
-      this.fields = without(this.fields, "transfer-encoding")
+      this.fields = without(this.fields, transferEncoding)
     }
   }
 

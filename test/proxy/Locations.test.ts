@@ -53,6 +53,16 @@ describe("redirects of an app that knows no prefix", () => {
     }),
   )
 
+  it.scopedLive(
+    "to the server's own address by https are left alone where its URL has http: they would come back for ever",
+    () =>
+      Effect.gen(function* () {
+        const { locationOf } = yield* start()
+        assert.strictEqual(yield* locationOf("http://ORIGIN/a"), "/app/a")
+        assert.match((yield* locationOf("https://ORIGIN/a")) ?? "", /^https:\/\/(127\.0\.0\.1|localhost):\d+\/a$/)
+      }),
+  )
+
   it.scopedLive("may name the server as it was told that it is called, by https where the client uses that", () =>
     Effect.gen(function* () {
       const { locationOf } = yield* start({ settings: { location: "rewrite", trustedProxies: ["127.0.0.1"] } })

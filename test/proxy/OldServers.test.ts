@@ -327,6 +327,16 @@ describe("a problem with an answer", () => {
       'Content-Length is there more than once, with different values (line 3 of the head, "Content-Length: 6")',
     ],
     [
+      "two framings",
+      response("200 OK", ["Content-Length: 5", chunked], "hello"),
+      'Content-Length and Transfer-Encoding are both there (line 3 of the head, "Transfer-Encoding: chunked")',
+    ],
+    [
+      "a coding that is no framing",
+      response("200 OK", ["Transfer-Encoding: identity"], "hello"),
+      'Transfer-Encoding is something else than chunked (line 2 of the head, "Transfer-Encoding: identity")',
+    ],
+    [
       "a status line",
       'HTTP/1.1 2000 "secr\x07\r\n\r\n'.replace("secr", "O"),
       String.raw`the status is not one space and three digits from 100 on ("HTTP/1.1 2000 \x22O\x07")`,
