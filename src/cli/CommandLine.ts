@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { policyRows } from "../domain/Policies.js"
 import { oneOf, onOrOff } from "../domain/Reading.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import type { CommandDoc } from "./CommandDoc.js"
@@ -122,10 +123,18 @@ const seeHelp = (doc: CommandDoc): string => `see ${fullName(doc)} --help`
 const didYouMean = (guess: string | undefined, doc: CommandDoc): string =>
   guess === undefined ? seeHelp(doc) : `did you mean ${guess}? Or ${seeHelp(doc)}`
 
+/** The flag of the policy whose column has the name of this one. */
+const flagOfColumn = (name: string): string | undefined => {
+  const policy = Object.values(policyRows).find(({ column }) => name === `--${column.replaceAll("_", "-")}`)
+  return policy?.flag === undefined ? undefined : `--${policy.flag}`
+}
+
 const unknownFlag = (word: string, doc: CommandDoc) => {
   const { name } = splitFlag(word)
   const names = [...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)
-  return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(mostSimilar(name, names), doc)}`)
+  const ofPolicy = flagOfColumn(name)
+  const guess = ofPolicy !== undefined && names.includes(ofPolicy) ? ofPolicy : mostSimilar(name, names)
+  return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(guess, doc)}`)
 }
 
 /** Names of commands in other programs, and ours. */

@@ -72,7 +72,7 @@ const inPlaceOf = <A extends {}>(setting: Setting<A>, words: Words<A | null>): P
     write: (value) => (value === null ? null : reading.show(value)),
     reading: {
       ...reading,
-      allowed: `${reading.allowed}, default`,
+      allowed: `${reading.allowed}, or default`,
       allowedValue: `${reading.allowedValue}, or null`,
       read: (text) => (text.toLowerCase() === "default" ? Option.some(null) : reading.read(text)),
       is: (value) => value === null || reading.is(value),

@@ -13,7 +13,7 @@ import {
 } from "../domain/ProxyError.js"
 import type { RequestHead } from "../downstream/Downstream.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
-import { rulesFor, rulesOfSettings } from "../sessions/SessionRequestRules.js"
+import { rulesFor } from "../sessions/SessionRequestRules.js"
 import { unrecordedFields } from "../traces/RequestTrace.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { requestFields } from "../wire/HeaderFields.js"
@@ -116,7 +116,6 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       const { hostField, maxBodyBytes, maxTargetBytes, path, sessionHosts } = settings
       const hosts = SessionHosts.of(sessionHosts)
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
-      const rulesOfAll = rulesOfSettings(settings)
       // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
       const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
 
@@ -129,7 +128,6 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         if (Either.isRight(parsed) && isOfSession(parsed) && isSureOf(request)) {
           request.sessionId = parsed.right.id
           request.byHost = parsed.right.byHost
-          request.rules = rulesOfAll
         }
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)

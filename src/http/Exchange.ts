@@ -41,6 +41,7 @@ import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
 import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
+import type { AnswerEditsFor } from "./AnswerEditsFor.js"
 import type { OriginsFor } from "./OriginsFor.js"
 import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
@@ -77,6 +78,7 @@ export interface ExchangeContext extends ContentContext {
   readonly isDraining: () => boolean
   /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
   readonly originsFor: OriginsFor
+  readonly answerEditsFor: AnswerEditsFor
   readonly counters: Counters
   /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
   readonly finished: (exchange: Exchange, milliseconds: number) => void
@@ -651,9 +653,17 @@ export class Exchange
     this.call?.cancel()
     this.cancelContent()
     if (close || !this.requestIsComplete) this.writer.announceClose()
-    const edits = this.rules.answerEdits
+    const edits = this.ownAnswerEdits()
     this.writer.reply(edits === undefined ? reply : { ...reply, fields: editedOwnFields(reply.fields, edits) })
     this.headWritten()
+  }
+
+  /** A request that was not let in to its session has no rules of that yet. */
+  private ownAnswerEdits(): FieldEdits | undefined {
+    const { liveSession, sessionId } = this
+    return liveSession === undefined && sessionId !== undefined
+      ? this.context.answerEditsFor(sessionId)
+      : this.rules.answerEdits
   }
 
   private headWritten(): void {

@@ -43,6 +43,7 @@ export interface ShownRecord {
   readonly method?: string | undefined
   readonly target?: string | undefined
   readonly first_byte_ms?: number | undefined
+  readonly hold_ms?: number | undefined
   readonly server?: string | undefined
   readonly reused?: boolean | undefined
   readonly retries?: number | undefined
@@ -81,12 +82,13 @@ const closing = (shown: ShownRecord): ReadonlyArray<string> => {
 
 /** What may be shown as one line for people, without its line break. */
 export const prettyText = (shown: ShownRecord, { brief, paint }: Omit<PrettyLook, "query">): string => {
-  const { bytes_in, bytes_out, client, request_id, retries = 0, reused, server, status, time } = shown
+  const { bytes_in, bytes_out, client, hold_ms, request_id, retries = 0, reused, server, status, time } = shown
   return [
     paint.dim(brief ? time.slice(11, 19) : time),
     statusPaint(status, paint)(String(status)),
     ...what(shown).map(printable),
     duration(shown),
+    ...(hold_ms === undefined ? [] : [`held ${timeSpan(hold_ms)}`]),
     `↑${sizeText(bytes_in)} ↓${sizeText(bytes_out)}`,
     ...(server === undefined ? [] : [printable(server)]),
     ...(reused === true ? ["reused"] : []),
@@ -113,6 +115,7 @@ const shownOf = (record: TrafficRecord, query: QueryRule): ShownRecord => {
     method: shownField(record.method),
     target: shownTarget(record.target, query),
     first_byte_ms: record.times.firstByte,
+    hold_ms: record.times.hold,
     server: server === undefined ? undefined : shownText(server),
     reused: record.reused,
     retries: record.retries,

@@ -6,6 +6,7 @@ import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import type { ExchangeContext } from "../http/Exchange.js"
 import { Forwarder } from "../http/Forwarder.js"
+import { makeAnswerEditsFor } from "../http/AnswerEditsFor.js"
 import { makeOriginsFor } from "../http/OriginsFor.js"
 import { Upgrader } from "../http/Upgrader.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
@@ -101,6 +102,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const server = makeServer()
       const fork = yield* FiberSet.makeRuntime<never>()
       const originsFor = yield* makeOriginsFor
+      const answerEditsFor = yield* makeAnswerEditsFor
       const connections = new Set<ClientConnection>()
 
       const progress = new Deadlines(settings.bodyTimeout)
@@ -125,6 +127,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         counters,
         finished: observer.finished,
         originsFor,
+        answerEditsFor,
         // Whoever looks comes and goes.
         keepsHandshakes: () => sinks.length > 0,
       }

@@ -1,5 +1,5 @@
 import type { ProxySettings } from "../domain/ProxyConfig.js"
-import { defaultPolicy, type SessionPolicy } from "../domain/SessionPolicy.js"
+import type { SessionPolicy } from "../domain/SessionPolicy.js"
 import { fieldEdits } from "../wire/FieldEdits.js"
 import { type RequestRules, usualRules } from "../wire/RequestRules.js"
 import type { LiveSession } from "./LiveSession.js"
@@ -25,9 +25,6 @@ const made = (policy: SessionPolicy, settings: RuleSettings): RequestRules => {
     rules.via && rules.forwarded && rules.trace && rules.edits === undefined && rules.answerEdits === undefined
   return isUsual ? usualRules : rules
 }
-
-/** What becomes of the fields of requests of a session that is not known, and of their answers. */
-export const rulesOfSettings = (settings: RuleSettings): RequestRules => made(defaultPolicy, settings)
 
 /** What becomes of the fields of a session's requests: made anew only when its policy is another. */
 export const rulesFor = (session: LiveSession, settings: RuleSettings): RequestRules => {

@@ -41,6 +41,7 @@ const reasons: ReasonTable = {
   DownstreamProtocol: ({ problem }) => problem,
   DownstreamUrlInvalid: ({ problem }) => problem,
   SessionPolicyInvalid: ({ problem }) => problem,
+  SessionControlInvalid: ({ problem }) => problem,
   SessionUnavailable: ({ status }) => status,
   SystemShortage: ({ lacking }) => lacking,
   StoreUnavailable: ({ problem }) => problem,

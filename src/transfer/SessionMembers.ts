@@ -20,9 +20,9 @@ const textOf = (name: string, value: unknown): Parsed<string> =>
 /** The status of a session of which none is said. */
 export const defaultStatus = "active"
 
-/** Which values a member may have. Those of a program are in another unit than what the column holds. */
-const allowedIn = ({ columnType, reading, stored }: Policy<unknown>): string =>
-  columnType === "NUMERIC" ? stored : reading.allowedValue
+/** Which values a member may have: what the flag takes. Values of a program may be in another unit. */
+const allowedIn = ({ inPlaceOf, reading }: Policy<unknown>): string =>
+  inPlaceOf === undefined ? reading.allowedValue : `${inPlaceOf.reading.allowed}, or null`
 
 /** Reads a member of a policy. Null takes it back. */
 const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>> => {

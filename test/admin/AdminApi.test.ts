@@ -339,6 +339,24 @@ describe("explain", () => {
     }),
   )
 
+  it.scopedLive("says what is wrong with what is stored for a session, which clients are not told", () =>
+    Effect.gen(function* () {
+      const { get, proxy } = yield* startAdminLab({ settings: { idCase: "fold" } })
+      yield* put(proxy.repo, "AA", "active")
+      yield* put(proxy.repo, "aa", "active")
+      yield* put(proxy.repo, "moved", "active")
+      yield* proxy.repo.set("moved", { policy: { setFields: { "X-Key": "hunter2" } } })
+      yield* proxy.repo.set("moved", { url: "http://127.0.0.1:8" })
+      const steps = (id: string) =>
+        Effect.map(get(`/v1/explain?target=/${id}/`), (found) => explanationOf(found).steps.join("\n"))
+      assert.match(yield* steps("moved"), /cannot be used: its set_fields were set for another URL/)
+      const twins = yield* steps("Aa")
+      assert.match(twins, /cannot be used: .*"a+" is the same id where case does not count/i)
+      assert.notInclude(twins, "no session with this id")
+      assert.include(yield* steps("none"), "there is no session with this id")
+    }),
+  )
+
   it.scopedLive("says the same as what a client is answered", () =>
     Effect.gen(function* () {
       const { adminPort, ask, get, proxy } = yield* startAdminLab({ settings: { maxTargetBytes: 50 } })

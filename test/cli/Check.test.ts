@@ -52,11 +52,16 @@ describe("the check of names", () => {
     Effect.gen(function* () {
       const url = "http://h:1"
       const named = yield* databaseWith({ alice: url, "a-b_c": url })
-      assert.deepInclude(yield* nameChecks(named, ["apps.test"]), { result: "ok", todo: null })
+      assert.deepInclude(yield* nameChecks(named, { idCase: "exact", sessionHosts: ["apps.test"] }), {
+        result: "ok",
+        todo: null,
+      })
       const some = yield* databaseWith({ alice: url, Bob: url, "a.b": url, é: url, ["x".repeat(64)]: url })
-      const { message, result } = yield* nameChecks(some, ["apps.test"])
+      const { message, result } = yield* nameChecks(some, { idCase: "exact", sessionHosts: ["apps.test"] })
       assert.strictEqual(result, "warn")
       assert.strictEqual(message, `4 sessions without a name below apps.test: Bob, a.b, ${"x".repeat(64)}, 1 more`)
+      const folded = yield* nameChecks(some, { idCase: "fold", sessionHosts: ["apps.test"] })
+      assert.match(folded.message, /^3 sessions without a name below apps.test: a.b, /)
     }),
   )
 })

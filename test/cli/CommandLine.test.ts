@@ -77,6 +77,14 @@ describe("the command line", () => {
 
   it.each([
     [["--prot", "9"], "--prot is not a flag of ss-proxy; did you mean --port? Or see ss-proxy --help"],
+    [
+      ["sessions", "set", "a", "--host", "client"],
+      "--host is not a flag of ss-proxy sessions set; did you mean --host-field? Or see ss-proxy sessions set --help",
+    ],
+    [
+      ["run", "--trace=off"],
+      "--trace is not a flag of ss-proxy run; did you mean --trace-context? Or see ss-proxy run --help",
+    ],
     [["sessions", "lst"], '"lst" is not a command of ss-proxy sessions; did you mean ss-proxy sessions list?'],
     [["sesions", "list"], '"sesions" is not a command of ss-proxy; did you mean ss-proxy sessions?'],
     [["frobnicate", "--hard"], '"frobnicate" is not a command of ss-proxy; see ss-proxy --help'],

@@ -175,7 +175,7 @@ describe("ss-proxy sessions", () => {
     expect(await sessions("set", "a", "--ws-path", "sideways")).toEqual({
       code: 2,
       stdout: "",
-      stderr: 'ss-proxy: --ws-path is "sideways"; it must be one of append, full, strip, default\n',
+      stderr: 'ss-proxy: --ws-path is "sideways"; it must be one of append, full, strip, or default\n',
     })
     expect(await sessions("set", "a", "--insecure", "--no-insecure")).toMatchObject({ code: 2, stdout: "" })
   })

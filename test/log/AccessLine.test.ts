@@ -76,6 +76,8 @@ describe("a line of the access log for people", () => {
     expect(prettyLine(recordWith({ status: 502, error: refused, reused: undefined }), look)).toContain(
       " 10.0.0.7:9000 downstream_unreachable: refused client=",
     )
+    const held = recordWith({ times: { ...recordWith().times, hold: 1_512 } })
+    expect(prettyLine(held, look)).toContain("(first byte 38) held 1.5 s ↑1.2 kB ")
     expect(prettyLine(socket, look)).toContain(
       '101 WebSocket /alice/run 1 h (first byte 38) ↑1.2 kB ↓340 B 10.0.0.7:9000 reused closed 1001 "going away" by server 12↑ 30↓ messages ended by server ',
     )

@@ -199,6 +199,27 @@ describe("fields of answers", () => {
     }),
   )
 
+  it.scopedLive("are set on answers to requests that are not let in to their session, by its policy", () =>
+    Effect.gen(function* () {
+      const settings = { setResponseFields: { "X-All": "1" } }
+      const { ask, proxy } = yield* labWith({}, { settings })
+      const status = "paused"
+      yield* proxy.repo.add({ id: "paused", url: "http://127.0.0.1:9", status, policy })
+      const see = (line: string) =>
+        Effect.map(ask(request(line)), (got) => [got.status, got.value("x-frame-options"), got.value("x-all")])
+      // A policy is known once its session was looked up.
+      assert.deepStrictEqual(yield* see("GET /paused/x"), [503, "DENY", undefined])
+      assert.deepStrictEqual(yield* see("GET /ws/paused"), [426, "DENY", undefined])
+      assert.deepStrictEqual(yield* see("GET /ws/unknown"), [426, undefined, "1"])
+      yield* proxy.repo.set("paused", { policy: { setResponseFields: {}, stripResponseFields: null } })
+      yield* inForce
+      assert.deepStrictEqual(yield* see("GET /paused/x"), [503, undefined, undefined])
+      yield* proxy.repo.set("paused", { policy: { setResponseFields: null } })
+      yield* inForce
+      assert.deepStrictEqual(yield* see("GET /paused/x"), [503, undefined, "1"])
+    }),
+  )
+
   it.scopedLive("are the server's own where nothing is set", () =>
     Effect.gen(function* () {
       const { ask } = yield* labWith({}, { script: answering(answer("200 OK", "hello", lines)) })

@@ -11,6 +11,8 @@ import { twinsIn } from "../../src/sessions/SqliteProbe.js"
 import { findFoldedStatement } from "../../src/sessions/SqliteRows.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
 import { idCaseChecks } from "../../src/cli/check/IdCaseCheck.js"
+import { idCaseInUse, idInNames } from "../../src/cli/IdCase.js"
+import { namesOf, withoutName } from "../../src/cli/SessionNames.js"
 import { refuseTwin } from "../../src/cli/sessions/Twin.js"
 import { request } from "../support/HttpText.js"
 import { answering, RawOrigin } from "../support/RawOrigin.js"
@@ -156,6 +158,23 @@ describe("sessions add", () => {
       assert.include(Option.getOrThrow(yield* refusalWith(folds, "AA")).problem, '"aa"')
       assert.isTrue(Option.isNone(yield* refusalWith(folds, "aa")))
       assert.isTrue(Option.isNone(yield* refusalWith([], "AA")))
+    }),
+  )
+})
+
+describe("ids and names", () => {
+  it.effect("a name is told of an id with capitals only where the variable says that proxies fold", () =>
+    Effect.gen(function* () {
+      const labelWith = (variables: ReadonlyArray<readonly [string, string]>) =>
+        Effect.map(idCaseInUse, (idCase) => idInNames("AA-bb", idCase)).pipe(
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(variables))),
+        )
+      const hosts = ["apps.test"]
+      const folded = yield* labelWith([["SS_PROXY_ID_CASE", "fold"]])
+      assert.deepStrictEqual(namesOf(folded, hosts), ["aa-bb.apps.test"])
+      assert.isUndefined(withoutName(folded, hosts))
+      for (const variables of [[], [["SS_PROXY_ID_CASE", "exact"]]] as const)
+        assert.include(withoutName(yield* labelWith(variables), hosts), "capital letters")
     }),
   )
 })

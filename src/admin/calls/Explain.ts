@@ -226,11 +226,28 @@ const routeStep = (route: Route | undefined): string => {
   }
 }
 
-const rowStep = (route: Route | undefined, row: Session | undefined): ReadonlyArray<string> => {
+const rowStep = (
+  route: Route | undefined,
+  row: Session | undefined,
+  error: Outcome["error"],
+): ReadonlyArray<string> => {
   if (route?._tag !== "Session") return []
-  if (row === undefined) return ["there is no session with this id"]
+  const unusable = unusableStep(error)
+  if (row === undefined) return unusable.length > 0 ? unusable : ["there is no session with this id"]
   const until = drainingUntil(row)
-  return [`its status is ${row.status}${until === undefined ? "" : `, and it drains until ${until}`}`]
+  return [`its status is ${row.status}${until === undefined ? "" : `, and it drains until ${until}`}`, ...unusable]
+}
+
+/** What is wrong with what is stored, which clients are not told. */
+const unusableStep = (error: Outcome["error"]): ReadonlyArray<string> => {
+  switch (error?._tag) {
+    case "DownstreamUrlInvalid":
+    case "SessionControlInvalid":
+    case "SessionPolicyInvalid":
+      return [`what is stored for it cannot be used: ${error.problem}`]
+    default:
+      return []
+  }
 }
 
 const healthStep = (health: Explanation["health"]): ReadonlyArray<string> => {
@@ -267,12 +284,12 @@ interface Found extends Pick<Explanation, "health" | "policies"> {
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
   { health, isRedirected, policies, route, row }: Found,
-  { change, head, session }: Outcome,
+  { change, error, head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
 ): ReadonlyArray<string> => [
   routeStep(route),
-  ...rowStep(route, row),
+  ...rowStep(route, row, error),
   ...(session !== undefined && head !== undefined
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),

@@ -100,7 +100,10 @@ const explainWith = (proxies: ReadonlyArray<AdminCalls>, { hosts, query, url }: 
   Effect.gen(function* () {
     const [first] = proxies
     if (first !== undefined) return yield* askProxy(first, url, query)
-    yield* printDiagnostic("note: no proxy runs on this database, so this is what the database alone says")
+    yield* printDiagnostic(
+      "note: no proxy runs on this database, or none with an admin socket beside it (--admin names another), " +
+        "so this is what the database alone says, with the default settings",
+    )
     return yield* askDatabase(query, hosts)
   })
 

@@ -54,6 +54,7 @@ const ShownRecord = Schema.parseJson(
     method: Text,
     target: Text,
     first_byte_ms: Amount,
+    hold_ms: Amount,
     server: Text,
     reused: Schema.optional(Schema.Boolean),
     retries: Amount,

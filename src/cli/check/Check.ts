@@ -108,10 +108,10 @@ const checkServers = (
     return dialled.right
   })
 
-const checkNames = (database: Database, { sessionHosts }: ProxySettings) =>
+const checkNames = (database: Database, settings: ProxySettings) =>
   Effect.flatMap(
     Effect.promise(() => import("./NameChecks.js")),
-    ({ nameChecks }) => nameChecks(database, sessionHosts),
+    ({ nameChecks }) => nameChecks(database, settings),
   )
 
 const checkAll = (given: CheckChoice, settings: ProxySettings, database: Database, tell: Told) =>

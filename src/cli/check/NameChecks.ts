@@ -1,8 +1,10 @@
 import { Effect } from "effect"
+import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
 import { isLabel } from "../../wire/SessionHosts.js"
 import type { Database } from "../Database.js"
+import { idInNames } from "../IdCase.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf, unavailable } from "./Finding.js"
 
@@ -20,14 +22,17 @@ const findingFor = (nameless: number, shown: ReadonlyArray<string>, hosts: Reado
 }
 
 /** Whether all sessions can have names below `--session-hosts`. */
-export const nameChecks = ({ filename }: Database, hosts: ReadonlyArray<string>): Effect.Effect<Finding> =>
+export const nameChecks = (
+  { filename }: Database,
+  { idCase, sessionHosts: hosts }: Pick<ProxySettings, "idCase" | "sessionHosts">,
+): Effect.Effect<Finding> =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
     const shown: Array<string> = []
     let nameless = 0
     yield* repo.forEachPage({ sort: "id", prefix: "" }, (sessions) =>
       Effect.sync(() => {
-        for (const { id } of sessions) if (!isLabel(id) && ++nameless <= shownIds) shown.push(id)
+        for (const { id } of sessions) if (!isLabel(idInNames(id, idCase)) && ++nameless <= shownIds) shown.push(id)
         return true
       }),
     )

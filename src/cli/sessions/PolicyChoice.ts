@@ -22,19 +22,11 @@ const flagOf = ({ flag, reading, help }: FlaggedPolicy): Flag => ({ name: flag, 
 const oppositeOf = ({ opposite }: Policy<unknown>): ReadonlyArray<Flag<boolean>> =>
   opposite === undefined ? [] : [{ name: opposite.flag, reading: onOrOff, about: opposite.help }]
 
-const takesBack = (flag: Flag): Flag =>
-  flag.reading.choices === undefined && flag.reading.json === undefined
-    ? flag
-    : { ...flag, about: `${flag.about} The word default removes it.` }
-
 /** The flags for the policies of a new session. */
 export const policyFlags: ReadonlyArray<Flag> = flagged.map(([, row]) => flagOf(row))
 
 /** The flags that change the policies of a session. */
-export const policyChangeFlags: ReadonlyArray<Flag> = flagged.flatMap(([, row]) => [
-  takesBack(flagOf(row)),
-  ...oppositeOf(row),
-])
+export const policyChangeFlags: ReadonlyArray<Flag> = flagged.flatMap(([, row]) => [flagOf(row), ...oppositeOf(row)])
 
 type Given = Readonly<Record<string, Option.Option<unknown>>>
 

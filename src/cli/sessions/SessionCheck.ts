@@ -8,6 +8,7 @@ import { CommandFailed } from "../Failure.js"
 import { printDiagnostic } from "../Output.js"
 import { mostSimilar } from "../../domain/Similar.js"
 import { printable } from "../../wire/PrintableText.js"
+import { idCaseInUse, idInNames } from "../IdCase.js"
 import { withoutName } from "../SessionNames.js"
 import { styleOf } from "../Style.js"
 
@@ -32,10 +33,11 @@ export const warnOfStatus = (id: string, status: string): Effect.Effect<void> =>
       )
 
 /** Prints a note if this session has no name of its own, where others have one. */
-export const warnOfName = (id: string, hosts: ReadonlyArray<string>): Effect.Effect<void> => {
-  const problem = withoutName(id, hosts)
-  return problem === undefined ? Effect.void : printDiagnostic(printable(`note: ${id} has no name: ${problem}`))
-}
+export const warnOfName = (id: string, hosts: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.flatMap(idCaseInUse, (idCase) => {
+    const problem = withoutName(idInNames(id, idCase), hosts)
+    return problem === undefined ? Effect.void : printDiagnostic(printable(`note: ${id} has no name: ${problem}`))
+  })
 
 const speaksTls = (url: string): boolean =>
   Either.match(parseDownstreamUrl(url), { onLeft: () => false, onRight: ({ secure }) => secure })

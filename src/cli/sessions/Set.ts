@@ -19,7 +19,8 @@ export const setDoc: CommandDoc = {
   summary: "Change a session's URL, status or policies.",
   about:
     "Changes what is given of a session and leaves the rest. A new URL, --insecure and --no-insecure end what is live: " +
-    "streams are cut, WebSockets are closed with 1012. A new status or another policy only decides about new requests.",
+    "streams are cut, WebSockets are closed with 1012. A new status or another policy only decides about new requests. " +
+    "The word default takes a policy back: then the proxy's own flag holds for the session again.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.url, Flag.status, ...policyChangeFlags, Flag.json] },
@@ -30,6 +31,7 @@ export const setDoc: CommandDoc = {
     ["ss-proxy sessions set my-session --url http://10.0.0.8:9000", "moves it to another server"],
     ["ss-proxy sessions set my-session --status paused", "new requests are answered with 503"],
     ["ss-proxy sessions set my-session --ws-path strip", "its server knows of no session"],
+    ["ss-proxy sessions set my-session --ws-path default --timeout default", "both as the proxy's flags say again"],
     ["ss-proxy sessions set my-session --set-fields @token.json", "a token for its server, which no client sees"],
   ],
 }

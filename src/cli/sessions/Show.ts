@@ -10,6 +10,7 @@ import type { CommandDoc } from "../CommandDoc.js"
 import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
+import { idCaseInUse, idInNames } from "../IdCase.js"
 import { namesOf, sessionHostsFlags, sessionHostsOption, withoutName } from "../SessionNames.js"
 import { printable } from "../../wire/PrintableText.js"
 import { activityFileOf } from "../../sessions/ActivityStore.js"
@@ -69,7 +70,7 @@ const activityDetails = (session: Session, times: ActivityTimes | undefined, now
   ]
 }
 
-/** The names that it has below `--session-hosts`, or why it has none; nothing where nobody has one. */
+/** The names that it has below `--session-hosts`, or why it has none; nothing where nobody has one. `id`: as names have it. */
 const nameDetails = (id: string, hosts: ReadonlyArray<string>): ReadonlyArray<Detail> => {
   if (hosts.length === 0) return []
   const names = namesOf(id, hosts)
@@ -130,9 +131,10 @@ export const show = Command.make(
         }),
       )
       const now = yield* Clock.currentTimeMillis
-      const names = namesOf(id, hosts)
+      const label = idInNames(id, yield* idCaseInUse)
+      const names = namesOf(label, hosts)
       const view = { ...viewOf(session), names, ...activityViewOf(session, known.times, now), health: known.health }
-      yield* printResult(json ? renderJson(view) : details(session, nameDetails(id, hosts), known, now))
+      yield* printResult(json ? renderJson(view) : details(session, nameDetails(label, hosts), known, now))
       yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))
