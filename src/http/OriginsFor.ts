@@ -16,10 +16,13 @@ export const makeOriginsFor: Effect.Effect<OriginsFor, never, ProxyConfig | Sess
     const { cors } = yield* ProxyConfig
     const directory = yield* SessionDirectory
     const usual = allowedOrigins(cors)
+    // A list may be long, and whoever asks for errors asks for many of one session.
+    let latest = { text: cors, origins: usual }
     return (sessionId) => {
       const own = sessionId === undefined ? undefined : directory.policyOf(sessionId)?.cors
-      if (own === undefined || own === null || !rows.cors.reading.is(own)) return usual
-      return own === cors ? usual : allowedOrigins(own)
+      if (own === undefined || own === null) return usual
+      if (own !== latest.text) latest = { text: own, origins: rows.cors.reading.is(own) ? allowedOrigins(own) : usual }
+      return latest.origins
     }
   },
 )
