@@ -10,6 +10,7 @@ import { fileChecks, portChecks, socketCheck, tokenChecks } from "../../src/cli/
 import { nameChecks } from "../../src/cli/check/NameChecks.js"
 import type { RunningProxy } from "../../src/cli/check/RunningProxies.js"
 import { dialServers, serverFindings } from "../../src/cli/check/ServerChecks.js"
+import { storedChecks } from "../../src/cli/check/StoredChecks.js"
 import { plainStyle } from "../../src/cli/Style.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
@@ -62,6 +63,31 @@ describe("the check of names", () => {
       assert.strictEqual(message, `4 sessions without a name below apps.test: Bob, a.b, ${"x".repeat(64)}, 1 more`)
       const folded = yield* nameChecks(some, { idCase: "fold", sessionHosts: ["apps.test"] })
       assert.match(folded.message, /^3 sessions without a name below apps.test: a.b, /)
+    }),
+  )
+})
+
+describe("the check of what is stored", () => {
+  it.scopedLive("names the sessions whose rows cannot be used, why, and how many there are", () =>
+    Effect.gen(function* () {
+      const url = "http://h:1"
+      const database = yield* databaseWith({ a: url, b: url, c: url, d: url, e: url })
+      assert.deepInclude(yield* storedChecks(database), { check: "stored", result: "ok", todo: null })
+      change(
+        database.filename,
+        `UPDATE sessions SET downstream_server_url = 'ftp://h' WHERE session_id IN ('a', 'e');
+         UPDATE sessions SET downstream_server_status = 'paused' WHERE session_id = 'e';
+         INSERT INTO session_policies (session_id, slash, set_fields) VALUES
+           ('b', 'sideways', NULL), ('c', NULL, '{"X-A":"secret"}'), ('d', 'often', NULL)`,
+      )
+      const { message, result } = yield* storedChecks(database)
+      assert.strictEqual(result, "warn")
+      assert.match(
+        message,
+        /^requests get 502 for 4 sessions .*: a \(its scheme is "ftp".*\); b \(its slash is "sideways"/,
+      )
+      assert.match(message, /; c \(its set_fields were set for another URL.*\); 1 more$/)
+      assert.notInclude(message, "secret")
     }),
   )
 })

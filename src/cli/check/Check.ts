@@ -36,8 +36,8 @@ export const checkDoc: CommandDoc = {
   summary: "Look for what could go wrong.",
   about:
     "Looks at the settings that run would have with the same flags and variables, at the database, ports, file " +
-    "descriptors, the clock, the admin socket and its tokens, names of sessions, and connects to servers of sessions. Says on a line each: " +
-    "ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
+    "descriptors, the clock, the admin socket and its tokens, rows that cannot be used, names of sessions, and connects " +
+    "to servers of sessions. Says on a line each: ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
     "fails.",
   args: [],
   groups: [
@@ -117,10 +117,11 @@ const checkNames = (database: Database, settings: ProxySettings) =>
 const checkAll = (given: CheckChoice, settings: ProxySettings, database: Database, tell: Told) =>
   Effect.gen(function* () {
     // Loaded only here, for they bring the store and the listeners along.
-    const [{ databaseChecks }, { idCaseChecks }, machine, running] = yield* Effect.promise(() =>
+    const [{ databaseChecks }, { idCaseChecks }, { storedChecks }, machine, running] = yield* Effect.promise(() =>
       Promise.all([
         import("./DatabaseChecks.js"),
         import("./IdCaseCheck.js"),
+        import("./StoredChecks.js"),
         import("./MachineChecks.js"),
         import("./RunningProxies.js"),
       ]),
@@ -137,6 +138,7 @@ const checkAll = (given: CheckChoice, settings: ProxySettings, database: Databas
     yield* tell([machine.socketCheck(settings, database, proxies)])
     const isReadable = ofDatabase.some(({ check, result }) => check === "database" && result === "ok")
     if (!isReadable) return []
+    yield* tell([yield* storedChecks(database)])
     yield* tell(yield* idCaseChecks(settings.idCase, database))
     if (settings.sessionHosts.length > 0) yield* tell([yield* checkNames(database, settings)])
     if (given.downstreams === 0) return []
