@@ -33,8 +33,10 @@ export interface Reading<A> {
 interface JsonReading {
   /** A phrase about what is wrong with an invalid text or value; without any value in it that may be a secret. */
   readonly problem: (given: unknown) => string
-  /** The text of a value as everybody may see it; absent where there are no secrets in it. */
-  readonly shown?: (value: unknown) => string
+  /** The text of a value as everybody may see it. What is invalid is hidden: it may have been meant for another column. */
+  readonly shown: (value: unknown) => string
+  /** Whether there are secrets in a value, an invalid one included. */
+  readonly isSecret: (value: unknown) => boolean
 }
 
 /** Longer texts are not repeated: what other programs store is of any length, and comes into logs. */
@@ -478,7 +480,11 @@ const jsonText = <A>(
   })
   return {
     ...kind,
-    json: { problem, ...(shown && { shown: (value) => (isValid(value) ? shown(value) : hiddenValue) }) },
+    json: {
+      problem,
+      shown: (value) => (isValid(value) ? (shown ?? kind.show)(value) : hiddenValue),
+      isSecret: (value) => shown !== undefined || !isValid(value),
+    },
   }
 }
 

@@ -32,9 +32,10 @@ export const policyFields = (policy: StoredPolicy): PolicyFields => ({
 /** Whether anything of it is a secret: user info of its URLs, values of fields. */
 export const hasSecrets = ({ policy, url }: Session): boolean =>
   redactUrl(url) !== url ||
-  Object.entries(policyRows).some(
-    ([name, { reading }]) => reading.json?.shown !== undefined && Reflect.get(policy, name) !== null,
-  )
+  Object.entries(policyRows).some(([name, { reading }]) => {
+    const value: unknown = Reflect.get(policy, name)
+    return value !== null && reading.json?.isSecret(value) === true
+  })
 
 /** A phrase that says what is wrong with a stored URL, because other programs store URLs without a check. */
 export const urlFault = ({ url }: Session): string | undefined =>

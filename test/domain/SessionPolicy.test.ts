@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, Option } from "effect"
 import { policyRows } from "../../src/domain/Policies.js"
+import { policyFields } from "../../src/sessions/SessionShape.js"
 import { defaultPolicy, isSamePolicy, policyOfColumns, readPolicy } from "../../src/domain/SessionPolicy.js"
 
 describe("the policy of a session", () => {
@@ -58,6 +59,12 @@ describe("fields that a policy sets", () => {
       assert.match(problem, /^its set_fields cannot be used: /)
       assert.notInclude(problem, "secret")
     }
+  })
+
+  it("are not shown where somebody put them into the column of names", () => {
+    const shown = policyFields(policyOfColumns({ stripFields: '{"Authorization":"secret"}' }))
+    assert.strictEqual(shown["strip_fields"], "***")
+    assert.strictEqual(policyFields(policyOfColumns({ stripFields: '["Cookie"]' }))["strip_fields"], '["Cookie"]')
   })
 })
 
