@@ -5,6 +5,7 @@ import { Duplex } from "node:stream"
 import type { ParsedRequest } from "../../src/wire/RequestParser.js"
 import { parseTarget } from "../../src/wire/Target.js"
 import { makeRandom, type Random } from "../support/Random.js"
+import { bodyText, chunkedText, fieldLines, trailerNames } from "./MessageCases.js"
 import { readRequests } from "./RequestReading.js"
 
 /*
@@ -138,7 +139,6 @@ const readWithNode = (server: http.Server, one: Case): Promise<Reading> =>
     if (!connection.destroyed) connection.push(null)
   })
 
-const trailerNames = ["X-A", "x-b", "!#$%&'*+-.^_`|~", "Date", "Vary", "__proto__"] as const
 /** Names of fields. */
 const fieldNames = [...trailerNames, "Cookie", "Keep-Alive", "Authorization"] as const
 /** Node knows no others. */
@@ -179,43 +179,12 @@ const connections = [
   "x ,close",
 ] as const
 
-const fieldLines = (
-  random: Random,
-  most: number,
-  names: readonly [string, ...Array<string>] = [...fieldNames],
-): Array<string> =>
-  Array.from({ length: random.below(most + 1) }, () => {
-    const value = random.pick(["", "a", "b c", "a=b; Path=/", '"q\\"', "caf\xe9 \x80\xff", "x\ty", "timeout=5, max=9"])
-    const space = random.pick(["", " ", " ", " ", "\t", " \t "])
-    return `${random.pick(names)}:${space}${value}${random.chance(0.2) ? space : ""}`
-  })
-
-const bodyText = (random: Random): string => {
-  const size = random.pick([0, 1, 5, 40, 700])
-  let text = ""
-  while (text.length < size) text += String.fromCharCode(random.below(256))
-  return text
-}
-
-const chunkedText = (random: Random, body: string): string => {
-  let text = ""
-  for (let at = 0; at < body.length;) {
-    const data = body.slice(at, at + 1 + random.below(200))
-    const hex = data.length.toString(16)
-    const size = random.pick([hex, hex.toUpperCase(), `0${hex}`])
-    text += `${size}${random.pick(["", "", "", ";a", ";a=b", ';a="b c";d'])}\r\n${data}\r\n`
-    at += data.length
-  }
-  const trailers = fieldLines(random, 2, [...trailerNames]).map((line) => `${line}\r\n`)
-  return `${text}0\r\n${trailers.join("")}\r\n`
-}
-
 /** A request by the rules, of any framing. */
 const legalText = (random: Random): string => {
   const body = bodyText(random)
   const version = random.pick(["1.1", "1.1", "1.1", "1.1", "1.0"])
   const framing = random.pick(["length", "chunked", "none", "none"])
-  const lines = fieldLines(random, 4)
+  const lines = fieldLines(random, 4, fieldNames)
   const put = (line: string): void => void lines.splice(random.below(lines.length + 1), 0, line)
   if (version === "1.1" || random.chance(0.5))
     put(`${random.pick(["Host", "host"])}: ${random.pick(["h", "h:80", "[::1]", ""])}`)

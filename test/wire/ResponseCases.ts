@@ -1,4 +1,5 @@
 import type { Random } from "../support/Random.js"
+import { bodyText, chunkedText, fieldLines, trailerNames } from "./MessageCases.js"
 
 /** What a server sends for one request: a response by the rules, or one that was spoiled. */
 export interface Case {
@@ -8,50 +9,15 @@ export interface Case {
   readonly cuts: ReadonlyArray<number>
 }
 
-const trailerNames = ["X-A", "x-b", "!#$%&'*+-.^_`|~", "Date", "Vary", "__proto__"] as const
 /** Names of fields; the last ones must not be in trailers, where we drop them and node does not. */
 const fieldNames = [...trailerNames, "Set-Cookie", "Keep-Alive"] as const
-
-const fieldLines = (
-  random: Random,
-  most: number,
-  names: readonly [string, ...Array<string>] = [...fieldNames],
-): Array<string> =>
-  Array.from({ length: random.below(most + 1) }, () => {
-    const value = random.pick(["", "a", "b c", "a=b; Path=/", '"q\\"', "caf\xe9 \x80\xff", "x\ty", "timeout=5, max=9"])
-    const space = random.pick(["", " ", " ", " ", "\t", " \t "])
-    return `${random.pick(names)}:${space}${value}${random.chance(0.2) ? space : ""}`
-  })
-
-const bodyText = (random: Random): string => {
-  const size = random.pick([0, 1, 5, 40, 700])
-  let text = ""
-  while (text.length < size) text += String.fromCharCode(random.below(256))
-  return text
-}
-
-const chunkedText = (random: Random, body: string): string => {
-  let text = ""
-  for (let at = 0; at < body.length;) {
-    const data = body.slice(at, at + 1 + random.below(200))
-    const size = random.pick([
-      data.length.toString(16),
-      data.length.toString(16).toUpperCase(),
-      `0${data.length.toString(16)}`,
-    ])
-    text += `${size}${random.pick(["", "", "", ";a", ";a=b", ';a="b c";d'])}\r\n${data}\r\n`
-    at += data.length
-  }
-  const trailers = fieldLines(random, 2, [...trailerNames]).map((line) => `${line}\r\n`)
-  return `${text}0\r\n${trailers.join("")}\r\n`
-}
 
 /** A response by the rules: any framing, interim responses before it, bytes after it now and then. */
 const legalText = (random: Random): string => {
   const body = bodyText(random)
   const version = random.pick(["1.1", "1.1", "1.1", "1.0"])
   const framing = random.pick(["length", "length", "chunked", "chunked", "close", "none"])
-  const lines = fieldLines(random, 5)
+  const lines = fieldLines(random, 5, fieldNames)
   if (random.chance(0.3)) lines.push(`Connection: ${random.pick(["close", "keep-alive", "Keep-Alive, x"])}`)
   let rest = body
   if (framing === "chunked" && version === "1.1") {
