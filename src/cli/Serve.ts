@@ -58,8 +58,8 @@ const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
   )
 }
 
-const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
-  new CommandFailed({ problem: `cannot listen on ${host}:${port}: ${reason}`, hint })
+const cannotListen = ({ where, reason, hint }: ListenError): CommandFailed =>
+  new CommandFailed({ problem: `cannot listen on ${where}: ${reason}`, hint })
 
 const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
   new CommandFailed({ problem: `cannot listen on ${path}: ${problem}`, hint })

@@ -1,4 +1,4 @@
-import { BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
+import { type AddressInfo, BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
 import { Context, Effect, FiberSet, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
@@ -24,7 +24,7 @@ import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { exchangeReporter } from "./ExchangeLog.js"
 import { ExchangeObserver } from "./ExchangeObserver.js"
-import { listen, type ListenError } from "./Listening.js"
+import { listen, type ListenError, ListenOn, listenOnInherited } from "./Listening.js"
 
 /** So many connections may wait to be accepted. */
 const maxWaiting = 4_096
@@ -64,6 +64,21 @@ const makeServer = (): Server =>
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeDelay,
+  })
+
+/** Begins to listen. Gives the real address, and the host to reach it by: where the settings name one, that. */
+const openListener = (
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Effect.Effect<{ readonly address: AddressInfo; readonly host: string }, ListenError> =>
+  Effect.gen(function* () {
+    const on = yield* ListenOn
+    if (on._tag === "Address") {
+      const place = { host, port, flags: { host: "--host", port: "--port" } }
+      return { address: yield* listen(server, place, maxWaiting), host }
+    }
+    const address = yield* listenOnInherited(server, on.fd, maxWaiting)
+    return { address, host: address.address }
   })
 
 /** The proxy's listener. It is up as long as its Layer is. */
@@ -199,8 +214,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         }),
       )
       const ownListeners = yield* OwnListeners
-      const { host, port } = settings
-      const address = yield* listen(server, { host, port, flags: { host: "--host", port: "--port" } }, maxWaiting)
+      const { address, host } = yield* openListener(server, settings)
       ownListeners.add(address)
       ownListeners.addNames(SessionHosts.of(settings.sessionHosts))
       // From here on an error of the listener is about one connection that could not be accepted.
