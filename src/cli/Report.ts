@@ -6,10 +6,17 @@ import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
 import type { CommandFailed, UsageError } from "./Failure.js"
 import { printable } from "../wire/PrintableText.js"
+import type { WorkerFailed } from "../workers/WorkerProcess.js"
 import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
-export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError
+export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError | WorkerFailed
+
+/** What went wrong, without the name of the program, and the exit code. */
+export interface Explanation {
+  readonly problem: string
+  readonly exitCode: 1 | 2
+}
 
 /** The message for a failure, and the exit code. */
 export interface Report {
@@ -23,8 +30,6 @@ export const asClause = (sentence: string): string => {
   return /^[A-Z][a-z]/.test(bare) ? bare.charAt(0).toLowerCase() + bare.slice(1) : bare
 }
 
-const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
-
 /** The text of the first paragraph of a document. It is not rendered, because that would break it into lines. */
 const firstText = (doc: HelpDoc.HelpDoc): string => {
   if (HelpDoc.isSequence(doc)) return firstText(doc.left)
@@ -32,41 +37,59 @@ const firstText = (doc: HelpDoc.HelpDoc): string => {
   return span._tag === "Text" ? span.value : HelpDoc.toAnsiText(doc)
 }
 
-const reportFailure = (failure: Failure, style: Style): Report => {
+const explainFailure = (failure: Failure): Explanation => {
   switch (failure._tag) {
     case "UsageError":
-      return { text: oneLine(style, failure.message), exitCode: 2 }
+      return { problem: printable(failure.message), exitCode: 2 }
     case "CommandFailed":
     case "StoreUnavailable":
-      return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+      return { problem: printable(`${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
     case "SessionInvalid":
-      return { text: oneLine(style, `${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
+      return { problem: printable(`${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
+    // It is what its worker explained.
+    case "WorkerFailed":
+      return { problem: failure.problem, exitCode: failure.exitCode === 2 ? 2 : 1 }
     // Of several invalid values, only the first is reported.
     case "InvalidValue":
     case "MissingValue":
-      return { text: oneLine(style, firstText(failure.error)), exitCode: 2 }
+      return { problem: printable(firstText(failure.error)), exitCode: 2 }
     default: {
       const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
         .trim()
         .replaceAll(/\s*\n\s*/g, " ")
-      return { text: oneLine(style, `${message}; see ss-proxy --help`), exitCode: 2 }
+      return { problem: printable(`${message}; see ss-proxy --help`), exitCode: 2 }
     }
   }
 }
 
 const defectHint = "this is a bug, please report it with what --log-level debug shows"
 
-/** Reports a defect on one line. `detailed`: with the whole cause below. */
-export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report => {
+const explainDefect = (cause: Cause.Cause<unknown>, detailed: boolean): Explanation => {
   const defect = Cause.squash(cause)
   const message = defect instanceof Error ? defect.message : String(defect)
-  const line = oneLine(style, `internal error: ${message}; ${defectHint}`)
-  return { text: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line, exitCode: 1 }
+  const line = printable(`internal error: ${message}; ${defectHint}`)
+  return {
+    problem: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line,
+    exitCode: 1,
+  }
 }
 
-/** Reports the failure or the defect of a command. `detailed`: with the whole cause of a defect. */
-export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
+const reported = ({ exitCode, problem }: Explanation, style: Style): Report => ({
+  text: `${style.red("ss-proxy:")} ${problem}`,
+  exitCode,
+})
+
+/** Reports a defect on one line. `detailed`: with the whole cause below. */
+export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report =>
+  reported(explainDefect(cause, detailed), style)
+
+/** Explains the failure or the defect of a command on one line. `detailed`: with the whole cause of a defect. */
+export const explainCause = (cause: Cause.Cause<Failure>, detailed: boolean): Explanation =>
   Either.match(Cause.failureOrCause(cause), {
-    onLeft: (failure) => reportFailure(failure, style),
-    onRight: (defect) => reportDefect(defect, style, detailed),
+    onLeft: explainFailure,
+    onRight: (defect) => explainDefect(defect, detailed),
   })
+
+/** The same, as it is written on standard error. */
+export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
+  reported(explainCause(cause, detailed), style)
