@@ -143,5 +143,5 @@ export const serve = ({
     )
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
-      Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)
+      Effect.provide(stopAtSignal(signals, settings.drainDelay + settings.grace, longestEnd), context)
   }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket, TokenFileError: noTokens }))
