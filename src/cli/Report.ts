@@ -6,7 +6,7 @@ import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
 import type { CommandFailed, UsageError } from "./Failure.js"
 import { printable } from "../wire/PrintableText.js"
-import type { WorkerFailed } from "../workers/WorkerProcess.js"
+import type { WorkerFailed } from "../workers/WorkerFailed.js"
 import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */

@@ -16,6 +16,7 @@ import { type Database, openActivity, openDatabase } from "./Database.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
+import type { ResolvedChoice } from "./RunChoice.js"
 import { endTime } from "./LastResort.js"
 import { printResult } from "./Output.js"
 import { databaseFlag, programName } from "./ProgramName.js"
@@ -23,15 +24,7 @@ import { stopAtSignal } from "./Stop.js"
 import { flushTime } from "./traces/Traces.js"
 import type { TraceChoice } from "./traces/TraceVariables.js"
 
-export interface ServeOptions {
-  readonly settings: ProxySettings
-  /** The files of TLS to servers of sessions; `undefined` for none. */
-  readonly tls: FollowedTls | undefined
-  /** What the variables of OpenTelemetry ask for; `undefined` for nothing. */
-  readonly traces: TraceChoice | undefined
-  readonly database: Database
-  /** Brings the demo server along, as the session `demo`. */
-  readonly demo: boolean
+export interface ServeOptions extends ResolvedChoice {
   readonly accessLog: AccessLogOutput
   /** Where the proxy's listener gets its socket. */
   readonly listenOn: ListeningSocket
@@ -60,17 +53,17 @@ const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
   )
 }
 
-const cannotListen = ({ where, reason, hint }: ListenError): CommandFailed =>
+export const cannotListen = ({ where, reason, hint }: ListenError): CommandFailed =>
   new CommandFailed({ problem: `cannot listen on ${where}: ${reason}`, hint })
 
-const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
+export const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
   new CommandFailed({ problem: `cannot listen on ${path}: ${problem}`, hint })
 
-const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
+export const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
   new CommandFailed({ problem: `cannot use the tokens in ${path}: ${problem}`, hint: "check --admin-token-file" })
 
 /** The admin listener, which is loaded only where the settings ask for it. */
-const layerAdminListener = (settings: ProxySettings, { filename }: Database) => {
+export const layerAdminListener = (settings: ProxySettings, { filename }: Database) => {
   if (settings.adminPort === "off" && settings.adminSocket === "off") return Layer.empty
   const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
   return Layer.unwrapEffect(
@@ -87,64 +80,75 @@ const layerAdminListener = (settings: ProxySettings, { filename }: Database) => 
   )
 }
 
-const announce = (database: Database): Effect.Effect<void, StoreUnavailable, ProxyServer | SessionRepo> =>
+/** Where the proxy listens. */
+interface Listening {
+  readonly host: string
+  readonly port: number
+}
+
+/** What is said when the proxy has come up. `workers`: how many processes listen. */
+export const announce = (
+  { host, port }: Listening,
+  { filename }: Database,
+  sessions: number,
+  workers = 1,
+): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { address } = yield* ProxyServer
-    const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.count)
-    yield* Effect.logInfo(`listening on ${localUrl(address)}; stop with Ctrl-C or SIGTERM`).pipe(
-      Effect.annotateLogs({ ...address, database: database.filename, sessions }),
+    const by = workers === 1 ? "" : ` with ${workers} workers`
+    yield* Effect.logInfo(`listening on ${localUrl({ host, port })}${by}; stop with Ctrl-C or SIGTERM`).pipe(
+      Effect.annotateLogs({ host, port, database: filename, sessions }),
     )
     if (sessions === 0)
       yield* Effect.logInfo(
-        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database.filename)}`,
+        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
       )
   })
 
-const withDemo = (
+/** Prints what to try of the demo server. */
+export const printWhatToTry = (
+  { host, port }: Listening,
   { filename }: Database,
   { sessionHosts: hosts }: ProxySettings,
-): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
+): Effect.Effect<void> => printResult(whatToTry({ url: localUrl({ host, port }), port, hosts, database: filename }))
+
+/** The proxy itself, on its store. */
+export const layerServing = ({ settings, tls, traces, database, accessLog, listenOn }: Omit<ServeOptions, "demo">) =>
   Effect.gen(function* () {
-    const { address } = yield* ProxyServer
-    yield* demoSession
-    yield* printResult(whatToTry({ url: localUrl(address), port: address.port, hosts, database: filename }))
+    const store = yield* openDatabase(database, "make", settings.idCase)
+    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
+    return layerProxy.pipe(
+      Layer.provideMerge(Layer.merge(store, activity)),
+      Layer.provideMerge(ProxyConfig.layerOf({ ...settings, traces: traces !== undefined })),
+      Layer.provide([layerTls(tls), accessLog.layer, layerTraces(traces), Layer.succeed(ListenOn, listenOn)]),
+    )
   })
 
-type Serving = ProxyServer | SessionRepo | Scope.Scope
+/** How long the end of the process may take behind the drain, in milliseconds. */
+export const longestEnd = (traces: TraceChoice | undefined): number =>
+  traces === undefined ? endTime : endTime + flushTime
 
 /**
  * A proxy that is up, for as long as the scope is open. What this gives runs it until one of the signals tells it to
  * stop, and it has stopped.
  */
-export const serve = ({
-  settings,
-  tls,
-  traces,
-  database,
-  demo,
-  accessLog,
-  listenOn,
-}: ServeOptions): Effect.Effect<
+export const serve = (
+  options: ServeOptions,
+): Effect.Effect<
   (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
   CommandFailed | StoreUnavailable,
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make", settings.idCase)
-    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
-    const proxy = layerAdminListener(settings, database).pipe(
-      Layer.provideMerge(layerProxy),
-      Layer.provideMerge(store),
-      Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
-      Layer.provide([activity, accessLog.layer, layerTraces(traces), Layer.succeed(ListenOn, listenOn)]),
-    )
-    const context = yield* Layer.build(proxy)
+    const { accessLog, database, demo, settings, traces } = options
+    const serving = yield* layerServing(options)
+    const context = yield* Layer.build(Layer.provideMerge(layerAdminListener(settings, database), serving))
     accessLog.countIn?.(Context.get(context, Telemetry))
-    yield* Effect.provide(
-      Effect.zipRight(demo ? withDemo(database, settings) : Effect.void, announce(database)),
-      context,
-    )
-    const longestEnd = traces === undefined ? endTime : endTime + flushTime
+    const { address } = Context.get(context, ProxyServer)
+    const began = Effect.gen(function* () {
+      if (demo) yield* Effect.zipRight(demoSession, printWhatToTry(address, database, settings))
+      yield* announce(address, database, yield* Effect.flatMap(SessionRepo, (repo) => repo.count))
+    })
+    yield* Effect.provide(began, context)
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
-      Effect.provide(stopAtSignal(signals, settings.drainDelay + settings.grace, longestEnd), context)
+      Effect.provide(stopAtSignal(signals, settings.drainDelay + settings.grace, longestEnd(traces)), context)
   }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket, TokenFileError: noTokens }))

@@ -49,7 +49,8 @@ const runCommand = Command.run(program, { name: "ss-proxy", version, executable:
 
 const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command" && invocation.doc.runsOn === true
 
-const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
+/** Does what the command line asks for. */
+export const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
   // A short command does not catch signals: they end it by their default action.
   if (!runsOn(invocation)) {
     SignalCatcher.current?.letThrough()
@@ -72,7 +73,7 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
 }
 
 /** Whether the log level asks for the causes of defects. */
-const isDetailed = (invocation: Invocation | undefined): boolean => {
+export const isDetailed = (invocation: Invocation | undefined): boolean => {
   const words = invocation?._tag === "Command" ? invocation.words : []
   const flag = words.indexOf("-l")
   const level = flag < 0 ? process.env["SS_PROXY_LOG_LEVEL"] : words[flag + 1]
@@ -96,7 +97,8 @@ const outputFailed = (error: NodeJS.ErrnoException): void => {
  */
 const longestFlush = 1_000
 
-const endProcess = (exitCode: number, isService: boolean): void => {
+/** Ends the process, behind what it has written. `isService`: it is not to wait for a reader of standard output. */
+export const endProcess = (exitCode: number, isService: boolean): void => {
   const exit = (): void => {
     closeLostTerminal()
     process.exit(exitCode)
@@ -108,16 +110,19 @@ const endProcess = (exitCode: number, isService: boolean): void => {
   })
 }
 
+/** A service goes on if the readers of its standard output and of its log close; anything else ends at the first. */
+export const survivesReaders = (isService = true): void => {
+  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
+  process.stderr.on("error", () => {})
+}
+
 /** Runs the command line, and ends the process with its exit code. */
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
   const style = styleOf(process.stderr)
   const invocation = readCommandLine(docs, words)
   const detailed = isDetailed(Either.getOrUndefined(invocation))
-  // The proxy goes on if the reader of its standard output closes, too.
   const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
-  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
-  // The proxy goes on if the reader of the log closes.
-  process.stderr.on("error", () => {})
+  survivesReaders(isService)
   const die = (defect: unknown): void => {
     process.stderr.write(`${reportDefect(Cause.die(defect), style, detailed).text}\n`)
     process.exit(1)

@@ -164,7 +164,8 @@ export class Channel {
         for (const hearer of this.hearers.get(envelope.name) ?? []) hearer(envelope.body)
         return
       case "question":
-        return void this.fork(this.reply(envelope.id, envelope.name, envelope.body))
+        // Whoever opened the channel may have been uninterruptible, and what he forks would be so, too.
+        return void this.fork(Effect.interruptible(this.reply(envelope.id, envelope.name, envelope.body)))
       case "answer":
         return this.asked.get(envelope.id)?.(Either.right(envelope.body))
       case "refusal":

@@ -2,7 +2,8 @@ import { Clock, Effect, Option } from "effect"
 import { Deaths } from "./Deaths.js"
 import type * as Messages from "./Messages.js"
 import type { WorkerPool } from "./WorkerPool.js"
-import { type Ending, WorkerFailed, type WorkerProcess } from "./WorkerProcess.js"
+import { WorkerFailed } from "./WorkerFailed.js"
+import type { Ending, WorkerProcess } from "./WorkerProcess.js"
 
 /** What a worker says of itself when it begins. */
 export type Begun = typeof Messages.ready.body.Type
@@ -63,7 +64,7 @@ export class Generation {
         const fresh = yield* next
         const begun = yield* Effect.either(fresh.begun)
         if (begun._tag === "Left") return yield* Effect.as(rest(begun.left.problem), worker)
-        worker.retire()
+        worker.retire(true)
         return fresh
       })
     const after = (worker: WorkerProcess) =>

@@ -31,6 +31,9 @@ export const question = <A, I, B, J>(
 
 const Address = Schema.Struct({ address: Schema.String, family: Schema.String, port: Schema.Int })
 
+/** Where a worker listens, as the settings name it. */
+const Place = Schema.Struct({ host: Schema.String, port: Schema.Int })
+
 const LogLevel = Schema.Literal("trace", "debug", "info", "warn", "error", "off")
 
 /** The descriptor of the socket on which a worker listens: the first one behind those of its own talk with the supervisor. */
@@ -60,8 +63,11 @@ export const start = notice(
   }),
 )
 
-/** The supervisor to a worker: take nothing new, let what is under way finish, then end. */
-export const retire = notice("retire", Schema.Struct({}))
+/**
+ * The supervisor to a worker: take nothing new, let what is under way finish within the grace, then end. `othersGoOn`: the proxy
+ * does not stop; else it goes away, and says so for the delay of the settings first.
+ */
+export const retire = notice("retire", Schema.Struct({ othersGoOn: Schema.Boolean }))
 
 /** The supervisor to a worker that retires: cut what is left. */
 export const cut = notice("cut", Schema.Struct({}))
@@ -71,7 +77,7 @@ export const setLogLevel = notice("setLogLevel", Schema.Struct({ level: LogLevel
 export const reopenLog = notice("reopenLog", Schema.Struct({}))
 
 /** A worker to the supervisor: it accepts connections. `sessions`: how many there are. */
-export const ready = notice("ready", Schema.Struct({ version: Schema.String, address: Address, sessions: Schema.Int }))
+export const ready = notice("ready", Schema.Struct({ version: Schema.String, address: Place, sessions: Schema.Int }))
 
 /** A worker to the supervisor: it cannot begin, or go on, and ends. `problem`: what one process would end with. */
 export const failed = notice("failed", Schema.Struct({ problem: Schema.String, exitCode: Schema.Int }))

@@ -1,8 +1,8 @@
-import { Data, Deferred, Effect, Exit, Fiber, FiberSet, type Scope } from "effect"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, FiberSet, type Scope } from "effect"
 import { type Begun, Generation } from "./Generation.js"
-import type { Notice } from "./Messages.js"
+import { cut } from "./Messages.js"
 import type { WorkerPool } from "./WorkerPool.js"
-import type { WorkerFailed } from "./WorkerProcess.js"
+import type { WorkerFailed } from "./WorkerFailed.js"
 import type { Workers } from "./Workers.js"
 
 /** A reload has come to nothing; what was in force goes on. `problem`: a phrase. */
@@ -33,12 +33,12 @@ export interface Supervision {
   readonly reload: Effect.Effect<Reloaded, ReloadFailed>
   /** Fails when workers die too often for the program to go on. */
   readonly failed: Effect.Effect<never, WorkerFailed>
-  /** Tells all workers something. */
-  readonly tell: <A, I>(notice: Notice<A, I>, told: A) => void
   /** Lets all retire, and ends when they have. From then on none is replaced. */
   readonly drain: Effect.Effect<void>
   /** Tells all to cut what is left on them. */
   readonly cut: Effect.Effect<void>
+  /** Kills all. */
+  readonly kill: () => void
 }
 
 const stopping = () => new ReloadFailed({ problem: "the proxy stops" })
@@ -49,7 +49,12 @@ export const supervise = (pool: WorkerPool): Effect.Effect<Supervision, WorkerFa
     const failed = yield* Deferred.make<never, WorkerFailed>()
     const scope = yield* Effect.scope
     const keep = (generation: Generation) =>
-      Effect.forkIn(Effect.onError(generation.keep, (cause) => Deferred.failCause(failed, cause)), scope)
+      generation.keep.pipe(
+        Effect.catchAllCause((cause) =>
+          Cause.isInterruptedOnly(cause) ? Effect.void : Deferred.failCause(failed, cause),
+        ),
+        Effect.forkIn(scope),
+      )
 
     let current = yield* Generation.begin(pool, 1)
     let keeper = yield* keep(current)
@@ -81,17 +86,17 @@ export const supervise = (pool: WorkerPool): Effect.Effect<Supervision, WorkerFa
     const drain = Effect.gen(function* () {
       yield* stop
       yield* Fiber.interrupt(keeper)
-      pool.retire()
-      yield* pool.gone()
+      pool.retireAll()
+      yield* pool.gone
     })
     return {
       begun,
       workers: pool.service,
       reload,
       failed: Deferred.await(failed),
-      tell: (notice, told) => pool.service.all().forEach((worker) => worker.tell(notice, told)),
       drain,
-      cut: Effect.sync(() => pool.cut()),
+      cut: Effect.sync(() => pool.tell(cut, {})),
+      kill: pool.kill,
     }
   })
 

@@ -1,6 +1,6 @@
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import type { HeldSockets } from "./HeldSocket.js"
-import { beatInterval, cut } from "./Messages.js"
+import { beatInterval, type Notice } from "./Messages.js"
 import { type WorkerPlan, WorkerProcess } from "./WorkerProcess.js"
 import type { Workers, WorkerWatcher } from "./Workers.js"
 
@@ -63,28 +63,32 @@ export class WorkerPool {
       name: `${number}.${++this.started}`,
       task: { ...task(), number, count, generation },
     })
-    return Effect.uninterruptible(
-      Effect.gen(this, function* () {
-        const own = yield* Scope.fork(this.scope, ExecutionStrategy.sequential)
-        const worker = yield* Scope.extend(WorkerProcess.start(plan()), own)
-        this.live.add(worker)
-        for (const { came } of this.watchers) came?.(worker)
-        yield* Effect.forkIn(this.endSlow(worker), own)
-        yield* Effect.forkIn(Effect.zipRight(this.buryAtEnd(worker), Scope.close(own, Exit.void)), this.scope)
-        return worker
-      }),
-    )
+    return Effect.gen(this, function* () {
+      const own = yield* Scope.fork(this.scope, ExecutionStrategy.sequential)
+      const worker = yield* Scope.extend(WorkerProcess.start(plan()), own)
+      this.live.add(worker)
+      for (const { came } of this.watchers) came?.(worker)
+      // A fiber takes over whether it may be interrupted, and these are to be.
+      yield* Effect.forkIn(Effect.interruptible(this.endSlow(worker)), own)
+      const buried = Effect.zipRight(this.buryAtEnd(worker), Scope.close(own, Exit.void))
+      yield* Effect.forkIn(Effect.interruptible(buried), this.scope)
+      return worker
+    }).pipe(Effect.uninterruptible)
   }
 
-  /** Tells all workers of a generation to retire; without one, those of every generation. */
-  retire(generation?: number): void {
-    for (const worker of this.live)
-      if (!worker.isRetiring && (generation === undefined || worker.generation === generation)) worker.retire()
+  /** Tells all workers of a generation to retire, while others go on. */
+  retire(generation: number): void {
+    for (const worker of this.live) if (!worker.isRetiring && worker.generation === generation) worker.retire(true)
   }
 
-  /** Tells all to cut what is left. */
-  cut(): void {
-    for (const worker of this.live) worker.tell(cut, {})
+  /** Tells all workers to retire, for the proxy stops. */
+  retireAll(): void {
+    for (const worker of this.live) if (!worker.isRetiring) worker.retire(false)
+  }
+
+  /** Tells all something. */
+  tell<A, I>(notice: Notice<A, I>, told: A): void {
+    for (const worker of this.live) worker.tell(notice, told)
   }
 
   /** Kills all, for a process that ends at once. */
@@ -92,14 +96,10 @@ export class WorkerPool {
     for (const worker of this.live) worker.kill()
   }
 
-  /** Ends when none of a generation is left; without one, when none is left at all. */
-  gone(generation?: number): Effect.Effect<void> {
+  /** Ends when none is left of those that live now. */
+  get gone(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      Effect.forEach(
-        Array.from(this.live).filter((worker) => generation === undefined || worker.generation === generation),
-        ({ ended }) => ended,
-        { concurrency: "unbounded", discard: true },
-      ),
+      Effect.forEach(Array.from(this.live), ({ ended }) => ended, { concurrency: "unbounded", discard: true }),
     )
   }
 

@@ -1,19 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { Data, Deferred, Effect, type Scope } from "effect"
+import { Deferred, Effect, type Scope } from "effect"
 import { version } from "../domain/Version.js"
 import { Channel, wireTo } from "./Channel.js"
 import * as Messages from "./Messages.js"
+import { WorkerFailed } from "./WorkerFailed.js"
 import type { WorkerLink } from "./Workers.js"
-
-/** A worker cannot begin, or died too often. `problem`: a phrase on a line. */
-export class WorkerFailed extends Data.TaggedError("WorkerFailed")<{
-  readonly problem: string
-  readonly exitCode: number
-}> {
-  override get message(): string {
-    return this.problem
-  }
-}
 
 /** What a worker is started with. */
 export interface WorkerPlan {
@@ -107,7 +98,7 @@ export class WorkerProcess implements WorkerLink {
         Effect.tap(() => Effect.timeoutOption(channel.closed, lastMessageTime)),
         Effect.flatMap((end) => worker.buried(end)),
       )
-      yield* Effect.forkScoped(gone)
+      yield* Effect.forkScoped(Effect.interruptible(gone))
       return worker
     })
 
@@ -142,9 +133,9 @@ export class WorkerProcess implements WorkerLink {
   }
 
   /** Tells it to take nothing new and to end when nothing is left on it, which it sees to within its grace. */
-  retire(): void {
+  retire(othersGoOn: boolean): void {
     this.retiring = true
-    this.tell(Messages.retire, {})
+    this.tell(Messages.retire, { othersGoOn })
   }
 
   kill(): void {
@@ -170,8 +161,10 @@ export class WorkerProcess implements WorkerLink {
 
   private buried({ lastWords, exitCode }: Pick<Ending, "lastWords" | "exitCode">): Effect.Effect<void> {
     const { last = { connections: 0, loopDelay: 0 }, milestones, said } = this
-    const failure =
-      said ?? { problem: `worker ${this.number} ${lastWords} before it accepted connections`, exitCode: 1 }
+    const failure = said ?? {
+      problem: `worker ${this.number} ${lastWords} before it accepted connections`,
+      exitCode: 1,
+    }
     return Effect.zipRight(
       Deferred.fail(milestones.ready, new WorkerFailed(failure)),
       Deferred.succeed(milestones.ended, { lastWords: said?.problem ?? lastWords, exitCode, ...last }),
@@ -182,7 +175,9 @@ export class WorkerProcess implements WorkerLink {
 /** How a child has ended, or why it could not be started. */
 const exitOf = (child: ChildProcess): Effect.Effect<Pick<Ending, "lastWords" | "exitCode">> =>
   Effect.async((resume) => {
-    child.once("exit", (code, signal) => resume(Effect.succeed({ lastWords: endOf(code, signal), exitCode: code ?? 1 })))
+    child.once("exit", (code, signal) =>
+      resume(Effect.succeed({ lastWords: endOf(code, signal), exitCode: code ?? 1 })),
+    )
     child.once("error", (error) =>
       resume(Effect.succeed({ lastWords: `could not be started: ${error.message}`, exitCode: 1 })),
     )
