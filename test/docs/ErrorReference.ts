@@ -121,7 +121,8 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   Draining: {
     samples: [new Errors.Draining()],
-    meaning: "The proxy is stopping and takes no new requests.",
+    meaning:
+      "The proxy is stopping. `/health` says so at once. Requests for sessions are served until 2.5 seconds after it has closed its port: this one came later.",
     remedy: "Try again, at another proxy if there is one.",
   },
   Overloaded: {
