@@ -138,12 +138,13 @@ const milliseconds = Schema.Int.pipe(Schema.between(0, longestSeconds * 1_000))
 /** A part of a millisecond counts as a whole one; what a sum of fractions is off by does not. */
 const wholeMilliseconds = (seconds: number): number => Math.ceil(Number((seconds * 1_000).toFixed(6)))
 
-const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<number> =>
+/** `allowed`: which of all seconds, where some are not; of milliseconds for `unit` 1000. */
+const secondsOf = (value: Schema.Schema<number>, allowed: (unit: number) => string): Reading<number> =>
   reading({
     placeholder: "SECONDS",
     note: "may have a fraction: 0.5",
-    allowed: `a number of seconds ${allowed} ${longestSeconds}, such as 30 or 0.5`,
-    allowedValue: `a whole number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
+    allowed: `a number of seconds ${allowed(1)} ${longestSeconds}, such as 30 or 0.5`,
+    allowedValue: `a whole number of milliseconds ${allowed(1_000)} ${longestSeconds * 1_000}`,
     unit: "milliseconds",
     value,
     parse: (text) => (/^(\d+(\.\d*)?|\.\d+)$/.test(text) ? wholeMilliseconds(Number(text)) : undefined),
@@ -151,10 +152,20 @@ const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<numbe
   })
 
 /** Seconds, in milliseconds; 0 is allowed. */
-export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
+export const seconds: Reading<number> = secondsOf(milliseconds, () => "from 0 to")
 
 /** Seconds above 0, in milliseconds. */
-export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
+export const positiveSeconds: Reading<number> = secondsOf(
+  milliseconds.pipe(Schema.greaterThan(0)),
+  () => "above 0 and up to",
+)
+
+/** 0, or at least so many seconds; in milliseconds. */
+export const secondsFrom = (least: number): Reading<number> =>
+  secondsOf(
+    milliseconds.pipe(Schema.filter((value) => value === 0 || value >= least * 1_000)),
+    (unit) => `that is 0 or from ${least * unit} to`,
+  )
 
 const timeUnits: Readonly<Record<string, number>> = { "": 1_000, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

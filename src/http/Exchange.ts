@@ -13,6 +13,7 @@ import {
   ResponseBroken,
   SessionNotFound,
   SessionUnavailable,
+  StoreUnavailable,
 } from "../domain/ProxyError.js"
 import { addressOf } from "../downstream/Dial.js"
 import type { Answer, DownstreamCall, RequestBody, ResponseHead } from "../downstream/Downstream.js"
@@ -92,10 +93,16 @@ export interface ExchangeContext extends ContentContext {
  */
 const continueAfter = 1_000
 
+const unverified = {
+  problem: "the row of this session could not be read for longer than --max-stale",
+  hint: "Wait until the store is back.",
+}
+
 const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
   retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
   killed: (sessionId) => new SessionUnavailable({ sessionId, status: "killed" }),
+  stale: () => new StoreUnavailable(unverified),
   shutdown: () => new Draining(),
 }
 
