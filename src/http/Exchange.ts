@@ -6,14 +6,11 @@ import {
   ClientStalled,
   Defect,
   DownstreamProtocol,
-  Draining,
   type ProxyError,
   RequestBroken,
   RequestTimeout,
   ResponseBroken,
-  SessionNotFound,
   SessionUnavailable,
-  StoreUnavailable,
 } from "../domain/ProxyError.js"
 import { addressOf } from "../downstream/Dial.js"
 import type { Answer, DownstreamCall, RequestBody, ResponseHead } from "../downstream/Downstream.js"
@@ -26,16 +23,13 @@ import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
 import type { Tracing } from "../traces/Tracing.js"
 import type { TrafficEnd, TrafficError } from "../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
-import { prefersHtml } from "../wire/Accept.js"
 import { empty } from "../wire/Body.js"
 import type { ChunkSource } from "../wire/ChunkSource.js"
-import { preflightReply, readableBy } from "../wire/CrossOrigin.js"
 import { editedFields, editedOwnFields, type FieldEdits, keptFields } from "../wire/FieldEdits.js"
 import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
 import { randomHex } from "../wire/RandomHex.js"
-import { errorReply, type Reply } from "../wire/Reply.js"
+import type { Reply } from "../wire/Reply.js"
 import { usualRules } from "../wire/RequestRules.js"
-import { holdTiming } from "../wire/ServerTiming.js"
 import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
 import { parseTarget, routeTemplate } from "../wire/Target.js"
@@ -44,6 +38,7 @@ import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
 import type { ForwardError } from "./Forwarder.js"
 import type { AnswerEditsFor } from "./AnswerEditsFor.js"
 import type { OriginsFor } from "./OriginsFor.js"
+import { answerTo, closesConnection, endedBy } from "./OwnAnswer.js"
 import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
 import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
@@ -54,6 +49,10 @@ export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
 /** The connection that an exchange belongs to. */
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
+  /** Something of the request behind this one has come, where all of this one has. */
+  readonly hasNext: boolean
+  /** A request that comes later than this is not taken any more, by `performance.now()`; Infinity while the proxy does not stop. */
+  readonly lateFrom: number
   /** Runs an effect in a fiber that ends, at the latest, with the connection. */
   readonly fork: Fork
   /** Both sides have agreed on a WebSocket: the connection is no HTTP any more. */
@@ -76,7 +75,7 @@ export interface ExchangeContext extends ContentContext {
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
-  readonly isDraining: () => boolean
+  readonly isClosing: () => boolean
   /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
   readonly originsFor: OriginsFor
   readonly answerEditsFor: AnswerEditsFor
@@ -92,19 +91,6 @@ export interface ExchangeContext extends ContentContext {
  * milliseconds: not every server knows `Expect`, and a client may wait for ever (RFC 9110 section 10.1.1).
  */
 const continueAfter = 1_000
-
-const unverified = {
-  problem: "the row of this session could not be read for longer than --max-stale",
-  hint: "Wait until the store is back.",
-}
-
-const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
-  removed: (sessionId) => new SessionNotFound({ sessionId }),
-  retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
-  killed: (sessionId) => new SessionUnavailable({ sessionId, status: "killed" }),
-  stale: () => new StoreUnavailable(unverified),
-  shutdown: () => new Draining(),
-}
 
 /** Where an error happened. */
 const serverOf = ({ id, target }: LiveSession) => ({ sessionId: id, address: addressOf(target) })
@@ -221,6 +207,10 @@ export class Exchange
     return this.owner.client
   }
 
+  get isLate(): boolean {
+    return this.begun > this.owner.lateFrom
+  }
+
   get requestId(): string {
     this.id ??= receivedRequestId(this.request.fields) ?? this.ownTraceId ?? randomHex(16)
     return this.id
@@ -327,6 +317,11 @@ export class Exchange
       : addressOf(this.liveSession.target)
   }
 
+  /** How long it was held, in milliseconds, for a server that was just starting. */
+  get heldFor(): number {
+    return this.downstream?.holdTime ?? 0
+  }
+
   /** As it is known when it is over, after so many milliseconds. */
   endedAfter(milliseconds: number): EndedExchange {
     const { counters } = this.context
@@ -429,16 +424,11 @@ export class Exchange
   /** Answers with an error of the proxy's own account. */
   fail(error: ProxyError): void {
     if (this.phase !== "asking") return
-    const origins = this.context.originsFor(this.sessionId)
-    const preflight = origins && preflightReply(origins, this.method, this.fields, error)
-    if (preflight !== undefined) return this.ownAnswer(preflight)
+    const answer = answerTo(error, this, this.context.originsFor)
+    if (answer._tag === "Preflight") return this.ownAnswer(answer.reply)
     this.context.logError(this, error)
     this.failure = error
-    const reply = errorReply(error, this.requestId, prefersHtml(this.fields))
-    const held = this.downstream?.holdTime ?? 0
-    const timed = held === 0 ? reply : { ...reply, fields: [...reply.fields, ...holdTiming(held)] }
-    const readable = origins === undefined ? timed : readableBy(timed, origins, this.fields)
-    this.reply(readable, error._tag === "BadRequest" || error._tag === "Draining")
+    this.reply(answer.reply, closesConnection(error))
   }
 
   /** Nothing more is answered on this connection; to be said before the answer. */
@@ -682,7 +672,12 @@ export class Exchange
     this.firstByteAt = performance.now()
     this.stopContinueTimer()
     this.releaseHeld()
-    if (this.context.isDraining()) this.writer.announceClose()
+    if (this.context.isClosing() && this.isLast) this.writer.announceClose()
+  }
+
+  /** Nothing has come of a next request: one that the client has sent already is answered, too. */
+  private get isLast(): boolean {
+    return !this.requestIsComplete || !this.owner.hasNext
   }
 
   /** Lets a client that waits for it send its content; once. */
