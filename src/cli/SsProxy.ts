@@ -11,7 +11,7 @@ import { tail } from "./admin/Tail.js"
 import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
-import { renderHelp } from "./Help.js"
+import { helpWidth, renderHelp } from "./Help.js"
 import { health } from "./Health.js"
 import { IgnoredSignals } from "./IgnoredSignals.js"
 import { closeLostTerminal } from "./LostTerminal.js"
@@ -59,7 +59,7 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
     case "Version":
       return printResult(`ss-proxy ${version}`)
     case "Help":
-      return printResult(renderHelp(invocation.doc, docs, styleOf(process.stdout)))
+      return printResult(renderHelp(invocation.doc, docs, styleOf(process.stdout), helpWidth(process.stdout)))
     case "Completions":
       return printResult(renderCompletions(invocation.shell, docs))
     case "Command": {

@@ -30,11 +30,7 @@ describe("a mistake on the command line", () => {
     [["--db=sqlite:a", "--db-path=b"], "--db says a and --db-path says b"],
     [["--prot", "1"], "did you mean --port?"],
     [["session"], "did you mean ss-proxy sessions?"],
-    [["version"], "did you mean ss-proxy --version?"],
-    [["help"], "did you mean ss-proxy --help?"],
-    [["sessions", "help"], "did you mean ss-proxy sessions --help?"],
     [["sessions", "delete", "a"], "did you mean ss-proxy sessions remove?"],
-    [["sessions", "ls"], "did you mean ss-proxy sessions list?"],
     [["sessions", "add", "a"], "sessions add needs URL"],
   ])("in %j is one line, and exit code 2", async (args, message) => {
     const { code, line } = await failureOf(args)
