@@ -24,10 +24,10 @@ const valueOf = (flag: Flag): string => {
 const flagName = (flag: Flag): string =>
   `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${valueOf(flag)}`
 
-const flagDefinition = (flag: Flag): Definition => {
+const flagDefinition = (flag: Flag, withVariable = true): Definition => {
   const notes = [
     ...(flag.fallback === undefined ? [] : [`default: ${flag.fallback}`]),
-    ...(flag.env === undefined ? [] : [`env: ${flag.env}`]),
+    ...(flag.env === undefined || !withVariable ? [] : [`env: ${flag.env}`]),
   ]
   const row = { name: flagName(flag), meaning: flag.about }
   return notes.length === 0 ? row : { ...row, note: `[${notes.join("; ")}]` }
@@ -70,7 +70,7 @@ const renderCommand = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: 
   const groups = [...doc.groups, { title: "Help", flags: builtInFlags }]
   const commands = commandRows(doc, docs)
   const args = doc.args.map((arg) => ({ name: arg.name, meaning: arg.about }))
-  const flags = groups.map(({ flags, title }) => [title, flags.map(flagDefinition)] as const)
+  const flags = groups.map(({ flags, title }) => [title, flags.map((flag) => flagDefinition(flag))] as const)
   const layout = layoutOf(
     flags.flatMap(([, rows]) => rows),
     width,
@@ -95,7 +95,7 @@ const renderProgram = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: 
     .filter(({ path }) => path.length === 1)
     .map(({ path, summary }) => ({ name: path.join(" "), meaning: summary }))
   const flags = [...(doc.firstFlags ?? []), ...builtInFlags.filter(({ alias }) => alias !== undefined)]
-  const options = flags.map(({ env: _, ...flag }) => flagDefinition(flag))
+  const options = flags.map((flag) => flagDefinition(flag, false))
   const rows = (title: string, found: ReadonlyArray<Definition>) =>
     section(style, title, definitions(found, style, layoutOf(found, width)))
   return [

@@ -676,6 +676,15 @@ export const settings = {
     guide:
       "What logs show of a request's query: `redact` hides [likely secrets](CONFIGURATION.md#secrets), `keep` shows all of it, `drop` nothing.",
   }),
+  drainDelay: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "drain-delay" },
+    group: "Running",
+    help: "Behind a balancer: serves on for so long after SIGTERM or SIGINT, while /health says 503.",
+    guide:
+      "Behind a load balancer: for so long after a signal the proxy accepts and serves as ever, while `/health` says `503` ([why](OPERATIONS.md#restart-without-a-failed-request)). Then `--grace` begins.",
+  }),
   grace: setting({
     reading: Reading.seconds,
     fallback: 30_000,
