@@ -49,7 +49,8 @@ interface Lexed {
   readonly plain: number
 }
 
-const usageError = (message: string) => Either.left(new UsageError({ message }))
+const usageError = (message: string, hint?: string) =>
+  Either.left(new UsageError({ message, ...(hint !== undefined && { hint }) }))
 
 /** Splits `--name`, `--name=value`, `-n`, `-nvalue` and `-n=value`. */
 const splitFlag = (word: string): { readonly name: string; readonly value: string | undefined } => {
@@ -136,7 +137,7 @@ const unknownFlag = (word: string, doc: CommandDoc) => {
   const names = [...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)
   const ofPolicy = flagOfColumn(name)
   const guess = ofPolicy !== undefined && names.includes(ofPolicy) ? ofPolicy : mostSimilar(name, names)
-  return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(guess, doc)}`)
+  return usageError(`${name} is not a flag of ${fullName(doc)}`, didYouMean(guess, doc))
 }
 
 const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<CommandDoc>) => {
@@ -147,7 +148,8 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
   const next = inside.filter(({ path }) => path.length === doc.path.length + 1).map(nameOf)
   const guess = ours.startsWith("--") ? ours : exact === undefined ? mostSimilar(word, next) : nameOf(exact)
   return usageError(
-    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
+    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}`,
+    didYouMean(guess && `${fullName(doc)} ${guess}`, doc),
   )
 }
 
@@ -155,10 +157,10 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
 const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Either<void, UsageError> => {
   const missing = doc.args[args.length]
   if (missing !== undefined && missing.optional !== true)
-    return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
+    return usageError(`${doc.path.join(" ")} needs ${missing.name}`, seeHelp(doc))
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
-  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
+  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}`, seeHelp(doc))
 }
 
 /**
@@ -174,7 +176,7 @@ const canonical = (doc: CommandDoc, flags: ReadonlyArray<GivenFlag>, args: Reado
 const completions = (given: string): Either.Either<Invocation, UsageError> => {
   const shell = shells.find((shell) => shell === given)
   return shell === undefined
-    ? usageError(`--completions is ${JSON.stringify(given)}; it must be one of ${shells.join(", ")}`)
+    ? usageError(`--completions is ${JSON.stringify(given)}`, `it must be one of ${shells.join(", ")}`)
     : Either.right({ _tag: "Completions", shell })
 }
 
@@ -195,7 +197,7 @@ export const readCommandLine = (
     const { flags, unknown, positionals, plain } = yield* lex(words, docs)
     const { asksHelp, asksVersion, words: named } = inFull(positionals.slice(0, plain), docs)
     const doc = findCommand(docs, named)
-    if (doc === undefined) return yield* usageError("there is no such command; see ss-proxy --help")
+    if (doc === undefined) return yield* usageError("there is no such command", "see ss-proxy --help")
     const args = [...named, ...positionals.slice(plain)].slice(doc.path.length)
     const has = (name: string) => flags.find((given) => given.flag.name === name)
     if (has("help") !== undefined) return { _tag: "Help", doc }
@@ -209,7 +211,7 @@ export const readCommandLine = (
     if (shell !== undefined) return yield* completions(shell.value)
     const misplaced = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
     if (misplaced !== undefined) return yield* unknownFlag(misplaced.word, doc)
-    if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command; ${seeHelp(doc)}`)
+    if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command`, seeHelp(doc))
     yield* checkArguments(doc, args)
     return { _tag: "Command", doc, words: canonical(doc, flags, args) }
   })

@@ -16,7 +16,10 @@ const wordsOf = (...words: ReadonlyArray<string>) => {
   return invocation._tag === "Command" ? invocation.words : invocation._tag
 }
 
-const messageOf = (...words: ReadonlyArray<string>) => Either.getOrThrow(Either.flip(read(...words))).message
+const messageOf = (...words: ReadonlyArray<string>) => {
+  const { message, hint } = Either.getOrThrow(Either.flip(read(...words)))
+  return hint === undefined ? message : `${message}; ${hint}`
+}
 
 describe("the command line", () => {
   it("reads a flag as the command that is named has it, wherever it stands", () => {

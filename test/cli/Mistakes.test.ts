@@ -65,6 +65,32 @@ describe("a variable of the proxy that cannot be read", () => {
   })
 })
 
+describe("an error with --json", () => {
+  const errorOf = async (...args: ReadonlyArray<string>) => {
+    const { code, stdout, stderr } = await runProgram(args, { cwd: temporaryFolder() })
+    expect(stdout).toBe("")
+    expect(stderr).toMatch(/^[^\n]+\n$/)
+    return { exit: code, ...(JSON.parse(stderr) as { readonly error: object }).error }
+  }
+
+  it.each([
+    [["sessions", "show", "a", "--json"], 1, "session_not_found"],
+    [["--json", "sessions", "list", "-d", "/nowhere/x.db"], 1, "store_unavailable"],
+    [["sessions", "lst", "--json"], 2, "usage_error"],
+    [["run", "--port", "x", "--json"], 2, "usage_error"],
+  ])("is JSON on standard error: %j", async (args, exit, code) => {
+    expect(await errorOf(...args)).toMatchObject({ exit, code, message: expect.any(String) })
+  })
+
+  it("is a line of text where --json is an argument, or off", async () => {
+    for (const words of [
+      ["--", "--json"],
+      ["a", "--json=off"],
+    ])
+      expect((await failureOf(["sessions", "show", ...words], { cwd: temporaryFolder() })).code).toBe(1)
+  })
+})
+
 describe("several mistakes", () => {
   it("are told one at a time, the first first", async () => {
     const { code, line } = await failureOf(["--port", "a  b", "--timeout", "soon"])
