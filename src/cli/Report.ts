@@ -4,24 +4,36 @@ import { Cause, Either } from "effect"
 import { stripVTControlCharacters } from "node:util"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
-import type { CommandFailed, UsageError } from "./Failure.js"
-import { printable } from "../wire/PrintableText.js"
+import type { CommandFailed, FailureCode, UsageError } from "./Failure.js"
+import { printable, printableJson } from "../wire/PrintableText.js"
 import type { WorkerFailed } from "../workers/WorkerFailed.js"
 import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
 export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError | WorkerFailed
 
-/** What went wrong, without the name of the program, and the exit code. */
-export interface Explanation {
-  readonly problem: string
-  readonly exitCode: 1 | 2
-}
-
 /** The message for a failure, and the exit code. */
 export interface Report {
   readonly text: string
   readonly exitCode: 1 | 2
+}
+
+/** How a failure is told. */
+export interface Telling {
+  readonly style: Style
+  /** With the whole cause of a defect below it. */
+  readonly detailed: boolean
+  /** As JSON on one line, for a program. */
+  readonly asJson: boolean
+}
+
+/** A failure, for people and for programs. */
+interface Told {
+  readonly code: FailureCode
+  readonly message: string
+  readonly hint: string | undefined
+  /** What the text has below it. */
+  readonly detail?: string
 }
 
 /** Turns a sentence into a clause: "Make the folder." becomes "make the folder". */
@@ -37,59 +49,84 @@ const firstText = (doc: HelpDoc.HelpDoc): string => {
   return span._tag === "Text" ? span.value : HelpDoc.toAnsiText(doc)
 }
 
-const explainFailure = (failure: Failure): Explanation => {
+const usage = (message: string, hint?: string): Told => ({ code: "usage_error", message, hint })
+
+const toldOf = (failure: Failure): Told => {
   switch (failure._tag) {
     case "UsageError":
-      return { problem: printable(failure.message), exitCode: 2 }
+      return usage(failure.message, failure.hint)
     case "CommandFailed":
+      return {
+        code: failure.code ?? "command_failed",
+        message: asClause(failure.problem),
+        hint: asClause(failure.hint),
+      }
     case "StoreUnavailable":
-      return { problem: printable(`${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+      return { code: "store_unavailable", message: asClause(failure.problem), hint: asClause(failure.hint) }
     case "SessionInvalid":
-      return { problem: printable(`${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
-    // It is what its worker explained.
+      return { code: "session_invalid", message: failure.problem, hint: "see ss-proxy sessions add --help" }
+    // It is what its worker has explained.
     case "WorkerFailed":
-      return { problem: failure.problem, exitCode: failure.exitCode === 2 ? 2 : 1 }
+      return {
+        code: failure.exitCode === 2 ? "usage_error" : "command_failed",
+        message: failure.problem,
+        hint: undefined,
+      }
     // Of several invalid values, only the first is reported.
     case "InvalidValue":
     case "MissingValue":
-      return { problem: printable(firstText(failure.error)), exitCode: 2 }
+      return usage(firstText(failure.error))
     default: {
       const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
         .trim()
         .replaceAll(/\s*\n\s*/g, " ")
-      return { problem: printable(`${message}; see ss-proxy --help`), exitCode: 2 }
+      return usage(message, "see ss-proxy --help")
     }
   }
 }
 
-const defectHint = "this is a bug, please report it with what --log-level debug shows"
-
-const explainDefect = (cause: Cause.Cause<unknown>, detailed: boolean): Explanation => {
+const toldOfDefect = (cause: Cause.Cause<unknown>): Told => {
   const defect = Cause.squash(cause)
-  const message = defect instanceof Error ? defect.message : String(defect)
-  const line = printable(`internal error: ${message}; ${defectHint}`)
   return {
-    problem: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line,
-    exitCode: 1,
+    code: "internal_error",
+    message: `internal error: ${defect instanceof Error ? defect.message : String(defect)}`,
+    hint: "this is a bug, please report it with what --log-level debug shows",
+    detail: Cause.pretty(cause, { renderErrorCause: true }),
   }
 }
 
-const reported = ({ exitCode, problem }: Explanation, style: Style): Report => ({
-  text: `${style.red("ss-proxy:")} ${problem}`,
-  exitCode,
-})
+const lineOf = ({ message, hint, detail }: Told, detailed: boolean): string => {
+  const line = printable(hint === undefined ? message : `${message}; ${hint}`)
+  return detailed && detail !== undefined ? `${line}\n${detail}` : line
+}
 
-/** Reports a defect on one line. `detailed`: with the whole cause below. */
-export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report =>
-  reported(explainDefect(cause, detailed), style)
+const textOf = (told: Told, { asJson, detailed, style }: Telling): string => {
+  const { code, message, hint } = told
+  return asJson
+    ? printableJson(JSON.stringify({ error: { code, message, hint: hint ?? null } }))
+    : `${style.red("ss-proxy:")} ${lineOf(told, detailed)}`
+}
 
-/** Explains the failure or the defect of a command on one line. `detailed`: with the whole cause of a defect. */
-export const explainCause = (cause: Cause.Cause<Failure>, detailed: boolean): Explanation =>
-  Either.match(Cause.failureOrCause(cause), {
-    onLeft: explainFailure,
-    onRight: (defect) => explainDefect(defect, detailed),
-  })
+const exitCodeOf = ({ code }: Told): Report["exitCode"] => (code === "usage_error" ? 2 : 1)
 
-/** The same, as it is written on standard error. */
-export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
-  reported(explainCause(cause, detailed), style)
+const report = (told: Told, telling: Telling): Report => ({ text: textOf(told, telling), exitCode: exitCodeOf(told) })
+
+const toldOfCause = (cause: Cause.Cause<Failure>): Told =>
+  Either.match(Cause.failureOrCause(cause), { onLeft: toldOf, onRight: toldOfDefect })
+
+/** Reports a defect on one line. */
+export const reportDefect = (cause: Cause.Cause<unknown>, telling: Telling): Report =>
+  report(toldOfDefect(cause), telling)
+
+/** Reports the failure or the defect of a command. */
+export const reportCause = (cause: Cause.Cause<Failure>, telling: Telling): Report =>
+  report(toldOfCause(cause), telling)
+
+/** What went wrong, without the name of the program; and the exit code. `detailed`: with the whole cause of a defect. */
+export const explainCause = (
+  cause: Cause.Cause<Failure>,
+  detailed: boolean,
+): { readonly problem: string; readonly exitCode: number } => {
+  const told = toldOfCause(cause)
+  return { problem: lineOf(told, detailed), exitCode: exitCodeOf(told) }
+}
