@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
+import type { AdminError, AdminServer } from "../admin/AdminServer.js"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
 import type { TokenFileError } from "../admin/access/TokenFile.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
@@ -62,18 +63,26 @@ export const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFail
 export const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
   new CommandFailed({ problem: `cannot use the tokens in ${path}: ${problem}`, hint: "check --admin-token-file" })
 
-/** The admin listener, which is loaded only where the settings ask for it. */
-export const layerAdminListener = (settings: ProxySettings, { filename }: Database) => {
+/** What there is to an admin listener. */
+type AdminModule = typeof import("../admin/AdminServer.js")
+
+/** The admin listener, which is loaded only where the settings ask for it. `layerOf`: that of this process, or of others. */
+export const layerAdminListener = <R>(
+  settings: ProxySettings,
+  { filename }: Database,
+  layerOf: (module: AdminModule) => Effect.Effect<Layer.Layer<AdminServer, AdminError, R>>,
+) => {
   if (settings.adminPort === "off" && settings.adminSocket === "off") return Layer.empty
   const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
+  const withLayer = Effect.flatMap(loaded, (module) => Effect.map(layerOf(module), (layer) => ({ ...module, layer })))
   return Layer.unwrapEffect(
-    Effect.map(loaded, ({ AdminServer, AdminSocketBeside, layerAdmin, SettingOrigins }) =>
+    Effect.map(withLayer, ({ AdminServer, AdminSocketBeside, layer, SettingOrigins }) =>
       Layer.effectDiscard(
         Effect.flatMap(AdminServer, ({ address }) =>
           address === undefined ? Effect.void : Effect.logInfo(`admin listener on ${localUrl(address)}`),
         ),
       ).pipe(
-        Layer.provide(layerAdmin),
+        Layer.provide(layer),
         Layer.provide([Layer.succeed(AdminSocketBeside, filename), Layer.succeed(SettingOrigins, originOf(settings))]),
       ),
     ),
@@ -127,6 +136,8 @@ export const layerServing = ({ settings, tls, traces, database, accessLog, liste
 export const longestEnd = (traces: TraceChoice | undefined): number =>
   traces === undefined ? endTime : endTime + flushTime
 
+const adminHere = ({ layerAdmin }: AdminModule) => Effect.succeed(layerAdmin)
+
 /**
  * A proxy that is up, for as long as the scope is open. What this gives runs it until one of the signals tells it to
  * stop, and it has stopped.
@@ -141,7 +152,7 @@ export const serve = (
   Effect.gen(function* () {
     const { accessLog, database, demo, settings, traces } = options
     const serving = yield* layerServing(options)
-    const context = yield* Layer.build(Layer.provideMerge(layerAdminListener(settings, database), serving))
+    const context = yield* Layer.build(Layer.provideMerge(layerAdminListener(settings, database, adminHere), serving))
     accessLog.countIn?.(Context.get(context, Telemetry))
     const { address } = Context.get(context, ProxyServer)
     const began = Effect.gen(function* () {

@@ -7,6 +7,7 @@ import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
 import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
+import { reload } from "./admin/Reload.js"
 import { tail } from "./admin/Tail.js"
 import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
@@ -29,7 +30,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, top, tail, errors, explain, check, dashboard]),
+  Command.withSubcommands([run, health, sessions, top, tail, errors, explain, check, dashboard, reload]),
 )
 
 /**

@@ -1,4 +1,5 @@
 import { Cause, Data, Deferred, Effect, Exit, Fiber, FiberSet, type Scope } from "effect"
+import type { Reloaded } from "../admin/access/Reload.js"
 import { type Begun, Generation } from "./Generation.js"
 import { cut } from "./Messages.js"
 import type { WorkerPool } from "./WorkerPool.js"
@@ -10,15 +11,6 @@ export class ReloadFailed extends Data.TaggedError("ReloadFailed")<{ readonly pr
   override get message(): string {
     return this.problem
   }
-}
-
-/** What a reload has come to. */
-export interface Reloaded {
-  /** The number of the workers' generation; 1 is that of the start. */
-  readonly generation: number
-  readonly workers: number
-  /** The version of their program. */
-  readonly version: string
 }
 
 /** Several workers on one port, and what may be asked of all of them. */

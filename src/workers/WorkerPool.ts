@@ -87,7 +87,7 @@ export class WorkerPool {
   }
 
   /** Tells all something. */
-  tell<A, I>(notice: Notice<A, I>, told: A): void {
+  tell<A, I>(notice: Notice<A, I>, told: NoInfer<A>): void {
     for (const worker of this.live) worker.tell(notice, told)
   }
 
@@ -124,15 +124,12 @@ export class WorkerPool {
 
   /** Kills those that are stuck. Rounds are counted, and not the time: where this process itself was stopped, nobody was silent. */
   private get endSilent(): Effect.Effect<void> {
-    return Effect.forEach(
-      Array.from(this.live).filter((worker) => worker.countSilence() === this.options.longestSilence),
-      (worker) => {
-        worker.kill()
-        return Effect.annotateLogs(Effect.logError(`worker ${worker.number} is stuck: it is killed`), {
-          pid: worker.pid,
-        })
-      },
-      { discard: true },
-    )
+    const silent = () => Array.from(this.live).filter((worker) => worker.countSilence() === this.options.longestSilence)
+    const end = (worker: WorkerProcess) => {
+      worker.kill()
+      const { number, pid } = worker
+      return Effect.annotateLogs(Effect.logError(`worker ${number} is stuck: it is killed`), { pid })
+    }
+    return Effect.suspend(() => Effect.forEach(silent(), end, { discard: true }))
   }
 }
