@@ -118,3 +118,4 @@ times(8, () => again("streams", 20, stream(ownConnection())))
 times(20, () => again("WebSockets", 1, webSocket))
 
 process.on("message", () => process.send(told))
+process.on("disconnect", () => process.exit())
