@@ -5,8 +5,9 @@ import type { Census, OpenConnections } from "./OpenConnections.js"
 
 /**
  * How long a client may still use a connection that is idle when the proxy stops, in milliseconds: it is answered, and told
- * that the connection closes. A connection that was closed at once would fail the request that is on its way just then. So
- * this should be longer than most clients in use wait between two requests (docs/OPERATIONS.md has figures).
+ * that the connection closes. A connection that was closed at once would fail the request that is on its way just then. On
+ * one machine 250 ms are enough (docs/OPERATIONS.md has figures); slow networks, and clients that wait a second or two
+ * between requests, need more.
  */
 const chanceTime = 2_500
 
