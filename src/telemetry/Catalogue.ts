@@ -284,7 +284,7 @@ export const catalogue = {
   sessionsEnded: counter(
     "ss_proxy_sessions_ended_total",
     { help: "Lifetimes of sessions that ended in this process" },
-    label("reason", ["removed", "retargeted", "killed", "shutdown"]),
+    label("reason", ["removed", "retargeted", "killed", "shutdown", "stale"]),
   ),
   lookups: counter(
     "ss_proxy_directory_lookups_total",
