@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/PostgresForAll.ts"],
     setupFiles: ["test/support/KeptDatabases.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,

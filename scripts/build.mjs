@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process"
 import { chmodSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
-import { common, manifest, programBundle, root } from "./bundles.mjs"
+import { absent, common, manifest, programBundle, root } from "./bundles.mjs"
 import { buildPage } from "./page.mjs"
 
 // Built beside dist/, which it replaces at the end, so that the old build works until then.
@@ -23,7 +23,7 @@ await build({
   splitting: true,
   chunkNames: "library/[name]-[hash]",
   outdir: fresh,
-  external: imported.flatMap((name) => [name, `${name}/*`]),
+  external: [...imported.flatMap((name) => [name, `${name}/*`]), ...absent],
 })
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc")

@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url"
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const manifest = createRequire(import.meta.url)("../package.json")
 
+/** Packages that a bundled package would use if they were installed, which they are not. */
+export const absent = ["pg-native"]
+
 /** Options that the program and the library share. */
 export const common = {
   absWorkingDir: root,
@@ -62,7 +65,7 @@ export const programBundle = {
   chunkNames: "chunks/[name]-[hash]",
   minifySyntax: true,
   treeShaking: true,
-  external: ["better-sqlite3"],
+  external: ["better-sqlite3", ...absent],
   // The global of this name is a getter, which is called at each look at the clock.
   inject: ["scripts/performance.mjs"],
   plugins: [effectModules],

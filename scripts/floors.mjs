@@ -24,9 +24,10 @@ const floors = {
   server: 7,
   demo: 7,
   admin: 8,
-  cli: 9,
-  dashboard: 9,
-  ".": 10,
+  workers: 9,
+  cli: 10,
+  dashboard: 10,
+  ".": 11,
 }
 
 const files = readdirSync(src, { recursive: true })

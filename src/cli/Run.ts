@@ -7,6 +7,7 @@ import type { CommandDoc } from "./CommandDoc.js"
 import { type DatabaseChoice, databaseOptions, resolveDatabase } from "./Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
 import { isOn, optionOr } from "./Flag.js"
+import { inheritedSocket } from "./InheritedSocket.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { LogControl } from "../log/LogControl.js"
 import { callOffEnd, endProcessWithin, endTime } from "./LastResort.js"
@@ -63,6 +64,7 @@ const namesOf = ({ sessionHosts }: ProxySettings, demo: boolean): Partial<ProxyS
 
 const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
+    const listenOn = yield* inheritedSocket(settings)
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces
     const database = yield* resolveDatabase(given.database)
@@ -75,6 +77,7 @@ const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLo
       database,
       demo,
       accessLog,
+      listenOn,
     })
   })
 

@@ -6,7 +6,7 @@ import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { DownstreamCertificates } from "../downstream/DownstreamTls.js"
 import { layerProxy } from "../server/Proxy.js"
-import { type ListenError, localUrl } from "../server/Listening.js"
+import { type ListenError, type ListeningSocket, ListenOn, localUrl } from "../server/Listening.js"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
@@ -33,6 +33,8 @@ export interface ServeOptions {
   /** Brings the demo server along, as the session `demo`. */
   readonly demo: boolean
   readonly accessLog: AccessLogOutput
+  /** Where the proxy's listener gets its socket. */
+  readonly listenOn: ListeningSocket
 }
 
 /** Certificates and key as they are in their files at any moment. */
@@ -58,8 +60,8 @@ const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
   )
 }
 
-const cannotListen = ({ host, port, reason, hint }: ListenError): CommandFailed =>
-  new CommandFailed({ problem: `cannot listen on ${host}:${port}: ${reason}`, hint })
+const cannotListen = ({ where, reason, hint }: ListenError): CommandFailed =>
+  new CommandFailed({ problem: `cannot listen on ${where}: ${reason}`, hint })
 
 const noSocket = ({ path, problem, hint }: AdminSocketError): CommandFailed =>
   new CommandFailed({ problem: `cannot listen on ${path}: ${problem}`, hint })
@@ -121,6 +123,7 @@ export const serve = ({
   database,
   demo,
   accessLog,
+  listenOn,
 }: ServeOptions): Effect.Effect<
   (signals: Queue.Dequeue<NodeJS.Signals>) => Effect.Effect<void>,
   CommandFailed | StoreUnavailable,
@@ -133,7 +136,7 @@ export const serve = ({
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),
       Layer.provide([ProxyConfig.layerOf({ ...settings, traces: traces !== undefined }), layerTls(tls)]),
-      Layer.provide([activity, accessLog.layer, layerTraces(traces)]),
+      Layer.provide([activity, accessLog.layer, layerTraces(traces), Layer.succeed(ListenOn, listenOn)]),
     )
     const context = yield* Layer.build(proxy)
     accessLog.countIn?.(Context.get(context, Telemetry))
@@ -143,5 +146,5 @@ export const serve = ({
     )
     const longestEnd = traces === undefined ? endTime : endTime + flushTime
     return (signals: Queue.Dequeue<NodeJS.Signals>) =>
-      Effect.provide(stopAtSignal(signals, settings.grace, longestEnd), context)
+      Effect.provide(stopAtSignal(signals, settings.drainDelay + settings.grace, longestEnd), context)
   }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket, TokenFileError: noTokens }))

@@ -135,39 +135,56 @@ const longestSeconds = 2_147_483
 
 const milliseconds = Schema.Int.pipe(Schema.between(0, longestSeconds * 1_000))
 
-/** A part of a millisecond counts as a whole one; what a sum of fractions is off by does not. */
-const wholeMilliseconds = (seconds: number): number => Math.ceil(Number((seconds * 1_000).toFixed(6)))
+const timeUnits: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<number> =>
+/**
+ * The milliseconds of a time: a number of seconds, or of its unit. A part of a millisecond counts as a whole one; what a sum of
+ * fractions is off by does not.
+ */
+const millisecondsIn = (text: string): number | undefined => {
+  const [, digits, unit = "s"] = /^(\d+\.?\d*|\.\d+)(ms|[smhd])?$/i.exec(text) ?? []
+  if (digits === undefined) return undefined
+  return Math.ceil(Number((Number(digits) * (timeUnits[unit.toLowerCase()] ?? 1_000)).toFixed(6)))
+}
+
+const timeNote = "or with a unit: 500ms, 30s, 5m, 1h, 7d"
+
+/** `allowed`: which of all seconds, where some are not; of milliseconds for `unit` 1000. */
+const secondsOf = (value: Schema.Schema<number>, allowed: (unit: number) => string): Reading<number> =>
   reading({
     placeholder: "SECONDS",
-    note: "may have a fraction: 0.5",
-    allowed: `a number of seconds ${allowed} ${longestSeconds}, such as 30 or 0.5`,
-    allowedValue: `a whole number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
+    note: `may have a fraction, 0.5; ${timeNote}`,
+    allowed: `a number of seconds ${allowed(1)} ${longestSeconds}, such as 30 or 0.5, or a time such as 500ms, 5m or 1h`,
+    allowedValue: `a whole number of milliseconds ${allowed(1_000)} ${longestSeconds * 1_000}`,
     unit: "milliseconds",
     value,
-    parse: (text) => (/^(\d+(\.\d*)?|\.\d+)$/.test(text) ? wholeMilliseconds(Number(text)) : undefined),
+    parse: millisecondsIn,
     show: (value) => String(value / 1_000),
   })
 
 /** Seconds, in milliseconds; 0 is allowed. */
-export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
+export const seconds: Reading<number> = secondsOf(milliseconds, () => "from 0 to")
 
 /** Seconds above 0, in milliseconds. */
-export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
+export const positiveSeconds: Reading<number> = secondsOf(
+  milliseconds.pipe(Schema.greaterThan(0)),
+  () => "above 0 and up to",
+)
 
-const timeUnits: Readonly<Record<string, number>> = { "": 1_000, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** 0, or at least so many seconds; in milliseconds. */
+export const secondsFrom = (least: number): Reading<number> =>
+  secondsOf(
+    milliseconds.pipe(Schema.filter((value) => value === 0 || value >= least * 1_000)),
+    (unit) => `that is 0 or from ${least * unit} to`,
+  )
 
 /** A time with a unit, for people; seconds without one. In milliseconds. */
 export const duration: Reading<number> = reading({
   placeholder: "TIME",
-  note: "seconds, or with a unit: 90s, 30m, 12h, 7d",
+  note: `seconds, ${timeNote}`,
   allowed: "a time such as 90s, 30m, 12h or 7d",
   value: Schema.Number.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER)),
-  parse: (text) => {
-    const [, digits, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd]?)$/i.exec(text) ?? []
-    return digits === undefined ? undefined : Number(digits) * (timeUnits[unit.toLowerCase()] ?? 1)
-  },
+  parse: millisecondsIn,
   show: (value) => `${value / 1_000}s`,
 })
 
@@ -216,13 +233,13 @@ const unitSizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 **
 const bytesFrom = (least: 0 | 1, suffix: string): Reading<number> =>
   reading({
     placeholder: "BYTES",
-    note: "may have a unit of 1024: 64k, 10m, 1g",
+    note: "or with a unit, always of 1024: 64k, 10mb, 1GiB",
     allowed: `a whole number of bytes, such as 1048576, 512k, 16m or 1g${suffix}`,
     allowedValue: `a whole number of bytes, such as 1048576${suffix}`,
     unit: "bytes",
     value: Schema.Int.pipe(Schema.between(least, Number.MAX_SAFE_INTEGER)),
     parse: (text) => {
-      const [, digits, unit = ""] = /^(\d{1,15})([kmg]?)$/i.exec(text) ?? []
+      const [, digits, unit = ""] = /^(\d{1,15})(?:([kmg])(?:i?b)?|b)?$/i.exec(text) ?? []
       return digits === undefined ? undefined : Number(digits) * (unitSizes[unit.toLowerCase()] ?? 1)
     },
     show: (value) => {
@@ -231,7 +248,7 @@ const bytesFrom = (least: 0 | 1, suffix: string): Reading<number> =>
     },
   })
 
-/** Bytes, with a unit of 1024 (k), 1024 k (m) or 1024 m (g), or none. */
+/** Bytes, with a unit of 1024 (k, kb, KiB), 1024 k (m) or 1024 m (g), or none. */
 export const byteSize: Reading<number> = bytesFrom(0, "")
 
 /** Bytes above 0. */

@@ -126,6 +126,15 @@ export const settings = {
     guide:
       "`fold`: ids are compared without regard to the case of A to Z ([how](ROUTING.md#ids-in-any-case)), for MAC addresses. `exact`: letter by letter.",
   }),
+  maxStale: setting({
+    reading: Reading.secondsFrom(5),
+    fallback: 0,
+    flag: { name: "max-stale" },
+    group: "Sessions",
+    help: "For how long known sessions are served and live traffic goes on while the database is away. 0: for ever.",
+    guide:
+      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#while-the-database-is-away)). `0`: for ever.",
+  }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
     fallback: "auto",
@@ -675,6 +684,15 @@ export const settings = {
     help: "What logs show of a request's query: redact hides likely secrets, keep shows all, drop nothing.",
     guide:
       "What logs show of a request's query: `redact` hides [likely secrets](CONFIGURATION.md#secrets), `keep` shows all of it, `drop` nothing.",
+  }),
+  drainDelay: setting({
+    reading: Reading.seconds,
+    fallback: 0,
+    flag: { name: "drain-delay" },
+    group: "Running",
+    help: "Behind a balancer: serves on for so long after SIGTERM or SIGINT, while /health says 503.",
+    guide:
+      "Behind a load balancer: for so long after a signal the proxy accepts and serves as ever, while `/health` says `503` ([why](OPERATIONS.md#restart-without-a-failed-request)). Then `--grace` begins.",
   }),
   grace: setting({
     reading: Reading.seconds,

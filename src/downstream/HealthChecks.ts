@@ -115,7 +115,7 @@ class HealthChecks {
   /** A session that is gone, or does not forward, has nothing to be checked; nor has a proxy that is about to stop. */
   private check(id: string): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      if (this.traffic.isDraining()) return
+      if (this.traffic.isClosing()) return
       const session = yield* this.directory.lookup(id)
       const asked = Effect.raceFirst(this.ask(session), endOf(session))
       const exit = yield* Effect.exit(asked)

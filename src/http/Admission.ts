@@ -132,8 +132,9 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
         const error = headError(request, limits)
         if (error !== undefined) return Either.left(error)
         if (Either.isLeft(parsed)) return Either.left(parsed.left)
-        if (traffic.isDraining()) return Either.left(new Draining())
-        if (parsed.right._tag === "Health") return Either.left(healthAnswer(request.method))
+        if (traffic.isClosing() && request.isLate) return Either.left(new Draining())
+        if (parsed.right._tag === "Health")
+          return Either.left(traffic.isDraining() ? new Draining() : healthAnswer(request.method))
         return isOfSession(parsed) && !mayNotGoOn(request) ? parsed : Either.left(optionsReply)
       }
 

@@ -49,6 +49,10 @@ export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
 /** The connection that an exchange belongs to. */
 export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly client: Client
+  /** Something of the request behind this one has come, where all of this one has. */
+  readonly hasNext: boolean
+  /** A request that comes later than this is not taken any more, by `performance.now()`; Infinity while the proxy does not stop. */
+  readonly lateFrom: number
   /** Runs an effect in a fiber that ends, at the latest, with the connection. */
   readonly fork: Fork
   /** Both sides have agreed on a WebSocket: the connection is no HTTP any more. */
@@ -71,7 +75,7 @@ export interface ExchangeContext extends ContentContext {
   /** Begins the spans of requests; `undefined`: there are none. */
   readonly tracing: Tracing | undefined
   /** Whether the proxy is going away: connections are closed behind their answers. */
-  readonly isDraining: () => boolean
+  readonly isClosing: () => boolean
   /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
   readonly originsFor: OriginsFor
   readonly answerEditsFor: AnswerEditsFor
@@ -201,6 +205,10 @@ export class Exchange
 
   get client(): Client {
     return this.owner.client
+  }
+
+  get isLate(): boolean {
+    return this.begun > this.owner.lateFrom
   }
 
   get requestId(): string {
@@ -664,7 +672,12 @@ export class Exchange
     this.firstByteAt = performance.now()
     this.stopContinueTimer()
     this.releaseHeld()
-    if (this.context.isDraining()) this.writer.announceClose()
+    if (this.context.isClosing() && this.isLast) this.writer.announceClose()
+  }
+
+  /** Nothing has come of a next request: one that the client has sent already is answered, too. */
+  private get isLast(): boolean {
+    return !this.requestIsComplete || !this.owner.hasNext
   }
 
   /** Lets a client that waits for it send its content; once. */

@@ -32,6 +32,8 @@ export interface ProxyRequest extends RequestObserver {
   readonly framing: RequestFraming
   readonly client: Client
   readonly requestId: string
+  /** Whether it comes too late, where the proxy is about to stop. */
+  readonly isLate: boolean
   /** Id of the session that it names, whether it exists or not; told by whoever reads the target. */
   sessionId: string | undefined
   /** Its host names that session, and no part of the target does; told by the same. */

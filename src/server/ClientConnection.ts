@@ -36,8 +36,8 @@ export interface ConnectionContext {
   readonly maxRequests: number
   /** For the head of a request, from its first byte or from the beginning of the connection. */
   readonly headDeadlines: Deadlines
-  /** For the next request on a connection that has had one. */
-  readonly idleDeadlines: Deadlines
+  /** For the next request on a connection that has had one. Others while the proxy stops. */
+  idleDeadlines: Deadlines
   /** For what a client still sends on a connection that is answered for good. */
   readonly lingerDeadlines: Deadlines
   /** Between two looks whether a client is still there that is not read. */
@@ -92,6 +92,8 @@ export class ClientConnection
   private mayBePaused = true
   /** The client is half-closed (it sent FIN) and waits for its answers. */
   private isHalfClosed = false
+  /** A request that comes later is not taken any more, by `performance.now()`. */
+  lateFrom = Infinity
   /** Turns of the event loop in which an end of the client's belongs to what it has sent. */
   private turnsToHalfClose = 0
   private readonly deadline = new Deadline(this)
@@ -284,9 +286,32 @@ export class ClientConnection
     this.context.refused({ client: this.client, requestId, error, ...answered })
   }
 
-  /** Closes the connection unless a request is under way on it. */
-  closeIdle(): void {
-    if (this.phase === "idle" || (this.phase === "head" && this.reader?.isInHead !== true)) this.linger()
+  /** What the connection is used for just now. */
+  get use(): "request" | "webSocket" | "idle" | "closing" {
+    if (this.phase === "lingering") return "closing"
+    if (this.phase === "tunnel") return "webSocket"
+    return this.phase === "idle" || this.isFresh ? "idle" : "request"
+  }
+
+  /** Nothing has come of a first request. */
+  private get isFresh(): boolean {
+    return this.phase === "head" && this.reader?.isInHead !== true
+  }
+
+  /**
+   * The proxy stops: where nothing has come of a request, the connection is kept a while, so that its client has a chance
+   * to send one. A head that is on its way has to be complete by the time `until`. Times are by `performance.now()`.
+   */
+  offerChance(now: number, until: number): void {
+    if (this.phase !== "idle" && this.phase !== "head") return
+    // What comes on an idle connection is served, also where it is closed a little late.
+    if (this.use === "idle") this.awaitRequest(now)
+    else this.lateFrom = until
+  }
+
+  /** Something of a next request has come. */
+  get hasNext(): boolean {
+    return this.reader !== undefined && this.reader.heldBytes > 0
   }
 
   reset(): void {

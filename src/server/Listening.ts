@@ -1,17 +1,29 @@
 import type { AddressInfo, Server } from "node:net"
-import { Data, Effect } from "effect"
+import { Context, Data, Effect } from "effect"
+
+/** Where the proxy's listener gets its socket. */
+export type ListeningSocket =
+  /** It makes one, for the host and the port of the settings. */
+  | { readonly _tag: "Address" }
+  /** Whoever has started the process made it. `fd`: the descriptor of a TCP socket that is bound, and may listen already. */
+  | { readonly _tag: "Inherited"; readonly fd: number }
+
+/** Where the proxy's listener gets its socket, where somebody says so. */
+export class ListenOn extends Context.Reference<ListenOn>()("@ss-proxy/ListenOn", {
+  defaultValue: (): ListeningSocket => ({ _tag: "Address" }),
+}) {}
 
 /** The proxy cannot listen where it was told to. */
 export class ListenError extends Data.TaggedError("ListenError")<{
-  readonly host: string
-  readonly port: number
+  /** Host and port, or which socket it was given. */
+  readonly where: string
   /** What is wrong, as a phrase. */
   readonly reason: string
   /** What to do about it. */
   readonly hint: string
 }> {
   override get message(): string {
-    return `cannot listen on ${this.host}:${this.port}: ${this.reason}; ${this.hint}`
+    return `cannot listen on ${this.where}: ${this.reason}; ${this.hint}`
   }
 }
 
@@ -28,6 +40,8 @@ export const localUrl = ({ host, port }: { readonly host: string; readonly port:
   const reached = isEverywhere ? "localhost" : host
   return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`
 }
+
+const codeOf = (cause: Error): string => ("code" in cause && typeof cause.code === "string" ? cause.code : "")
 
 const problemOf = (code: string, { flags }: Place): readonly [reason: string, hint: string] | undefined => {
   const otherHost = `choose another with ${flags.host}, for example 127.0.0.1`
@@ -48,20 +62,61 @@ const problemOf = (code: string, { flags }: Place): readonly [reason: string, hi
 
 const listenError = (place: Place, cause: Error): ListenError => {
   const { flags, host, port } = place
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
-  const [reason, hint] = problemOf(code, place) ?? [cause.message, `check ${flags.host} and ${flags.port}`]
-  return new ListenError({ host, port, reason, hint })
+  const [reason, hint] = problemOf(codeOf(cause), place) ?? [cause.message, `check ${flags.host} and ${flags.port}`]
+  return new ListenError({ where: `${host}:${port}`, reason, hint })
 }
 
-/** Begins to listen. `backlog`: how many connections may wait to be accepted. Gives the real address. */
-export const listen = (server: Server, place: Place, backlog: number): Effect.Effect<AddressInfo, ListenError> =>
+/** How whoever hands a socket over should make it. */
+const madeOtherwise = "it must be a TCP socket that is bound and has no connection: ListenStream=PORT, Accept=no"
+
+const inheritedError = (fd: number, cause: Error | undefined): ListenError => {
+  const code = cause === undefined ? "" : codeOf(cause)
+  const reasons: Readonly<Record<string, string>> = {
+    "": "it is no TCP socket",
+    ERR_INVALID_FD_TYPE: "it is no TCP socket",
+    EBADF: "there is no such descriptor",
+    EINVAL: "it does not listen",
+  }
+  const reason = reasons[code] ?? cause?.message ?? code
+  return new ListenError({ where: `the socket that was handed over (descriptor ${fd})`, reason, hint: madeOtherwise })
+}
+
+/** Waits until a server listens, as `begin` tells it to. Gives the real address; that of no IP socket is an error. */
+const listening = (
+  server: Server,
+  begin: (done: () => void) => void,
+  errorOf: (cause: Error | undefined) => ListenError,
+): Effect.Effect<AddressInfo, ListenError> =>
   Effect.async((resume) => {
-    const { host, port } = place
-    const failed = (cause: Error) => resume(Effect.fail(listenError(place, cause)))
+    const failed = (cause: Error) => resume(Effect.fail(errorOf(cause)))
     server.once("error", failed)
-    server.listen({ host, port, backlog }, () => {
+    begin(() => {
       server.removeListener("error", failed)
       const address = server.address()
-      if (address !== null && typeof address === "object") resume(Effect.succeed(address))
+      resume(
+        address !== null && typeof address === "object" ? Effect.succeed(address) : Effect.fail(errorOf(undefined)),
+      )
     })
   })
+
+/** Begins to listen. `backlog`: how many connections may wait to be accepted. Gives the real address. */
+export const listen = (server: Server, place: Place, backlog: number): Effect.Effect<AddressInfo, ListenError> => {
+  const { host, port } = place
+  return listening(
+    server,
+    (done) => server.listen({ host, port, backlog }, done),
+    (cause) => listenError(place, cause ?? new Error("it has no address")),
+  )
+}
+
+/** The same on a socket that is there already. */
+export const listenOnInherited = (
+  server: Server,
+  fd: number,
+  backlog: number,
+): Effect.Effect<AddressInfo, ListenError> =>
+  listening(
+    server,
+    (done) => server.listen({ fd, backlog }, done),
+    (cause) => inheritedError(fd, cause),
+  )

@@ -1,4 +1,4 @@
-import { BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
+import { type AddressInfo, BlockList, createServer, isIPv4, type Server, type Socket } from "node:net"
 import { Context, Effect, FiberSet, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
@@ -22,15 +22,14 @@ import { SessionHosts } from "../wire/SessionHosts.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
+import { chanceWithin, drain } from "./Drain.js"
 import { exchangeReporter } from "./ExchangeLog.js"
 import { ExchangeObserver } from "./ExchangeObserver.js"
-import { listen, type ListenError } from "./Listening.js"
+import { listen, type ListenError, ListenOn, listenOnInherited } from "./Listening.js"
+import { OpenConnections } from "./OpenConnections.js"
 
 /** So many connections may wait to be accepted. */
 const maxWaiting = 4_096
-
-/** Part of the grace period in which WebSockets are sent a close frame; the rest is for them to close. */
-const closeShare = 0.8
 
 /** Whether an address is in one of the blocks. The blocks have been checked by whoever made the settings. */
 const trustOf = (blocks: ReadonlyArray<string>): ((address: string) => boolean) => {
@@ -66,16 +65,28 @@ const makeServer = (): Server =>
     keepAliveInitialDelay: keepAliveProbeDelay,
   })
 
+/** Begins to listen. Gives the real address, and the host to reach it by: where the settings name one, that. */
+const openListener = (
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Effect.Effect<{ readonly address: AddressInfo; readonly host: string }, ListenError> =>
+  Effect.gen(function* () {
+    const on = yield* ListenOn
+    if (on._tag === "Address") {
+      const place = { host, port, flags: { host: "--host", port: "--port" } }
+      return { address: yield* listen(server, place, maxWaiting), host }
+    }
+    const address = yield* listenOnInherited(server, on.fd, maxWaiting)
+    return { address, host: address.address }
+  })
+
 /** The proxy's listener. It is up as long as its Layer is. */
 export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
   ProxyServer,
   {
     /** Where it listens; the port is the real one, also where the kernel chose it. */
     readonly address: { readonly host: string; readonly port: number }
-    /**
-     * Stops politely: health turns 503, accepting stops, what is in flight may finish, WebSockets are closed, all
-     * within the grace period; then the rest is cut, and named in the log.
-     */
+    /** Stops politely, and without failing a request, within delay and grace; see `drain` in `Drain.ts`. */
     readonly drain: Effect.Effect<void>
     /** Cuts everything now. */
     readonly cut: Effect.Effect<void>
@@ -103,12 +114,13 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const fork = yield* FiberSet.makeRuntime<never>()
       const originsFor = yield* makeOriginsFor
       const answerEditsFor = yield* makeAnswerEditsFor
-      const connections = new Set<ClientConnection>()
+      const connections = new OpenConnections()
 
       const progress = new Deadlines(settings.bodyTimeout)
       const paceWindows = new Deadlines(settings.minRateTime)
       const headDeadlines = new Deadlines(settings.headTimeout)
       const idleDeadlines = new Deadlines(settings.keepAliveTimeout)
+      const lastChances = new Deadlines(chanceWithin(settings.grace))
       const lingerDeadlines = new Deadlines(lingerTime)
       const probeRounds = new Deadlines(probeInterval)
       const sendLimit = new SendLimit(settings.sendTimeout)
@@ -120,7 +132,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         maxBytes: settings.maxBodyBytes,
         open: traffic.open,
         close: traffic.close,
-        isDraining: traffic.isDraining,
+        isClosing: traffic.isClosing,
         logError: reporter.logError,
         logRepair: reporter.logRepair,
         tracing,
@@ -152,25 +164,15 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         defect: reporter.defect,
       }
 
-      const stopAccepting = Effect.sync(() => {
+      const stopAccepting = () => {
         server.close()
-        for (const connection of connections) connection.closeIdle()
-      })
-      const closeAll = () => {
-        for (const connection of connections) connection.cut()
+        context.idleDeadlines = lastChances
       }
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
           yield* Effect.logWarning("cut").pipe(Effect.annotateLogs({ kind, session: sessionId, request_id: requestId }))
         yield* traffic.cutAll
-        closeAll()
-      })
-      const drain = Effect.gen(function* () {
-        yield* traffic.startDraining
-        yield* stopAccepting
-        const polite = Effect.zipRight(traffic.closeWebSockets(settings.grace * closeShare), traffic.idle)
-        yield* Effect.timeoutOption(polite, settings.grace)
-        yield* cut
+        connections.cut()
       })
 
       const limited = Math.min(settings.maxConnections, settings.maxConnectionsPerClient) < Infinity
@@ -192,20 +194,23 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           server.close()
-          closeAll()
-          for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lingerDeadlines, probeRounds])
-            deadlines.clear()
+          connections.cut()
+          for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lastChances]) deadlines.clear()
+          for (const deadlines of [lingerDeadlines, probeRounds]) deadlines.clear()
           sendLimit.stop()
         }),
       )
       const ownListeners = yield* OwnListeners
-      const { host, port } = settings
-      const address = yield* listen(server, { host, port, flags: { host: "--host", port: "--port" } }, maxWaiting)
+      const { address, host } = yield* openListener(server, settings)
       ownListeners.add(address)
       ownListeners.addNames(SessionHosts.of(settings.sessionHosts))
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
-      return { address: { host, port: address.port }, drain, cut }
+      return {
+        address: { host, port: address.port },
+        drain: drain({ settings, traffic, connections, stopAccepting, cut }),
+        cut,
+      }
     }),
   )
 }

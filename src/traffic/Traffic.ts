@@ -238,10 +238,13 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly activity: ActivityRound
     /** How many requests of a session are under way, handshakes of WebSockets included. */
     readonly requestsOf: (session: LiveSession) => number
-    /** Whether the proxy is going away and takes nothing new. */
+    /** Whether the proxy is going away, and says so to who asks for its health. */
     readonly isDraining: () => boolean
-    /** From here on nothing new is taken. */
     readonly startDraining: Effect.Effect<void>
+    /** Whether it accepts no more, and closes what is open behind what is under way. */
+    readonly isClosing: () => boolean
+    /** From here on it does. A plain call: it goes with others of the same turn. */
+    readonly startClosing: () => void
     /** How much is under way. */
     readonly count: Effect.Effect<number>
     /** What is under way, in no particular order. */
@@ -264,6 +267,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     Traffic,
     Effect.gen(function* () {
       let draining = false
+      let closing = false
       const counters = yield* Telemetry
       const registry = new Registry()
       const settings = yield* ProxyConfig
@@ -324,6 +328,10 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
         startDraining: Effect.sync(() => {
           draining = true
         }),
+        isClosing: () => closing,
+        startClosing: () => {
+          closing = true
+        },
         count: Effect.sync(() => registry.all.length),
         live: Effect.sync(() => registry.all.map(viewOf)),
         things: () => Array.from(registry.all),

@@ -57,7 +57,7 @@ export class WsBridge extends Context.Tag("@ss-proxy/WsBridge")<
         socket.trace = ends.begun()
         timers.add(socket, socket.rules)
         // All others were told to close before this one came.
-        if (traffic.isDraining()) socket.close()
+        if (traffic.isClosing()) socket.close()
         return socket
       }
 

@@ -166,12 +166,12 @@ describe("the settings", () => {
 
   it.each([
     ["a port that is too large", Setting.portNumber, "65536"],
-    ["bytes of a unit that is none", Setting.byteSize, "16mb"],
+    ["bytes of a unit that is none", Setting.byteSize, "16mm"],
     ["bytes that nobody can count", Setting.byteSize, "99999999999g"],
     ["half a thing", Setting.count, "0.5"],
     ["a port that is no number", Setting.portNumber, "0x50"],
     ["a negative port", Setting.portNumber, "-1"],
-    ["a time with a unit", Setting.seconds, "5s"],
+    ["a time of two units", Setting.seconds, "5m30s"],
     ["a negative time", Setting.seconds, "-1"],
     ["a time no timer can wait", Setting.seconds, "1e9"],
     ["a time of nothing", Setting.seconds, "."],

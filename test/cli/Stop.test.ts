@@ -65,7 +65,7 @@ describe("a program that is told to stop, and cannot", () => {
   it("ends within a second of a second signal, however long its grace is", async () => {
     const program = await stuckProgram("drain", 3_000_000_000)
     program.signal("SIGTERM")
-    await program.says("draining")
+    await program.says("stopping")
     program.signal("SIGINT")
     const { code, after } = await program.ended()
     expect(code).toBe(0)

@@ -68,7 +68,7 @@ describe("a request on its way", () => {
     }),
   )
 
-  it.scoped("is answered by the proxy where it asks for its health, and refused once that drains", () =>
+  it.scoped("is answered by the proxy where it asks for its health, which is bad once that drains", () =>
     Effect.gen(function* () {
       const { forwarder, traffic } = yield* startRequestLab()
       const reply = yield* Effect.flip(forwarder.forward(new TestRequest("/health")))
@@ -76,8 +76,19 @@ describe("a request on its way", () => {
       const wrong = yield* Effect.flip(forwarder.forward(new TestRequest("/health", [], "PUT")))
       assert.strictEqual(wrong._tag, "MethodNotAllowed")
       yield* traffic.startDraining
-      for (const target of ["/health", "/alice/"])
-        assert.strictEqual((yield* Effect.flip(forwarder.forward(new TestRequest(target))))._tag, "Draining")
+      assert.strictEqual((yield* Effect.flip(forwarder.forward(new TestRequest("/health"))))._tag, "Draining")
+      assert.strictEqual((yield* forwarder.forward(new TestRequest("/alice/"))).status, 200)
+    }),
+  )
+
+  it.scoped("is served while the proxy closes connections, unless it is late", () =>
+    Effect.gen(function* () {
+      const { forwarder, traffic } = yield* startRequestLab()
+      traffic.startClosing()
+      assert.strictEqual((yield* forwarder.forward(new TestRequest("/alice/"))).status, 200)
+      const late = new TestRequest("/alice/")
+      late.isLate = true
+      assert.strictEqual((yield* Effect.flip(forwarder.forward(late)))._tag, "Draining")
     }),
   )
 

@@ -34,6 +34,7 @@ export class TestRequest implements ProxyRequest {
   sessionId: string | undefined
   rules = usualRules
   byHost = false
+  isLate = false
   answerChange: AnswerChange | undefined
   held = 0
   released = 0

@@ -65,6 +65,7 @@ export const runningPlaces = (
 /** That somebody has to be asked, and nobody can be. */
 export const noProxy = ({ filename }: Database): CommandFailed =>
   new CommandFailed({
+    code: "no_proxy",
     problem: `no proxy runs on ${filename}, or none with an admin socket`,
     hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
   })

@@ -31,6 +31,7 @@ export class HypotheticalRequest implements ProxyRequest {
   readonly client: Client = { address: "127.0.0.1", trusted: false, proto: "http" }
   readonly requestId = "0".repeat(32)
   readonly content: Exit.Exit<RequestBody> = Exit.succeed({ _tag: "Empty" })
+  readonly isLate = false
   sessionId: string | undefined
   byHost = false
   answerChange: AnswerChange | undefined

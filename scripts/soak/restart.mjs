@@ -1,0 +1,172 @@
+// `npm run soak:restart`: see `--help`.
+import { fork, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import net from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { parseArgs } from "node:util"
+import { answerOf, freePort, here, pause } from "./Lab.mjs"
+
+const usage = `Restarts the proxy under load, and counts the requests that fail. The load is made of new connections, busy and quiet
+keep-alive connections, uploads, streams and WebSockets. A WebSocket that is told 1001 has not failed.
+
+  held      this script holds the listening socket (as systemd does), and stops a proxy before it starts the next
+  overlap   the same, but the next one listens before the last one is told to stop
+  alone     a proxy on a port of its own is stopped: a request fails on a connection that it had accepted
+  all       one after another
+
+Exits with 1 where a request fails. What nobody has accepted is counted apart in "alone": nobody listens there for a while.
+
+usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--grace 10] [--stream 4] [--bin FILE]
+
+  --mode NAME    held, overlap, alone or all
+  --restarts N   of each mode
+  --seconds N    how long each proxy serves in between
+  --grace N      of the proxies, in seconds
+  --stream N     the longest stream, in seconds
+  --bin FILE     the program; default: dist/bin.js
+  --help         this text
+`
+
+const { values } = parseArgs({
+  options: {
+    help: { type: "boolean", default: false },
+    mode: { type: "string", default: "all" },
+    restarts: { type: "string", default: "10" },
+    seconds: { type: "string", default: "3" },
+    grace: { type: "string", default: "10" },
+    stream: { type: "string", default: "4" },
+    bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
+  },
+})
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit()
+}
+
+/** A socket that is bound and never accepts. Node makes one for its cluster by this function, which is not documented. */
+function holdSocket() {
+  const handle = net._createServerHandle("127.0.0.1", 0, 4, undefined, 0)
+  if (typeof handle === "number") throw new Error(`cannot make a socket: ${handle}`)
+  const address = {}
+  handle.getsockname(address)
+  return { fd: handle.fd, port: address.port }
+}
+
+/** A proxy: on the held socket, else on the port. */
+function startProxy({ database, folder }, { fd, port }) {
+  const accepted = join(folder, `accepted-${Math.random()}.json`)
+  const flags = ["-H", "127.0.0.1", "-p", String(port), "-d", database, "--grace", values.grace]
+  const words = ["--import", join(here, "restart", "Accepted.mjs"), values.bin, "run", ...flags]
+  const handOver = fd === undefined ? "" : "LISTEN_FDS=1 LISTEN_PID=$$ "
+  const child = spawn("sh", ["-c", `${handOver}exec "$0" "$@"`, process.execPath, ...words], {
+    stdio: ["ignore", "ignore", "pipe", fd ?? "ignore"],
+    env: { ...process.env, SOAK_ACCEPTED: accepted },
+  })
+  let log = ""
+  const listens = new Promise((resolve, reject) => {
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      log += text
+      if (log.includes("listening on")) resolve()
+    })
+    child.once("close", () => reject(new Error(`a proxy ended: ${log}`)))
+  })
+  listens.catch(() => {})
+  const stop = async () => {
+    const begun = performance.now()
+    child.kill("SIGTERM")
+    const [code] = await once(child, "close")
+    if (code !== 0 || /not everything ended|a defect/.test(log)) throw new Error(`a proxy ended with ${code}: ${log}`)
+    return {
+      took: performance.now() - begun,
+      waitedFor: /draining: (.*)/.exec(log)?.[1] ?? "",
+      cut: log.match(/WARN +cut/g)?.length ?? 0,
+      accepted: new Set(JSON.parse(readFileSync(accepted, "utf8"))),
+    }
+  }
+  return { child, listens, stop }
+}
+
+const serving = () => pause(Number(values.seconds) * 1_000)
+
+/** How one proxy follows another. */
+const successions = {
+  async held(proxy, startNext) {
+    const stop = await proxy.stop()
+    return { stop, next: await startNext() }
+  },
+  async overlap(proxy, startNext) {
+    const next = await startNext()
+    return { stop: await proxy.stop(), next }
+  },
+}
+successions.alone = successions.held
+
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0)
+const seconds = (milliseconds) => (milliseconds / 1_000).toFixed(1)
+
+/** Says what has come of a mode. Gives how many have failed. */
+function report(mode, told, stops) {
+  const accepted = new Set(stops.flatMap((stop) => Array.from(stop.accepted)))
+  const isOurs = ({ localPort }) => mode !== "alone" || accepted.has(localPort)
+  const took = stops.map((stop) => stop.took)
+  console.log(
+    `${mode}: ${stops.length} stops took ${seconds(Math.min(...took))} to ${seconds(Math.max(...took))} s, ${sum(stops.map(({ cut }) => cut))} cut; the last waited for ${stops.at(-1)?.waitedFor}`,
+  )
+  for (const [kind, { count, failures, longest }] of Object.entries(told)) {
+    const failed = failures.filter(isOurs)
+    const others = failures.length - failed.length
+    const problems = Array.from(new Set(failed.map(({ problem }) => problem))).slice(0, 3)
+    console.log(
+      `  ${kind}: ${count} succeeded, ${failed.length} failed${problems.length === 0 ? "" : ` (${problems.join(", ")})`}${others === 0 ? "" : `, ${others} that nobody accepted`}; the longest took ${seconds(longest)} s`,
+    )
+  }
+  return sum(Object.values(told).map(({ failures }) => failures.filter(isOurs).length))
+}
+
+async function soak(mode, url) {
+  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-restart-"))
+  const database = join(folder, "sessions.db")
+  const children = []
+  try {
+    spawnSync(process.execPath, [values.bin, "sessions", "add", "app", url, "-d", database])
+    const socket = mode === "alone" ? { port: await freePort() } : holdSocket()
+    const start = async () => {
+      const proxy = startProxy({ database, folder }, socket)
+      children.push(proxy.child)
+      await proxy.listens
+      return proxy
+    }
+    let proxy = await start()
+    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port), values.stream])
+    children.push(clients)
+    const stops = []
+    for (let restart = 0; restart < Number(values.restarts); restart++) {
+      await serving()
+      const { stop, next } = await successions[mode](proxy, start)
+      stops.push(stop)
+      proxy = next
+    }
+    await serving()
+    return report(mode, await answerOf(clients), stops)
+  } finally {
+    for (const child of children) child.kill("SIGKILL")
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const server = fork(join(here, "restart", "Server.mjs"))
+try {
+  const [[port]] = await once(server, "message")
+  const failed = []
+  for (const mode of values.mode === "all" ? Object.keys(successions) : [values.mode])
+    failed.push(await soak(mode, `http://127.0.0.1:${port}`))
+  if (sum(failed) > 0) throw new Error(`${sum(failed)} requests failed`)
+} catch (error) {
+  process.stderr.write(`soak:restart: ${error.message}\n`)
+  process.exitCode = 1
+} finally {
+  server.kill("SIGKILL")
+}
+process.exit()

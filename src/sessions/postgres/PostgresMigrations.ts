@@ -1,0 +1,289 @@
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import { StoreUnavailable } from "../../domain/ProxyError.js"
+import { type Run, runOn, transaction } from "./PostgresTransaction.js"
+import {
+  addColumn,
+  controlTable,
+  createIndex,
+  createTable,
+  identifier,
+  incarnationColumn,
+  indexesFor,
+  policyTable,
+  type SessionIndex,
+  sessionTable,
+  tableIn,
+  type TableKind,
+  tables,
+  type TellFunction,
+  tellFunctions,
+  type TellTrigger,
+  tellTriggers,
+} from "./PostgresSchema.js"
+
+/** What is to be there, and where. */
+export interface Wanted {
+  readonly schema: string
+  /** How messages name the database. */
+  readonly shown: string
+  /** Whether ids are compared without regard to case. */
+  readonly folds: boolean
+}
+
+interface FoundColumn {
+  readonly table: string
+  readonly name: string
+  readonly type: string
+  /** An INSERT that does not name it would fail. */
+  readonly demanding: boolean
+}
+
+/** What a schema has. */
+interface State {
+  /** The kinds of the tables that are there: `r` an ordinary one, `p` a partitioned one, `v` a view, and others. */
+  readonly kinds: ReadonlyMap<string, string>
+  readonly columns: ReadonlyArray<FoundColumn>
+  /** The tables in which no id can be twice. */
+  readonly unique: ReadonlyArray<string>
+  readonly indexes: ReadonlyArray<string>
+  /** The functions, with what they consist of. */
+  readonly functions: ReadonlyMap<string, string>
+  /** Triggers that always fire, as `TABLE NAME`. */
+  readonly triggers: ReadonlyArray<string>
+  readonly hasSchema: boolean
+}
+
+const ofTables = `n.nspname = $1 AND c.relname IN ('${sessionTable}', '${policyTable}', '${controlTable}')`
+
+const kindStatement = `SELECT c.relname::text AS name, c.relkind::text AS kind
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${ofTables}`
+
+// A domain goes by the type below it.
+const columnStatement = `SELECT c.relname::text AS table, a.attname::text AS name,
+    coalesce(b.typname, t.typname)::text AS type,
+    a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND NOT EXISTS (
+      SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)
+    ) AS demanding
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = nullif(t.typbasetype, 0)
+  WHERE ${ofTables}`
+
+const uniqueStatement = `SELECT DISTINCT c.relname::text AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_index i ON i.indrelid = c.oid
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] AND a.attname = 'session_id'
+  WHERE ${ofTables} AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL`
+
+const indexStatement = `SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind IN ('i', 'I')`
+
+const functionStatement = `SELECT p.proname::text AS name, p.prosrc AS source
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.pronargs = 0`
+
+const triggerStatement = `SELECT c.relname || ' ' || t.tgname AS name
+  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ${ofTables} AND t.tgenabled = 'A'`
+
+const schemaStatement = "SELECT 1 AS one FROM pg_namespace WHERE nspname = $1"
+
+interface Named {
+  readonly name: string
+}
+
+const stateOf = (run: Run, schema: string): Effect.Effect<State, SqlError> =>
+  Effect.gen(function* () {
+    const ask = <Found extends object>(statement: string) => run<Found>(statement, [schema])
+    const names = (statement: string) => Effect.map(ask<Named>(statement), (rows) => rows.map(({ name }) => name))
+    const kinds = yield* ask<Named & { readonly kind: string }>(kindStatement)
+    const functions = yield* ask<Named & { readonly source: string }>(functionStatement)
+    return {
+      kinds: new Map(kinds.map(({ kind, name }) => [name, kind])),
+      columns: yield* ask<FoundColumn>(columnStatement),
+      unique: yield* names(uniqueStatement),
+      indexes: yield* names(indexStatement),
+      functions: new Map(functions.map(({ name, source }) => [name, source])),
+      triggers: yield* names(triggerStatement),
+      hasSchema: (yield* ask(schemaStatement)).length > 0,
+    }
+  })
+
+/** What is missing of it. */
+interface Missing {
+  readonly tables: ReadonlyArray<TableKind>
+  readonly columns: ReadonlyArray<readonly [table: TableKind, column: TableKind["columns"][number]]>
+  readonly indexes: ReadonlyArray<SessionIndex>
+  readonly functions: ReadonlyArray<TellFunction>
+  readonly triggers: ReadonlyArray<TellTrigger>
+}
+
+const columnsIn = ({ columns }: State, table: TableKind): ReadonlyArray<FoundColumn> =>
+  columns.filter((column) => column.table === table.name)
+
+/** Whether a schema has this function, or that of a later version. */
+const hasFunction = ({ functions }: State, { name, version }: TellFunction): boolean => {
+  const source = functions.get(name)
+  const number = source === undefined ? undefined : /^\s*-- ss-proxy (\d+)$/m.exec(source)?.[1]
+  return number !== undefined && Number(number) >= version
+}
+
+const missingIn = (state: State, { folds }: Wanted): Missing => ({
+  tables: tables.filter(({ name }) => !state.kinds.has(name)),
+  columns: tables.flatMap((table) =>
+    !state.kinds.has(table.name)
+      ? []
+      : table.columns
+          .filter(({ name }) => !columnsIn(state, table).some((found) => found.name === name))
+          .map((column) => [table, column] as const),
+  ),
+  indexes: indexesFor(folds).filter(({ name }) => !state.indexes.includes(name)),
+  functions: tellFunctions.filter((kind) => !hasFunction(state, kind)),
+  triggers: tellTriggers.filter(({ name, table }) => !state.triggers.includes(`${table} ${name}`)),
+})
+
+const isNothing = (missing: Missing): boolean => Object.values(missing).every(({ length }) => length === 0)
+
+/** What is missing, in words. */
+const namesOf = ({ columns, functions, indexes, tables, triggers }: Missing): string =>
+  [
+    ...tables.map(({ name }) => `the table ${name}`),
+    ...columns.map(([table, { name }]) => `the column ${table.name}.${name}`),
+    ...indexes.map(({ name }) => `the index ${name}`),
+    ...functions.map(({ name }) => `the function ${name}`),
+    ...triggers.map(({ name, table }) => `the trigger ${name} of ${table}`),
+  ]
+    .slice(0, 4)
+    .join(", ")
+
+const refuse = ({ schema, shown }: Wanted, table: string, problem: string, hint: string): StoreUnavailable =>
+  new StoreUnavailable({ problem: `the table ${identifier(schema)}.${table} of ${shown} ${problem}`, hint })
+
+const moveAside =
+  "Name the right database or schema with --db, or rename this table: an absent one is made again when the proxy starts."
+
+/** What is wrong with a table that is there; it is never changed but for columns that it lacks. */
+const faultOf = (state: State, wanted: Wanted, table: TableKind): StoreUnavailable | undefined => {
+  const kind = state.kinds.get(table.name)
+  if (kind === undefined) return undefined
+  const wrong = (problem: string, hint = moveAside) => refuse(wanted, table.name, problem, hint)
+  if (kind !== "r" && kind !== "p") return wrong("is no ordinary table")
+  const found = columnsIn(state, table)
+  const alter = `ALTER TABLE ${tableIn(wanted.schema, table.name)}`
+  for (const { allowed, name, rule, type } of table.columns) {
+    const there = found.find((column) => column.name === name)
+    // A table of another program is not given columns, which it might not expect.
+    if (there === undefined && (name === "session_id" || table.name === sessionTable))
+      return wrong(
+        `lacks the column ${name}`,
+        name === incarnationColumn ? `Add it: ${alter} ADD COLUMN ${name} ${type} ${rule}` : moveAside,
+      )
+    if (there !== undefined && !allowed.includes(there.type))
+      return wrong(`has a column ${name} of the type ${there.type}, which must be one of ${allowed.join(", ")}`)
+  }
+  const extra = found.find(({ demanding, name }) => demanding && !table.columns.some((column) => column.name === name))
+  if (extra !== undefined) return wrong(`demands a value for the column ${extra.name}`)
+  if (!state.unique.includes(table.name))
+    return wrong("may have an id twice", `Mend it: ${alter} ADD PRIMARY KEY (session_id)`)
+  return undefined
+}
+
+const check = (state: State, wanted: Wanted): Effect.Effect<void, StoreUnavailable> => {
+  if (!state.hasSchema)
+    return new StoreUnavailable({
+      problem: `${wanted.shown} has no schema ${identifier(wanted.schema)}`,
+      hint: `Make it with CREATE SCHEMA ${identifier(wanted.schema)}, or name another in the URL: ?schema=NAME`,
+    })
+  for (const table of tables) {
+    const fault = faultOf(state, wanted, table)
+    if (fault !== undefined) return fault
+  }
+  return Effect.void
+}
+
+const statementsFor = ({ columns, functions, indexes, tables, triggers }: Missing, schema: string) => [
+  ...tables.map((table) => createTable(schema, table)),
+  ...columns.map(([table, column]) => addColumn(schema, table.name, column)),
+  ...indexes.map((index) => createIndex(schema, index)),
+  ...functions.map(({ statement }) => statement(schema)),
+  ...triggers.flatMap(({ name, statement, table }) => [
+    `DROP TRIGGER IF EXISTS ${name} ON ${tableIn(schema, table)}`,
+    statement(schema),
+    `ALTER TABLE ${tableIn(schema, table)} ENABLE ALWAYS TRIGGER ${name}`,
+  ]),
+]
+
+/** What is missing of tables that are fit for use. */
+const missingNow = (run: Run, wanted: Wanted): Effect.Effect<Missing, SqlError | StoreUnavailable> =>
+  Effect.gen(function* () {
+    const state = yield* stateOf(run, wanted.schema)
+    yield* check(state, wanted)
+    return missingIn(state, wanted)
+  })
+
+// The first number is ours alone: other programs may lock what they like.
+const lockStatement = "SELECT pg_try_advisory_xact_lock(1936929904, hashtext($1)) AS locked"
+
+/** Makes what is missing; `false`: another proxy is just doing it. It looks again, for that one may have done it. */
+const tryToMake = (sql: SqlClient, wanted: Wanted): Effect.Effect<boolean, SqlError | StoreUnavailable> =>
+  transaction(sql, (run) =>
+    Effect.gen(function* () {
+      const [lock] = yield* run<{ readonly locked: boolean }>(lockStatement, [wanted.schema])
+      if (lock?.locked !== true) return false
+      const missing = yield* missingNow(run, wanted)
+      for (const statement of statementsFor(missing, wanted.schema)) yield* run(statement, [])
+      return true
+    }),
+  )
+
+/** How long to wait for another proxy that makes the tables, and between two looks, in milliseconds: for a large index. */
+const patience = 120_000
+const lookEvery = 40
+
+const stillBusy = ({ shown }: Wanted): StoreUnavailable =>
+  new StoreUnavailable({
+    problem: `another program has been making the tables of ${shown} for ${patience / 1_000} seconds`,
+    hint: "Look at pg_stat_activity for what it does.",
+  })
+
+/** Whether the role may not do it. */
+const isForbidden = (error: SqlError | StoreUnavailable): boolean =>
+  error._tag === "SqlError" && error.cause instanceof Error && Reflect.get(error.cause, "code") === "42501"
+
+const forbidden = ({ schema, shown }: Wanted, missing: Missing): StoreUnavailable =>
+  new StoreUnavailable({
+    problem: `${shown} lacks ${namesOf(missing)}, and this role may not make that`,
+    hint:
+      "Start the proxy once, or add a session, as the role that owns the tables or their schema; " +
+      `or let this role: GRANT CREATE ON SCHEMA ${identifier(schema)}`,
+  })
+
+/**
+ * Makes the tables, with all that tells of their changes, as far as they are missing; only reads if nothing is. Many proxies
+ * may do this at once on an empty database: one of them makes everything, in one transaction, and the others wait for it.
+ * `sql`: may take its time with a statement, for an index of many rows.
+ */
+export const migrate = (sql: SqlClient, wanted: Wanted): Effect.Effect<void, SqlError | StoreUnavailable> =>
+  Effect.gen(function* () {
+    for (let waited = 0; waited < patience; waited += lookEvery) {
+      const missing = yield* missingNow(runOn(sql), wanted)
+      if (isNothing(missing)) return
+      const making = Effect.catchIf(tryToMake(sql, wanted), isForbidden, () => forbidden(wanted, missing))
+      if (yield* making) return
+      yield* Effect.sleep(lookEvery)
+    }
+    return yield* stillBusy(wanted)
+  })
+
+/** Checks the tables, and makes nothing: for a command that only reads. */
+export const requireTables = (sql: SqlClient, wanted: Wanted): Effect.Effect<void, SqlError | StoreUnavailable> =>
+  Effect.gen(function* () {
+    const { columns, tables } = yield* missingNow(runOn(sql), wanted)
+    if (tables.length + columns.length === 0) return
+    const missing = namesOf({ tables, columns, indexes: [], functions: [], triggers: [] })
+    return yield* new StoreUnavailable({
+      problem: `${wanted.shown} lacks ${missing}`,
+      hint: "Name the right database or schema with --db; the proxy makes its tables when it starts.",
+    })
+  })

@@ -1,0 +1,89 @@
+import { Schema } from "effect"
+
+/**
+ * The number of what supervisor and workers say to each other. A reload starts workers of the code that is on the disk by
+ * then, so the two may be of different versions. It grows with every change that the other side would misunderstand.
+ */
+export const protocol = 1
+
+/** What one side tells the other, which does not answer. */
+export interface Notice<A, I> {
+  readonly name: string
+  readonly body: Schema.Schema<A, I>
+}
+
+/** What one side asks the other. */
+export interface Question<A, I, B, J> {
+  readonly name: string
+  readonly question: Schema.Schema<A, I>
+  readonly answer: Schema.Schema<B, J>
+}
+
+/** A kind of notice: its name, and what it says. */
+export const notice = <A, I>(name: string, body: Schema.Schema<A, I>): Notice<A, I> => ({ name, body })
+
+/** A kind of question: its name, what is asked, and what is answered. */
+export const question = <A, I, B, J>(
+  name: string,
+  asked: Schema.Schema<A, I>,
+  answer: Schema.Schema<B, J>,
+): Question<A, I, B, J> => ({ name, question: asked, answer })
+
+const Address = Schema.Struct({ address: Schema.String, family: Schema.String, port: Schema.Int })
+
+const LogLevel = Schema.Literal("trace", "debug", "info", "warn", "error", "off")
+
+/** The supervisor to a worker that it has started: what it is to be. The file descriptor of its socket is `socketDescriptor`. */
+export const start = notice(
+  "start",
+  Schema.Struct({
+    protocol: Schema.Int,
+    /** The command line of the program, without its name. The variables are inherited. */
+    words: Schema.Array(Schema.String),
+    /** 1 to `count`; it stands in every line of the log. */
+    number: Schema.Int,
+    count: Schema.Int,
+    generation: Schema.Int,
+    /** The name of all of them in `Via` (RFC 9110 section 7.6.3). */
+    pseudonym: Schema.String,
+    /** Where the supervisor itself listens: a session that leads there would lead to the proxy. */
+    ownListeners: Schema.Array(Address),
+    /** The level of the log in force, where it is no longer that of the command line. */
+    logLevel: Schema.optional(LogLevel),
+  }),
+)
+
+/** The supervisor to a worker: take nothing new, let what is under way finish, then end. */
+export const retire = notice("retire", Schema.Struct({}))
+
+/** The supervisor to a worker that retires: cut what is left. */
+export const cut = notice("cut", Schema.Struct({}))
+
+/** The supervisor to a worker: what SIGUSR2 and SIGUSR1 ask of one process. */
+export const setLogLevel = notice("setLogLevel", Schema.Struct({ level: LogLevel }))
+export const reopenLog = notice("reopenLog", Schema.Struct({}))
+
+/** A worker to the supervisor: it accepts connections. */
+export const ready = notice("ready", Schema.Struct({ protocol: Schema.Int, version: Schema.String, address: Address }))
+
+/** A worker to the supervisor: it cannot begin, and ends. `text`: the line that one process would end with. */
+export const failed = notice("failed", Schema.Struct({ text: Schema.String, exitCode: Schema.Int }))
+
+/** A worker to the supervisor, each second: it is not stuck. `loopDelay`: by how many milliseconds this is late. */
+export const beat = notice("beat", Schema.Struct({ connections: Schema.Int, loopDelay: Schema.Number }))
+
+/** A worker to the supervisor: nothing is left on it, and it ends. */
+export const retired = notice("retired", Schema.Struct({}))
+
+/** A worker to the supervisor: somebody has told it alone to stop; another one is to take its place. */
+export const pleaseReplace = notice("pleaseReplace", Schema.Struct({}))
+
+/** How messages stand on the channel. What is none of these is nobody's. */
+export const Envelope = Schema.Union(
+  Schema.Struct({ kind: Schema.Literal("notice"), name: Schema.String, body: Schema.Unknown }),
+  Schema.Struct({ kind: Schema.Literal("question"), id: Schema.Int, name: Schema.String, body: Schema.Unknown }),
+  Schema.Struct({ kind: Schema.Literal("answer"), id: Schema.Int, body: Schema.Unknown }),
+  /** In place of an answer: why there is none. */
+  Schema.Struct({ kind: Schema.Literal("refusal"), id: Schema.Int, problem: Schema.String }),
+)
+export type Envelope = typeof Envelope.Type
