@@ -18,12 +18,13 @@ keep-alive connections, uploads, streams and WebSockets. A WebSocket that is tol
 
 Exits with 1 where a request fails. What nobody has accepted is counted apart in "alone": nobody listens there for a while.
 
-usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--grace 10] [--bin FILE]
+usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--grace 10] [--stream 4] [--bin FILE]
 
   --mode NAME    held, overlap, alone or all
   --restarts N   of each mode
   --seconds N    how long each proxy serves in between
-  --grace N      of the proxies, in seconds; streams take up to 4 seconds
+  --grace N      of the proxies, in seconds
+  --stream N     the longest stream, in seconds
   --bin FILE     the program; default: dist/bin.js
   --help         this text
 `
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     restarts: { type: "string", default: "10" },
     seconds: { type: "string", default: "3" },
     grace: { type: "string", default: "10" },
+    stream: { type: "string", default: "4" },
     bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
   },
 })
@@ -137,7 +139,7 @@ async function soak(mode, url) {
       return proxy
     }
     let proxy = await start()
-    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port)])
+    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port), values.stream])
     children.push(clients)
     const stops = []
     for (let restart = 0; restart < Number(values.restarts); restart++) {

@@ -1,7 +1,12 @@
 // Loaded into a proxy before its program: writes down, when that ends, from which ports of clients it accepted connections.
-import { subscribe } from "node:diagnostics_channel"
 import { writeFileSync } from "node:fs"
+import { Server } from "node:net"
 
 const ports = []
-subscribe("net.server.socket", ({ socket }) => void ports.push(socket.remotePort))
+const { emit } = Server.prototype
+// Before anybody else hears of a connection: the proxy takes the socket's handle away, and with it its addresses.
+Server.prototype.emit = function (event, ...rest) {
+  if (event === "connection") ports.push(rest[0].remotePort)
+  return emit.call(this, event, ...rest)
+}
 process.on("exit", () => writeFileSync(process.env.SOAK_ACCEPTED, JSON.stringify(ports)))

@@ -2,7 +2,7 @@
 import { Agent, request } from "node:http"
 import { WebSocket } from "ws"
 
-const port = Number(process.argv[2])
+const [port, longestStream] = process.argv.slice(2).map(Number)
 const base = { host: "127.0.0.1", port }
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 const uploadPieces = 10
@@ -49,10 +49,10 @@ async function again(kind, wait, task) {
       account.count++
       account.longest = Math.max(account.longest, performance.now() - begun)
     } catch (error) {
-      account.failures.push({ problem: error.code ?? error.message, localPort: error.localPort })
+      account.failures.push({ problem: error.code ?? error.message.slice(0, 60), localPort: error.localPort })
       await pause(50)
     }
-    await pause(wait * (0.5 + Math.random()))
+    if (wait > 0) await pause(wait * (0.5 + Math.random()))
   }
 }
 
@@ -72,7 +72,7 @@ const upload = (agent) => async () => {
 }
 
 const stream = (agent) => async () => {
-  const seconds = 1 + Math.floor(Math.random() * 4)
+  const seconds = 1 + Math.floor(Math.random() * longestStream)
   const text = await ask({ path: `/app/stream/${seconds}`, agent })
   expect(text.endsWith(`line ${seconds * 10 - 1}\nend\n`), "a stream was cut")
 }
@@ -108,7 +108,8 @@ const times = (count, begin) => {
   for (let one = 0; one < count; one++) void begin(one)
 }
 
-times(8, () => again("new connections", 20, get(new Agent({ keepAlive: false }))))
+times(8, () => again("new connections", 5, get(new Agent({ keepAlive: false }))))
+times(8, () => again("keep-alive, without a pause", 0, get(ownConnection())))
 times(16, () => again("keep-alive", 5, get(ownConnection())))
 times(16, () => again("keep-alive, a request a second", 1_000, get(ownConnection())))
 times(16, () => again("keep-alive, each 5 seconds", 5_000, get(ownConnection())))
