@@ -12,6 +12,7 @@ import { runGroups } from "./ProgramFlags.js"
 import { resolveChoice, type RunChoice, runOptions } from "./RunChoice.js"
 import { followSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
+import { warnOfUnknownVariables } from "./UnknownVariables.js"
 import { untilStopped } from "./UntilStopped.js"
 
 export const runDoc: CommandDoc = {
@@ -34,6 +35,7 @@ export const runDoc: CommandDoc = {
 /** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
 const startProxy = (given: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
+    yield* warnOfUnknownVariables
     const listenOn = yield* inheritedSocket(given.settings)
     const resolved = yield* resolveChoice(given)
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))

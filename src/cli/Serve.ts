@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer, Option, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import type { AdminError, AdminServer } from "../admin/AdminServer.js"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
@@ -14,6 +14,7 @@ import { Telemetry } from "../telemetry/Telemetry.js"
 import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { originOf } from "./AdminVariables.js"
 import { type Database, openActivity, openDatabase } from "./Database.js"
+import { besideOf } from "./DatabasePlace.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
@@ -69,7 +70,7 @@ type AdminModule = typeof import("../admin/AdminServer.js")
 /** The admin listener, which is loaded only where the settings ask for it. `layerOf`: that of this process, or of others. */
 export const layerAdminListener = <R>(
   settings: ProxySettings,
-  { filename }: Database,
+  database: Database,
   layerOf: (module: AdminModule) => Effect.Effect<Layer.Layer<AdminServer, AdminError, R>>,
 ) => {
   if (settings.adminPort === "off" && settings.adminSocket === "off") return Layer.empty
@@ -83,7 +84,10 @@ export const layerAdminListener = <R>(
         ),
       ).pipe(
         Layer.provide(layer),
-        Layer.provide([Layer.succeed(AdminSocketBeside, filename), Layer.succeed(SettingOrigins, originOf(settings))]),
+        Layer.provide([
+          Layer.succeed(AdminSocketBeside, besideOf(database)),
+          Layer.succeed(SettingOrigins, originOf(settings)),
+        ]),
       ),
     ),
   )
@@ -98,33 +102,46 @@ interface Listening {
 /** What is said when the proxy has come up. `workers`: how many processes listen. */
 export const announce = (
   { host, port }: Listening,
-  { filename }: Database,
+  database: Database,
   sessions: number,
   workers = 1,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const by = workers === 1 ? "" : ` with ${workers} workers`
     yield* Effect.logInfo(`listening on ${localUrl({ host, port })}${by}; stop with Ctrl-C or SIGTERM`).pipe(
-      Effect.annotateLogs({ host, port, database: filename, sessions }),
+      Effect.annotateLogs({ host, port, database: database.shown, sessions }),
     )
     if (sessions === 0)
       yield* Effect.logInfo(
-        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`,
+        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database)}`,
       )
   })
 
 /** Prints what to try of the demo server. */
 export const printWhatToTry = (
   { host, port }: Listening,
-  { filename }: Database,
+  database: Database,
   { sessionHosts: hosts }: ProxySettings,
-): Effect.Effect<void> => printResult(whatToTry({ url: localUrl({ host, port }), port, hosts, database: filename }))
+): Effect.Effect<void> => printResult(whatToTry({ url: localUrl({ host, port }), port, hosts, database }))
+
+/** How long a database that cannot be reached is waited for at the start, in milliseconds: it may be starting itself. */
+export const startPatience = 5_000
+
+/** When sessions were last active, where that is to be written down and there is a place for it. */
+const activityOf = (database: Database, { activityInterval }: ProxySettings) =>
+  Effect.gen(function* () {
+    if (activityInterval === 0) return Layer.empty
+    const store = yield* openActivity(database, "make")
+    if (Option.isSome(store)) return store.value
+    yield* Effect.logInfo("when sessions were last active is not written down: the database is no SQLite file")
+    return Layer.empty
+  })
 
 /** The proxy itself, on its store. */
 export const layerServing = ({ settings, tls, traces, database, accessLog, listenOn }: Omit<ServeOptions, "demo">) =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make", settings.idCase)
-    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
+    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const activity = yield* activityOf(database, settings)
     return layerProxy.pipe(
       Layer.provideMerge(Layer.merge(store, activity)),
       Layer.provideMerge(ProxyConfig.layerOf({ ...settings, traces: traces !== undefined })),

@@ -16,9 +16,10 @@ import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import type { ProgramLog } from "./Log.js"
 import { workerFile } from "./ProgramName.js"
 import { type ResolvedChoice, resolveChoice, type RunChoice } from "./RunChoice.js"
-import { announce, cannotListen, longestEnd, printWhatToTry } from "./Serve.js"
+import { announce, cannotListen, longestEnd, printWhatToTry, startPatience } from "./Serve.js"
 import { followSignals, type SignalActions } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
+import { warnOfUnknownVariables } from "./UnknownVariables.js"
 import { type Running, untilStopped } from "./UntilStopped.js"
 
 /** A worker that has not been heard of for so many seconds is stuck. */
@@ -131,12 +132,13 @@ const start = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
+    yield* warnOfUnknownVariables
     const resolved = yield* resolveChoice(given)
     const { database, demo, settings } = resolved
     const told: Told = { ownListeners: [] }
     const pool = yield* makePool(yield* heldSockets(given, count), count, told)
     const steering = wholeLog(log, given.accessLog, pool, told)
-    if (demo) yield* Effect.provide(demoSession, yield* openDatabase(database, "make", settings.idCase))
+    if (demo) yield* Effect.provide(demoSession, yield* openDatabase(database, "make", settings.idCase, startPatience))
     const supervision = yield* supervise(pool)
     yield* followSignals({ ...steering, reload: Effect.ignore(supervision.reload) })
     const { address, sessions } = supervision.begun

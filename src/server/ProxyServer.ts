@@ -88,7 +88,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
     readonly address: { readonly host: string; readonly port: number }
     /** Stops politely, and without failing a request, within delay and grace; see `drain` in `Drain.ts`. */
     readonly drain: Effect.Effect<void>
-    /** The same where other processes go on for the proxy; see `retire` in `Drain.ts`. */
+    /** The same of one process of many on a socket: without the delay, and its health does not turn; see `retire` there. */
     readonly retire: Effect.Effect<void>
     /** Cuts everything now. */
     readonly cut: Effect.Effect<void>
@@ -209,12 +209,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
       const drained = { settings, traffic, connections, stopAccepting, cut }
-      return {
-        address: { host, port: address.port },
-        drain: drain(drained),
-        retire: retire(drained),
-        cut,
-      }
+      return { address: { host, port: address.port }, drain: drain(drained), retire: retire(drained), cut }
     }),
   )
 }
