@@ -20,18 +20,10 @@ import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import type { ProgramLog } from "./Log.js"
 import { workerFile } from "./ProgramName.js"
 import { type ResolvedChoice, resolveChoice, type RunChoice } from "./RunChoice.js"
-import {
-  activityOf,
-  type AdminModule,
-  announce,
-  cannotListen,
-  layerAdminListener,
-  longestEnd,
-  noSocket,
-  noTokens,
-  printWhatToTry,
-  startPatience,
-} from "./Serve.js"
+import { activityOf, startPatience } from "./ActivityOf.js"
+import { type AdminModule, cannotListen, layerAdminListener, noSocket, noTokens } from "./AdminListening.js"
+import { announce, printWhatToTry } from "./Announcement.js"
+import { longestEnd } from "./LongestEnd.js"
 import { followSignals, type SignalActions } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 import { warnOfUnknownVariables } from "./UnknownVariables.js"
