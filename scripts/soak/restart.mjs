@@ -18,12 +18,13 @@ keep-alive connections, uploads, streams and WebSockets. A WebSocket that is tol
 
 Exits with 1 where a request fails. What nobody has accepted is counted apart in "alone": nobody listens there for a while.
 
-usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--grace 10] [--bin FILE]
+usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--grace 10] [--stream 4] [--bin FILE]
 
   --mode NAME    held, overlap, alone or all
   --restarts N   of each mode
   --seconds N    how long each proxy serves in between
-  --grace N      of the proxies, in seconds; streams take up to 4 seconds
+  --grace N      of the proxies, in seconds
+  --stream N     the longest stream, in seconds
   --bin FILE     the program; default: dist/bin.js
   --help         this text
 `
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     restarts: { type: "string", default: "10" },
     seconds: { type: "string", default: "3" },
     grace: { type: "string", default: "10" },
+    stream: { type: "string", default: "4" },
     bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
   },
 })
@@ -80,7 +82,7 @@ function startProxy({ database, folder }, { fd, port }) {
       took: performance.now() - begun,
       waitedFor: /draining: (.*)/.exec(log)?.[1] ?? "",
       cut: log.match(/WARN +cut/g)?.length ?? 0,
-      accepted: new Set(JSON.parse(readFileSync(accepted, "utf8"))),
+      accepted: JSON.parse(readFileSync(accepted, "utf8")),
     }
   }
   return { child, listens, stop }
@@ -104,10 +106,21 @@ successions.alone = successions.held
 const sum = (numbers) => numbers.reduce((all, one) => all + one, 0)
 const seconds = (milliseconds) => (milliseconds / 1_000).toFixed(1)
 
+/** Clocks of two processes and their turns may differ by so much, in milliseconds. */
+const tolerance = 20
+
+/** Whether a request failed on a connection that a proxy had accepted; wherever somebody always listens, each counts. */
+function acceptedBy(mode, stops) {
+  if (mode !== "alone") return () => true
+  const times = new Map()
+  for (const [port, at] of stops.flatMap(({ accepted }) => accepted)) times.set(port, [...(times.get(port) ?? []), at])
+  return ({ localPort, connectedAt, failedAt }) =>
+    (times.get(localPort) ?? []).some((at) => at > connectedAt - tolerance && at < failedAt + tolerance)
+}
+
 /** Says what has come of a mode. Gives how many have failed. */
 function report(mode, told, stops) {
-  const accepted = new Set(stops.flatMap((stop) => Array.from(stop.accepted)))
-  const isOurs = ({ localPort }) => mode !== "alone" || accepted.has(localPort)
+  const isOurs = acceptedBy(mode, stops)
   const took = stops.map((stop) => stop.took)
   console.log(
     `${mode}: ${stops.length} stops took ${seconds(Math.min(...took))} to ${seconds(Math.max(...took))} s, ${sum(stops.map(({ cut }) => cut))} cut; the last waited for ${stops.at(-1)?.waitedFor}`,
@@ -137,7 +150,7 @@ async function soak(mode, url) {
       return proxy
     }
     let proxy = await start()
-    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port)])
+    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port), values.stream])
     children.push(clients)
     const stops = []
     for (let restart = 0; restart < Number(values.restarts); restart++) {

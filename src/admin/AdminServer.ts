@@ -4,13 +4,9 @@ import { nextTurn } from "../clock/NextTurn.js"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { listen, type ListenError, localUrl } from "../server/Listening.js"
-import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { prepareExposition } from "../telemetry/Exposition.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
-import type { ErrorRing } from "../telemetry/ErrorRing.js"
-import type { Activity } from "../traffic/Activity.js"
-import { Traffic } from "../traffic/Traffic.js"
 import { Access } from "./access/Access.js"
 import { makeTokens } from "./access/AdminTokens.js"
 import { ChangeNotes } from "./access/ChangeNotes.js"
@@ -21,10 +17,13 @@ import { TokenGate } from "./AdminGate.js"
 import { AdminHandler } from "./AdminHandler.js"
 import { type AdminRequests, makeListener } from "./AdminListener.js"
 import { type AdminSocketError, listenOnSocket } from "./AdminSocket.js"
+import { lookAtAll } from "./fleet/Counts.js"
+import { Fleet } from "./fleet/Fleet.js"
 import { lazyApi } from "./LazyApi.js"
 import { makeMetricsRoute } from "./MetricsRoute.js"
 import { makePage } from "./Page.js"
 import { livez, makeReadyz } from "./Probes.js"
+import { layerFleetHere, type ProcessParts } from "./process/FleetHere.js"
 import { Sampler, SecondSampler } from "./Sampler.js"
 
 /** So that not even the first scrape takes long. */
@@ -83,10 +82,10 @@ const listenOnPath = (
   })
 
 /** Parts of the proxy that the admin listener shows and steers. */
-export type AdminParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
+export type AdminParts = ProcessParts
 
-/** The admin listener of the proxy below, as its settings say. It answers while that drains, and ends within a second. */
-export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Layer.scoped(
+/** The admin listener of the proxy whose processes are those of `Fleet`. It answers while that drains, and ends within a second. */
+export const layerAdminOf: Layer.Layer<AdminServer, AdminError, ProxyConfig | SessionRepo | Fleet> = Layer.scoped(
   AdminServer,
   Effect.gen(function* () {
     const settings = yield* ProxyConfig
@@ -99,7 +98,7 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     const ended = yield* Deferred.make<void>()
     const url = () => bound.address && localUrl(bound.address)
     const access = { tokens, changes, url, ended: Deferred.await(ended) }
-    const sampler = new SecondSampler(counters, (yield* Traffic).things)
+    const sampler = new SecondSampler(lookAtAll(yield* Fleet))
     const api = yield* lazyApi.pipe(Effect.provideService(Access, access), Effect.provideService(Sampler, sampler))
     const routes = [yield* makeMetricsRoute, livez, yield* makeReadyz]
     const gate = new TokenGate(tokens, new FailedTries())
@@ -115,3 +114,6 @@ export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Laye
     return { address, socket }
   }),
 )
+
+/** The same of the proxy in this process. */
+export const layerAdmin: Layer.Layer<AdminServer, AdminError, AdminParts> = Layer.provide(layerAdminOf, layerFleetHere)

@@ -1,54 +1,31 @@
-import { Context, Effect } from "effect"
-import { Slices } from "../clock/Slices.js"
+import { Context, Effect, Schedule } from "effect"
 import { catalogue } from "../telemetry/Catalogue.js"
+import { Cells } from "../telemetry/Cells.js"
 import { History, type Sample } from "../telemetry/History.js"
-import type { Counters } from "../telemetry/Telemetry.js"
-import { Totals, totalPlaces } from "../telemetry/Totals.js"
-import type { LiveTraffic } from "../traffic/Traffic.js"
-
-/** Hears of each look at what is under way. Plain calls, which do not throw. */
-export interface LookListener {
-  /** It begins, at this time of `performance.now()`: what is over by now is counted. */
-  began(now: number): void
-  /** Something was under way when it began. */
-  saw(traffic: LiveTraffic): void
-  /** It is over, and a sample was taken. */
-  ended(): void
-}
+import { Totals } from "../telemetry/Totals.js"
+import type { Look } from "./fleet/Questions.js"
 
 /** Between two samples, in milliseconds. */
 const interval = 1_000
 
-/** How many things that are under way are looked at before anybody asks what time it is. */
-const atOnce = 50
-
 /**
  * Takes a sample of what the proxy does, once a second for all who want to know. Rates are differences of what is counted anyway.
- * What is under way is looked at in slices; those who listen see it with the same look.
  */
 export class SecondSampler {
   readonly history = new History()
-  private readonly slices = new Slices()
-  private listeners: ReadonlyArray<LookListener> = []
+  private listeners: ReadonlyArray<() => void> = []
   private last = new Totals()
   private current = new Totals()
   private lastAt = performance.now()
-  private used = performance.eventLoopUtilization()
-  private isUnderWay = false
 
-  /** `things`: all that is under way, an array of the caller's own. */
-  constructor(
-    private readonly counters: Counters,
-    private readonly things: () => ReadonlyArray<LiveTraffic>,
-  ) {
-    this.last.read(counters.counted)
-  }
+  /** `look`: at all processes. */
+  constructor(private readonly look: Effect.Effect<Look>) {}
 
-  /** Tells `listener` of each look, until what this returns is called. */
-  listen(listener: LookListener): () => void {
-    this.listeners = [...this.listeners, listener]
+  /** Calls `taken` after each sample, until what this returns is called. */
+  listen(taken: () => void): () => void {
+    this.listeners = [...this.listeners, taken]
     return () => {
-      this.listeners = this.listeners.filter((one) => one !== listener)
+      this.listeners = this.listeners.filter((one) => one !== taken)
     }
   }
 
@@ -60,60 +37,37 @@ export class SecondSampler {
 
   /** Takes a sample a second. Never ends. */
   get run(): Effect.Effect<never> {
-    return Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.sync(this.look)))
+    const rounds = Effect.repeat(this.sample, Schedule.fixed(interval))
+    return Effect.zipRight(this.begin, Effect.zipRight(Effect.sleep(interval), Effect.zipRight(rounds, Effect.never)))
   }
 
-  /** A look that is not over when the next is due takes its place. */
-  readonly look = (): void => {
-    if (this.isUnderWay) return
-    this.isUnderWay = true
+  /** What was counted before is in no sample. */
+  private get begin(): Effect.Effect<void> {
+    return Effect.map(this.look, ({ counted }) => {
+      this.last.read(new Cells(counted))
+      this.lastAt = performance.now()
+    })
+  }
+
+  private get sample(): Effect.Effect<void> {
+    return Effect.map(this.look, (look) => this.take(look))
+  }
+
+  private take({ counted, loop, streams }: Look): void {
     const now = performance.now()
-    const things = this.things()
-    // What ends from here on is among the things, with at least the bytes that it has now: so no total ever falls.
-    this.current.read(this.counters.counted)
-    for (const listener of this.listeners) listener.began(now)
-    let next = 0
-    let streams = 0
-    const step = (): boolean => {
-      for (const end = Math.min(next + atOnce, things.length); next < end; next++) {
-        const traffic = things[next]
-        if (traffic === undefined) continue
-        if (traffic.isStreaming) streams++
-        this.see(traffic)
-      }
-      if (next < things.length) return true
-      this.end(now, streams)
-      return false
-    }
-    this.slices.add({ step })
-  }
-
-  private see(traffic: LiveTraffic): void {
-    const { bytesIn, bytesOut, messagesIn, messagesOut } = traffic
-    this.current.add(totalPlaces.bytesIn, bytesIn)
-    this.current.add(totalPlaces.bytesOut, bytesOut)
-    this.current.add(totalPlaces.messagesIn, messagesIn)
-    this.current.add(totalPlaces.messagesOut, messagesOut)
-    for (const listener of this.listeners) listener.saw(traffic)
-  }
-
-  private end(now: number, streams: number): void {
-    const { values } = this.counters.counted
-    const before = this.used
-    this.used = performance.eventLoopUtilization()
+    this.current.read(new Cells(counted))
     this.history.add(this.last, this.current, now - this.lastAt, Date.now(), {
-      requests: Math.max(0, (values[catalogue.requestsInFlight.offset] ?? 0) - streams),
+      requests: Math.max(0, (counted[catalogue.requestsInFlight.offset] ?? 0) - streams),
       streams,
-      websockets: values[catalogue.webSocketsOpen.offset] ?? 0,
-      connections: values[catalogue.connections.offset] ?? 0,
-      loopUtilization: performance.eventLoopUtilization(this.used, before).utilization,
+      websockets: counted[catalogue.webSocketsOpen.offset] ?? 0,
+      connections: counted[catalogue.connections.offset] ?? 0,
+      loopUtilization: loop,
     })
     const unused = this.last
     this.last = this.current
     this.current = unused
     this.lastAt = now
-    this.isUnderWay = false
-    for (const listener of this.listeners) listener.ended()
+    for (const taken of this.listeners) taken()
   }
 }
 

@@ -237,6 +237,8 @@ export class SystemShortage extends TaggedError("SystemShortage")<{
 export class StoreUnavailable extends TaggedError("StoreUnavailable")<{
   readonly problem: string
   readonly hint: string
+  /** So many ask for sessions that are not known here that this one's turn did not come. The store itself may do well. */
+  readonly isCrowded?: boolean
   readonly cause?: unknown
 }> {
   readonly fault = "proxy"

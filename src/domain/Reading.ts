@@ -149,12 +149,13 @@ const millisecondsIn = (text: string): number | undefined => {
 
 const timeNote = "or with a unit: 500ms, 30s, 5m, 1h, 7d"
 
-const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<number> =>
+/** `allowed`: which of all seconds, where some are not; of milliseconds for `unit` 1000. */
+const secondsOf = (value: Schema.Schema<number>, allowed: (unit: number) => string): Reading<number> =>
   reading({
     placeholder: "SECONDS",
     note: `may have a fraction, 0.5; ${timeNote}`,
-    allowed: `a number of seconds ${allowed} ${longestSeconds}, such as 30 or 0.5, or a time such as 500ms, 5m or 1h`,
-    allowedValue: `a whole number of milliseconds ${allowed} ${longestSeconds * 1_000}`,
+    allowed: `a number of seconds ${allowed(1)} ${longestSeconds}, such as 30 or 0.5, or a time such as 500ms, 5m or 1h`,
+    allowedValue: `a whole number of milliseconds ${allowed(1_000)} ${longestSeconds * 1_000}`,
     unit: "milliseconds",
     value,
     parse: millisecondsIn,
@@ -162,10 +163,20 @@ const secondsOf = (value: Schema.Schema<number>, allowed: string): Reading<numbe
   })
 
 /** Seconds, in milliseconds; 0 is allowed. */
-export const seconds: Reading<number> = secondsOf(milliseconds, "from 0 to")
+export const seconds: Reading<number> = secondsOf(milliseconds, () => "from 0 to")
 
 /** Seconds above 0, in milliseconds. */
-export const positiveSeconds: Reading<number> = secondsOf(milliseconds.pipe(Schema.greaterThan(0)), "above 0 and up to")
+export const positiveSeconds: Reading<number> = secondsOf(
+  milliseconds.pipe(Schema.greaterThan(0)),
+  () => "above 0 and up to",
+)
+
+/** 0, or at least so many seconds; in milliseconds. */
+export const secondsFrom = (least: number): Reading<number> =>
+  secondsOf(
+    milliseconds.pipe(Schema.filter((value) => value === 0 || value >= least * 1_000)),
+    (unit) => `that is 0 or from ${least * unit} to`,
+  )
 
 /** A time with a unit, for people; seconds without one. In milliseconds. */
 export const duration: Reading<number> = reading({

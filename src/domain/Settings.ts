@@ -126,6 +126,15 @@ export const settings = {
     guide:
       "`fold`: ids are compared without regard to the case of A to Z ([how](ROUTING.md#ids-in-any-case)), for MAC addresses. `exact`: letter by letter.",
   }),
+  maxStale: setting({
+    reading: Reading.secondsFrom(5),
+    fallback: 0,
+    flag: { name: "max-stale" },
+    group: "Sessions",
+    help: "For how long known sessions are served and live traffic goes on while the database is away. 0: for ever.",
+    guide:
+      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#while-the-database-is-away)). `0`: for ever.",
+  }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),
     fallback: "auto",

@@ -1,4 +1,10 @@
-import { Draining, type ProxyError, SessionNotFound, SessionUnavailable } from "../domain/ProxyError.js"
+import {
+  Draining,
+  type ProxyError,
+  SessionNotFound,
+  SessionUnavailable,
+  StoreUnavailable,
+} from "../domain/ProxyError.js"
 import type { SessionEnd } from "../sessions/LiveSession.js"
 import { prefersHtml } from "../wire/Accept.js"
 import { preflightReply, readableBy } from "../wire/CrossOrigin.js"
@@ -7,11 +13,17 @@ import { errorReply, type Reply } from "../wire/Reply.js"
 import { holdTiming } from "../wire/ServerTiming.js"
 import type { OriginsFor } from "./OriginsFor.js"
 
+const unverified = {
+  problem: "the row of this session could not be read for longer than --max-stale",
+  hint: "Wait until the store is back.",
+}
+
 /** The error of a request whose session ended before it was answered. */
 export const endedBy: { readonly [End in SessionEnd]: (sessionId: string) => ProxyError } = {
   removed: (sessionId) => new SessionNotFound({ sessionId }),
   retargeted: (sessionId) => new SessionUnavailable({ sessionId, status: "moved to another server" }),
   killed: (sessionId) => new SessionUnavailable({ sessionId, status: "killed" }),
+  stale: () => new StoreUnavailable(unverified),
   shutdown: () => new Draining(),
 }
 

@@ -299,13 +299,14 @@ export class ClientConnection
   }
 
   /**
-   * The proxy stops: unless a request is answered just now, a whole head has to come before this time, by
-   * `performance.now()`. A client that sends nothing until then has had its chance, and the connection is closed.
+   * The proxy stops: where nothing has come of a request, the connection is kept a while, so that its client has a chance
+   * to send one. A head that is on its way has to be complete by the time `until`. Times are by `performance.now()`.
    */
   offerChance(now: number, until: number): void {
     if (this.phase !== "idle" && this.phase !== "head") return
-    this.lateFrom = until
+    // What comes on an idle connection is served, also where it is closed a little late.
     if (this.use === "idle") this.awaitRequest(now)
+    else this.lateFrom = until
   }
 
   /** Something of a next request has come. */

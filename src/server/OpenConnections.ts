@@ -10,6 +10,10 @@ export interface Census {
   readonly idle: number
 }
 
+/** Between two idle connections that are closed, and between the first and the last of them, in milliseconds. */
+const closeSpacing = 0.1
+const longestSpread = 1_000
+
 /** The connections of clients that are open. */
 export class OpenConnections {
   private readonly all = new Set<ClientConnection>()
@@ -33,9 +37,17 @@ export class OpenConnections {
     return { requests: count.request, webSockets: count.webSocket, idle: count.idle }
   }
 
-  /** The proxy closes connections from now on; see `ClientConnection.offerChance`. Times are by `performance.now()`. */
+  /**
+   * The proxy closes connections from now on; see `ClientConnection.offerChance`. Times are by `performance.now()`. Those that
+   * stay idle are closed one after another, for to close thousands takes long, and others are served meanwhile.
+   */
   offerChance(now: number, until: number): void {
-    for (const connection of this.all) connection.offerChance(now, until)
+    const spacing = Math.min(closeSpacing, longestSpread / this.all.size)
+    let begin = now
+    for (const connection of this.all) {
+      connection.offerChance(begin, until)
+      begin += spacing
+    }
   }
 
   /** Ends every connection now. */

@@ -23,6 +23,7 @@ const fillDirectory = (directory: typeof SessionDirectory.Service, cells: Cells)
   cells.set(cellOf(catalogue.sessionsEnded, "retargeted"), ended.retargeted)
   cells.set(cellOf(catalogue.sessionsEnded, "killed"), ended.killed)
   cells.set(cellOf(catalogue.sessionsEnded, "shutdown"), ended.shutdown)
+  cells.set(cellOf(catalogue.sessionsEnded, "stale"), ended.stale)
 }
 
 /** Puts what the directory and the store have to tell into the numbers, whenever somebody reads them. */

@@ -77,6 +77,9 @@ export interface LifetimeKeeper {
   readonly ended: Record<SessionEnd, number>
 }
 
+/** Before every epoch. */
+const neverRead = -1
+
 /** What is known of one row, and the lifetime that comes of it. */
 export class KnownRow implements SessionWatcher {
   /** The lifetime, or what is wrong with the row's URL. */
@@ -87,6 +90,8 @@ export class KnownRow implements SessionWatcher {
   answer: RowAnswer
   /** When what is left of it is killed, by `performance.now()`; Infinity while it does not drain. */
   drainEndsAt = Number.POSITIVE_INFINITY
+  /** The epoch in which its session was last named as one that may have changed: what was read before is outdated. */
+  outdatedIn: number
   /** The last number of kills that was read whole. */
   private killsSeen: number
 
@@ -105,6 +110,7 @@ export class KnownRow implements SessionWatcher {
   ) {
     const { id } = row.session
     this.id = id
+    this.outdatedIn = before?.outdatedIn ?? 0
     this.activity = before?.id === id ? before.activity : new SessionActivity(id)
     this.killsSeen = row.session.control.kills
     this.followDrain(row, before)
@@ -196,8 +202,9 @@ export class KnownRow implements SessionWatcher {
     return Either.isRight(this.live) ? this.live.right.health : undefined
   }
 
-  /** It is known no more, and nothing hangs on it. */
+  /** It is known no more, and nothing hangs on it. Nobody is told here whether its session changes, should it be known again. */
   dropped(): void {
+    this.epoch = neverRead
     if (Either.isRight(this.live)) this.owner.failing.delete(this.live.right)
   }
 

@@ -7,9 +7,9 @@ import { SessionActivity } from "./SessionActivity.js"
 
 /**
  * Why a session's lifetime is over: its row is gone, it has another server or another way to know that one, somebody killed
- * it or its drain is over, or the proxy shuts down.
+ * it or its drain is over, its row could not be read for longer than the setting `maxStale` allows, or the proxy shuts down.
  */
-export type SessionEnd = "removed" | "retargeted" | "killed" | "shutdown"
+export type SessionEnd = "removed" | "retargeted" | "killed" | "stale" | "shutdown"
 
 /** What hangs on a session's lifetime: an exchange, a WebSocket, a pool of idle connections. */
 export interface SessionListener {
@@ -50,7 +50,7 @@ let generations = 0
 /**
  * One lifetime of a session: from the moment the directory first sees it at this URL, until it sees that there is no row, or
  * one that names another URL, or that its server's certificate is to be verified that was not, or the other way round, or
- * that it was killed. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
+ * that it was killed, or has not been able to see it for too long. Connections and live traffic belong to a lifetime and never outlive it, so that a new session (or the
  * same id at a new address) can not be handed what belonged to an old one.
  */
 export class LiveSession {

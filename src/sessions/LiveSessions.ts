@@ -9,10 +9,18 @@ import type { SessionActivity } from "./SessionActivity.js"
 
 /** Who looks after lifetimes while no request comes. */
 export interface LiveSessionsWatcher {
-  /** Something hangs on a lifetime on which nothing hung before; its row was last read in epoch `readIn`. */
-  readonly watched: (readIn: number) => void
+  /** Something hangs on a lifetime, known by this key, on which nothing hung before. */
+  readonly watched: (key: string, isCurrent: boolean) => void
   /** Nothing hangs on any lifetime any more. */
   readonly noneWatched: () => void
+}
+
+/** When a row was read. */
+export interface ReadMoment {
+  /** The epoch in which the read began. */
+  readonly epoch: number
+  /** The epoch in which its session was last named as one that may have changed. */
+  readonly outdatedIn: number
 }
 
 /**
@@ -35,7 +43,9 @@ export class LiveSessions implements LifetimeKeeper {
   /** Lifetimes whose servers fail. */
   readonly failing = new Set<LiveSession>()
   /** How many lifetimes have ended so far, by their ends. */
-  readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, killed: 0, shutdown: 0 }
+  readonly ended: Record<SessionEnd, number> = { removed: 0, retargeted: 0, killed: 0, stale: 0, shutdown: 0 }
+  /** What was read before this epoch is outdated. */
+  private outdatedBefore = 0
   /** No drain ends before, of what hangs on anything, by `performance.now()`. */
   private firstDrainEnd = Number.POSITIVE_INFINITY
 
@@ -61,10 +71,33 @@ export class LiveSessions implements LifetimeKeeper {
     return this.watched.size > 0
   }
 
-  /** What is known of a session, where its row was read in this epoch. */
-  current(key: string, epoch: number): RowAnswer | undefined {
+  /** What is known of a session, where that is not outdated. */
+  current(key: string): RowAnswer | undefined {
     const entry = this.entries.get(key)
-    return entry !== undefined && entry.epoch === epoch ? entry.answer : undefined
+    return entry !== undefined && this.isCurrent(entry) ? entry.answer : undefined
+  }
+
+  /** What is known of a session, outdated or not. */
+  lastKnown(key: string): RowAnswer | undefined {
+    return this.entries.get(key)?.answer
+  }
+
+  /** Whether what was read then may be gone by. */
+  isCurrent({ epoch, outdatedIn }: ReadMoment): boolean {
+    return epoch >= outdatedIn && epoch >= this.outdatedBefore
+  }
+
+  /** What was read before this epoch may be otherwise by now. */
+  outdateAll(epoch: number): void {
+    this.outdatedBefore = epoch
+  }
+
+  /** The same of one session. Gives whether anything hangs on it. */
+  outdate(key: string, epoch: number): boolean {
+    const entry = this.entries.get(key)
+    if (entry === undefined) return false
+    entry.outdatedIn = epoch
+    return entry.isWatched
   }
 
   /** The row that is known by this key, as it was read last. */
@@ -87,14 +120,24 @@ export class LiveSessions implements LifetimeKeeper {
     return this.entries.get(this.keyOf(id))?.health
   }
 
-  /** The keys of watched lifetimes whose rows were last read before this epoch. */
-  outdated(epoch: number): Array<string> {
+  /** The keys of watched lifetimes that are outdated. */
+  outdated(): Array<string> {
     const keys: Array<string> = []
     for (const { id } of this.watched) {
       const key = this.keyOf(id)
-      if ((this.entries.get(key)?.epoch ?? epoch) < epoch) keys.push(key)
+      if (this.isOutdated(key)) keys.push(key)
     }
     return keys
+  }
+
+  /** Those of these keys whose lifetimes are outdated and watched. */
+  outdatedAmong(keys: Iterable<string>): Array<string> {
+    return Array.from(keys).filter((key) => this.isOutdated(key) && this.entries.get(key)?.isWatched === true)
+  }
+
+  private isOutdated(key: string): boolean {
+    const entry = this.entries.get(key)
+    return entry !== undefined && !this.isCurrent(entry)
   }
 
   /** Takes in what was read in `epoch` for this key, unless more is known already. */
@@ -126,6 +169,14 @@ export class LiveSessions implements LifetimeKeeper {
       if (entry.drainEndsAt <= now) this.begin(entry.row, entry.epoch, "killed", drainedClose)
       else this.noteDrain(entry)
     }
+  }
+
+  /** Ends a lifetime that is watched and outdated, and cannot be verified. */
+  endStale(key: string): void {
+    const entry = this.entries.get(key)
+    if (entry === undefined || !entry.isWatched || this.isCurrent(entry)) return
+    this.entries.delete(key)
+    entry.end("stale")
   }
 
   /** Ends every lifetime. */
@@ -167,7 +218,7 @@ export class LiveSessions implements LifetimeKeeper {
     this.watched.add(session)
     if (session.health.state === "failing") this.failing.add(session)
     this.noteDrain(entry)
-    this.watcher.watched(entry.epoch)
+    this.watcher.watched(entry.key, this.isCurrent(entry))
   }
 
   /** Only an entry calls this: nothing hangs on its lifetime any more. */

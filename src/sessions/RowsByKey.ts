@@ -45,20 +45,23 @@ const meantBy = (rows: ReadonlyArray<SessionRow>, id: string | undefined): Optio
 const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
 
 /** Rows by their ids without regard to case. The store must be able to find them so. */
-export const foldedRows = ({ findFolded }: Repo): Effect.Effect<RowsByKey> => {
+export const foldedRows = ({ feed, findFolded }: Repo): Effect.Effect<RowsByKey> => {
   if (findFolded === undefined)
     return Effect.dieMessage("the setting idCase is fold, and this store of sessions has no findFolded")
   const find: RowsByKey["find"] = (key, known) => {
-    const found = findFolded(key)
-    const meant = (rows: ReadonlyArray<SessionRow>) => meantBy(rows, known.rowOf(key)?.session.id)
+    const row = known.rowOf(key)
+    const found = findFolded(key, row)
+    const meant = (rows: ReadonlyArray<SessionRow>) => meantBy(rows, row?.session.id)
     return isSettled(found) ? Exit.map(found, meant) : Effect.map(found, meant)
   }
+  // A store that is somewhere else answers many at the price of one.
+  const concurrency = feed === undefined ? 1 : "unbounded"
   return Effect.succeed({
     keyOf: foldedId,
     find,
     findMany: (keys, known) =>
       Effect.map(
-        Effect.forEach(keys, (key) => find(key, known)),
+        Effect.forEach(keys, (key) => find(key, known), { concurrency }),
         (rows) => new Map(rows.flatMap((row, index) => (Option.isSome(row) ? [[keys[index] ?? "", row.value]] : []))),
       ),
   })

@@ -1,4 +1,4 @@
-import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
+import { Array as Arr, Cause, Context, Deferred, Effect, Exit, FiberId, Layer, Option, type Scope } from "effect"
 import { nextTurn } from "../clock/NextTurn.js"
 import { sliceTime } from "../clock/Slices.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
@@ -6,12 +6,14 @@ import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
 import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import type { KeyedRow, RowAnswer, RowError } from "./KnownRow.js"
-import { LiveSessions } from "./LiveSessions.js"
+import { DueRows } from "./DueRows.js"
+import { LiveSessions, type ReadMoment } from "./LiveSessions.js"
 import type { ServerHealth } from "./ServerHealth.js"
 import type { SessionActivity } from "./SessionActivity.js"
 import { foldedId } from "./FoldedId.js"
 import { exactRows, foldedRows, type RowsByKey } from "./RowsByKey.js"
 import { SessionRepo } from "./SessionRepo.js"
+import { StoreState } from "./StoreState.js"
 
 /** What a directory has done since it was made, and what it knows. */
 export interface DirectoryNumbers {
@@ -77,8 +79,8 @@ const versionAge = 3
 const watchInterval = 100
 // No session has this id: whether its row can be looked for tells whether any can.
 const nobody = ""
-// Rows that are read again in one turn of the event loop: well under a millisecond of work. With 200, the longest turn after a kill
-// took 6 ms in place of 4 (`npm run soak:kill`).
+// Rows that are read again in one turn of the event loop by a store that answers at once: well under a millisecond of work. With
+// 200, the longest turn after a kill took 6 ms in place of 4 (`npm run soak:kill`).
 const sliceSize = 40
 // The part of the time that may go into reading rows again while changes never stop, and the longest rest for it.
 const restFactor = 3
@@ -92,18 +94,23 @@ const isSettled = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E>
 type Version = ReturnType<typeof SessionRepo.Service.version>
 type Find = ReturnType<RowsByKey["find"]>
 
-interface Reading {
-  readonly epoch: number
-  readonly fiber: Fiber.Fiber<LiveSession, LookupError>
+/** A read under way. */
+class Reading implements ReadMoment {
+  outdatedIn = 0
+  readonly answer = Deferred.unsafeMake<LiveSession, LookupError>(FiberId.none)
+
+  constructor(readonly epoch: number) {}
 }
 
 const make: Effect.Effect<typeof SessionDirectory.Service, never, ProxyConfig | SessionRepo | Scope.Scope> = Effect.gen(
   function* () {
-    const { idCase } = yield* ProxyConfig
+    const { idCase, maxStale } = yield* ProxyConfig
     const repo = yield* SessionRepo
     const rows = idCase === "fold" ? yield* foldedRows(repo) : exactRows(repo)
-    const directory = new Directory(repo, rows, yield* Effect.scope)
+    const state = new StoreState(repo.feed, maxStale === 0 ? Number.POSITIVE_INFINITY : maxStale)
+    const directory = new Directory(repo, rows, state, yield* Effect.scope)
     yield* Effect.addFinalizer(() => Effect.sync(() => directory.sessions.shutdown()))
+    if (repo.feed !== undefined) yield* repo.feed.changed(directory.heard)
     yield* Effect.forkScoped(directory.watch)
     const { lookup, numbers, sessions } = directory
     return {
@@ -128,35 +135,33 @@ class Directory {
   /** Open from a change that was noticed until the watching fiber has seen it. */
   private readonly changed = Effect.unsafeMakeLatch(false)
   readonly sessions: LiveSessions
-  /** Grows whenever the store may hold something else than was read before. */
+  /** Grows whenever the store may hold something else than was read before: anything, or what the store names. */
   private epoch = 0
   private version: number | undefined
   private versionTakenAt = Number.NEGATIVE_INFINITY
-  /** A watched lifetime's row may be another than it was. */
-  private sweepDue = false
+  /** Rows of watched lifetimes that may be others than they were. */
+  private readonly due = new DueRows()
   /** The store could not be read when it was last swept. */
   private isFailing = false
+  /** And that for longer than it may. */
+  private wasStale = false
   private hits = 0
   private rowsRead = 0
   private rowsMissing = 0
   private lookupsFailed = 0
   private refreshes = 0
-  private failures = 0
-  /** When the store told its version last. */
-  private toldAt = Number.NEGATIVE_INFINITY
-  /** Whether rows could be read when somebody last tried, and the version was told since. */
-  private isReadable = true
   /** Reads under way, of a store that does not answer at once. */
   private readonly readings = new Map<string, Reading>()
 
   constructor(
     private readonly repo: typeof SessionRepo.Service,
     private readonly rows: RowsByKey,
+    private readonly state: StoreState,
     private readonly scope: Scope.Scope,
   ) {
     const watcher = {
-      watched: (readIn: number) => {
-        if (readIn !== this.epoch) this.sweepDue = true
+      watched: (key: string, isCurrent: boolean) => {
+        if (!isCurrent) this.due.add(key)
         this.awake.unsafeOpen()
       },
       noneWatched: () => this.mayRest(),
@@ -178,16 +183,24 @@ class Directory {
   readonly numbers = (): DirectoryNumbers => ({
     lookups: { hit: this.hits, read: this.rowsRead, missing: this.rowsMissing, failed: this.lookupsFailed },
     refreshes: this.refreshes,
-    failures: this.failures,
+    failures: this.state.failures,
     entries: this.sessions.size,
     failing: this.sessions.failing.size,
     ended: this.sessions.ended,
-    age: performance.now() - this.toldAt,
-    isReadable: this.isReadable,
+    age: this.state.age(performance.now()),
+    isReadable: this.state.isReadable,
   })
 
+  /** The store tells that something is otherwise. */
+  readonly heard = (): void => {
+    this.state.heard()
+    const version = this.repo.version()
+    if (isSettled(version)) this.noteVersion(version, performance.now())
+    this.mayRest()
+  }
+
   private known(key: string): RowAnswer | undefined {
-    const answer = this.sessions.current(key, this.epoch)
+    const answer = this.sessions.current(key)
     if (answer !== undefined) this.hits++
     return answer
   }
@@ -200,35 +213,73 @@ class Directory {
     })
   }
 
-  /** A version that cannot be told counts as a new one: then each row has to be read, and that says what is wrong. */
+  /**
+   * A version that cannot be told counts as a new one: then each row has to be read, and that says what is wrong. So does any
+   * of a store that has been away for too long.
+   */
   private noteVersion(found: Exit.Exit<number, StoreUnavailable>, askedAt: number): void {
     this.versionTakenAt = askedAt
     const version = Exit.isSuccess(found) ? found.value : undefined
     // That it can be told says nothing of the rows.
     if (version === undefined) this.noteReading(found)
-    else this.toldAt = askedAt
-    if (version !== undefined && version === this.version) return
+    else this.state.told(askedAt)
+    const before = this.version
+    const isStale = this.state.isStale(askedAt)
+    if (version !== undefined && version === before && !isStale) return
     // The first look finds no change, and what cannot be told is none.
-    if (version !== undefined && this.epoch > 0) this.refreshes++
+    if (version !== undefined && version !== before && this.epoch > 0) this.refreshes++
     this.version = version
     this.epoch++
-    this.sweepDue = true
-    if (this.sessions.anyWatched) this.changed.unsafeOpen()
+    const knowsBoth = version !== undefined && before !== undefined && !isStale
+    this.outdate(knowsBoth ? this.repo.changes?.(before) : undefined)
+    if (!this.due.isEmpty && this.sessions.anyWatched) this.changed.unsafeOpen()
+  }
+
+  /** What is known of these sessions may be otherwise now; of all without `ids`. */
+  private outdate(ids: ReadonlyArray<string> | undefined): void {
+    if (ids === undefined) {
+      this.sessions.outdateAll(this.epoch)
+      return this.due.addAll()
+    }
+    for (const id of ids) {
+      const key = this.rows.keyOf(id)
+      const reading = this.readings.get(key)
+      if (reading !== undefined) reading.outdatedIn = this.epoch
+      this.outdateOne(key, this.epoch)
+    }
+  }
+
+  private outdateOne(key: string, epoch: number): void {
+    if (this.sessions.outdate(key, epoch)) this.due.add(key)
   }
 
   private read(key: string): Effect.Effect<LiveSession, LookupError> {
+    if (!this.state.canRead) {
+      const standing = this.standing(key)
+      if (standing !== undefined) return standing
+    }
     if (this.readings.has(key)) return this.readLater(key)
     const found = this.rows.find(key, this.sessions)
     return isSettled(found) ? this.settle(key, found, this.epoch) : this.readLater(key, found)
+  }
+
+  /** What is known of a session while its store is away; tried again by the watching fiber. */
+  private standing(key: string): RowAnswer | undefined {
+    if (!this.state.maybeAway || this.state.isStale(performance.now())) return undefined
+    const answer = this.sessions.lastKnown(key)
+    if (answer !== undefined) this.hits++
+    return answer
   }
 
   private settle(
     key: string,
     found: Exit.Exit<Option.Option<KeyedRow>, StoreUnavailable>,
     readIn: number,
-  ): Effect.Effect<LiveSession, LookupError> {
+  ): Exit.Exit<LiveSession, LookupError> {
     this.noteReading(found)
     if (Exit.isFailure(found)) {
+      const standing = isCrowded(found) ? undefined : this.standing(key)
+      if (standing !== undefined) return standing
       this.lookupsFailed++
       return Exit.failCause(found.cause)
     }
@@ -239,20 +290,24 @@ class Directory {
 
   /** What came of reading rows, or of a version that could not be told. */
   private noteReading(found: Exit.Exit<unknown, StoreUnavailable>): void {
-    this.isReadable = Exit.isSuccess(found)
-    if (this.isReadable) return this.mayRest()
-    this.failures++
+    if (Exit.isSuccess(found)) {
+      this.state.succeeded()
+      return this.mayRest()
+    }
+    if (isCrowded(found)) return
+    this.state.failed()
     this.awake.unsafeOpen()
   }
 
   /** Nothing is looked after while there is nothing to look after. */
   private mayRest(): void {
-    if (this.isReadable && !this.sessions.anyWatched) this.awake.unsafeClose()
+    if (this.state.canRead && !this.sessions.anyWatched) this.awake.unsafeClose()
   }
 
   /**
    * For a store that answers later. A row is read once at a time, so that no read overtakes another and brings back an
-   * older row. A reading goes on when who asked first has left, for others may wait for it.
+   * older row. A reading goes on when who asked first has left, for others may wait for it. Whoever finds one under way
+   * takes its answer only where nothing has changed since it began; the answer of one that begins later always.
    */
   private readLater(
     key: string,
@@ -261,17 +316,28 @@ class Directory {
     return Effect.gen(this, function* () {
       const underWay = this.readings.get(key)
       if (underWay !== undefined) {
-        const answer = yield* Fiber.await(underWay.fiber)
-        return yield* underWay.epoch === this.epoch ? answer : this.lookup(key)
+        const answer = yield* Effect.exit(Deferred.await(underWay.answer))
+        if (this.sessions.isCurrent(underWay)) return yield* answer
+        const known = this.known(key)
+        if (known !== undefined) return yield* known
       }
-      const readIn = this.epoch
-      const reading = Effect.exit(find).pipe(
-        Effect.flatMap((found) => this.settle(key, found, readIn)),
-        Effect.ensuring(Effect.sync(() => this.readings.delete(key))),
-      )
-      const fiber = yield* Effect.forkIn(reading, this.scope)
-      this.readings.set(key, { epoch: readIn, fiber })
-      return yield* yield* Fiber.await(fiber)
+      const next = this.readings.get(key)
+      if (next !== undefined) return yield* Deferred.await(next.answer)
+      const reading = new Reading(this.epoch)
+      this.readings.set(key, reading)
+      // It ends as this says, even where the scope is closed already: others wait for it.
+      yield* Effect.uninterruptible(Effect.forkIn(this.finish(key, reading, find), this.scope))
+      return yield* Deferred.await(reading.answer)
+    })
+  }
+
+  private finish(key: string, reading: Reading, find: Find): Effect.Effect<void> {
+    return Effect.flatMap(Effect.exit(Effect.interruptible(find)), (found) => {
+      this.readings.delete(key)
+      const answer = this.settle(key, found, reading.epoch)
+      // What it has read may be older than what was named meanwhile.
+      if (reading.outdatedIn > reading.epoch) this.outdateOne(key, reading.outdatedIn)
+      return Deferred.done(reading.answer, answer)
     })
   }
 
@@ -287,8 +353,9 @@ class Directory {
       this.sessions.endDrained(now)
       this.noteVersion(yield* Effect.exit(this.repo.version()), now)
       this.changed.unsafeClose()
-      if (this.sweepDue) yield* this.sweep
-      if (!this.isReadable && this.version !== undefined) this.noteReading(yield* Effect.exit(this.repo.find(nobody)))
+      if (!this.due.isEmpty) yield* this.sweep
+      if (!this.state.canRead && this.version !== undefined)
+        this.noteReading(yield* Effect.exit(this.repo.findMany([nobody])))
     }).pipe(
       Effect.catchAllCause((cause) => this.warn(cause)),
       Effect.forever,
@@ -299,19 +366,12 @@ class Directory {
   private get sweep(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
       const startedAt = performance.now()
-      const readIn = this.epoch
-      this.sweepDue = false
-      for (const keys of Arr.chunksOf(this.sessions.outdated(readIn), sliceSize)) {
+      for (const keys of Arr.chunksOf(this.due.take(this.sessions), this.repo.batchSize ?? sliceSize)) {
+        const readIn = this.epoch
         const found = yield* Effect.exit(this.rows.findMany(keys, this.sessions))
         this.noteReading(found)
         const rowOf = yield* found
-        let sliceEnd = performance.now() + sliceTime
-        for (const key of keys) {
-          this.sessions.refresh(key, Option.fromNullable(rowOf.get(key)), readIn)
-          if (performance.now() < sliceEnd) continue
-          yield* nextTurn
-          sliceEnd = performance.now() + sliceTime
-        }
+        yield* inSlices(keys, (key) => this.sessions.refresh(key, Option.fromNullable(rowOf.get(key)), readIn))
         yield* nextTurn
       }
       this.isFailing = false
@@ -322,13 +382,34 @@ class Directory {
   /** One line for an outage, however long it is; then a while until the next try. */
   private warn(cause: Cause.Cause<StoreUnavailable>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      this.sweepDue = true
-      if (!this.isFailing) yield* Effect.logWarning(`live traffic goes on unchecked: ${describe(cause)}`)
+      this.due.addAll()
+      const isStale = this.state.isStale(performance.now())
+      if (isStale) yield* inSlices(this.sessions.outdated(), (key) => this.sessions.endStale(key))
+      else if (!this.isFailing) yield* Effect.logWarning(`live traffic goes on unchecked: ${describe(cause)}`)
+      if (isStale && !this.wasStale)
+        yield* Effect.logWarning(`live traffic is ended, for its sessions cannot be verified: ${describe(cause)}`)
+      this.wasStale = isStale
       this.isFailing = true
       yield* Effect.sleep(watchInterval)
     })
   }
 }
+
+/** Does this for each, in turns of the event loop that others need not wait for. */
+const inSlices = (keys: ReadonlyArray<string>, each: (key: string) => void): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    let sliceEnd = performance.now() + sliceTime
+    for (const key of keys) {
+      each(key)
+      if (performance.now() < sliceEnd) continue
+      yield* nextTurn
+      sliceEnd = performance.now() + sliceTime
+    }
+  })
+
+/** That a store has too much to do says nothing of whether it is there. */
+const isCrowded = (found: Exit.Exit<unknown, StoreUnavailable>): boolean =>
+  Exit.isFailure(found) && Cause.isFailType(found.cause) && found.cause.error.isCrowded === true
 
 const describe = (cause: Cause.Cause<StoreUnavailable>): string => {
   const error = Cause.squash(cause)

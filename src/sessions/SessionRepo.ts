@@ -1,4 +1,4 @@
-import { Context, type Effect, type Either, type Option } from "effect"
+import { Context, type Effect, type Either, type Option, type Scope } from "effect"
 import type { StoreUnavailable, SessionNotFound } from "../domain/ProxyError.js"
 import type { Session, SessionExists, SessionInvalid, SessionsExist } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
@@ -112,6 +112,19 @@ export interface SessionTally {
 }
 
 /**
+ * What a store tells unasked that is somewhere else, and may be away. Its rows stand while it is: who has read one may go by it
+ * until the store is back, or for `maxStale`. All of this is in memory, and costs nothing to ask.
+ */
+export interface StoreFeed {
+  /** Calls `tell` at once whenever `version` or `isUp` differs, until the scope closes. */
+  readonly changed: (tell: () => void) => Effect.Effect<void, never, Scope.Scope>
+  /** Whether changes are heard of now. */
+  readonly isUp: () => boolean
+  /** When the store was last heard of, by `performance.now()`: `version` tells of all that was committed before. */
+  readonly heardAt: () => number
+}
+
+/**
  * Durable sessions. Everybody may change them behind this service's back, with `sqlite3` or a program of their own;
  * `version` tells that somebody did.
  */
@@ -125,9 +138,9 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly find: (id: string, known?: SessionRow) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
     /**
      * The rows whose ids differ from this one in nothing but the case of ASCII letters, itself included, in the order of
-     * their ids; three at most. An `Exit` where `find` gives one. Needed for `idCase` `fold` alone.
+     * their ids; three at most. An `Exit` where `find` gives one; `known` as there. Needed for `idCase` `fold` alone.
      */
-    readonly findFolded?: (id: string) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
+    readonly findFolded?: (id: string, known?: SessionRow) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
     /** The rows of those ids that exist; for re-reading what is live, where `knownOf` is as above. At most a few hundred ids a call. */
     readonly findMany: (
       ids: ReadonlyArray<string>,
@@ -206,5 +219,15 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
      * that is not a failure. A function, because each `Exit` is the answer of one moment.
      */
     readonly version: () => Effect.Effect<number, StoreUnavailable>
+    /**
+     * The ids of the sessions that may be others than they were in version `since`, up to the version of now: their rows,
+     * policies, or what is asked of them. An id may be named twice. `undefined`: every session may be another. So are
+     * they in a store without this.
+     */
+    readonly changes?: (since: number) => ReadonlyArray<string> | undefined
+    /** Only of a store that tells unasked. Its `version` is a number in memory and never fails. */
+    readonly feed?: StoreFeed
+    /** How many ids `findMany` is best asked for at a time; 40 unless said otherwise. */
+    readonly batchSize?: number
   }
 >() {}

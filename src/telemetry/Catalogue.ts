@@ -284,7 +284,7 @@ export const catalogue = {
   sessionsEnded: counter(
     "ss_proxy_sessions_ended_total",
     { help: "Lifetimes of sessions that ended in this process" },
-    label("reason", ["removed", "retargeted", "killed", "shutdown"]),
+    label("reason", ["removed", "retargeted", "killed", "shutdown", "stale"]),
   ),
   lookups: counter(
     "ss_proxy_directory_lookups_total",
@@ -316,7 +316,7 @@ export const catalogue = {
     label("route", adminRoutes),
     label("status", ["2xx", "3xx", "4xx", "5xx"]),
   ),
-  draining: gauge("ss_proxy_draining", "max", { help: "1 while the proxy takes nothing new, for it is about to stop" }),
+  draining: gauge("ss_proxy_draining", "max", { help: "1 while the proxy is about to stop" }),
   eventLoopDelay: histogram("ss_proxy_event_loop_delay_seconds", delays, {
     help: "How late a timer of 500 ms is",
     convention: "`nodejs.eventloop.delay.*`",

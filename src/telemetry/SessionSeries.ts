@@ -45,7 +45,7 @@ class SessionNumbers {
 }
 
 /** The same at one moment, with what is under way. */
-interface Shown {
+export interface SeriesNumbers {
   readonly session: string
   readonly requests: ReadonlyArray<number>
   readonly firstBytes: number
@@ -58,7 +58,7 @@ interface Shown {
 const shownOf = (
   session: string,
   { bytesIn, bytesOut, firstByteTime, firstBytes, requests }: SessionNumbers,
-): Shown => ({
+): SeriesNumbers => ({
   session,
   requests: [...requests],
   firstBytes,
@@ -106,7 +106,7 @@ export class SessionSeries implements RecordSink {
    * The numbers at this moment. `gone`: sessions whose rows are. Those of which something is under way keep their places, and get
    * those that are free: so while there is a free one, whatever ends has been in no other place before.
    */
-  read(live: ReadonlyArray<UnderWay>, gone: ReadonlySet<string>): ReadonlyArray<Shown> {
+  read(live: ReadonlyArray<UnderWay>, gone: ReadonlySet<string>): ReadonlyArray<SeriesNumbers> {
     const now = performance.now()
     const busy = new Set(live.map(({ session }) => session?.id ?? ""))
     for (const [id, { lastAt }] of this.places)
@@ -161,7 +161,7 @@ export class SessionText {
   private readonly webSockets: Array<string> = []
   private readonly firstByte: Array<string> = []
 
-  add({ bytesIn, bytesOut, firstByteTime, firstBytes, requests, session, webSockets }: Shown): void {
+  add({ bytesIn, bytesOut, firstByteTime, firstBytes, requests, session, webSockets }: Readonly<SeriesNumbers>): void {
     const own = pair("session", session)
     const line = (name: string, value: number, ...labels: ReadonlyArray<string>) =>
       `${named(name, own, ...labels)}${numberText(value)}\n`

@@ -29,6 +29,9 @@ export const layout: string = createHash("sha256")
   .digest("base64url")
   .slice(0, 12)
 
+/** Metrics that are told once, however many processes there are. */
+const sharedMetrics = metrics.filter(({ merge }) => merge !== "each")
+
 /** A snapshot of one process. `values`: all of its cells, which are the snapshot's from here on. */
 export const snapshotOf = (
   values: Float64Array,
@@ -65,4 +68,15 @@ export const merge = (one: Snapshot, other: Snapshot): Snapshot => {
     values,
     processes: [...one.processes, ...other.processes],
   }
+}
+
+/** The same with other numbers of what is counted, all processes together; gauges are as they were. */
+export const withCounters = (snapshot: Snapshot, counted: Float64Array): Snapshot => {
+  if (counted === snapshot.values) return snapshot
+  const values = snapshot.values.slice()
+  for (const { offset, series, type, width } of sharedMetrics) {
+    if (type === "gauge") continue
+    for (let cell = offset; cell < offset + series * width; cell++) values[cell] = counted[cell] ?? 0
+  }
+  return { ...snapshot, values }
 }

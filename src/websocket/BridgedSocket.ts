@@ -92,6 +92,7 @@ const closeReasons: { readonly [End in SessionEnd]: CloseReason } = {
   removed: { code: 1001, reason: "the session was removed" },
   retargeted: { code: 1012, reason: "the session moved to another server" },
   killed: defaultClose,
+  stale: { code: 1013, reason: "the session can not be verified" },
   shutdown: { code: 1001, reason: "the proxy is shutting down" },
 }
 

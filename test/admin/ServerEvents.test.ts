@@ -3,7 +3,8 @@ import { Deferred, Effect, Fiber, Queue, Stream, TestClock } from "effect"
 import { Access } from "../../src/admin/access/Access.js"
 import { AdminTokens } from "../../src/admin/access/AdminTokens.js"
 import { ChangeNotes } from "../../src/admin/access/ChangeNotes.js"
-import { eventText, serverEvents } from "../../src/admin/calls/ServerEvents.js"
+import { serverEvents } from "../../src/admin/calls/ServerEvents.js"
+import { eventText } from "../../src/admin/fleet/EventText.js"
 
 /** A stream of what is offered to it; what has come of it, and whether what it holds is released. */
 const start = Effect.gen(function* () {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Schema } from "effect"
-import { SessionView } from "../../src/admin/api/SessionGroup.js"
+import { SessionView } from "../../src/admin/api/SessionViews.js"
 import { type Place, TopList } from "../../src/admin/calls/TopList.js"
 import { request } from "../support/HttpText.js"
 import { silent } from "../support/RawOrigin.js"

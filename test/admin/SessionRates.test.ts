@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { WatchedSessions } from "../../src/admin/calls/SessionRates.js"
-import { SecondSampler } from "../../src/admin/Sampler.js"
+import { liveCountsView } from "../../src/admin/fleet/SessionRates.js"
+import { Looks } from "../../src/admin/process/Looks.js"
+import { WatchedSessions } from "../../src/admin/process/WatchedSessions.js"
 import { SessionActivity } from "../../src/sessions/SessionActivity.js"
 import { FailureRing } from "../../src/telemetry/ErrorRing.js"
 import { RecordTaps } from "../../src/telemetry/RecordTaps.js"
@@ -14,15 +15,19 @@ const lab = () => {
   const activity = new SessionActivity("alice")
   const ring = new FailureRing("redact")
   const taps = new RecordTaps()
-  const sampler = new SecondSampler(new Counters(), () => [])
+  const looks = new Looks(new Counters(), () => [])
   const directory = { activityOf: (id: string) => (id === "alice" ? activity : undefined) }
-  return { activity, ring, sampler, rates: new WatchedSessions(directory, ring, taps, sampler) }
+  const rates = new WatchedSessions(directory, ring, taps, looks)
+  /** What is shown of a session to somebody who looks at it. */
+  const look = (id: string) => liveCountsView(new Map(rates.look([id])).get(id), none)
+  return { activity, look, rates, ring }
 }
 
 describe("rates of a session", () => {
   it("are not known at once, then those of each second, and latencies of its requests", () => {
-    const { activity, rates, ring } = lab()
-    const look = () => rates.look(["alice", "bob"])("alice", none)
+    const { activity, look: lookAt, rates, ring } = lab()
+    lookAt("bob")
+    const look = () => lookAt("alice")
     assert.isNull(look().requests_per_second)
     activity.bytesOut = 1_000
     rates.began(1_000)
@@ -42,12 +47,12 @@ describe("rates of a session", () => {
     rates.ended()
     assert.strictEqual(look().requests_per_second, 0)
     assert.isNull(look().p50_ms)
-    assert.strictEqual(rates.look(["bob"])("bob", none).requests_per_second, 0)
+    assert.strictEqual(lookAt("bob").requests_per_second, 0)
   })
 
   it("count what was refused before its server was asked, and no fault of a client as an error", () => {
-    const { rates } = lab()
-    rates.look(["asleep"])
+    const { look, rates } = lab()
+    look("asleep")
     rates.began(1_000)
     rates.ended()
     for (const error of [
@@ -57,7 +62,7 @@ describe("rates of a session", () => {
       rates.write(recordWith({ sessionId: "asleep", status: 503, error }))
     rates.began(2_000)
     rates.ended()
-    const { errors_per_second, requests_per_second } = rates.look(["asleep"])("asleep", none)
+    const { errors_per_second, requests_per_second } = look("asleep")
     assert.deepStrictEqual([requests_per_second, errors_per_second], [2, 1])
   })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
-import { mostWaiting, Tail } from "../../src/admin/calls/Tail.js"
+import { mostWaiting, Tail } from "../../src/admin/process/Tail.js"
 import { sqliteAt } from "../../src/cli/Database.js"
 import { followProxies } from "../../src/cli/admin/FollowedProxies.js"
 import { tellSinks } from "../../src/telemetry/RecordSinks.js"

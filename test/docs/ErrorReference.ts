@@ -121,7 +121,8 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   Draining: {
     samples: [new Errors.Draining()],
-    meaning: "The proxy is stopping and takes no new requests.",
+    meaning:
+      "The proxy is stopping. `/health` says so at once. A request for a session gets this only if its head had begun before, and was still not complete 2.5 seconds after the proxy had closed its port.",
     remedy: "Try again, at another proxy if there is one.",
   },
   Overloaded: {

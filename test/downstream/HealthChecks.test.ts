@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, TestClock } from "effect"
-import { SessionView } from "../../src/admin/api/SessionGroup.js"
+import { SessionView } from "../../src/admin/api/SessionViews.js"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import { Downstream } from "../../src/downstream/Downstream.js"
 import { layerHealthChecks } from "../../src/downstream/HealthChecks.js"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { ExplainView } from "../../src/admin/api/ProxyGroup.js"
+import { ExplainView } from "../../src/admin/api/ExplainView.js"
 import { startAdminLab } from "../admin/AdminLab.js"
 import { answer, chunk, request, response } from "../support/HttpText.js"
 import { RawOrigin, silent } from "../support/RawOrigin.js"

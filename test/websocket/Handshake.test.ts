@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { eventually } from "../support/Changes.js"
 import { answer, bareRequest, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { hello, startLab } from "../support/Lab.js"
 import { saying, type Script, silent } from "../support/RawOrigin.js"
@@ -378,10 +379,11 @@ describe("a handshake under way when the proxy is told to stop", () => {
       yield* client.send(handshake())
       const connection = yield* origin.connection()
       const message = yield* connection.head
-      const idle = yield* proxy.connect
-      yield* idle.ask(request("GET /health"))
       const draining = yield* Effect.fork(proxy.server.drain)
-      yield* idle.gone
+      yield* eventually(
+        Effect.sync(() => proxy.log.some((line) => line.includes('message="draining: 1 request, up to 5 s"'))),
+        "the line of the drain",
+      )
       yield* connection.send(switching(message))
       assert.strictEqual(yield* client.gone, "finished")
       const end = new TunnelEnd(client, client.text.indexOf("\r\n\r\n") + 4)

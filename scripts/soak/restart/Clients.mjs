@@ -2,7 +2,7 @@
 import { Agent, request } from "node:http"
 import { WebSocket } from "ws"
 
-const port = Number(process.argv[2])
+const [port, longestStream] = process.argv.slice(2).map(Number)
 const base = { host: "127.0.0.1", port }
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 const uploadPieces = 10
@@ -12,11 +12,18 @@ const uploadPiece = Buffer.alloc(32_768, "x")
 const told = {}
 const of = (kind) => (told[kind] ??= { count: 0, failures: [], longest: 0 })
 
-/** Sends a request; `write` sends its content. Gives what came, or throws an error with the client's port. */
+/** Port of the client and the time when it was connected, by socket: a socket that is closed has forgotten its port. */
+const connections = new WeakMap()
+
+const noteConnection = (socket) => {
+  if (!connections.has(socket)) connections.set(socket, { localPort: socket.localPort, connectedAt: Date.now() })
+}
+
+/** Sends a request; `write` sends its content. Gives what came, or throws an error with the client's connection. */
 const ask = (options, write = (outgoing) => outgoing.end()) =>
   new Promise((resolve, reject) => {
-    let localPort
-    const failed = (error) => reject(Object.assign(error, { localPort }))
+    let socket
+    const failed = (error) => reject(Object.assign(error, connections.get(socket)))
     const outgoing = request({ ...base, ...options }, (incoming) => {
       let text = ""
       incoming.setEncoding("utf8").on("data", (data) => (text += data))
@@ -26,10 +33,9 @@ const ask = (options, write = (outgoing) => outgoing.end()) =>
         else failed(new Error(`${incoming.statusCode} ${text}`))
       })
     })
-    outgoing.on("socket", (socket) => {
-      const note = () => (localPort = socket.localPort)
-      if (socket.connecting) socket.once("connect", note)
-      else note()
+    outgoing.on("socket", (given) => {
+      socket = given
+      if (socket.connecting) socket.once("connect", () => noteConnection(given))
     })
     outgoing.on("error", failed)
     write(outgoing)
@@ -49,10 +55,12 @@ async function again(kind, wait, task) {
       account.count++
       account.longest = Math.max(account.longest, performance.now() - begun)
     } catch (error) {
-      account.failures.push({ problem: error.code ?? error.message, localPort: error.localPort })
+      const { localPort, connectedAt } = error
+      const problem = error.code ?? error.message.slice(0, 60)
+      account.failures.push({ problem, localPort, connectedAt, failedAt: Date.now() })
       await pause(50)
     }
-    await pause(wait * (0.5 + Math.random()))
+    if (wait > 0) await pause(wait * (0.5 + Math.random()))
   }
 }
 
@@ -72,7 +80,7 @@ const upload = (agent) => async () => {
 }
 
 const stream = (agent) => async () => {
-  const seconds = 1 + Math.floor(Math.random() * 4)
+  const seconds = 1 + Math.floor(Math.random() * longestStream)
   const text = await ask({ path: `/app/stream/${seconds}`, agent })
   expect(text.endsWith(`line ${seconds * 10 - 1}\nend\n`), "a stream was cut")
 }
@@ -84,12 +92,15 @@ const webSocket = () =>
     let sent = 0
     let echoed = 0
     let timer
-    let localPort
+    let connection
     const failed = (error) => {
       clearInterval(timer)
-      reject(Object.assign(error, { localPort }))
+      reject(Object.assign(error, connections.get(connection)))
     }
-    socket.on("upgrade", (response) => (localPort = response.socket.localPort))
+    socket.on("upgrade", (response) => {
+      connection = response.socket
+      noteConnection(connection)
+    })
     socket.on("open", () => {
       timer = setInterval(() => socket.send(String(sent++)), 100)
     })
@@ -108,7 +119,8 @@ const times = (count, begin) => {
   for (let one = 0; one < count; one++) void begin(one)
 }
 
-times(8, () => again("new connections", 20, get(new Agent({ keepAlive: false }))))
+times(8, () => again("new connections", 5, get(new Agent({ keepAlive: false }))))
+times(8, () => again("keep-alive, without a pause", 0, get(ownConnection())))
 times(16, () => again("keep-alive", 5, get(ownConnection())))
 times(16, () => again("keep-alive, a request a second", 1_000, get(ownConnection())))
 times(16, () => again("keep-alive, each 5 seconds", 5_000, get(ownConnection())))
@@ -117,3 +129,4 @@ times(8, () => again("streams", 20, stream(ownConnection())))
 times(20, () => again("WebSockets", 1, webSocket))
 
 process.on("message", () => process.send(told))
+process.on("disconnect", () => process.exit())

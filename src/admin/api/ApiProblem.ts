@@ -76,5 +76,12 @@ export const liveNotFound = (): ApiProblem =>
 export const storeUnavailable = (problem: string): ApiProblem =>
   new ApiProblem({ status: 503, code: "store_unavailable", detail: `The store cannot be used: ${problem}.` })
 
+export const processSilent = (): ApiProblem =>
+  new ApiProblem({
+    status: 503,
+    code: "process_silent",
+    detail: "A process of the proxy did not answer in time, and it may be the one that knows. Try again.",
+  })
+
 export const internalError = (): ApiProblem =>
   new ApiProblem({ status: 500, code: "internal_error", detail: "Something went wrong. The log says what." })

@@ -3,7 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { Count, Missing, Nullable, optional } from "./Fields.js"
-import { HealthView, LiveCounts } from "./SessionGroup.js"
+import { HealthView, LiveCounts } from "./SessionViews.js"
 
 /** Of a second, for each second of it. Latencies are those of what was over, or began to be answered; null where nothing was. */
 export const SampleView = Schema.Struct({

@@ -14,25 +14,19 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Cause, Effect, Layer, Option, type Scope } from "effect"
 import type { ProxyConfig } from "../../domain/ProxyConfig.js"
-import type { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import type { SessionRepo } from "../../sessions/SessionRepo.js"
-import type { ErrorRing } from "../../telemetry/ErrorRing.js"
-import type { Activity } from "../../traffic/Activity.js"
-import type { Traffic } from "../../traffic/Traffic.js"
 import { randomHex } from "../../wire/RandomHex.js"
 import type { Access } from "../access/Access.js"
 import { AdminApi } from "../api/AdminApi.js"
 import { maxBodyBytes } from "../api/BodyLimit.js"
 import type { Sampler } from "../Sampler.js"
 import { ApiProblem, internalError, invalidRequest } from "../api/ApiProblem.js"
-import { Explain } from "./Explain.js"
-import { Fleet } from "./Fleet.js"
+import type { Fleet } from "../fleet/Fleet.js"
 import { layerLiveCalls } from "./LiveCalls.js"
 import { layerLogCalls } from "./LogCalls.js"
 import { layerProxyCalls } from "./ProxyCalls.js"
 import { layerSessionCalls } from "./SessionCalls.js"
 import { layerTransferCalls } from "./TransferCalls.js"
-import { SessionRates } from "./SessionRates.js"
 import { layerStatsCalls } from "./StatsCalls.js"
 import { layerStreamCalls } from "./StreamCalls.js"
 
@@ -40,7 +34,7 @@ import { layerStreamCalls } from "./StreamCalls.js"
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** What the API shows, and what it steers. */
-export type ApiParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | Access | ErrorRing | Sampler
+export type ApiParts = ProxyConfig | SessionRepo | Fleet | Access | Sampler
 
 const endpoints = Object.values(AdminApi.groups).flatMap((group) =>
   Object.values(group.endpoints).map(({ method, path }) => ({
@@ -135,7 +129,6 @@ const writingWhole = HttpMiddleware.make((app) =>
 const layerCalls = HttpApiBuilder.api(AdminApi).pipe(
   Layer.provide([layerProxyCalls, layerSessionCalls, layerLiveCalls, layerStatsCalls, layerStreamCalls]),
   Layer.provide([layerTransferCalls, layerLogCalls]),
-  Layer.provide([Fleet.layerHere, Explain.layer, SessionRates.layer]),
 )
 
 /**

@@ -2,7 +2,7 @@ import { Either } from "effect"
 import type { Session } from "../../domain/Session.js"
 import type { Precondition } from "../../sessions/SessionRepo.js"
 import { ApiProblem, invalidRequest } from "../api/ApiProblem.js"
-import { etagOf } from "./Shapes.js"
+import { etagOf } from "../fleet/Shapes.js"
 
 /** The fields of a request that say by which entity tag it goes on. */
 export interface ConditionFields {

@@ -3,8 +3,9 @@ import { Effect } from "effect"
 import { drainingUntil } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CloseRequest, DrainRequest, LiveNumbers } from "../api/ControlBody.js"
+import { Fleet } from "../fleet/Fleet.js"
+import { liveCounts } from "../fleet/LiveThings.js"
 import { makeNoting } from "./ChangeLog.js"
-import { Fleet } from "./Fleet.js"
 import { asProblems } from "./SessionWrites.js"
 
 /** How long what is under way may take, in milliseconds, where nobody says otherwise. */
@@ -22,7 +23,7 @@ export const makeSessionControl = Effect.gen(function* () {
   const noting = yield* makeNoting
 
   const liveOn = (id: string): Effect.Effect<typeof LiveNumbers.Type> =>
-    Effect.map(fleet.liveCounts, (counts) => {
+    Effect.map(liveCounts(fleet, [id]), (counts) => {
       const { requests = 0, streams = 0, websockets = 0 } = counts.get(id) ?? {}
       return { requests, streams, websockets }
     })

@@ -1,4 +1,4 @@
-import type { ExplainQuery } from "./Explain.js"
+import type { ExplainQuery } from "../process/Explain.js"
 
 /** A token of HTTP (RFC 9110 section 5.6.2). */
 const methodPattern = /^[\w!#$%&'*+.^`|~-]{1,64}$/

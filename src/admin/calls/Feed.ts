@@ -3,8 +3,8 @@ import { version } from "../../domain/Version.js"
 import { SessionDiffer, type SessionDifference } from "../../sessions/SessionDiffer.js"
 import type { SessionRepo } from "../../sessions/SessionRepo.js"
 import { randomHex } from "../../wire/RandomHex.js"
-import { eventText } from "./ServerEvents.js"
-import { sessionView } from "./Shapes.js"
+import { eventText } from "../fleet/EventText.js"
+import { sessionView } from "../fleet/Shapes.js"
 
 /** So many of the last events are kept for who was away, or is slow. */
 const mostKept = 1_000

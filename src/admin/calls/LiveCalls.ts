@@ -3,11 +3,12 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Option } from "effect"
 import { endedClose } from "../../domain/SessionControl.js"
 import { AdminApi } from "../api/AdminApi.js"
-import { liveNotFound } from "../api/ApiProblem.js"
+import { liveNotFound, processSilent } from "../api/ApiProblem.js"
+import { Fleet } from "../fleet/Fleet.js"
+import { endLive, findLive, livePage } from "../fleet/LiveThings.js"
+import { jsonArraySliced } from "../fleet/Sliced.js"
 import { makeNoting } from "./ChangeLog.js"
-import { cursorOf, numberIn } from "./Cursor.js"
-import { Fleet } from "./Fleet.js"
-import { jsonArraySliced } from "./Sliced.js"
+import { cursorOfLive, livePlacesIn } from "./Cursor.js"
 
 /** Calls about what is under way. */
 export const layerLiveCalls = HttpApiBuilder.group(AdminApi, "live", (handlers) =>
@@ -16,7 +17,7 @@ export const layerLiveCalls = HttpApiBuilder.group(AdminApi, "live", (handlers) 
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
           const { after, client, kind, limit = 100, older_than, session, silent_for, sort = "age" } = urlParams
-          const { found, last, missing } = yield* fleet.live({
+          const { found, missing, next } = yield* livePage(fleet, {
             session,
             kind,
             client,
@@ -24,22 +25,25 @@ export const layerLiveCalls = HttpApiBuilder.group(AdminApi, "live", (handlers) 
             silentFor: silent_for,
             sort,
             limit,
-            after: after === undefined ? 0 : yield* numberIn(after),
+            after: after === undefined ? [] : yield* livePlacesIn(after),
           })
           const array = yield* jsonArraySliced(found, (one) => one)
-          const rest = JSON.stringify({ next: last === undefined ? null : cursorOf(last), missing })
+          const rest = JSON.stringify({ next: next === undefined ? null : cursorOfLive(next), missing })
           return HttpServerResponse.text(`{"live":${array},${rest.slice(1)}`, { contentType: "application/json" })
         }),
       )
       .handle("find", ({ path }) =>
-        Effect.flatMap(fleet.find(path.live), Option.match({ onNone: liveNotFound, onSome: Effect.succeed })),
+        findLive(fleet, path.live).pipe(
+          Effect.catchTag("ProcessSilent", processSilent),
+          Effect.flatMap(Option.match({ onNone: liveNotFound, onSome: Effect.succeed })),
+        ),
       )
       .handle("end", ({ path, payload, request }) =>
         noting(
           request,
-          Effect.flatMap(
-            fleet.end(path.live, { ...endedClose, ...payload }),
-            Option.match({ onNone: liveNotFound, onSome: Effect.succeed }),
+          endLive(fleet, path.live, { ...endedClose, ...payload }).pipe(
+            Effect.catchTag("ProcessSilent", processSilent),
+            Effect.flatMap(Option.match({ onNone: liveNotFound, onSome: Effect.succeed })),
           ),
           (session) => ({ session }),
         ).pipe(Effect.asVoid),

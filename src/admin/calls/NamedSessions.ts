@@ -4,12 +4,15 @@ import type { Session } from "../../domain/Session.js"
 import { drainOf } from "../../domain/SessionControl.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { type ActivityTimes, idleSince, idleTime, mergedTimes, neverActive } from "../../sessions/SessionActivity.js"
-import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { forwards } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
+import type { LiveCounts } from "../api/SessionViews.js"
 import type { SessionEventView } from "../api/StatsGroup.js"
-import { SessionRates } from "./SessionRates.js"
-import { healthView, timestamp } from "./Shapes.js"
+import { Fleet } from "../fleet/Fleet.js"
+import type { SeenSession } from "../fleet/Questions.js"
+import { liveCountsView, watchedSessions } from "../fleet/SessionRates.js"
+import { seenSessions, unseen } from "../fleet/SessionsSeen.js"
+import { timestamp } from "../fleet/Shapes.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. */
 const sliceSize = 40
@@ -29,8 +32,7 @@ interface Stored {
 export const makeSessionChanges = (ids: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
-    const directory = yield* SessionDirectory
-    const rates = yield* SessionRates
+    const fleet = yield* Fleet
     const activity = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
     let version: number | undefined
     let stored: ReadonlyMap<string, Stored> = new Map()
@@ -58,20 +60,19 @@ export const makeSessionChanges = (ids: ReadonlyArray<string>) =>
     })
 
     /** What is to be told of a session, and by what that differs from what was told before. */
-    const look = (id: string, live: (id: string) => Extract<Seen, { live: unknown }>["live"], now: number) => {
+    const look = (id: string, { activity, health }: SeenSession, live: typeof LiveCounts.Type, now: number) => {
       const known = stored.get(id)
       if (known === undefined) return { view: { id, removed: true } as const, mark: "removed" }
       const { session, times } = known
       const drain = drainOf(session.control)
-      const health = directory.healthOf(id)
-      const since = idleSince(session.createdAt, mergedTimes(directory.activityOf(id) ?? neverActive, times))
+      const since = idleSince(session.createdAt, mergedTimes(activity ?? neverActive, times))
       const view = {
         id,
         status: session.status,
         forwards: forwards(session),
         draining_until: drain === undefined ? null : timestamp(drain.until),
-        health: health === undefined ? null : healthView(health),
-        live: live(id),
+        health,
+        live,
       }
       const idle_seconds = since === undefined ? null : Math.floor(idleTime(since, now) / 1_000)
       return { view: { ...view, idle_seconds }, mark: JSON.stringify([view, since]) }
@@ -82,11 +83,12 @@ export const makeSessionChanges = (ids: ReadonlyArray<string>) =>
       const read = yield* Effect.exit(refresh)
       // Nobody knows yet whether they are there.
       if (Exit.isFailure(read) && version === undefined) return []
-      const live = rates.lookAtLast(ids)
+      const watched = yield* watchedSessions(fleet, ids)
+      const seen = yield* seenSessions(fleet, ids)
       const now = yield* Clock.currentTimeMillis
       const changed: Array<Seen> = []
       for (const id of ids) {
-        const { mark, view } = look(id, live, now)
+        const { mark, view } = look(id, seen.get(id) ?? unseen, liveCountsView(watched.get(id)), now)
         if (told.get(id) === mark) continue
         told.set(id, mark)
         changed.push(view)

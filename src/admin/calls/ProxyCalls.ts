@@ -6,13 +6,15 @@ import { type Setting, settingRows } from "../../domain/Settings.js"
 import { version } from "../../domain/Version.js"
 import { Access, type Origin, SettingOrigins } from "../access/Access.js"
 import { AdminApi } from "../api/AdminApi.js"
-import type { SettingView } from "../api/ProxyGroup.js"
-import { invalidRequest, storeUnavailable } from "../api/ApiProblem.js"
-import { Explain } from "./Explain.js"
+import type { SettingView } from "../api/ProxyViews.js"
+import { invalidRequest, processSilent, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { Fleet } from "../fleet/Fleet.js"
+import { latestErrors } from "../fleet/LatestErrors.js"
+import { processesOf } from "../fleet/Processes.js"
+import { explanation } from "../fleet/Reports.js"
+import { timestamp } from "../fleet/Shapes.js"
+import { shownValue } from "../process/SettingValue.js"
 import { explainQueryOf } from "./ExplainQuery.js"
-import { Fleet } from "./Fleet.js"
-import { shownValue } from "./SettingValue.js"
-import { errorView, timestamp } from "./Shapes.js"
 
 /** How long a token is in force that the socket hands out, in milliseconds, unless it is asked for otherwise. */
 const tokenTime = 12 * 3_600_000
@@ -36,7 +38,6 @@ const settingViews = (
 export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers) =>
   Effect.gen(function* () {
     const fleet = yield* Fleet
-    const explain = yield* Explain
     const settings = yield* ProxyConfig
     const originOf = yield* SettingOrigins
     const { changes, tokens, url } = yield* Access
@@ -44,25 +45,24 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
       .handle("version", () =>
         Effect.succeed({ version, node: process.versions.node, started_at: timestamp(performance.timeOrigin) }),
       )
-      .handle("processes", () => Effect.map(fleet.processes, ({ found, missing }) => ({ processes: found, missing })))
+      .handle("processes", () => processesOf(fleet))
       .handle("config", () => Effect.sync(() => ({ settings: settingViews(settings, originOf) })))
       .handle("explain", ({ urlParams }) =>
         Effect.gen(function* () {
           const query = explainQueryOf(urlParams)
           if (query === undefined)
             return yield* invalidRequest("This needs either url or target, and a method of HTTP if any.")
-          return yield* explain.explain(query)
-        }).pipe(Effect.catchTag("StoreUnavailable", ({ problem }) => storeUnavailable(problem))),
+          return yield* explanation(fleet, query)
+        }).pipe(
+          Effect.catchTags({
+            SessionNotFound: sessionNotFound,
+            StoreUnavailable: ({ problem }) => storeUnavailable(problem),
+            ProcessSilent: processSilent,
+          }),
+        ),
       )
       .handle("errors", ({ urlParams: { limit = 100, request_id, session } }) =>
-        Effect.map(
-          fleet.errors({
-            limit,
-            ...(session !== undefined && { session }),
-            ...(request_id !== undefined && { requestId: request_id }),
-          }),
-          ({ found, missing }) => ({ errors: found.map(errorView), missing }),
-        ),
+        latestErrors(fleet, { limit, session, requestId: request_id }),
       )
       .handle("makeToken", ({ payload, request }) =>
         Effect.gen(function* () {

@@ -1,12 +1,9 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Option, type Scope, Stream } from "effect"
 import { Access } from "../access/Access.js"
+import { eventText } from "../fleet/EventText.js"
 
 // Server-sent events (WHATWG HTML section 9.2).
-
-/** An event. `data`: JSON, which has no line break. `id`: a text without one. */
-export const eventText = (event: string, data: string, id?: string): string =>
-  `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`
 
 /** After so long without an event, in milliseconds, a comment says that the connection is alive. */
 const commentAfter = 15_000

@@ -2,33 +2,45 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Effect, Either, Option } from "effect"
 import { nextTurn } from "../../clock/NextTurn.js"
-import { StoreUnavailable } from "../../domain/ProxyError.js"
+import { type SessionNotFound, StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
-import { type ActivityTimes, mergedTimes, neverActive, SessionActivity } from "../../sessions/SessionActivity.js"
-import { SessionDirectory } from "../../sessions/SessionDirectory.js"
+import { type ActivityTimes, mergedTimes, neverActive } from "../../sessions/SessionActivity.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { Activity } from "../../traffic/Activity.js"
-import { Traffic } from "../../traffic/Traffic.js"
 import { AdminApi } from "../api/AdminApi.js"
 import type { SessionsQuery } from "../api/SessionGroup.js"
-import { type ApiProblem, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { type ApiProblem, processSilent, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import { Fleet, type ProcessSilent } from "../fleet/Fleet.js"
+import { liveCounts } from "../fleet/LiveThings.js"
+import { activityReport, touchSession } from "../fleet/Reports.js"
+import { liveCountsView, watchedSessions } from "../fleet/SessionRates.js"
+import { seenSessions, unseen } from "../fleet/SessionsSeen.js"
+import { activityTimesView, activityView, etagOf, type SessionExtras, sessionView } from "../fleet/Shapes.js"
+import { jsonArraySliced } from "../fleet/Sliced.js"
 import { makeNoting } from "./ChangeLog.js"
 import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
-import { Fleet, type TrafficCounts } from "./Fleet.js"
 import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
-import { SessionRates } from "./SessionRates.js"
 import { makeSessionWrites } from "./SessionWrites.js"
-import { activityTimesView, activityView, etagOf, healthView, type SessionExtras, sessionView } from "./Shapes.js"
-import { jsonArraySliced } from "./Sliced.js"
 import type { Place } from "./TopList.js"
 
 const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>
   error instanceof StoreUnavailable ? storeUnavailable(error.problem) : error,
 )
 
-const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
+const asActivityProblem = Effect.mapError((error: SessionNotFound | StoreUnavailable | ProcessSilent) => {
+  switch (error._tag) {
+    case "SessionNotFound":
+      return sessionNotFound()
+    case "StoreUnavailable":
+      return storeUnavailable(error.problem)
+    case "ProcessSilent":
+      return processSilent()
+  }
+})
+
+const noneLive = { requests: 0, streams: 0, websockets: 0 }
+const noneCounted = { requests: 0, errors: 0, bytesIn: 0, bytesOut: 0 }
 
 const noTimes: ReadonlyMap<string, ActivityTimes> = new Map()
 
@@ -47,41 +59,34 @@ const storedTimes = (store: typeof ActivityStore.Service, sessions: ReadonlyArra
 /** What is shown of sessions beside their rows. */
 const makeExtras = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const directory = yield* SessionDirectory
-  const { activity: round } = yield* Traffic
   const store = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
-  const rates = yield* SessionRates
 
-  const activityOf = (sessions: ReadonlyArray<Session>) =>
+  const liveOf = (ids: ReadonlyArray<string>) =>
     Effect.gen(function* () {
-      const stored = store === undefined ? noTimes : yield* storedTimes(store, sessions)
-      const now = yield* Clock.currentTimeMillis
-      return (session: Session) => {
-        const known = directory.activityOf(session.id) ?? new SessionActivity(session.id)
-        round.update(known)
-        return activityTimesView(session, mergedTimes(known, stored.get(session.id) ?? neverActive), known, now)
-      }
+      const counts = yield* liveCounts(fleet, ids)
+      const watched = yield* watchedSessions(fleet, ids)
+      return (id: string) => liveCountsView(watched.get(id), counts.get(id) ?? noneLive)
     })
-
-  const liveOf = (sessions: ReadonlyArray<Session>) =>
-    Effect.map(fleet.liveCounts, (counts) => {
-      const show = rates.look(sessions.map(({ id }) => id))
-      return ({ id }: Session) => show(id, counts.get(id) ?? noneLive)
-    })
-  const healthOf = (id: string) => {
-    const health = directory.healthOf(id)
-    return health === undefined ? null : healthView(health)
-  }
 
   /** Makes what is shown of any of these sessions. */
   return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
     Effect.gen(function* () {
-      const live = include.includes("live") ? yield* liveOf(sessions) : undefined
-      const activity = include.includes("activity") ? yield* activityOf(sessions) : undefined
-      return (session: Session): SessionExtras => ({
-        ...(live !== undefined && { health: healthOf(session.id), live: live(session) }),
-        ...(activity !== undefined && { activity: activity(session) }),
-      })
+      if (include.length === 0) return (): SessionExtras => ({})
+      const ids = sessions.map(({ id }) => id)
+      const seen = yield* seenSessions(fleet, ids)
+      const live = include.includes("live") ? yield* liveOf(ids) : undefined
+      const isActivityShown = include.includes("activity")
+      const stored = isActivityShown && store !== undefined ? yield* storedTimes(store, sessions) : noTimes
+      const now = yield* Clock.currentTimeMillis
+      return (session: Session): SessionExtras => {
+        const { id } = session
+        const { activity, health } = seen.get(id) ?? unseen
+        const times = mergedTimes(activity ?? neverActive, stored.get(id) ?? neverActive)
+        return {
+          ...(live !== undefined && { health, live: live(id) }),
+          ...(isActivityShown && { activity: activityTimesView(session, times, activity ?? noneCounted, now) }),
+        }
+      }
     })
 })
 
@@ -108,7 +113,7 @@ const listQueryOf = (given: SessionsQuery): Either.Either<ListQuery, ApiProblem>
 export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (handlers) =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
-    const activity = yield* Activity
+    const fleet = yield* Fleet
     const extrasOf = yield* makeExtras
     const list = yield* makeSessionList
 
@@ -152,20 +157,10 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       .handle("resume", control.resume)
       .handle("kill", control.kill)
       .handle("activity", ({ path }) =>
-        Effect.map(activity.report(path.id), activityView).pipe(
-          Effect.catchTags({
-            SessionNotFound: sessionNotFound,
-            StoreUnavailable: ({ problem }) => storeUnavailable(problem),
-          }),
-        ),
+        Effect.map(activityReport(fleet, path.id), activityView).pipe(asActivityProblem),
       )
       .handle("touch", ({ path, request }) =>
-        noting(request, activity.touch(path.id), () => ({ session: path.id })).pipe(
-          Effect.catchTags({
-            SessionNotFound: sessionNotFound,
-            StoreUnavailable: ({ problem }) => storeUnavailable(problem),
-          }),
-        ),
+        noting(request, touchSession(fleet, path.id), () => ({ session: path.id })).pipe(asActivityProblem),
       )
   }),
 )

@@ -3,28 +3,17 @@ import { nextTurn } from "../../clock/NextTurn.js"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
-import {
-  type ActivityTimes,
-  idleSince,
-  idleTime,
-  latestOf,
-  mergedTimes,
-  neverActive,
-  type SessionActivity,
-} from "../../sessions/SessionActivity.js"
-import { SessionDirectory } from "../../sessions/SessionDirectory.js"
+import { type ActivityTimes, idleSince, idleTime, mergedTimes, neverActive } from "../../sessions/SessionActivity.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { SessionSort } from "../api/SessionGroup.js"
-import { Fleet, type TrafficCounts } from "./Fleet.js"
-import { eachSliced } from "./Sliced.js"
+import { Fleet } from "../fleet/Fleet.js"
+import { type NumberedSessions, numberedSessions, seenSessions } from "../fleet/SessionsSeen.js"
+import { eachSliced } from "../fleet/Sliced.js"
 import { type Place, TopList } from "./TopList.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
 export const sliceSize = 40
 const mostScanned = 20_000
-
-/** Of so many sessions numbers are kept in memory. */
-const mostKnown = 50_000
 
 /** Sessions that are listed. */
 export interface ListQuery {
@@ -53,19 +42,6 @@ export interface Listed {
 
 /** Which of some sessions fit. */
 type Fitting = (sessions: ReadonlyArray<Session>) => Effect.Effect<ReadonlyArray<Session>>
-
-/** The number of a session by which it is sorted; 0 where nothing is known of it. */
-type KeyOf = (id: string) => number
-
-const numberBy = {
-  activity: latestOf,
-  requests: ({ requests }: SessionActivity) => requests,
-  bytes: ({ bytesIn, bytesOut }: SessionActivity) => bytesIn + bytesOut,
-  errors: ({ errors }: SessionActivity) => errors,
-} as const
-
-const sumOf = (counts: TrafficCounts | undefined): number =>
-  counts === undefined ? 0 : counts.requests + counts.streams + counts.websockets
 
 /**
  * The next sessions that fit, by id. Of a large table in which few fit a page may hold few, or none: it goes on where it ends. Rows
@@ -102,19 +78,25 @@ const storedTimes = (store: typeof ActivityStore.Service, sessions: ReadonlyArra
     (rows) => new Map<string, ActivityTimes>(rows.map((row) => [row.sessionId, row])),
   )
 
+/** Of all sessions. */
+const all = { prefix: "", part: undefined }
+
 /** Lists sessions, by their ids or by what is known of them in memory. */
 export const makeSessionList = Effect.gen(function* () {
   const repo = yield* SessionRepo
-  const directory = yield* SessionDirectory
   const fleet = yield* Fleet
   const store = Option.getOrUndefined(yield* Effect.serviceOption(ActivityStore))
 
   const idle = (sessions: ReadonlyArray<Session>, idleFor: number) =>
     Effect.gen(function* () {
       const stored = store === undefined ? new Map<string, ActivityTimes>() : yield* storedTimes(store, sessions)
+      const seen = yield* seenSessions(
+        fleet,
+        sessions.map(({ id }) => id),
+      )
       const now = yield* Clock.currentTimeMillis
       return sessions.filter(({ createdAt, id }) => {
-        const times = mergedTimes(directory.activityOf(id) ?? neverActive, stored.get(id) ?? neverActive)
+        const times = mergedTimes(seen.get(id)?.activity ?? neverActive, stored.get(id) ?? neverActive)
         const since = idleSince(createdAt, times)
         return since !== undefined && idleTime(since, now) >= idleFor
       })
@@ -122,7 +104,7 @@ export const makeSessionList = Effect.gen(function* () {
 
   const fittingOf = ({ idleFor, openIsActive, part, status }: ListQuery) =>
     Effect.gen(function* () {
-      const open = openIsActive ? yield* fleet.liveCounts : undefined
+      const open = openIsActive ? (yield* numberedSessions(fleet, { ...all, sort: "live" })).numbers : undefined
       const fits = ({ id, status: own }: Session): boolean =>
         (status === undefined || own === status) && (part === undefined || id.includes(part)) && !open?.has(id)
       return (sessions: ReadonlyArray<Session>) => {
@@ -131,34 +113,11 @@ export const makeSessionList = Effect.gen(function* () {
       }
     })
 
-  /** All that have a number by which they can be sorted, in any order, and what tells it. */
-  const numbered = (sort: Exclude<ListQuery["sort"], "id">) =>
-    Effect.gen(function* () {
-      if (sort !== "live") {
-        const number = numberBy[sort]
-        const keyOf: KeyOf = (id) => {
-          const activity = directory.activityOf(id)
-          return activity === undefined ? 0 : number(activity)
-        }
-        return { keyOf, ids: Array.from(directory.known()) }
-      }
-      const counts = yield* fleet.liveCounts
-      return { keyOf: (id: string) => sumOf(counts.get(id)), ids: counts.keys() }
-    })
-
   /** Sessions with a number above 0, behind `after`. A page has fewer than it may where some of them are gone, or do not fit. */
-  const listNumbered = (
-    { after, descends, limit, part, prefix }: ListQuery,
-    { ids, keyOf }: { readonly ids: Iterable<string>; readonly keyOf: KeyOf },
-    fitting: Fitting,
-  ) =>
+  const listNumbered = ({ after, descends, limit }: ListQuery, { numbers }: NumberedSessions, fitting: Fitting) =>
     Effect.gen(function* () {
       const top = new TopList(limit, descends, after?.key === 0 ? undefined : after)
-      yield* eachSliced(ids, (id) => {
-        const isWanted = id.startsWith(prefix) && (part === undefined || id.includes(part))
-        const key = isWanted ? keyOf(id) : 0
-        if (key > 0) top.add({ key, id })
-      })
+      yield* eachSliced(numbers, ([id, key]) => top.add({ key, id }))
       const sessions: Array<Session> = []
       for (let at = 0; at < top.places.length; at += sliceSize) {
         const slice = top.places.slice(at, at + sliceSize).map(({ id }) => id)
@@ -172,35 +131,33 @@ export const makeSessionList = Effect.gen(function* () {
   /** Those with a number, largest first, and behind them all others, by id; or the other way round. */
   const listSorted = (query: ListQuery, sort: Exclude<ListQuery["sort"], "id">, fitting: Fitting) =>
     Effect.gen(function* () {
-      const { after, descends, limit } = query
-      const all = yield* numbered(sort)
-      const others: Fitting = (sessions) => fitting(sessions.filter(({ id }) => all.keyOf(id) === 0))
+      const { after, descends, limit, part, prefix } = query
+      const all = yield* numberedSessions(fleet, { sort, prefix, part })
+      const { truncated } = all
+      const others: Fitting = (sessions) => fitting(sessions.filter(({ id }) => !all.numbers.has(id)))
       const sessions: Array<Session> = []
       const numberedIsNext = descends ? after === undefined || after.key > 0 : after !== undefined && after.key > 0
       if (descends && numberedIsNext) {
         const found = yield* listNumbered(query, all, fitting)
         sessions.push(...found.sessions)
-        if (found.last !== undefined) return { sessions, last: found.last }
+        if (found.last !== undefined) return { sessions, last: found.last, truncated }
       }
       if (descends || !numberedIsNext) {
         const rest = { prefix: query.prefix, descends: false, limit: limit - sessions.length }
         const found = yield* listById(repo, rest, after?.key === 0 ? after.id : undefined, others)
         sessions.push(...found.sessions)
-        if (found.last !== undefined) return { sessions, last: { key: 0, id: found.last } }
-        if (descends) return { sessions, last: undefined }
+        if (found.last !== undefined) return { sessions, last: { key: 0, id: found.last }, truncated }
+        if (descends) return { sessions, last: undefined, truncated }
       }
       const found = yield* listNumbered({ ...query, limit: limit - sessions.length }, all, fitting)
-      return { sessions: [...sessions, ...found.sessions], last: found.last }
+      return { sessions: [...sessions, ...found.sessions], last: found.last, truncated }
     })
 
   return (query: ListQuery): Effect.Effect<Listed, StoreUnavailable> =>
     Effect.gen(function* () {
       const { after, sort } = query
       const fitting = yield* fittingOf(query)
-      if (sort !== "id") {
-        const truncated = directory.numbers().entries >= mostKnown
-        return { ...(yield* listSorted(query, sort, fitting)), truncated }
-      }
+      if (sort !== "id") return yield* listSorted(query, sort, fitting)
       const { last, sessions } = yield* listById(repo, query, after?.id, fitting)
       return { sessions, last: last === undefined ? undefined : { key: 0, id: last }, truncated: false }
     })

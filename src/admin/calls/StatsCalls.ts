@@ -1,18 +1,19 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Either } from "effect"
-import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { AdminApi } from "../api/AdminApi.js"
 import { type ApiProblem, invalidRequest } from "../api/ApiProblem.js"
 import { mostNamed } from "../api/StatsGroup.js"
 import { Sampler } from "../Sampler.js"
+import { answersIn, Fleet } from "../fleet/Fleet.js"
+import { mostOf } from "../fleet/SessionsSeen.js"
 import { makeSessionChanges } from "./NamedSessions.js"
-import { eventText, serverEvents } from "./ServerEvents.js"
-import { SessionRates } from "./SessionRates.js"
-import { sampleView, timestamp } from "./Shapes.js"
-import { jsonArraySliced } from "./Sliced.js"
+import { eventText } from "../fleet/EventText.js"
+import { serverEvents } from "./ServerEvents.js"
+import { sampleView, timestamp } from "../fleet/Shapes.js"
+import { jsonArraySliced } from "../fleet/Sliced.js"
 import { makeStoreWatch, type StoreState } from "./StoreWatch.js"
 
 const storeView = ({ lastOkAt, problem }: StoreState) => ({
@@ -38,18 +39,17 @@ export const namedIn = (url: string): Either.Either<ReadonlyArray<string>, ApiPr
 export const layerStatsCalls = HttpApiBuilder.group(AdminApi, "stats", (handlers) =>
   Effect.gen(function* () {
     const sampler = yield* Sampler
-    const directory = yield* SessionDirectory
+    const fleet = yield* Fleet
     const counters = yield* Telemetry
     const watch = yield* makeStoreWatch(yield* SessionRepo)
-    const context = yield* Effect.context<SessionRepo | SessionDirectory | SessionRates>()
+    const context = yield* Effect.context<SessionRepo | Fleet>()
 
     /** Waits for the next second. Open at first: who comes is told at once. */
     const seconds = Effect.gen(function* () {
       const latch = yield* Effect.makeLatch(true)
-      // A plain call ends a look, hence the latch's "unsafe" one: it does the same, and is no Effect.
-      const listener = { began: () => {}, saw: () => {}, ended: () => void latch.unsafeOpen() }
+      // A plain call tells of a sample, hence the latch's "unsafe" one: it does the same, and is no Effect.
       yield* Effect.acquireRelease(
-        Effect.sync(() => sampler.listen(listener)),
+        Effect.sync(() => sampler.listen(() => void latch.unsafeOpen())),
         (leave) => Effect.sync(leave),
       )
       return Effect.zipRight(latch.await, latch.close)
@@ -75,9 +75,21 @@ export const layerStatsCalls = HttpApiBuilder.group(AdminApi, "stats", (handlers
           const store = storeView(yield* watch.state)
           const tally = yield* watch.tally
           const { forwarding = null, others = null } = tally ?? {}
-          const { entries: known } = directory.numbers()
-          const sessions = { known, draining: directory.draining(), forwarding, others }
-          return { sample: sampleView(sampler.latest), sessions, store, process: counters.process, missing: [] }
+          const known = yield* fleet.ask((process) => process.known({}))
+          const draining = yield* fleet.ask((process) => process.draining({}))
+          const sessions = {
+            known: mostOf(answersIn(known)),
+            draining: mostOf(answersIn(draining)),
+            forwarding,
+            others,
+          }
+          return {
+            sample: sampleView(sampler.latest),
+            sessions,
+            store,
+            process: counters.process,
+            missing: known.missing,
+          }
         }),
       )
       .handle("history", () =>

@@ -16,8 +16,8 @@ import { AdminApi } from "../api/AdminApi.js"
 import { storeUnavailable } from "../api/ApiProblem.js"
 import { BodyReader } from "./BodyReader.js"
 import { ImportCounts } from "./ImportCounts.js"
-import { sessionView } from "./Shapes.js"
-import { eachSliced } from "./Sliced.js"
+import { sessionView } from "../fleet/Shapes.js"
+import { eachSliced } from "../fleet/Sliced.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work. */
 const pageSize = 100

@@ -1,7 +1,7 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Option } from "effect"
-import type { ErrorView } from "../../admin/api/ProxyGroup.js"
+import type { ErrorView } from "../../admin/api/ProxyViews.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, resolveDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"

@@ -1,8 +1,8 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import { Effect, Layer } from "effect"
-import type { ExplainView } from "../../admin/api/ProxyGroup.js"
-import type { ExplainQuery } from "../../admin/calls/Explain.js"
+import type { ExplainView } from "../../admin/api/ExplainView.js"
+import type { ExplainQuery } from "../../admin/process/Explain.js"
 import { explainQueryOf } from "../../admin/calls/ExplainQuery.js"
 import { defaultSettings, ProxyConfig } from "../../domain/ProxyConfig.js"
 import { onOrOff, text } from "../../domain/Reading.js"
@@ -67,7 +67,7 @@ const askDatabase = (query: ExplainQuery, hosts: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const [{ Explain }, { SessionDirectory }, { Traffic }] = yield* Effect.promise(() =>
       Promise.all([
-        import("../../admin/calls/Explain.js"),
+        import("../../admin/process/Explain.js"),
         import("../../sessions/SessionDirectory.js"),
         import("../../traffic/Traffic.js"),
       ]),
@@ -136,6 +136,7 @@ export const explain = Command.make(
       yield* printResult(json ? renderJson(explained) : linesOf(explained).map(printable).join("\n"))
       if (!explained.verdict.forwards)
         return yield* new CommandFailed({
+          code: "not_forwarded",
           problem: "this request would not be forwarded",
           hint: explained.verdict.code === null ? "the proxy answers it itself" : `see docs/ERRORS.md`,
         })

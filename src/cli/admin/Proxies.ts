@@ -66,6 +66,7 @@ export const runningPlaces = (
 /** That somebody has to be asked, and nobody can be. */
 export const noProxy = (database: Database): CommandFailed =>
   new CommandFailed({
+    code: "no_proxy",
     problem: `no proxy runs on ${database.shown}, or none with an admin socket`,
     hint: `start one with ${programName()} run${databaseFlag(database)}, or name one with --admin`,
   })

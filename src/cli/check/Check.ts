@@ -149,6 +149,7 @@ const failure = (findings: ReadonlyArray<Finding>): Effect.Effect<void, CommandF
   const failed = findings.filter(({ result }) => result === "fail").length
   if (failed === 0) return Effect.void
   return new CommandFailed({
+    code: "checks_failed",
     problem: failed === 1 ? "one check failed" : `${failed} checks failed`,
     hint: "the lines say what to do",
   })

@@ -1,4 +1,4 @@
-import type { HealthView } from "../../admin/api/SessionGroup.js"
+import type { HealthView } from "../../admin/api/SessionViews.js"
 import { idleTime } from "../../sessions/SessionActivity.js"
 import { inWords } from "../InWords.js"
 

@@ -12,6 +12,7 @@ import { viewOf } from "./SessionView.js"
 
 const nobodyKnows = ({ problem }: StoreUnavailable): CommandFailed =>
   new CommandFailed({
+    code: "store_unavailable",
     problem: `nobody knows which sessions are idle: ${problem}`,
     hint: "a proxy writes it down while it runs, unless its --activity-interval is 0",
   })

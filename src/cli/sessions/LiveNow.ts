@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { SessionView } from "../../admin/api/SessionGroup.js"
+import type { SessionView } from "../../admin/api/SessionViews.js"
 import type { LiveCount } from "../InWords.js"
 import type { AdminCalls } from "../admin/AdminClient.js"
 import { callFailed, secondLook } from "../admin/Proxies.js"

@@ -1,5 +1,5 @@
 import { Effect, Option } from "effect"
-import type { HealthView, SessionView } from "../../admin/api/SessionGroup.js"
+import type { HealthView, SessionView } from "../../admin/api/SessionViews.js"
 import { type ActivityTimes, mergedTimes } from "../../sessions/SessionActivity.js"
 import type { Database } from "../Database.js"
 import type { CommandFailed } from "../Failure.js"

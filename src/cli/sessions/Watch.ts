@@ -37,7 +37,11 @@ export const watchDoc: CommandDoc = {
 }
 
 const noFile = ({ shown }: Database): CommandFailed =>
-  new CommandFailed({ problem: `there is no ${shown}`, hint: "name another with --db-path" })
+  new CommandFailed({
+    code: "store_unavailable",
+    problem: `there is no ${shown}`,
+    hint: "name another with --db-path",
+  })
 
 /** Between two looks, in milliseconds. */
 const interval = 1_000

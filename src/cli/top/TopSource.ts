@@ -1,6 +1,6 @@
 import { Clock, Effect, Either, type Option } from "effect"
-import type { LiveView } from "../../admin/api/LiveGroup.js"
-import type { LiveCounts, SessionView } from "../../admin/api/SessionGroup.js"
+import type { LiveView } from "../../admin/api/LiveView.js"
+import type { LiveCounts, SessionView } from "../../admin/api/SessionViews.js"
 import type { AdminCalls } from "../admin/AdminClient.js"
 import { nameOf } from "../admin/AdminPlace.js"
 import { callFailed, callsAt, noProxy, runningPlaces } from "../admin/Proxies.js"
@@ -147,12 +147,13 @@ const ask = ({ calls }: Proxy, wanted: Wanted): Effect.Effect<ProxyAnswer, Comma
       { concurrency: 5 },
     )
     const { forwarding, known, others } = stats.sessions
+    const serving = running.processes.filter(({ role }) => role !== "supervisor")
     return {
       totals: {
         ...ratesOf(stats.sample),
         version,
-        processes: running.processes.length,
-        draining: running.processes.filter(({ draining }) => draining).length,
+        processes: serving.length,
+        draining: serving.filter(({ draining }) => draining).length,
         uptime: Math.max(0, ...running.processes.map(({ uptime_seconds }) => uptime_seconds)),
         streams: stats.sample.streams,
         websockets: stats.sample.websockets,
@@ -225,4 +226,4 @@ const looksBetweenSearches = 5
 
 const firstFailure = (answers: ReadonlyArray<Either.Either<ProxyAnswer, CommandFailed>>): CommandFailed =>
   answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left] : []))[0] ??
-  new CommandFailed({ problem: "no proxy answers", hint: "see whether one runs" })
+  new CommandFailed({ code: "no_proxy", problem: "no proxy answers", hint: "see whether one runs" })

@@ -23,21 +23,13 @@ import { describeError } from "../../wire/Reply.js"
 import { SessionHosts } from "../../wire/SessionHosts.js"
 import { parseTarget, type Route } from "../../wire/Target.js"
 import { answerSteps } from "./AnswerSteps.js"
-import type { ExplainView } from "../api/ProxyGroup.js"
+import type { ExplainView } from "../api/ExplainView.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
 import { policiesInForce } from "./PoliciesInForce.js"
-import { healthView, sessionView } from "./Shapes.js"
+import type { QuestionOf } from "../fleet/Questions.js"
+import { healthView, sessionView } from "../fleet/Shapes.js"
 
-/** A request that nobody has sent. */
-export interface ExplainQuery {
-  readonly method: string
-  /** Its `Host`; `undefined` for one that names no session. */
-  readonly host: string | undefined
-  /** The request target, raw, as latin1. */
-  readonly target: string
-  /** A WebSocket handshake. */
-  readonly upgrades: boolean
-}
+export type ExplainQuery = QuestionOf<"explain">
 
 type Explanation = typeof ExplainView.Type
 type Verdict = Explanation["verdict"]

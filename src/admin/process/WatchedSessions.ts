@@ -1,18 +1,15 @@
-import { Context, Effect, Layer } from "effect"
 import type { SessionActivity } from "../../sessions/SessionActivity.js"
-import { SessionDirectory } from "../../sessions/SessionDirectory.js"
-import { ErrorRing } from "../../telemetry/ErrorRing.js"
-import { quantileOf } from "../../telemetry/Quantile.js"
+import type { SessionDirectory } from "../../sessions/SessionDirectory.js"
+import type { ErrorRing } from "../../telemetry/ErrorRing.js"
 import type { RecordSink } from "../../telemetry/RecordSink.js"
-import { type RecordTaps, Taps } from "../../telemetry/RecordTaps.js"
+import type { RecordTaps } from "../../telemetry/RecordTaps.js"
 import { durationBounds } from "../../telemetry/Totals.js"
 import type { TrafficRecord } from "../../telemetry/TrafficRecord.js"
 import type { LiveTraffic } from "../../traffic/Traffic.js"
-import type { LiveView } from "../api/LiveGroup.js"
-import type { LiveCounts } from "../api/SessionGroup.js"
-import { type LookListener, Sampler, type SecondSampler } from "../Sampler.js"
-import type { TrafficCounts } from "./Fleet.js"
-import { kindOf, rounded, roundedOrNull } from "./Shapes.js"
+import type { LiveView } from "../api/LiveView.js"
+import type { TrafficCounts, WatchedNumbers } from "../fleet/Questions.js"
+import { kindOf } from "../fleet/Shapes.js"
+import type { LookListener, Looks } from "./Looks.js"
 
 /** So long after the last look the rates of a session are kept, in milliseconds. */
 const keptFor = 10_000
@@ -24,16 +21,7 @@ const liveNames = { request: "requests", stream: "streams", websocket: "websocke
   readonly [Kind in (typeof LiveView.Type)["kind"]]: keyof TrafficCounts
 }
 
-type Rates = Omit<typeof LiveCounts.Type, keyof TrafficCounts | "last_error">
-
-const unknown: Rates = {
-  requests_per_second: null,
-  errors_per_second: null,
-  bytes_in_per_second: null,
-  bytes_out_per_second: null,
-  p50_ms: null,
-  p99_ms: null,
-}
+type Rates = WatchedNumbers["rates"]
 
 const noneLive: TrafficCounts = { requests: 0, streams: 0, websockets: 0 }
 
@@ -50,7 +38,7 @@ const bytesOf = (activity: SessionActivity | undefined): SessionBytes => ({
 
 /** A session that somebody looks at. */
 class WatchedSession {
-  rates = unknown
+  rates: Rates = null
   /** What was under way at the last look. */
   live = noneLive
   private seen = { ...noneLive }
@@ -97,24 +85,20 @@ class WatchedSession {
   ended(): void {
     const { bytes, errors, last, latencies, requests } = this
     this.live = this.seen
-    const perSecond = (count: number): number => rounded((Math.max(0, count) * 1_000) / (this.at - this.before))
+    const perSecond = (count: number): number => (Math.max(0, count) * 1_000) / (this.at - this.before)
     if (this.before > 0)
       this.rates = {
-        requests_per_second: perSecond(requests),
-        errors_per_second: perSecond(errors),
-        bytes_in_per_second: perSecond(bytes.bytesIn - last.bytesIn),
-        bytes_out_per_second: perSecond(bytes.bytesOut - last.bytesOut),
-        p50_ms: roundedOrNull(quantileOf(durationBounds, latencies, 0, 0.5) * 1_000),
-        p99_ms: roundedOrNull(quantileOf(durationBounds, latencies, 0, 0.99) * 1_000),
+        requests: perSecond(requests),
+        errors: perSecond(errors),
+        bytesIn: perSecond(bytes.bytesIn - last.bytesIn),
+        bytesOut: perSecond(bytes.bytesOut - last.bytesOut),
+        latencies: latencies.some((count) => count > 0) ? Array.from(latencies) : [],
       }
     latencies.fill(0)
     this.requests = 0
     this.errors = 0
   }
 }
-
-/** What is shown of a session: how much is under way, and what the last second brought. */
-export type ShowLive = (id: string, counts: TrafficCounts) => typeof LiveCounts.Type
 
 /**
  * Rates and latencies of single sessions, for as long as somebody looks at them. While nobody does, this wants no record and
@@ -130,11 +114,11 @@ export class WatchedSessions implements LookListener, RecordSink {
     private readonly directory: Pick<typeof SessionDirectory.Service, "activityOf">,
     private readonly ring: Pick<typeof ErrorRing.Service, "find">,
     private readonly taps: Pick<RecordTaps, "attach">,
-    private readonly sampler: Pick<SecondSampler, "listen">,
+    private readonly looks: Pick<Looks, "listen">,
   ) {}
 
-  /** Somebody looks at these sessions. Gives what shows them. */
-  look(ids: ReadonlyArray<string>): ShowLive {
+  /** Somebody looks at these sessions. Gives what is known of each. */
+  look(ids: ReadonlyArray<string>): ReadonlyArray<readonly [string, WatchedNumbers]> {
     const at = performance.now()
     for (const id of ids) {
       const known = this.watched.get(id)
@@ -143,28 +127,21 @@ export class WatchedSessions implements LookListener, RecordSink {
     }
     if (this.watched.size > 0) this.leave ??= this.begin()
     const errors = this.lastErrors()
-    return (id, counts) => ({
-      ...counts,
-      ...(this.watched.get(id)?.rates ?? unknown),
-      last_error: errors.get(id) ?? null,
+    return ids.map((id) => {
+      const { live = noneLive, rates = null } = this.watched.get(id) ?? {}
+      return [id, { live, rates, lastError: errors.get(id) ?? null }]
     })
   }
 
-  /** The same with what was under way when all of it was looked at last. */
-  lookAtLast(ids: ReadonlyArray<string>): (id: string) => typeof LiveCounts.Type {
-    const show = this.look(ids)
-    return (id) => show(id, this.watched.get(id)?.live ?? noneLive)
-  }
-
-  private lastErrors(): ReadonlyMap<string, string> {
-    const errors = new Map<string, string>()
-    for (const { code, session } of this.ring.find())
-      if (session !== undefined && !errors.has(session)) errors.set(session, code)
+  private lastErrors(): ReadonlyMap<string, WatchedNumbers["lastError"]> {
+    const errors = new Map<string, WatchedNumbers["lastError"]>()
+    for (const { code, session, time } of this.ring.find())
+      if (session !== undefined && !errors.has(session)) errors.set(session, { code, time })
     return errors
   }
 
   private begin(): () => void {
-    const [stop, detach] = [this.sampler.listen(this), this.taps.attach(this)]
+    const [stop, detach] = [this.looks.listen(this), this.taps.attach(this)]
     return () => {
       stop()
       detach()
@@ -198,14 +175,4 @@ export class WatchedSessions implements LookListener, RecordSink {
   ended(): void {
     for (const session of this.watched.values()) session.ended()
   }
-}
-
-/** The rates that the admin API shows. */
-export class SessionRates extends Context.Tag("@ss-proxy/SessionRates")<SessionRates, WatchedSessions>() {
-  static readonly layer: Layer.Layer<SessionRates, never, SessionDirectory | ErrorRing | Sampler> = Layer.effect(
-    SessionRates,
-    Effect.gen(function* () {
-      return new WatchedSessions(yield* SessionDirectory, yield* ErrorRing, yield* Taps, yield* Sampler)
-    }),
-  )
 }

@@ -3,7 +3,7 @@ import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { shownText } from "../../domain/Reading.js"
 import type { SessionPolicy } from "../../domain/SessionPolicy.js"
 import { settingRows } from "../../domain/Settings.js"
-import type { ExplainView } from "../api/ProxyGroup.js"
+import type { ExplainView } from "../api/ExplainView.js"
 import { shownValue } from "./SettingValue.js"
 
 const nameOfSetting = new Map(Object.entries(settingRows).map(([name, row]) => [row, name]))

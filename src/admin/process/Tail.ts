@@ -5,7 +5,7 @@ import type { RecordSink } from "../../telemetry/RecordSink.js"
 import type { RecordTaps } from "../../telemetry/RecordTaps.js"
 import type { QueryRule } from "../../telemetry/Redaction.js"
 import type { TrafficRecord } from "../../telemetry/TrafficRecord.js"
-import { eventText } from "./ServerEvents.js"
+import { eventText } from "../fleet/EventText.js"
 
 /** Which records are asked for. */
 export interface TailQuery {

@@ -12,8 +12,8 @@ import type { ActivityReport } from "../../traffic/Activity.js"
 import type { OpenTraffic } from "../../traffic/ActivityRound.js"
 import type { LiveTraffic } from "../../traffic/Traffic.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
-import type { LiveView } from "../api/LiveGroup.js"
-import type { ErrorView } from "../api/ProxyGroup.js"
+import type { LiveView } from "../api/LiveView.js"
+import type { ErrorView } from "../api/ProxyViews.js"
 import type { SampleView } from "../api/StatsGroup.js"
 import type {
   ActivityTimesView,
@@ -22,7 +22,7 @@ import type {
   LiveCounts,
   OpenView,
   SessionView,
-} from "../api/SessionGroup.js"
+} from "../api/SessionViews.js"
 
 /** RFC 3339 in UTC, of milliseconds since the epoch. */
 export const timestamp = (time: number): string => new Date(time).toISOString()
