@@ -28,6 +28,8 @@ export interface CommandDoc {
   readonly groups: ReadonlyArray<FlagGroup>
   /** Command lines to copy, and what each does. */
   readonly examples: ReadonlyArray<readonly [command: string, meaning: string]>
+  /** The flags that the help shows, where it leaves the others to the help of a command. */
+  readonly firstFlags?: ReadonlyArray<Flag>
   /** It has only subcommands: one of them must follow. */
   readonly isGroup?: boolean
   /** It runs until a signal stops it, and then exits with 0. */

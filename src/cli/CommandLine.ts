@@ -7,6 +7,7 @@ import { flagsOf, fullName } from "./CommandDoc.js"
 import { UsageError } from "./Failure.js"
 import { type Flag, isSwitch } from "./Flag.js"
 import { mostSimilar } from "../domain/Similar.js"
+import { inFull, shortNames, synonyms } from "./ShortWords.js"
 
 const shells = ["bash", "zsh", "fish", "sh"] as const
 
@@ -48,7 +49,8 @@ interface Lexed {
   readonly plain: number
 }
 
-const usageError = (message: string) => Either.left(new UsageError({ message }))
+const usageError = (message: string, hint?: string) =>
+  Either.left(new UsageError({ message, ...(hint !== undefined && { hint }) }))
 
 /** Splits `--name`, `--name=value`, `-n`, `-nvalue` and `-n=value`. */
 const splitFlag = (word: string): { readonly name: string; readonly value: string | undefined } => {
@@ -72,7 +74,8 @@ const isValue = (word: string | undefined, docs: ReadonlyArray<CommandDoc>): wor
 /** Separates flags with their values from positionals, by the flags of all commands. */
 const lex = (words: ReadonlyArray<string>, docs: ReadonlyArray<CommandDoc>): Either.Either<Lexed, UsageError> => {
   // Commands may have flags of one name that differ, such as --live: those of a command that is named go first.
-  const isNamed = ({ path }: CommandDoc): boolean => path.every((word) => words.includes(word))
+  const named = new Set(words.flatMap((word) => [word, ...(shortNames.get(word) ?? [])]))
+  const isNamed = ({ path }: CommandDoc): boolean => path.every((word) => named.has(word))
   const flags = [...docs.flatMap(flagsOf), ...docs.filter(isNamed).flatMap(flagsOf), ...builtInFlags]
   const byName = new Map(flags.map((flag) => [`--${flag.name}`, flag]))
   for (const flag of flags) if (flag.alias !== undefined) byName.set(`-${flag.alias}`, flag)
@@ -134,30 +137,19 @@ const unknownFlag = (word: string, doc: CommandDoc) => {
   const names = [...flagsOf(doc), ...builtInFlags].map((flag) => `--${flag.name}`)
   const ofPolicy = flagOfColumn(name)
   const guess = ofPolicy !== undefined && names.includes(ofPolicy) ? ofPolicy : mostSimilar(name, names)
-  return usageError(`${name} is not a flag of ${fullName(doc)}; ${didYouMean(guess, doc)}`)
+  return usageError(`${name} is not a flag of ${fullName(doc)}`, didYouMean(guess, doc))
 }
 
-/** Names of commands in other programs, and ours. */
-const synonyms: ReadonlyMap<string, string> = new Map([
-  ["help", "--help"],
-  ["version", "--version"],
-  ["ls", "list"],
-  ["get", "show"],
-  ["update", "set"],
-  ["rm", "remove"],
-  ["delete", "remove"],
-  ["create", "add"],
-])
-
 const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<CommandDoc>) => {
-  const inside = docs.filter((other) => other.path.length === doc.path.length + 1)
-  const names = inside
-    .filter((other) => samePath(other.path.slice(0, -1), doc.path))
-    .map((other) => other.path.at(-1) ?? "")
-  const synonym = synonyms.get(word)
-  const guess = synonym?.startsWith("--") === true || names.includes(synonym ?? "") ? synonym : mostSimilar(word, names)
+  const inside = docs.filter(({ path }) => doc.path.every((word, index) => path[index] === word))
+  const nameOf = ({ path }: CommandDoc): string => path.slice(doc.path.length).join(" ")
+  const ours = synonyms.get(word) ?? word
+  const exact = inside.find(({ path }) => path.length > doc.path.length && path.at(-1) === ours)
+  const next = inside.filter(({ path }) => path.length === doc.path.length + 1).map(nameOf)
+  const guess = ours.startsWith("--") ? ours : exact === undefined ? mostSimilar(word, next) : nameOf(exact)
   return usageError(
-    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}; ${didYouMean(guess && `${fullName(doc)} ${guess}`, doc)}`,
+    `${JSON.stringify(redactUrl(word))} is not a command of ${fullName(doc)}`,
+    didYouMean(guess && `${fullName(doc)} ${guess}`, doc),
   )
 }
 
@@ -165,10 +157,10 @@ const unknownCommand = (word: string, doc: CommandDoc, docs: ReadonlyArray<Comma
 const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Either<void, UsageError> => {
   const missing = doc.args[args.length]
   if (missing !== undefined && missing.optional !== true)
-    return usageError(`${doc.path.join(" ")} needs ${missing.name}; ${seeHelp(doc)}`)
+    return usageError(`${doc.path.join(" ")} needs ${missing.name}`, seeHelp(doc))
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
-  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}; ${seeHelp(doc)}`)
+  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}`, seeHelp(doc))
 }
 
 /**
@@ -184,14 +176,14 @@ const canonical = (doc: CommandDoc, flags: ReadonlyArray<GivenFlag>, args: Reado
 const completions = (given: string): Either.Either<Invocation, UsageError> => {
   const shell = shells.find((shell) => shell === given)
   return shell === undefined
-    ? usageError(`--completions is ${JSON.stringify(given)}; it must be one of ${shells.join(", ")}`)
+    ? usageError(`--completions is ${JSON.stringify(given)}`, `it must be one of ${shells.join(", ")}`)
     : Either.right({ _tag: "Completions", shell })
 }
 
 /**
  * Parses the command line before @effect/cli does, and gives it the same command line in a spelling that it reads
  * correctly. Flags may be anywhere, as `--name value`, `--name=value`, `-n value`, `-nvalue` or `-n=value`; `--` ends
- * them. Without a command, the program runs the proxy. `docs`: every command; the first is the program.
+ * them. `help`, `version` and short names of commands are read, too. Without a command, the program runs the proxy. `docs`: every command; the first is the program.
  *
  * This is needed because @effect/cli rejects a flag before its command, `-p9000`, `-p=9000`, and a flag that is given
  * twice. It takes an unknown flag for a superfluous argument, and suggests no other flag. It removes its own
@@ -203,21 +195,23 @@ export const readCommandLine = (
 ): Either.Either<Invocation, UsageError> =>
   Either.gen(function* () {
     const { flags, unknown, positionals, plain } = yield* lex(words, docs)
-    const doc = findCommand(docs, positionals.slice(0, plain))
-    if (doc === undefined) return yield* usageError("there is no such command; see ss-proxy --help")
-    const args = positionals.slice(doc.path.length)
+    const { asksHelp, asksVersion, words: named } = inFull(positionals.slice(0, plain), docs)
+    const doc = findCommand(docs, named)
+    if (doc === undefined) return yield* usageError("there is no such command", "see ss-proxy --help")
+    const args = [...named, ...positionals.slice(plain)].slice(doc.path.length)
     const has = (name: string) => flags.find((given) => given.flag.name === name)
     if (has("help") !== undefined) return { _tag: "Help", doc }
-    if (has("version") !== undefined) return { _tag: "Version" }
+    if (asksVersion || has("version") !== undefined) return { _tag: "Version" }
     const unknownWord = doc.path.length === 0 || doc.isGroup === true ? args[0] : undefined
     if (unknown !== undefined && (unknownWord === undefined || unknown.after <= doc.path.length))
       return yield* unknownFlag(unknown.word, doc)
     if (unknownWord !== undefined) return yield* unknownCommand(unknownWord, doc, docs)
+    if (asksHelp) return { _tag: "Help", doc }
     const shell = has("completions")
     if (shell !== undefined) return yield* completions(shell.value)
     const misplaced = flags.find((given) => !flagsOf(doc).some((flag) => flag.name === given.flag.name))
     if (misplaced !== undefined) return yield* unknownFlag(misplaced.word, doc)
-    if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command; ${seeHelp(doc)}`)
+    if (doc.isGroup === true) return yield* usageError(`${doc.path.join(" ")} needs a command`, seeHelp(doc))
     yield* checkArguments(doc, args)
     return { _tag: "Command", doc, words: canonical(doc, flags, args) }
   })

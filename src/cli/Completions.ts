@@ -2,6 +2,7 @@ import type { CommandDoc } from "./CommandDoc.js"
 import { flagsOf } from "./CommandDoc.js"
 import { builtInFlags, type Shell } from "./CommandLine.js"
 import { type Flag, isSwitch } from "./Flag.js"
+import { shortNames } from "./ShortWords.js"
 
 /** The direct subcommands of a command. */
 const under = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): ReadonlyArray<CommandDoc> =>
@@ -29,6 +30,14 @@ const bashValues = (flag: Flag): string => {
   return `    ${spellings(flag).join("|")}) COMPREPLY=( $(compgen ${compgen} -- "$cur") ); return ;;`
 }
 
+/** How a command may be named behind the words of another. */
+const namesIn = (doc: CommandDoc): ReadonlyArray<readonly [before: string, word: string]> => {
+  const name = doc.path.join(" ")
+  const before = doc.path.slice(0, -1).join(" ")
+  const short = [...shortNames].flatMap(([word, path]) => (path.join(" ") === name ? [word] : []))
+  return [[before, lastWord(doc)], ...short.flatMap((word) => [[before, word] as const, ["", word] as const])]
+}
+
 const bash = (docs: ReadonlyArray<CommandDoc>): string =>
   [
     "_ss_proxy() {",
@@ -37,7 +46,10 @@ const bash = (docs: ReadonlyArray<CommandDoc>): string =>
     '    case "$command ${COMP_WORDS[index]}" in',
     ...docs
       .filter((doc) => doc.path.length > 0)
-      .map((doc) => `    "${doc.path.slice(0, -1).join(" ")} ${lastWord(doc)}") command="${doc.path.join(" ")}" ;;`),
+      .map((doc) => {
+        const names = namesIn(doc).map(([before, word]) => `"${before} ${word}"`)
+        return `    ${names.join("|")}) command="${doc.path.join(" ")}" ;;`
+      }),
     "    esac",
     "  done",
     '  case "$prev" in',

@@ -156,6 +156,6 @@ export const health = Command.make(
       else for (const { at, up } of all) if (up) yield* printResult(`${at} is up`)
       const failed = all.find(({ up }) => !up)
       if (failed !== undefined)
-        return yield* new CommandFailed({ problem: failed.problem ?? failed.at, hint: failed.hint })
+        return yield* new CommandFailed({ code: "not_ready", problem: failed.problem ?? failed.at, hint: failed.hint })
     }),
 ).pipe(Command.withDescription(healthDoc.summary))

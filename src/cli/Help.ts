@@ -1,44 +1,19 @@
 import { type CommandDoc, flagsOf, fullName } from "./CommandDoc.js"
 import { builtInFlags } from "./CommandLine.js"
 import { type Flag, isSwitch } from "./Flag.js"
+import { type Definition, definitions, layoutOf, wrap } from "./Definitions.js"
 import type { Style } from "./Style.js"
+import { terminalWidth } from "./Table.js"
 
-const width = 100
+/** Longer lines are hard to read. So long are lines where nobody says how wide the terminal is. */
+const widest = 100
 
-/** Breaks a text between words, at `columns`. */
-const wrap = (text: string, columns: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1)
-    if (last === undefined || last.length + 1 + word.length > columns) lines.push(word)
-    else lines[lines.length - 1] = `${last} ${word}`
-  }
-  return lines
-}
+/** In a terminal that is less wide, lines break anywhere. */
+const narrowest = 40
 
-/** A row of two columns. `note` is not broken into lines. */
-interface Definition {
-  readonly name: string
-  readonly meaning: string
-  readonly note?: string
-}
-
-const meaningLines = ({ meaning, note }: Definition, columns: number): ReadonlyArray<string> => {
-  const lines = wrap(meaning, columns)
-  if (note === undefined) return lines
-  const last = `${lines.at(-1) ?? ""} ${note}`
-  return last.length <= columns ? [...lines.slice(0, -1), last] : [...lines, note]
-}
-
-/** Two columns; `left`: width of the left one. */
-const definitions = (rows: ReadonlyArray<Definition>, style: Style, left: number): string =>
-  rows
-    .flatMap((row) =>
-      meaningLines(row, width - left - 4).map((line, index) =>
-        index === 0 ? `  ${style.cyan(row.name.padEnd(left))}  ${line}` : `${" ".repeat(left + 4)}${line}`,
-      ),
-    )
-    .join("\n")
+/** The width of the lines of help there. */
+export const helpWidth = (stream: NodeJS.WriteStream): number =>
+  Math.min(widest, Math.max(narrowest, terminalWidth(stream) ?? widest))
 
 const valueOf = (flag: Flag): string => {
   if (isSwitch(flag)) return ""
@@ -49,25 +24,20 @@ const valueOf = (flag: Flag): string => {
 const flagName = (flag: Flag): string =>
   `${flag.alias === undefined ? "    " : `-${flag.alias}, `}--${flag.name}${valueOf(flag)}`
 
-const flagDefinition = (flag: Flag): Definition => {
+const flagDefinition = (flag: Flag, withVariable = true): Definition => {
   const notes = [
     ...(flag.fallback === undefined ? [] : [`default: ${flag.fallback}`]),
-    ...(flag.env === undefined ? [] : [`env: ${flag.env}`]),
+    ...(flag.env === undefined || !withVariable ? [] : [`env: ${flag.env}`]),
   ]
   const row = { name: flagName(flag), meaning: flag.about }
   return notes.length === 0 ? row : { ...row, note: `[${notes.join("; ")}]` }
-}
-
-const commandWord = (doc: CommandDoc): ReadonlyArray<string> => {
-  if (doc.isGroup === true) return ["COMMAND"]
-  return doc.path.length === 0 ? ["[COMMAND]"] : []
 }
 
 const usage = (doc: CommandDoc): string => {
   const args = doc.args.map((arg) =>
     arg.repeated === true ? `${arg.name}…` : arg.optional === true ? `[${arg.name}]` : arg.name,
   )
-  return [fullName(doc), ...commandWord(doc), ...args, "[OPTIONS]"].join(" ")
+  return [fullName(doc), ...(doc.isGroup === true ? ["COMMAND"] : []), ...args, "[OPTIONS]"].join(" ")
 }
 
 const commandRows = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): ReadonlyArray<Definition> =>
@@ -82,28 +52,64 @@ const valueRows = (flags: ReadonlyArray<Flag>): ReadonlyArray<Definition> => {
   return [...new Map(notes.filter(([, note]) => note !== ""))].map(([name, meaning]) => ({ name, meaning }))
 }
 
-/** The text of a command's help. */
-export const renderHelp = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: Style): string => {
-  const section = (title: string, body: string): ReadonlyArray<string> =>
-    body === "" ? [] : [`${style.bold(title)}\n${body}`]
+/** A title, and below it a text; nothing where the text is empty. */
+const section = (style: Style, title: string, body: string): ReadonlyArray<string> =>
+  body === "" ? [] : [`${style.bold(title)}\n${body}`]
+
+/** Command lines are not broken, because they are there to be copied. */
+const exampleLines = ({ examples }: CommandDoc, style: Style, width: number): string =>
+  examples
+    .map(([command, meaning]) =>
+      [...wrap(meaning, width - 4).map((line) => style.dim(`# ${line}`)), command]
+        .map((line) => `  ${line}`)
+        .join("\n"),
+    )
+    .join("\n\n")
+
+const renderCommand = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: Style, width: number): string => {
   const groups = [...doc.groups, { title: "Help", flags: builtInFlags }]
-  const left = Math.max(...[...flagsOf(doc), ...builtInFlags].map((flag) => flagName(flag).length))
   const commands = commandRows(doc, docs)
-  const examples = doc.examples.map(([command, meaning]) => `  ${style.dim(`# ${meaning}`)}\n  ${command}`).join("\n\n")
+  const args = doc.args.map((arg) => ({ name: arg.name, meaning: arg.about }))
+  const flags = groups.map(({ flags, title }) => [title, flags.map((flag) => flagDefinition(flag))] as const)
+  const layout = layoutOf(
+    flags.flatMap(([, rows]) => rows),
+    width,
+  )
+  const rows = (title: string, found: ReadonlyArray<Definition>) =>
+    section(style, title, definitions(found, style, layout))
   return [
     wrap(doc.about, width).join("\n"),
-    ...section("Usage", `  ${usage(doc)}`),
-    ...section("Commands", definitions(commands, style, Math.max(0, ...commands.map(({ name }) => name.length)))),
-    ...section(
-      "Arguments",
-      definitions(
-        doc.args.map((arg) => ({ name: arg.name, meaning: arg.about })),
-        style,
-        left,
-      ),
-    ),
-    ...groups.flatMap((group) => section(group.title, definitions(group.flags.map(flagDefinition), style, left))),
-    ...section("Values", definitions(valueRows(flagsOf(doc)), style, left)),
-    ...section("Examples", examples),
+    ...section(style, "Usage", `  ${usage(doc)}`),
+    ...section(style, "Commands", definitions(commands, style, layoutOf(commands, width))),
+    ...rows("Arguments", args),
+    ...flags.flatMap(([title, found]) => rows(title, found)),
+    ...rows("Values", valueRows(flagsOf(doc))),
+    ...section(style, "Examples", exampleLines(doc, style, width)),
   ].join("\n\n")
 }
+
+/** The help of the program: how to begin, on one screen. All flags are in the help of `run`. */
+const renderProgram = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: Style, width: number): string => {
+  const first = doc.examples.map(([name, meaning]) => ({ name, meaning }))
+  const commands = docs
+    .filter(({ path }) => path.length === 1)
+    .map(({ path, summary }) => ({ name: path.join(" "), meaning: summary }))
+  const flags = [...(doc.firstFlags ?? []), ...builtInFlags.filter(({ alias }) => alias !== undefined)]
+  const options = flags.map((flag) => flagDefinition(flag, false))
+  const rows = (title: string, found: ReadonlyArray<Definition>) =>
+    section(style, title, definitions(found, style, layoutOf(found, width)))
+  return [
+    wrap(doc.about, width).join("\n"),
+    ...rows("Usage", first),
+    ...rows("Commands (more on one: ss-proxy help COMMAND)", commands),
+    ...rows("Options (all of them: ss-proxy run --help)", options),
+  ].join("\n\n")
+}
+
+/** The text of a command's help. `width`: of its lines, but for command lines to copy. */
+export const renderHelp = (
+  doc: CommandDoc,
+  docs: ReadonlyArray<CommandDoc>,
+  style: Style,
+  width: number = widest,
+): string => (doc.path.length === 0 ? renderProgram(doc, docs, style, width) : renderCommand(doc, docs, style, width))

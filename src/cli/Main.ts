@@ -3,7 +3,8 @@ import { SignalCatcher } from "./SignalCatcher.js"
 import { version } from "../domain/Version.js"
 import { limitYoungGeneration } from "./YoungGeneration.js"
 
-const asksVersion = (words: ReadonlyArray<string>): boolean => words[0] === "--version" || words[0] === "-v"
+const asksVersion = ([first = "", ...others]: ReadonlyArray<string>): boolean =>
+  ["--version", "-v", "-V"].includes(first) || (first === "version" && others.length === 0)
 
 /**
  * The program: runs the command line `words`, then ends the process with 0, 1 (a failure) or 2 (a usage error). Loads

@@ -4,8 +4,10 @@ import { explainDoc } from "./admin/Explain.js"
 import { tailDoc } from "./admin/Tail.js"
 import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
+import { settings } from "../domain/Settings.js"
+import { flagOf } from "./Flag.js"
 import { healthDoc } from "./Health.js"
-import { runGroups } from "./ProgramFlags.js"
+import { dbPath, runGroups } from "./ProgramFlags.js"
 import { runDoc } from "./Run.js"
 import { sessionsDocs } from "./Sessions.js"
 import { topDoc } from "./top/Top.js"
@@ -13,17 +15,15 @@ import { topDoc } from "./top/Top.js"
 export const programDoc: CommandDoc = {
   path: [],
   summary: "A session-routing reverse proxy.",
-  about:
-    "A reverse proxy that routes by session: a request for /ID/PATH goes to PATH on the server that the session ID " +
-    "names, a WebSocket for /ws/ID too. Without a command it runs the proxy.",
+  about: "Routes by session: a request for /ID/PATH goes to PATH on the server of ID.",
   args: [],
   groups: runGroups,
+  firstFlags: [flagOf(settings.port), flagOf(settings.host), { ...dbPath, about: "Database of sessions." }],
   runsOn: true,
   examples: [
-    ["ss-proxy sessions add my-session http://localhost:9000", "names the server of a session"],
-    ["ss-proxy run", "runs the proxy; http://localhost:8080/my-session/… now goes to port 9000"],
-    ["ss-proxy run --demo", "tries it without a server of your own"],
-    ["ss-proxy sessions --help", "more on sessions"],
+    ["ss-proxy run --demo", "try it, with a demo server"],
+    ["ss-proxy sessions add app http://localhost:9000", "requests for /app/… go there"],
+    ["ss-proxy run", "serve http://localhost:8080/"],
   ],
 }
 
@@ -31,12 +31,12 @@ export const programDoc: CommandDoc = {
 export const docs: ReadonlyArray<CommandDoc> = [
   programDoc,
   runDoc,
-  healthDoc,
   ...sessionsDocs,
   topDoc,
   tailDoc,
   errorsDoc,
   explainDoc,
   checkDoc,
+  healthDoc,
   dashboardDoc,
 ]

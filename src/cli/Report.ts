@@ -4,8 +4,8 @@ import { Cause, Either } from "effect"
 import { stripVTControlCharacters } from "node:util"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
-import type { CommandFailed, UsageError } from "./Failure.js"
-import { printable } from "../wire/PrintableText.js"
+import type { CommandFailed, FailureCode, UsageError } from "./Failure.js"
+import { printable, printableJson } from "../wire/PrintableText.js"
 import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
@@ -17,13 +17,29 @@ export interface Report {
   readonly exitCode: 1 | 2
 }
 
+/** How a failure is told. */
+export interface Telling {
+  readonly style: Style
+  /** With the whole cause of a defect below it. */
+  readonly detailed: boolean
+  /** As JSON on one line, for a program. */
+  readonly asJson: boolean
+}
+
+/** A failure, for people and for programs. */
+interface Told {
+  readonly code: FailureCode
+  readonly message: string
+  readonly hint: string | undefined
+  /** What the text has below it. */
+  readonly detail?: string
+}
+
 /** Turns a sentence into a clause: "Make the folder." becomes "make the folder". */
 export const asClause = (sentence: string): string => {
   const bare = sentence.trim().replace(/\.$/, "")
   return /^[A-Z][a-z]/.test(bare) ? bare.charAt(0).toLowerCase() + bare.slice(1) : bare
 }
-
-const oneLine = (style: Style, cause: string): string => `${style.red("ss-proxy:")} ${printable(cause)}`
 
 /** The text of the first paragraph of a document. It is not rendered, because that would break it into lines. */
 const firstText = (doc: HelpDoc.HelpDoc): string => {
@@ -32,41 +48,60 @@ const firstText = (doc: HelpDoc.HelpDoc): string => {
   return span._tag === "Text" ? span.value : HelpDoc.toAnsiText(doc)
 }
 
-const reportFailure = (failure: Failure, style: Style): Report => {
+const usage = (message: string, hint?: string): Told => ({ code: "usage_error", message, hint })
+
+const toldOf = (failure: Failure): Told => {
   switch (failure._tag) {
     case "UsageError":
-      return { text: oneLine(style, failure.message), exitCode: 2 }
+      return usage(failure.message, failure.hint)
     case "CommandFailed":
+      return {
+        code: failure.code ?? "command_failed",
+        message: asClause(failure.problem),
+        hint: asClause(failure.hint),
+      }
     case "StoreUnavailable":
-      return { text: oneLine(style, `${asClause(failure.problem)}; ${asClause(failure.hint)}`), exitCode: 1 }
+      return { code: "store_unavailable", message: asClause(failure.problem), hint: asClause(failure.hint) }
     case "SessionInvalid":
-      return { text: oneLine(style, `${failure.problem}; see ss-proxy sessions add --help`), exitCode: 1 }
+      return { code: "session_invalid", message: failure.problem, hint: "see ss-proxy sessions add --help" }
     // Of several invalid values, only the first is reported.
     case "InvalidValue":
     case "MissingValue":
-      return { text: oneLine(style, firstText(failure.error)), exitCode: 2 }
+      return usage(firstText(failure.error))
     default: {
       const message = stripVTControlCharacters(HelpDoc.toAnsiText(failure.error))
         .trim()
         .replaceAll(/\s*\n\s*/g, " ")
-      return { text: oneLine(style, `${message}; see ss-proxy --help`), exitCode: 2 }
+      return usage(message, "see ss-proxy --help")
     }
   }
 }
 
-const defectHint = "this is a bug, please report it with what --log-level debug shows"
-
-/** Reports a defect on one line. `detailed`: with the whole cause below. */
-export const reportDefect = (cause: Cause.Cause<unknown>, style: Style, detailed: boolean): Report => {
+const toldOfDefect = (cause: Cause.Cause<unknown>): Told => {
   const defect = Cause.squash(cause)
-  const message = defect instanceof Error ? defect.message : String(defect)
-  const line = oneLine(style, `internal error: ${message}; ${defectHint}`)
-  return { text: detailed ? `${line}\n${Cause.pretty(cause, { renderErrorCause: true })}` : line, exitCode: 1 }
+  return {
+    code: "internal_error",
+    message: `internal error: ${defect instanceof Error ? defect.message : String(defect)}`,
+    hint: "this is a bug, please report it with what --log-level debug shows",
+    detail: Cause.pretty(cause, { renderErrorCause: true }),
+  }
 }
 
-/** Reports the failure or the defect of a command. `detailed`: with the whole cause of a defect. */
-export const reportCause = (cause: Cause.Cause<Failure>, style: Style, detailed: boolean): Report =>
-  Either.match(Cause.failureOrCause(cause), {
-    onLeft: (failure) => reportFailure(failure, style),
-    onRight: (defect) => reportDefect(defect, style, detailed),
-  })
+const textOf = ({ code, message, hint, detail }: Told, { asJson, detailed, style }: Telling): string => {
+  if (asJson) return printableJson(JSON.stringify({ error: { code, message, hint: hint ?? null } }))
+  const line = `${style.red("ss-proxy:")} ${printable(hint === undefined ? message : `${message}; ${hint}`)}`
+  return detailed && detail !== undefined ? `${line}\n${detail}` : line
+}
+
+const report = (told: Told, telling: Telling): Report => ({
+  text: textOf(told, telling),
+  exitCode: told.code === "usage_error" ? 2 : 1,
+})
+
+/** Reports a defect on one line. */
+export const reportDefect = (cause: Cause.Cause<unknown>, telling: Telling): Report =>
+  report(toldOfDefect(cause), telling)
+
+/** Reports the failure or the defect of a command. */
+export const reportCause = (cause: Cause.Cause<Failure>, telling: Telling): Report =>
+  report(Either.match(Cause.failureOrCause(cause), { onLeft: toldOf, onRight: toldOfDefect }), telling)

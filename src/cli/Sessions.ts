@@ -18,7 +18,7 @@ const sessionsDoc: CommandDoc = {
   summary: "Add, list, change and remove sessions.",
   about:
     "The sessions: which id goes to which server. They live in a database that a running proxy watches, so every " +
-    "change is in force at once, without a restart.",
+    "change is in force at once, without a restart. ls and rm are short for sessions list and sessions remove.",
   args: [],
   groups: [],
   examples: [

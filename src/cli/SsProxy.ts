@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import { Cause, Console, Effect, Either, Exit, Layer } from "effect"
+import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
 import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
@@ -11,18 +11,20 @@ import { tail } from "./admin/Tail.js"
 import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
 import { type Invocation, readCommandLine } from "./CommandLine.js"
-import { renderHelp } from "./Help.js"
+import { CommandFailed } from "./Failure.js"
+import { helpWidth, renderHelp } from "./Help.js"
 import { health } from "./Health.js"
 import { IgnoredSignals } from "./IgnoredSignals.js"
 import { closeLostTerminal } from "./LostTerminal.js"
 import { printResult } from "./Output.js"
-import { type Failure, reportCause, reportDefect } from "./Report.js"
+import { type Failure, reportCause, reportDefect, type Telling } from "./Report.js"
 import { docs, programDoc } from "./ProgramDoc.js"
 import { run } from "./Run.js"
 import { sessions } from "./Sessions.js"
 import { SignalCatcher } from "./SignalCatcher.js"
 import { styleOf } from "./Style.js"
 import { top } from "./top/Top.js"
+import { onOrOff } from "../domain/Reading.js"
 import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
@@ -59,7 +61,7 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
     case "Version":
       return printResult(`ss-proxy ${version}`)
     case "Help":
-      return printResult(renderHelp(invocation.doc, docs, styleOf(process.stdout)))
+      return printResult(renderHelp(invocation.doc, docs, styleOf(process.stdout), helpWidth(process.stdout)))
     case "Completions":
       return printResult(renderCompletions(invocation.shell, docs))
     case "Command": {
@@ -82,12 +84,22 @@ const isDetailed = (invocation: Invocation | undefined): boolean => {
 const isUnread = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE"
 
 /** A reader such as `head` may close our output early, which is no failure. Any other error is. */
-const outputFailed = (error: NodeJS.ErrnoException): void => {
+const outputFailed = (error: NodeJS.ErrnoException, telling: Telling): void => {
   if (isUnread(error)) process.exit(0)
-  process.stderr.write(
-    `ss-proxy: standard output cannot be written (${error.code ?? error.message}); make room for it\n`,
-  )
+  const failed = new CommandFailed({
+    code: "output_failed",
+    problem: `standard output cannot be written (${error.code ?? error.message})`,
+    hint: "make room for it",
+  })
+  process.stderr.write(`${reportCause(Cause.fail(failed), telling).text}\n`)
   process.exit(1)
+}
+
+/** Whether a program reads: it gets errors as JSON, too, whatever else is wrong with the words. */
+const asksForJson = (words: ReadonlyArray<string>): boolean => {
+  const end = words.indexOf("--")
+  const last = words.slice(0, end < 0 ? undefined : end).findLast((word) => /^--json(?:=|$)/.test(word))
+  return last !== undefined && Option.getOrElse(onOrOff.read(last.split("=")[1] ?? "true"), () => false)
 }
 
 /**
@@ -110,16 +122,19 @@ const endProcess = (exitCode: number, isService: boolean): void => {
 
 /** Runs the command line, and ends the process with its exit code. */
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
-  const style = styleOf(process.stderr)
   const invocation = readCommandLine(docs, words)
-  const detailed = isDetailed(Either.getOrUndefined(invocation))
+  const telling: Telling = {
+    style: styleOf(process.stderr),
+    detailed: isDetailed(Either.getOrUndefined(invocation)),
+    asJson: asksForJson(words),
+  }
   // The proxy goes on if the reader of its standard output closes, too.
   const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
-  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error)))
+  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error, telling)))
   // The proxy goes on if the reader of the log closes.
   process.stderr.on("error", () => {})
   const die = (defect: unknown): void => {
-    process.stderr.write(`${reportDefect(Cause.die(defect), style, detailed).text}\n`)
+    process.stderr.write(`${reportDefect(Cause.die(defect), telling).text}\n`)
     process.exit(1)
   }
   process.on("uncaughtException", die)
@@ -127,7 +142,7 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
 
   const exit = await Effect.runPromiseExit(Effect.flatMap(invocation, invoke))
   if (Exit.isSuccess(exit)) return endProcess(0, isService)
-  const report = reportCause(exit.cause, style, detailed)
+  const report = reportCause(exit.cause, telling)
   process.stderr.write(`${report.text}\n`)
   endProcess(report.exitCode, isService)
 }

@@ -16,7 +16,10 @@ const wordsOf = (...words: ReadonlyArray<string>) => {
   return invocation._tag === "Command" ? invocation.words : invocation._tag
 }
 
-const messageOf = (...words: ReadonlyArray<string>) => Either.getOrThrow(Either.flip(read(...words))).message
+const messageOf = (...words: ReadonlyArray<string>) => {
+  const { message, hint } = Either.getOrThrow(Either.flip(read(...words)))
+  return hint === undefined ? message : `${message}; ${hint}`
+}
 
 describe("the command line", () => {
   it("reads a flag as the command that is named has it, wherever it stands", () => {
@@ -55,6 +58,53 @@ describe("the command line", () => {
     expect(wordsOf("sessions", "add", "-d", "x.db", "a", "--json", "http://h:1")).toEqual(expected)
   })
 
+  it.each([
+    [
+      ["ls", "--live"],
+      ["sessions", "list", "--live", "true", "--"],
+    ],
+    [
+      ["sessions", "ls", "--prefix", "rm"],
+      ["sessions", "list", "--prefix", "rm", "--"],
+    ],
+    [
+      ["-d", "x.db", "rm", "ls", "help"],
+      ["sessions", "remove", "--db-path", "x.db", "--", "ls", "help"],
+    ],
+    [
+      ["sessions", "rm", "--", "a"],
+      ["sessions", "remove", "--", "a"],
+    ],
+    [
+      ["sessions", "show", "ls"],
+      ["sessions", "show", "--", "ls"],
+    ],
+    [["version"], "Version"],
+  ])("reads %j as it would be in full", (words, full) => {
+    expect(wordsOf(...words)).toEqual(full)
+  })
+
+  it.each([
+    [["help"], []],
+    [["help", "run"], ["run"]],
+    [["help", "sessions"], ["sessions"]],
+    [["sessions", "help"], ["sessions"]],
+    [
+      ["sessions", "help", "add"],
+      ["sessions", "add"],
+    ],
+    [
+      ["help", "sessions", "rm"],
+      ["sessions", "remove"],
+    ],
+    [
+      ["help", "ls"],
+      ["sessions", "list"],
+    ],
+  ])("reads %j as a question for help", (words, path) => {
+    expect(Either.getOrThrow(read(...words))).toMatchObject({ _tag: "Help", doc: { path } })
+  })
+
   it("takes what follows -- as arguments, whatever it looks like", () => {
     expect(wordsOf("sessions", "remove", "--", "--json", "-x")).toEqual(["sessions", "remove", "--", "--json", "-x"])
   })
@@ -87,6 +137,10 @@ describe("the command line", () => {
     ],
     [["sessions", "lst"], '"lst" is not a command of ss-proxy sessions; did you mean ss-proxy sessions list?'],
     [["sesions", "list"], '"sesions" is not a command of ss-proxy; did you mean ss-proxy sessions?'],
+    [["help", "sesions"], '"sesions" is not a command of ss-proxy; did you mean ss-proxy sessions?'],
+    [["add", "a", "h:1"], '"add" is not a command of ss-proxy; did you mean ss-proxy sessions add?'],
+    [["delete", "a"], '"delete" is not a command of ss-proxy; did you mean ss-proxy sessions remove?'],
+    [["sessions", "get", "a"], '"get" is not a command of ss-proxy sessions; did you mean ss-proxy sessions show?'],
     [["frobnicate", "--hard"], '"frobnicate" is not a command of ss-proxy; see ss-proxy --help'],
     [["sessions"], "sessions needs a command; see ss-proxy sessions --help"],
     [["sessions", "add"], "sessions add needs ID; see ss-proxy sessions add --help"],

@@ -33,6 +33,9 @@ describe("--completions", () => {
       expect(offered(stdout, "ss-proxy", ...doc.path, "--"), fullName(doc)).toEqual(expect.arrayContaining(flags))
     }
     expect(offered(stdout, "ss-proxy", "ses")).toEqual(["sessions"])
+    expect(offered(stdout, "ss-proxy", "help", "sessions", "li")).toEqual(["list"])
+    for (const words of [["ls"], ["sessions", "ls"]])
+      expect(offered(stdout, "ss-proxy", ...words, "--pre")).toEqual(["--prefix"])
     expect(offered(stdout, "ss-proxy", "sessions", "s")).toEqual(["show", "set"])
     expect(offered(stdout, "ss-proxy", "sessions", "add", "--r")).toEqual(["--replace"])
     expect(offered(stdout, "ss-proxy", "run", "--ws-path", "")).toEqual(["append", "full", "strip"])

@@ -26,15 +26,12 @@ describe("a mistake on the command line", () => {
       ["--trusted-proxies", "10.0.0.0/40"],
       '--trusted-proxies is "10.0.0.0/40"; it must be IP addresses or CIDR blocks',
     ],
-    [["--db", "postgres://u:secret@h/d"], "PostgreSQL is not supported by this version"],
+    [["--db", "mysql://u:secret@h/d"], "it is no database URL, use sqlite:PATH or postgres://"],
+    [["--db", "postgres://u:secret@h/d?sslmode=no"], "sslmode must be one of disable, prefer"],
     [["--db=sqlite:a", "--db-path=b"], "--db says a and --db-path says b"],
     [["--prot", "1"], "did you mean --port?"],
     [["session"], "did you mean ss-proxy sessions?"],
-    [["version"], "did you mean ss-proxy --version?"],
-    [["help"], "did you mean ss-proxy --help?"],
-    [["sessions", "help"], "did you mean ss-proxy sessions --help?"],
     [["sessions", "delete", "a"], "did you mean ss-proxy sessions remove?"],
-    [["sessions", "ls"], "did you mean ss-proxy sessions list?"],
     [["sessions", "add", "a"], "sessions add needs URL"],
   ])("in %j is one line, and exit code 2", async (args, message) => {
     const { code, line } = await failureOf(args)
@@ -66,6 +63,32 @@ describe("a variable of the proxy that cannot be read", () => {
       stdout: "[]\n",
       failed: false,
     })
+  })
+})
+
+describe("an error with --json", () => {
+  const errorOf = async (...args: ReadonlyArray<string>) => {
+    const { code, stdout, stderr } = await runProgram(args, { cwd: temporaryFolder() })
+    expect(stdout).toBe("")
+    expect(stderr).toMatch(/^[^\n]+\n$/)
+    return { exit: code, ...(JSON.parse(stderr) as { readonly error: object }).error }
+  }
+
+  it.each([
+    [["sessions", "show", "a", "--json"], 1, "session_not_found"],
+    [["--json", "sessions", "list", "-d", "/nowhere/x.db"], 1, "store_unavailable"],
+    [["sessions", "lst", "--json"], 2, "usage_error"],
+    [["run", "--port", "x", "--json"], 2, "usage_error"],
+  ])("is JSON on standard error: %j", async (args, exit, code) => {
+    expect(await errorOf(...args)).toMatchObject({ exit, code, message: expect.any(String) })
+  })
+
+  it("is a line of text where --json is an argument, or off", async () => {
+    for (const words of [
+      ["--", "--json"],
+      ["a", "--json=off"],
+    ])
+      expect((await failureOf(["sessions", "show", ...words], { cwd: temporaryFolder() })).code).toBe(1)
   })
 })
 

@@ -5,9 +5,11 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, ConfigProvider, Effect, Layer } from "effect"
 import { reportCause } from "../../src/cli/Report.js"
-import { styleOf } from "../../src/cli/Style.js"
+import { plainStyle } from "../../src/cli/Style.js"
 
 const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+
+const telling = { style: plainStyle, detailed: false, asJson: false }
 
 /** A mistake in words or variables, as it would be told. */
 export interface Mistake {
@@ -26,7 +28,7 @@ export const readOptions = <A>(
   ).pipe(
     Effect.map(([, , values]) => values),
     Effect.mapError((error) => ({
-      message: reportCause(Cause.fail(error), styleOf(process.stdout), false).text.replace("ss-proxy: ", ""),
+      message: reportCause(Cause.fail(error), telling).text.replace("ss-proxy: ", ""),
     })),
     Effect.provide(environment),
   )

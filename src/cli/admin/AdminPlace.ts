@@ -23,4 +23,8 @@ export const tokenFor = (place: AdminPlace): string | undefined => ("path" in pl
 
 /** Somebody was asked there, and did not do what he was asked. */
 export const askedInVain = (problem: string): CommandFailed =>
-  new CommandFailed({ problem: `the proxy was asked in vain: ${problem}`, hint: "see its log, or check --admin" })
+  new CommandFailed({
+    code: "proxy_failed",
+    problem: `the proxy was asked in vain: ${problem}`,
+    hint: "see its log, or check --admin",
+  })

@@ -136,6 +136,7 @@ export const explain = Command.make(
       yield* printResult(json ? renderJson(explained) : linesOf(explained).map(printable).join("\n"))
       if (!explained.verdict.forwards)
         return yield* new CommandFailed({
+          code: "not_forwarded",
           problem: "this request would not be forwarded",
           hint: explained.verdict.code === null ? "the proxy answers it itself" : `see docs/ERRORS.md`,
         })

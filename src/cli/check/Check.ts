@@ -149,6 +149,7 @@ const failure = (findings: ReadonlyArray<Finding>): Effect.Effect<void, CommandF
   const failed = findings.filter(({ result }) => result === "fail").length
   if (failed === 0) return Effect.void
   return new CommandFailed({
+    code: "checks_failed",
     problem: failed === 1 ? "one check failed" : `${failed} checks failed`,
     hint: "the lines say what to do",
   })
@@ -156,6 +157,15 @@ const failure = (findings: ReadonlyArray<Finding>): Effect.Effect<void, CommandF
 
 const jsonOf = ({ findings, servers }: Checked): string =>
   renderJson({ result: worstOf(findings), checks: findings, servers })
+
+/** Leaves no file that was not there before. */
+const leaveAlone = (database: Database): Effect.Effect<void> =>
+  database._tag !== "Sqlite"
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("../../sessions/SqliteProbe.js")),
+        ({ removeCompanions }) => removeCompanions(database.filename),
+      )
 
 const runChecks = (given: CheckChoice) =>
   Effect.gen(function* () {
@@ -170,11 +180,7 @@ const runChecks = (given: CheckChoice) =>
         if (given.json || found.length === 0) return Effect.void
         return printResult(found.map((finding) => findingLines(finding, style)).join("\n"))
       })
-    const { removeCompanions } = yield* Effect.promise(() => import("../../sessions/SqliteProbe.js"))
-    const servers = yield* Effect.ensuring(
-      checkAll(given, settings, database, tell),
-      removeCompanions(database.filename),
-    )
+    const servers = yield* Effect.ensuring(checkAll(given, settings, database, tell), leaveAlone(database))
     if (given.json) yield* printResult(jsonOf({ findings, servers }))
     yield* failure(findings)
   }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))

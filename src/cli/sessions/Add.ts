@@ -61,7 +61,8 @@ export const add = Command.make(
       const session = { id, url, status: Option.getOrElse(flags.status, () => "active"), policy }
       if (isSwapped(id))
         return yield* new UsageError({
-          message: "sessions add takes the id before the URL; see ss-proxy sessions add --help",
+          message: "sessions add takes the id before the URL",
+          hint: "see ss-proxy sessions add --help",
         })
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, new AddressGuard(addresses)), urlHint)
@@ -80,6 +81,7 @@ export const add = Command.make(
         "SessionExists",
         () =>
           new CommandFailed({
+            code: "session_exists",
             problem: `the session ${JSON.stringify(id)} exists already`,
             hint: `change it with "ss-proxy sessions set ${id} --url URL", or add it with --replace`,
           }),

@@ -76,6 +76,7 @@ export const waitForDrain = (
       if (left === undefined) return true
       if (left.drainingUntil === null)
         return yield* new CommandFailed({
+          code: "drain_ended",
           problem: `${id} takes requests again: somebody ended its drain`,
           hint: "drain it again, if that was not meant",
         })

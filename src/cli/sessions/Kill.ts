@@ -82,6 +82,7 @@ const killLive = (live: string, close: Close, proxies: ReadonlyArray<AdminCalls>
     )
     if (!ended.includes(true))
       return yield* new CommandFailed({
+        code: "live_not_found",
         problem: `nothing with the id ${JSON.stringify(live)} is under way`,
         hint: "it is over, or of a proxy that has ended; GET /v1/live and top show what is there",
       })

@@ -16,7 +16,7 @@ import { styleOf } from "../Style.js"
 export const refuse = (problem: Option.Option<string>, hint: string): Effect.Effect<void, CommandFailed> =>
   Option.match(problem, {
     onNone: () => Effect.void,
-    onSome: (problem) => new CommandFailed({ problem, hint }),
+    onSome: (problem) => new CommandFailed({ code: "session_invalid", problem, hint }),
   })
 
 export const urlHint = "give a URL such as http://localhost:9000/base"
@@ -103,6 +103,7 @@ export const unknownSession = (id: string): Effect.Effect<never, CommandFailed, 
       sessions.map((session) => session.id),
     )
     return yield* new CommandFailed({
+      code: "session_not_found",
       problem: `there is no session ${JSON.stringify(id)}`,
       hint: guess === undefined ? 'see "ss-proxy sessions list"' : `did you mean ${JSON.stringify(guess)}?`,
     })

@@ -51,7 +51,8 @@ export const set = Command.make(
     Effect.gen(function* () {
       if (Option.isNone(url) && Option.isNone(status) && Object.keys(policy).length === 0)
         return yield* new UsageError({
-          message: "sessions set needs something to change, such as --url; see ss-proxy sessions set --help",
+          message: "sessions set needs something to change, such as --url",
+          hint: "see ss-proxy sessions set --help",
         })
       const guard = new AddressGuard(addresses)
       yield* refuse(

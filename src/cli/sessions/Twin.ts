@@ -13,6 +13,7 @@ export const refuseTwin = (id: string): Effect.Effect<void, CommandFailed | Stor
     const twin = (yield* findFolded(id)).find(({ session }) => session.id !== id)?.session.id
     if (twin === undefined) return
     return yield* new CommandFailed({
+      code: "session_exists",
       problem: `the session ${JSON.stringify(twin)} has this id in other letters, and ${idCaseVariable} is fold`,
       hint: `change that one with "ss-proxy sessions set", or remove it first`,
     })

@@ -1,6 +1,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import type { Client } from "pg"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import { type Run, runOn, transaction } from "./PostgresTransaction.js"
 import {
@@ -291,3 +292,10 @@ export const requireTables = (sql: SqlClient, wanted: Wanted): Effect.Effect<voi
       hint: "Name the right database or schema with --db; the proxy makes its tables when it starts.",
     })
   })
+
+/** The triggers that are not there, or do not always fire; as `TABLE NAME`. */
+export const missingTriggers = async (client: Client, schema: string): Promise<ReadonlyArray<string>> => {
+  const { rows } = await client.query<Named>(triggerStatement, [schema])
+  const wanted = tellTriggers.map(({ name, table }) => `${table} ${name}`)
+  return wanted.filter((trigger) => !rows.some(({ name }) => name === trigger))
+}
