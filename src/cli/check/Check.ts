@@ -168,6 +168,15 @@ const failure = (findings: ReadonlyArray<Finding>): Effect.Effect<void, CommandF
 const jsonOf = ({ findings, servers }: Checked): string =>
   renderJson({ result: worstOf(findings), checks: findings, servers })
 
+/** Leaves no file that was not there before. */
+const leaveAlone = (database: Database): Effect.Effect<void> =>
+  database._tag !== "Sqlite"
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("../../sessions/SqliteProbe.js")),
+        ({ removeCompanions }) => removeCompanions(database.filename),
+      )
+
 const runChecks = (given: CheckChoice) =>
   Effect.gen(function* () {
     yield* endAtOnceBySignal
@@ -181,11 +190,7 @@ const runChecks = (given: CheckChoice) =>
         if (given.json || found.length === 0) return Effect.void
         return printResult(found.map((finding) => findingLines(finding, style)).join("\n"))
       })
-    const { removeCompanions } = yield* Effect.promise(() => import("../../sessions/SqliteProbe.js"))
-    const servers = yield* Effect.ensuring(
-      checkAll(given, settings, database, tell),
-      removeCompanions(database.filename),
-    )
+    const servers = yield* Effect.ensuring(checkAll(given, settings, database, tell), leaveAlone(database))
     if (given.json) yield* printResult(jsonOf({ findings, servers }))
     yield* failure(findings)
   }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))

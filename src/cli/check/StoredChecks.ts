@@ -2,8 +2,7 @@ import { Effect } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { rowFault } from "../../sessions/RowFault.js"
-import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
-import type { Database } from "../Database.js"
+import { type Database, openAsItIs } from "../Database.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf, unavailable } from "./Finding.js"
 
@@ -25,7 +24,7 @@ const findingFor = (unusable: number, shown: ReadonlyArray<string>): Finding => 
 }
 
 /** Whether URL, policies and control of all sessions can be used: programs that write them by SQL are not checked then. */
-export const storedChecks = ({ filename }: Database): Effect.Effect<Finding> =>
+export const storedChecks = (database: Database): Effect.Effect<Finding> =>
   Effect.gen(function* () {
     const repo = yield* SessionRepo
     const shown: Array<string> = []
@@ -41,6 +40,6 @@ export const storedChecks = ({ filename }: Database): Effect.Effect<Finding> =>
     )
     return findingFor(unusable, shown)
   }).pipe(
-    Effect.provide(layerSqlite({ filename, readonly: true })),
+    Effect.provide(openAsItIs(database)),
     Effect.catchAll((error) => Effect.succeed(unavailable("stored", error))),
   )
