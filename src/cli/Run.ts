@@ -1,18 +1,18 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { Effect, Queue } from "effect"
+import { Effect, type Option, Queue } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { adminTokens } from "./AdminVariables.js"
 import type { CommandDoc } from "./CommandDoc.js"
-import { type DatabaseChoice, databaseOptions, resolveDatabase } from "./Database.js"
+import { type DatabaseChoice, databaseOptions, listeningAt, resolveDatabase } from "./Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
-import { isOn, optionOr } from "./Flag.js"
+import { isOn, optionOr, words } from "./Flag.js"
 import { inheritedSocket } from "./InheritedSocket.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { LogControl } from "../log/LogControl.js"
 import { callOffEnd, endProcessWithin, endTime } from "./LastResort.js"
 import { type LogChoice, openLog, type ProgramLog } from "./Log.js"
-import { accessLog, demo, logFormat, logLevel, runGroups } from "./ProgramFlags.js"
+import { accessLog, dbListen, demo, logFormat, logLevel, runGroups } from "./ProgramFlags.js"
 import { settingOptions } from "./SettingOptions.js"
 import { followSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
@@ -24,6 +24,7 @@ const runOptions = {
   settings: settingOptions,
   tls: tlsOptions,
   database: databaseOptions,
+  dbListen: words(dbListen),
   demo: isOn(demo),
   log: Options.all({ level: optionOr(logLevel, "info"), format: optionOr(logFormat, "pretty") }),
   accessLog: optionOr(accessLog, "off"),
@@ -34,6 +35,7 @@ interface RunChoice {
   readonly settings: ProxySettings
   readonly tls: TlsChoice
   readonly database: DatabaseChoice
+  readonly dbListen: Option.Option<string>
   readonly demo: boolean
   readonly log: LogChoice
   /** Where the access log goes; `off`: nowhere. */
@@ -69,7 +71,7 @@ const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLo
     const listenOn = yield* inheritedSocket(settings)
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces
-    const database = yield* resolveDatabase(given.database)
+    const database = yield* listeningAt(yield* resolveDatabase(given.database), given.dbListen)
     const tokens = yield* adminTokens
     const { serve } = yield* Effect.promise(() => import("./Serve.js"))
     return yield* serve({

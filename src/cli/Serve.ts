@@ -12,7 +12,7 @@ import { SessionRepo } from "../sessions/SessionRepo.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
 import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { originOf } from "./AdminVariables.js"
-import { type Database, openActivity, openDatabase } from "./Database.js"
+import { type Database, openActivity, openForProxy } from "./Database.js"
 import { besideOf } from "./DatabasePlace.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
@@ -147,7 +147,7 @@ export const serve = ({
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const store = yield* openForProxy(database, settings.idCase, startPatience)
     const activity = yield* activityOf(database, settings)
     const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),
