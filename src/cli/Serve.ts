@@ -65,7 +65,7 @@ export const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
   new CommandFailed({ problem: `cannot use the tokens in ${path}: ${problem}`, hint: "check --admin-token-file" })
 
 /** What there is to an admin listener. */
-type AdminModule = typeof import("../admin/AdminServer.js")
+export type AdminModule = typeof import("../admin/AdminServer.js")
 
 /** The admin listener, which is loaded only where the settings ask for it. `layerOf`: that of this process, or of others. */
 export const layerAdminListener = <R>(
@@ -128,7 +128,7 @@ export const printWhatToTry = (
 export const startPatience = 5_000
 
 /** When sessions were last active, where that is to be written down and there is a place for it. */
-const activityOf = (database: Database, { activityInterval }: ProxySettings) =>
+export const activityOf = (database: Database, { activityInterval }: ProxySettings) =>
   Effect.gen(function* () {
     if (activityInterval === 0) return Layer.empty
     const store = yield* openActivity(database, "make")

@@ -7,6 +7,7 @@ import { Telemetry } from "../telemetry/Telemetry.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { version } from "../domain/Version.js"
 import { cut, ready, reopenLog, retire, setLogLevel, socketDescriptor } from "../workers/Messages.js"
+import { answerFleet } from "../workers/FleetAnswers.js"
 import { beats, type Role } from "../workers/Role.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { callOffEnd, endProcessWithin } from "./LastResort.js"
@@ -67,6 +68,7 @@ const start = (given: RunChoice, accessLog: AccessLogOutput, { channel, task }: 
     const counters = Context.get(context, Telemetry)
     accessLog.countIn?.(counters)
     for (const address of task.ownListeners) Context.get(context, OwnListeners).add(address)
+    yield* Effect.provide(answerFleet(channel), context)
     const { address } = Context.get(context, ProxyServer)
     const sessions = yield* Context.get(context, SessionRepo).count
     yield* Effect.forkScoped(beats(channel, () => counters.openConnections))
