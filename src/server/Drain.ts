@@ -5,8 +5,9 @@ import type { Census, OpenConnections } from "./OpenConnections.js"
 
 /**
  * How long a client may still use a connection that is idle when the proxy stops, in milliseconds: it is answered, and told
- * that the connection closes. A connection that was closed at once would fail the request that is on its way just then. So
- * this should be longer than most clients in use wait between two requests (docs/OPERATIONS.md has figures).
+ * that the connection closes. A connection that was closed at once would fail the request that is on its way just then. On
+ * one machine 250 ms are enough (docs/OPERATIONS.md has figures); slow networks, and clients that wait a second or two
+ * between requests, need more.
  */
 const chanceTime = 2_500
 
@@ -62,12 +63,12 @@ const turnAway = ({ connections, settings: { grace }, stopAccepting, traffic }: 
   })
 
 /**
- * Stops the proxy without failing a request: `/health` turns 503; after the delay the listening socket closes; what comes on
- * open connections is served, and answered with `Connection: close` (RFC 9112 section 9.6); connections that stay idle are
- * closed when their clients have had their chance; WebSockets are told to go meanwhile. It ends when nothing is open, or
- * with the grace, which begins behind the delay; then the rest is cut.
+ * Stops without failing a request, where others go on serving on the same socket: accepts no more; what comes on open
+ * connections is served, and answered with `Connection: close` (RFC 9112 section 9.6); connections that stay idle are closed
+ * when their clients have had their chance; WebSockets are told to go meanwhile. It ends when nothing is open, or with the
+ * grace; then the rest is cut. `/health` says what it said before.
  */
-export const drain = (drained: Drained): Effect.Effect<void> => {
+export const retire = (drained: Drained): Effect.Effect<void> => {
   const { connections, cut, settings, traffic } = drained
   const { grace } = settings
   const allGone = Effect.scoped(
@@ -78,7 +79,6 @@ export const drain = (drained: Drained): Effect.Effect<void> => {
     }),
   )
   return Effect.gen(function* () {
-    yield* announce(drained)
     // The kernel resets connections that wait to be accepted. In a turn of the event loop all are accepted that wait.
     yield* nextTurn
     yield* turnAway(drained)
@@ -87,3 +87,6 @@ export const drain = (drained: Drained): Effect.Effect<void> => {
     yield* cut
   })
 }
+
+/** Stops the proxy without failing a request: `/health` turns 503; after the delay it goes on as `retire`. */
+export const drain = (drained: Drained): Effect.Effect<void> => Effect.zipRight(announce(drained), retire(drained))

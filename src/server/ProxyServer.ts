@@ -24,7 +24,7 @@ import { SessionHosts } from "../wire/SessionHosts.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
 import { ClientConnection, clientAddress, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
-import { chanceWithin, drain } from "./Drain.js"
+import { chanceWithin, drain, retire } from "./Drain.js"
 import { exchangeReporter } from "./ExchangeLog.js"
 import { ExchangeObserver } from "./ExchangeObserver.js"
 import { listen, type ListenError, ListenOn, listenOnInherited } from "./Listening.js"
@@ -90,6 +90,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
     readonly address: { readonly host: string; readonly port: number }
     /** Stops politely, and without failing a request, within delay and grace; see `drain` in `Drain.ts`. */
     readonly drain: Effect.Effect<void>
+    /** The same of one process of many on a socket: without the delay, and its health does not turn; see `retire` there. */
+    readonly retire: Effect.Effect<void>
     /** Cuts everything now. */
     readonly cut: Effect.Effect<void>
   }
@@ -221,11 +223,8 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       ownListeners.addNames(SessionHosts.of(settings.sessionHosts))
       // From here on an error of the listener is about one connection that could not be accepted.
       server.on("error", reporter.defect)
-      return {
-        address: { host, port: address.port },
-        drain: drain({ settings, traffic, connections, stopAccepting, cut }),
-        cut,
-      }
+      const drained = { settings, traffic, connections, stopAccepting, cut }
+      return { address: { host, port: address.port }, drain: drain(drained), retire: retire(drained), cut }
     }),
   )
 }

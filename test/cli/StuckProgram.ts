@@ -21,6 +21,7 @@ const server = Layer.scoped(
     {
       address: { host: "127.0.0.1", port: 0 },
       drain: stuck === "drain" ? never : Effect.void,
+      retire: Effect.void,
       cut: stuck === "drain" ? never : Effect.void,
     },
   ),

@@ -167,6 +167,19 @@ describe("a proxy that is told to stop", () => {
     }),
   )
 
+  it.scopedLive("while others go on serves in the same way, and its health stays good", () =>
+    Effect.gen(function* () {
+      const lab = yield* startLab({ settings: { drainDelay: 60_000 } })
+      const idle = yield* idleOn(lab.proxy)
+      const retired = yield* Effect.forkScoped(lab.proxy.server.retire)
+      yield* eventually(Effect.map(Effect.exit(Effect.scoped(lab.proxy.connect)), Exit.isFailure), "a closed port")
+      const health = yield* idle.ask(request("GET /health"))
+      assert.deepStrictEqual([health.status, connectionOf(health)], [200, "close"])
+      yield* idle.finish
+      yield* inTime(Fiber.join(retired))
+    }),
+  )
+
   it.scopedLive("cuts what is left when the grace is over, and names it in the log", () =>
     Effect.gen(function* () {
       const { origin, proxy, client } = yield* underWay(150)

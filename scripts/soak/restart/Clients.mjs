@@ -12,11 +12,18 @@ const uploadPiece = Buffer.alloc(32_768, "x")
 const told = {}
 const of = (kind) => (told[kind] ??= { count: 0, failures: [], longest: 0 })
 
-/** Sends a request; `write` sends its content. Gives what came, or throws an error with the client's port. */
+/** Port of the client and the time when it was connected, by socket: a socket that is closed has forgotten its port. */
+const connections = new WeakMap()
+
+const noteConnection = (socket) => {
+  if (!connections.has(socket)) connections.set(socket, { localPort: socket.localPort, connectedAt: Date.now() })
+}
+
+/** Sends a request; `write` sends its content. Gives what came, or throws an error with the client's connection. */
 const ask = (options, write = (outgoing) => outgoing.end()) =>
   new Promise((resolve, reject) => {
-    let localPort
-    const failed = (error) => reject(Object.assign(error, { localPort }))
+    let socket
+    const failed = (error) => reject(Object.assign(error, connections.get(socket)))
     const outgoing = request({ ...base, ...options }, (incoming) => {
       let text = ""
       incoming.setEncoding("utf8").on("data", (data) => (text += data))
@@ -26,10 +33,9 @@ const ask = (options, write = (outgoing) => outgoing.end()) =>
         else failed(new Error(`${incoming.statusCode} ${text}`))
       })
     })
-    outgoing.on("socket", (socket) => {
-      const note = () => (localPort = socket.localPort)
-      if (socket.connecting) socket.once("connect", note)
-      else note()
+    outgoing.on("socket", (given) => {
+      socket = given
+      if (socket.connecting) socket.once("connect", () => noteConnection(given))
     })
     outgoing.on("error", failed)
     write(outgoing)
@@ -49,7 +55,9 @@ async function again(kind, wait, task) {
       account.count++
       account.longest = Math.max(account.longest, performance.now() - begun)
     } catch (error) {
-      account.failures.push({ problem: error.code ?? error.message.slice(0, 60), localPort: error.localPort })
+      const { localPort, connectedAt } = error
+      const problem = error.code ?? error.message.slice(0, 60)
+      account.failures.push({ problem, localPort, connectedAt, failedAt: Date.now() })
       await pause(50)
     }
     if (wait > 0) await pause(wait * (0.5 + Math.random()))
@@ -84,12 +92,15 @@ const webSocket = () =>
     let sent = 0
     let echoed = 0
     let timer
-    let localPort
+    let connection
     const failed = (error) => {
       clearInterval(timer)
-      reject(Object.assign(error, { localPort }))
+      reject(Object.assign(error, connections.get(connection)))
     }
-    socket.on("upgrade", (response) => (localPort = response.socket.localPort))
+    socket.on("upgrade", (response) => {
+      connection = response.socket
+      noteConnection(connection)
+    })
     socket.on("open", () => {
       timer = setInterval(() => socket.send(String(sent++)), 100)
     })
@@ -118,3 +129,4 @@ times(8, () => again("streams", 20, stream(ownConnection())))
 times(20, () => again("WebSockets", 1, webSocket))
 
 process.on("message", () => process.send(told))
+process.on("disconnect", () => process.exit())

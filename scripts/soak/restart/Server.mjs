@@ -26,3 +26,4 @@ webSockets.on("connection", (socket) => {
   socket.on("error", () => {})
 })
 server.listen(0, "127.0.0.1", () => process.send([server.address().port]))
+process.on("disconnect", () => process.exit())
