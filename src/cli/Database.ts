@@ -1,4 +1,4 @@
-import { Effect, Layer, Logger, Option } from "effect"
+import { Effect, Either, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { IdCase } from "../domain/Settings.js"
@@ -6,16 +6,35 @@ import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { ActivityStore } from "../sessions/ActivityStore.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { layerMemory } from "../sessions/MemorySessionRepo.js"
+import type { PostgresPlace } from "../sessions/postgres/PostgresPlace.js"
+import type { PostgresOptions } from "../sessions/postgres/PostgresSessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
-import { UsageError } from "./Failure.js"
+import { CommandFailed, UsageError } from "./Failure.js"
 import { variable, words } from "./Flag.js"
 import { db, dbPath, defaultDatabase } from "./ProgramFlags.js"
 import { endAtOnceBySignal } from "./StoppedBySignal.js"
 
-/** The store of the sessions. */
-export interface Database {
+/** Sessions in a file. */
+export interface SqliteDatabase {
+  readonly _tag: "Sqlite"
   readonly filename: string
+  /** How messages name it. */
+  readonly shown: string
 }
+
+/** Sessions in a database that other machines use, too. */
+export interface PostgresDatabase {
+  readonly _tag: "Postgres"
+  readonly place: PostgresPlace
+  /** How messages name it: its URL, without the password. */
+  readonly shown: string
+}
+
+/** The store of the sessions. */
+export type Database = SqliteDatabase | PostgresDatabase
+
+/** The sessions in this file. */
+export const sqliteAt = (filename: string): SqliteDatabase => ({ _tag: "Sqlite", filename, shown: filename })
 
 /** The flags of every command that choose the database. */
 export const databaseFlags = [dbPath, db]
@@ -34,10 +53,29 @@ export interface DatabaseChoice {
 
 const parseDatabaseUrl = (source: string, url: string): Effect.Effect<Database, UsageError> => {
   const filename = /^sqlite:(?:\/\/)?(.+)$/.exec(url)?.[1]
-  if (filename !== undefined) return Effect.succeed({ filename })
-  const problem = /^postgres(ql)?:/.test(url) ? "PostgreSQL is not supported by this version" : "it is no database URL"
-  return new UsageError({ message: `${source} is ${JSON.stringify(redactUrl(url))}; ${problem}, use sqlite:PATH` })
+  if (filename !== undefined) return Effect.succeed(sqliteAt(filename))
+  if (!/^postgres(ql)?:/i.test(url))
+    return new UsageError({
+      message: `${source} is ${JSON.stringify(redactUrl(url))}; it is no database URL, use sqlite:PATH or postgres://USER@HOST/DATABASE`,
+    })
+  // Only a command that has such a URL loads what reads it.
+  return Effect.flatMap(
+    Effect.promise(() => Promise.all([import("../sessions/postgres/PostgresUrl.js"), placeModule()])),
+    ([{ parsePostgresUrl }, { placeText }]) =>
+      Either.match(parsePostgresUrl(url), {
+        // The URL itself is not shown: where it cannot be read, nobody knows what of it is the password.
+        onLeft: (problem) => new UsageError({ message: `${source} is no URL of a PostgreSQL database: ${problem}` }),
+        onRight: (place): Effect.Effect<Database> =>
+          Effect.succeed({ _tag: "Postgres", place, shown: placeText(place) }),
+      }),
+  )
 }
+
+const placeModule = () => import("../sessions/postgres/PostgresPlace.js")
+
+/** Whether both are the same file. */
+const isFile = (database: Database, filename: string): boolean =>
+  database._tag === "Sqlite" && database.filename === filename
 
 /**
  * The database from one source: the flags, or the variables. Path and URL may both be given if they name the same file.
@@ -51,11 +89,11 @@ const fromOneSource = (
     if (Option.isNone(choice.dbPath)) return byUrl
     const filename = choice.dbPath.value
     if (filename === "") return yield* new UsageError({ message: `${names.dbPath} is empty; it must be a path` })
-    if (Option.isSome(byUrl) && byUrl.value.filename !== filename)
+    if (Option.isSome(byUrl) && !isFile(byUrl.value, filename))
       return yield* new UsageError({
-        message: `${names.db} says ${byUrl.value.filename} and ${names.dbPath} says ${filename}; give one of them`,
+        message: `${names.db} says ${byUrl.value.shown} and ${names.dbPath} says ${filename}; give one of them`,
       })
-    return Option.some({ filename })
+    return Option.some(sqliteAt(filename))
   })
 
 /** The database to use: flags precede variables, which precede `./sessions.db`. */
@@ -65,18 +103,21 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
     if (Option.isSome(byFlag)) return byFlag.value
     const names = { dbPath: "SS_PROXY_DB_PATH", db: "SS_PROXY_DB" }
     const variables = { dbPath: yield* variable(names.dbPath), db: yield* variable(names.db) }
-    return Option.getOrElse(yield* fromOneSource(names, variables), () => ({ filename: defaultDatabase }))
+    return Option.getOrElse(yield* fromOneSource(names, variables), () => sqliteAt(defaultDatabase))
   })
 
 /**
- * What a command does with the store: `read`, `change` sessions, or `make` sessions. Only `read` works on a file that
- * cannot be written. Only `make` makes a missing file: if a file was lost, a new empty one would tell a running proxy
- * that all sessions were removed.
+ * What a program does with the store: `read`, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
+ * `read` works on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
+ * one would tell a running proxy that all sessions were removed. So with `fill` it counts as made at the end.
  */
-type Access = "read" | "change" | "make"
+type Access = "read" | "change" | "fill" | "make"
 
-/** Whether the file is missing, and its folder exists. */
-export const isAbsent = (filename: string): boolean => {
+/** Whether the file is missing, and its folder exists. Another database may be away, but is not missing. */
+export const isAbsent = (database: Database): boolean => database._tag === "Sqlite" && isAbsentFile(database.filename)
+
+/** The same of a file. */
+export const isAbsentFile = (filename: string): boolean => {
   try {
     const isThere = statSync(filename, { throwIfNoEntry: false }) !== undefined
     return !isThere && statSync(dirname(resolve(filename))).isDirectory()
@@ -85,21 +126,13 @@ export const isAbsent = (filename: string): boolean => {
   }
 }
 
-/**
- * Opens the store. Its module is loaded only here, so that commands without a store start faster. `idCase`: how a proxy compares
- * ids that looks them up in it.
- */
-export const openDatabase = (
-  { filename }: Database,
-  access: Access,
-  idCase: IdCase = "exact",
-): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> =>
+const openSqlite = (filename: string, access: Access, idCase: IdCase) =>
   Effect.map(
     Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
-    ({ layerSqlite }) => {
-      const store = layerSqlite({ filename, idCase })
-      if (access === "make") return store
-      if (isAbsent(filename)) return layerMemory()
+    ({ layerSqlite }): Layer.Layer<SessionRepo, StoreUnavailable> => {
+      const store = layerSqlite({ filename, idCase, marksMaking: access === "fill" })
+      if (access === "fill" || access === "make") return store
+      if (isAbsentFile(filename)) return layerMemory()
       if (access === "change") return store
       return Layer.catchAll(store, (error) =>
         Layer.orElse(layerSqlite({ filename, readonly: true }), () => Layer.fail(error)),
@@ -107,15 +140,60 @@ export const openDatabase = (
     },
   )
 
-/** When its sessions were last active: a file beside it, which is opened when it is needed. */
-export const openActivity = (
-  { filename: sessions }: Database,
-  access: Exclude<Access, "change">,
-): Effect.Effect<Layer.Layer<ActivityStore>> =>
+const openPostgres = (place: PostgresPlace, options: Omit<PostgresOptions, "place">) =>
   Effect.map(
-    Effect.promise(() => import("../sessions/SqliteActivityStore.js")),
-    ({ layerSqlite }) => layerSqlite({ sessions, readonly: access === "read" }),
+    Effect.promise(() => import("../sessions/postgres/PostgresSessionRepo.js")),
+    ({ layerPostgres }) => layerPostgres({ ...options, place }),
   )
+
+/** For who only reads: of several servers any will do. */
+const readOnly = { readonly: true, patience: 0 } as const
+
+/**
+ * Opens the store. Its module is loaded only here, so that commands without a store start faster. `idCase`: how a proxy compares
+ * ids that looks them up in it. `patience`: how long to wait for a database that cannot be reached, in milliseconds.
+ */
+export const openDatabase = (
+  database: Database,
+  access: Access,
+  idCase: IdCase = "exact",
+  patience = 0,
+): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> => {
+  if (database._tag === "Sqlite") return openSqlite(database.filename, access, idCase)
+  const { place } = database
+  if (access === "read") return openPostgres({ ...place, sessionKind: "any" }, readOnly)
+  return openPostgres(place, { idCase, patience })
+}
+
+/** The store as it is: nothing is made or changed of it, not even its tables. */
+export const openAsItIs = (database: Database): Layer.Layer<SessionRepo, StoreUnavailable> =>
+  Layer.unwrapEffect(
+    database._tag === "Postgres"
+      ? openDatabase(database, "read")
+      : Effect.map(
+          Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+          ({ layerSqlite }) => layerSqlite({ filename: database.filename, readonly: true }),
+        ),
+  )
+
+/** When its sessions were last active: a file beside it, which is opened when it is needed. None where it is no file. */
+export const openActivity = (
+  database: Database,
+  access: "read" | "make",
+): Effect.Effect<Option.Option<Layer.Layer<ActivityStore>>> =>
+  database._tag === "Postgres"
+    ? Effect.succeedNone
+    : Effect.map(
+        Effect.promise(() => import("../sessions/SqliteActivityStore.js")),
+        ({ layerSqlite }) => Option.some(layerSqlite({ sessions: database.filename, readonly: access === "read" })),
+      )
+
+/** That a command needs what only a file has. */
+export const noActivity = ({ shown }: Database): CommandFailed =>
+  new CommandFailed({
+    problem: `when sessions were last active is not written down in ${shown}`,
+    hint: "it is beside an SQLite file alone; a proxy on this database tells what it has seen itself",
+  })
 
 /** `endsAtOnce`: a signal ends a command that reads, even in a long turn; otherwise the command sees to signals. */
 const withDatabase =
@@ -143,4 +221,4 @@ export const readingUntilSignal = withDatabase("read", false)
 export const changingDatabase = withDatabase("change")
 
 /** Runs a command that adds sessions on the chosen database, which is made if it is missing. */
-export const makingDatabase = withDatabase("make")
+export const makingDatabase = withDatabase("fill")

@@ -1,3 +1,4 @@
+import type { Database } from "./Database.js"
 import { Effect, Layer, Option } from "effect"
 import type { Scope } from "effect"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
@@ -79,8 +80,7 @@ export interface DemoPlace {
   readonly port: number
   /** Below which names sessions have names of their own; the first is shown. */
   readonly hosts: ReadonlyArray<string>
-  /** The file of its database. */
-  readonly database: string
+  readonly database: Database
 }
 
 /** Command lines to copy, and an address for a browser. */

@@ -22,8 +22,9 @@ export const db: Flag<string> = {
   name: "db",
   reading: text("URL"),
   env: "SS_PROXY_DB",
-  about: "The same as a URL: sqlite:PATH.",
-  guide: "The same as a URL: `sqlite:PATH`.",
+  about: "The database as a URL: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE.",
+  guide:
+    "The database as a URL: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` ([DATABASE.md](DATABASE.md#postgresql)). In a command line anybody on the machine can read a password; in the variable, or in `PGPASSWORD`, nobody else can.",
 }
 
 export const demo: Flag<boolean> = {

@@ -1,4 +1,5 @@
 import { basename, dirname, join, relative } from "node:path"
+import type { Database } from "./Database.js"
 
 /** The relative or the absolute path, whichever is shorter. */
 const shortest = (path: string): string => {
@@ -16,6 +17,10 @@ export const programName = (): string => {
   return "ss-proxy"
 }
 
+const quoted = (word: string): string => (/^[\w./@:-]+$/.test(word) ? word : `'${word}'`)
+
 /** The flag that names a database, with a space before it; empty for the default database. */
-export const databaseFlag = (filename: string): string =>
-  filename === "./sessions.db" ? "" : ` -d ${/^[\w./@:-]+$/.test(filename) ? filename : `'${filename}'`}`
+export const databaseFlag = (database: Database): string => {
+  if (database._tag === "Postgres") return ` --db ${quoted(database.shown)}`
+  return database.filename === "./sessions.db" ? "" : ` -d ${quoted(database.filename)}`
+}

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Runtime } from "effect"
+import { Context, Effect, Layer, Option, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
 import type { TokenFileError } from "../admin/access/TokenFile.js"
@@ -13,6 +13,7 @@ import { Telemetry } from "../telemetry/Telemetry.js"
 import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { originOf } from "./AdminVariables.js"
 import { type Database, openActivity, openDatabase } from "./Database.js"
+import { besideOf } from "./DatabasePlace.js"
 import { demoSession, whatToTry } from "./Demo.js"
 import { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
@@ -70,7 +71,7 @@ const noTokens = ({ path, problem }: TokenFileError): CommandFailed =>
   new CommandFailed({ problem: `cannot use the tokens in ${path}: ${problem}`, hint: "check --admin-token-file" })
 
 /** The admin listener, which is loaded only where the settings ask for it. */
-const layerAdminListener = (settings: ProxySettings, { filename }: Database) => {
+const layerAdminListener = (settings: ProxySettings, database: Database) => {
   if (settings.adminPort === "off" && settings.adminSocket === "off") return Layer.empty
   const loaded = Effect.promise(() => import("../admin/AdminServer.js"))
   return Layer.unwrapEffect(
@@ -81,7 +82,10 @@ const layerAdminListener = (settings: ProxySettings, { filename }: Database) => 
         ),
       ).pipe(
         Layer.provide(layerAdmin),
-        Layer.provide([Layer.succeed(AdminSocketBeside, filename), Layer.succeed(SettingOrigins, originOf(settings))]),
+        Layer.provide([
+          Layer.succeed(AdminSocketBeside, besideOf(database)),
+          Layer.succeed(SettingOrigins, originOf(settings)),
+        ]),
       ),
     ),
   )
@@ -92,22 +96,35 @@ const announce = (database: Database): Effect.Effect<void, StoreUnavailable, Pro
     const { address } = yield* ProxyServer
     const sessions = yield* Effect.flatMap(SessionRepo, (repo) => repo.count)
     yield* Effect.logInfo(`listening on ${localUrl(address)}; stop with Ctrl-C or SIGTERM`).pipe(
-      Effect.annotateLogs({ ...address, database: database.filename, sessions }),
+      Effect.annotateLogs({ ...address, database: database.shown, sessions }),
     )
     if (sessions === 0)
       yield* Effect.logInfo(
-        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database.filename)}`,
+        `no sessions yet; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database)}`,
       )
   })
 
 const withDemo = (
-  { filename }: Database,
+  database: Database,
   { sessionHosts: hosts }: ProxySettings,
 ): Effect.Effect<void, CommandFailed | StoreUnavailable, Serving> =>
   Effect.gen(function* () {
     const { address } = yield* ProxyServer
     yield* demoSession
-    yield* printResult(whatToTry({ url: localUrl(address), port: address.port, hosts, database: filename }))
+    yield* printResult(whatToTry({ url: localUrl(address), port: address.port, hosts, database }))
+  })
+
+/** How long a database that cannot be reached is waited for at the start, in milliseconds: it may be starting itself. */
+const startPatience = 5_000
+
+/** When sessions were last active, where that is to be written down and there is a place for it. */
+const activityOf = (database: Database, { activityInterval }: ProxySettings) =>
+  Effect.gen(function* () {
+    if (activityInterval === 0) return Layer.empty
+    const store = yield* openActivity(database, "make")
+    if (Option.isSome(store)) return store.value
+    yield* Effect.logInfo("when sessions were last active is not written down: the database is no SQLite file")
+    return Layer.empty
   })
 
 type Serving = ProxyServer | SessionRepo | Scope.Scope
@@ -130,8 +147,8 @@ export const serve = ({
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make", settings.idCase)
-    const activity = settings.activityInterval > 0 ? yield* openActivity(database, "make") : Layer.empty
+    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const activity = yield* activityOf(database, settings)
     const proxy = layerAdminListener(settings, database).pipe(
       Layer.provideMerge(layerProxy),
       Layer.provideMerge(store),

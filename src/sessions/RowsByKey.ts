@@ -49,8 +49,9 @@ export const foldedRows = ({ feed, findFolded }: Repo): Effect.Effect<RowsByKey>
   if (findFolded === undefined)
     return Effect.dieMessage("the setting idCase is fold, and this store of sessions has no findFolded")
   const find: RowsByKey["find"] = (key, known) => {
-    const found = findFolded(key)
-    const meant = (rows: ReadonlyArray<SessionRow>) => meantBy(rows, known.rowOf(key)?.session.id)
+    const row = known.rowOf(key)
+    const found = findFolded(key, row)
+    const meant = (rows: ReadonlyArray<SessionRow>) => meantBy(rows, row?.session.id)
     return isSettled(found) ? Exit.map(found, meant) : Effect.map(found, meant)
   }
   // A store that is somewhere else answers many at the price of one.

@@ -355,7 +355,7 @@ class Directory {
       this.changed.unsafeClose()
       if (!this.due.isEmpty) yield* this.sweep
       if (!this.state.canRead && this.version !== undefined)
-        this.noteReading(yield* Effect.exit(this.repo.find(nobody)))
+        this.noteReading(yield* Effect.exit(this.repo.findMany([nobody])))
     }).pipe(
       Effect.catchAllCause((cause) => this.warn(cause)),
       Effect.forever,

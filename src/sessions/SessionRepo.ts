@@ -138,9 +138,9 @@ export class SessionRepo extends Context.Tag("@ss-proxy/SessionRepo")<
     readonly find: (id: string, known?: SessionRow) => Effect.Effect<Option.Option<SessionRow>, StoreUnavailable>
     /**
      * The rows whose ids differ from this one in nothing but the case of ASCII letters, itself included, in the order of
-     * their ids; three at most. An `Exit` where `find` gives one. Needed for `idCase` `fold` alone.
+     * their ids; three at most. An `Exit` where `find` gives one; `known` as there. Needed for `idCase` `fold` alone.
      */
-    readonly findFolded?: (id: string) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
+    readonly findFolded?: (id: string, known?: SessionRow) => Effect.Effect<ReadonlyArray<SessionRow>, StoreUnavailable>
     /** The rows of those ids that exist; for re-reading what is live, where `knownOf` is as above. At most a few hundred ids a call. */
     readonly findMany: (
       ids: ReadonlyArray<string>,

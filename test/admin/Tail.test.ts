@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
 import { mostWaiting, Tail } from "../../src/admin/process/Tail.js"
+import { sqliteAt } from "../../src/cli/Database.js"
 import { followProxies } from "../../src/cli/admin/FollowedProxies.js"
 import { tellSinks } from "../../src/telemetry/RecordSinks.js"
 import { RecordTaps } from "../../src/telemetry/RecordTaps.js"
@@ -126,7 +127,7 @@ describe("the tail of what is over", () => {
   it.scopedLive("is followed by the command line", () =>
     Effect.gen(function* () {
       const { adminSocket, ask } = yield* startAdminLab()
-      const events = followProxies(Option.some(adminSocket), { filename: adminSocket }, "/v1/tail")
+      const events = followProxies(Option.some(adminSocket), sqliteAt(adminSocket), "/v1/tail")
       const following = yield* Effect.fork(Stream.runCollect(Stream.take(events, 3)))
       yield* Effect.raceFirst(
         Effect.forever(Effect.zipRight(ask(request("GET /app/")), Effect.sleep(20))),

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { databaseChecks } from "../../src/cli/check/DatabaseChecks.js"
+import { sqliteAt } from "../../src/cli/Database.js"
 import { type Finding, findingLines } from "../../src/cli/check/Finding.js"
 import { fileChecks, portChecks, socketCheck, tokenChecks } from "../../src/cli/check/MachineChecks.js"
 import { nameChecks } from "../../src/cli/check/NameChecks.js"
@@ -36,7 +37,7 @@ const databaseWith = (urls: Readonly<Record<string, string>>, status = "active")
       ),
       layerSqlite({ filename }),
     )
-    return { filename }
+    return sqliteAt(filename)
   })
 
 const resultsOf = (findings: ReadonlyArray<Finding>) =>
@@ -104,7 +105,7 @@ describe("the checks of a database", () => {
   it.scopedLive("say how to make one that is missing, and make none", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile("none.db")
-      const [finding, ...more] = yield* databaseChecks({ filename })
+      const [finding, ...more] = yield* databaseChecks(sqliteAt(filename))
       assert.deepStrictEqual([finding?.result, more], ["fail", []])
       assert.include(finding?.todo, "sessions add my-session http://localhost:9000 ")
       assert.isFalse(existsSync(filename))
@@ -115,7 +116,7 @@ describe("the checks of a database", () => {
     Effect.gen(function* () {
       const { filename } = yield* databaseWith({ a: "http://h:1" })
       change(filename, "PRAGMA journal_mode=DELETE; UPDATE sessions SET updated_at = datetime('now', '+3 days')")
-      const found = yield* databaseChecks({ filename })
+      const found = yield* databaseChecks(sqliteAt(filename))
       assert.deepInclude(resultsOf(found), { journal: "warn", clock: "warn", writing: "ok" })
       assert.include(found.find(({ check }) => check === "clock")?.message, "2 days behind the newest row")
 
@@ -125,13 +126,13 @@ describe("the checks of a database", () => {
       )
       holder.pragma("journal_mode=WAL")
       holder.exec("BEGIN IMMEDIATE")
-      const locked = yield* databaseChecks({ filename })
+      const locked = yield* databaseChecks(sqliteAt(filename))
       assert.deepInclude(resultsOf(locked), { database: "ok", writing: "fail" })
       assert.include(locked.find(({ check }) => check === "writing")?.todo, "fuser FILE")
 
       const garbage = join(dirname(filename), "garbage.db")
       writeFileSync(garbage, "no database, though long enough to be one\n".repeat(50))
-      assert.deepStrictEqual(resultsOf(yield* databaseChecks({ filename: garbage })), { database: "fail" })
+      assert.deepStrictEqual(resultsOf(yield* databaseChecks(sqliteAt(garbage))), { database: "fail" })
     }),
   )
 })
@@ -183,7 +184,7 @@ describe("the checks of a machine", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const check = (adminSocket: string, filename = join(folder, "sessions.db")) =>
-        socketCheck({ ...settings, adminSocket }, { filename }, []).result
+        socketCheck({ ...settings, adminSocket }, sqliteAt(filename), []).result
       assert.strictEqual(check("auto"), "ok")
       assert.strictEqual(check("off"), "ok")
       assert.strictEqual(check("auto", join(folder, "x".repeat(100))), "warn")

@@ -144,6 +144,9 @@ describe("the settings", () => {
       expect(byFlag.message).toMatch(/^--timeout is "0"; it must be a number of seconds above 0/)
       const byVariable = yield* Effect.flip(withVariables({ SS_PROXY_WS_PATH: "no" })(resolveSettings(choice({}))))
       expect(byVariable.message).toBe('SS_PROXY_WS_PATH is "no"; it must be one of append, full, strip')
+      const byKubernetes = { SS_PROXY_PORT: "tcp://10.0.0.1:8080" }
+      const ofService = yield* Effect.flip(withVariables(byKubernetes)(resolveSettings(choice({}))))
+      expect(ofService.message).toMatch(/to 65535; Kubernetes sets it for a service of this name: .*enableServiceLinks/)
     }),
   )
 
@@ -189,7 +192,7 @@ describe("the database", () => {
   const resolve = (flags: { dbPath?: string; db?: string }, variables: Readonly<Record<string, string>> = {}) =>
     resolveDatabase({ dbPath: Option.fromNullable(flags.dbPath), db: Option.fromNullable(flags.db) }).pipe(
       withVariables(variables),
-      Effect.map(({ filename }) => filename),
+      Effect.map(({ shown }) => shown),
       Effect.mapError(({ message }) => message),
       Effect.either,
     )
@@ -214,14 +217,29 @@ describe("the database", () => {
     }),
   )
 
-  it.effect("is refused where it is not SQLite, without showing a password", () =>
+  it.effect("may be one of PostgreSQL, of which messages never show the password", () =>
     Effect.gen(function* () {
-      expect(yield* resolve({ db: "postgres://user:secret@host/db" })).toEqual(
-        Either.left('--db is "postgres://***@host/db"; PostgreSQL is not supported by this version, use sqlite:PATH'),
+      expect(yield* resolve({ db: "postgresql://user:secret@host:5433,other/db" })).toEqual(
+        Either.right("postgres://user@host:5433,other/db"),
       )
-      expect(yield* resolve({ db: "a.db" })).toEqual(
-        Either.left('--db is "a.db"; it is no database URL, use sqlite:PATH'),
+      expect(yield* resolve({}, { SS_PROXY_DB: "postgres://user:secret@host/db" })).toEqual(
+        Either.right("postgres://user@host/db"),
       )
+      expect(yield* resolve({ db: "postgres://user:secret@host/db", dbPath: "a.db" })).toEqual(
+        Either.left("--db says postgres://user@host/db and --db-path says a.db; give one of them"),
+      )
+      const refused = yield* resolve({ db: "postgres://user:sec#ret@host/db" })
+      expect(Either.getOrThrow(Either.flip(refused))).toMatch(/^--db is no URL of a PostgreSQL database: [^#]*# % or a/)
+    }),
+  )
+
+  it.effect("is refused where it is another, without showing a password", () =>
+    Effect.gen(function* () {
+      const uses = "it is no database URL, use sqlite:PATH or postgres://USER@HOST/DATABASE"
+      expect(yield* resolve({ db: "mysql://user:secret@host/db" })).toEqual(
+        Either.left(`--db is "***@host/db"; ${uses}`),
+      )
+      expect(yield* resolve({ db: "a.db" })).toEqual(Either.left(`--db is "a.db"; ${uses}`))
       expect(yield* resolve({ dbPath: "" })).toEqual(Either.left("--db-path is empty; it must be a path"))
     }),
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, FastCheck as fc, Layer, Option } from "effect"
 import Sqlite from "better-sqlite3"
 import { ProxyConfig } from "../../src/domain/ProxyConfig.js"
+import { sqliteAt } from "../../src/cli/Database.js"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { foldedId } from "../../src/sessions/FoldedId.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
@@ -133,12 +134,12 @@ describe("the index for ids of which the case does not count", () => {
       const repo = Context.get(yield* Layer.build(layerSqlite({ filename })), SessionRepo)
       for (const id of ["aa", "b", "AA", "\u212a", "k"]) yield* repo.add(mac(id))
       assert.deepStrictEqual(yield* twinsIn(filename, 4), [["AA", "aa"]])
-      const [finding] = yield* idCaseChecks("fold", { filename })
+      const [finding] = yield* idCaseChecks("fold", sqliteAt(filename))
       assert.deepInclude(finding, { check: "id case", result: "fail" })
       assert.include(finding?.message, "AA and aa")
-      assert.deepStrictEqual(yield* idCaseChecks("exact", { filename }), [])
+      assert.deepStrictEqual(yield* idCaseChecks("exact", sqliteAt(filename)), [])
       yield* repo.remove("aa")
-      assert.deepInclude((yield* idCaseChecks("fold", { filename }))[0], { result: "ok" })
+      assert.deepInclude((yield* idCaseChecks("fold", sqliteAt(filename)))[0], { result: "ok" })
     }),
   )
 })

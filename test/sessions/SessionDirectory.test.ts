@@ -14,6 +14,9 @@ import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
 import { SessionRepo, type SessionRow } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { isLeftOut } from "../support/LeftOut.js"
+import { lackingPostgres } from "../support/PostgresServer.js"
+import { layerNewPostgres } from "../support/SharedPostgres.js"
 import { temporaryFile } from "./temporary.js"
 
 type Repo = typeof SessionRepo.Service
@@ -92,6 +95,7 @@ const sqlite = Layer.unwrapScoped(Effect.map(temporaryFile("sessions.db"), (file
 const repos = {
   memory: layerMemory(),
   sqlite,
+  ...(isLeftOut(lackingPostgres) ? {} : { postgres: layerNewPostgres }),
   "memory, answering later": Layer.map(layerMemory(), (context) =>
     Context.make(SessionRepo, slow(Context.get(context, SessionRepo))),
   ),

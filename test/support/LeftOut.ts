@@ -15,7 +15,12 @@ export const lackingFile = (path: string): string | undefined => (existsSync(pat
  * that nothing is left out there.
  */
 export const describeUnless = (missing: string | undefined) => {
-  if (missing !== undefined) process.stderr.write(`left out: ${missing}\n`)
   // Skipped for want of a program: they cannot run without it, and `npm test` must pass where there is Node and nothing else.
-  return describe.skipIf(missing !== undefined)
+  return describe.skipIf(isLeftOut(missing))
+}
+
+/** Whether something is missing, and says so. */
+export const isLeftOut = (missing: string | undefined): boolean => {
+  if (missing !== undefined) process.stderr.write(`left out: ${missing}\n`)
+  return missing !== undefined
 }

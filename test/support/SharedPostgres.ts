@@ -1,8 +1,11 @@
-import { Effect } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { once } from "node:events"
 import { connect } from "node:net"
 import { text } from "node:stream/consumers"
 import { inject } from "vitest"
+import type { PostgresPlace } from "../../src/sessions/postgres/PostgresPlace.js"
+import { layerPostgres } from "../../src/sessions/postgres/PostgresSessionRepo.js"
+import { parsePostgresUrl } from "../../src/sessions/postgres/PostgresUrl.js"
 import { newDatabase, runIn, type ServerPlace, urlOf } from "./PostgresServer.js"
 
 /** The server that all tests share which do not end it. */
@@ -30,3 +33,12 @@ export const testDatabase = (server: Effect.Effect<ServerPlace> = sharedPostgres
     const name = yield* newDatabase(place)
     return { url: urlOf(place, name), name, server: place, run: (...statements) => runIn(place, name, ...statements) }
   })
+
+/** The place that a URL names. */
+export const placeAt = (url: string): PostgresPlace =>
+  Either.getOrThrowWith(parsePostgresUrl(url), (problem) => new Error(problem))
+
+/** A store in an empty database of its own. */
+export const layerNewPostgres = Layer.unwrapEffect(
+  Effect.map(testDatabase(), ({ url }) => layerPostgres({ place: placeAt(url) })),
+)

@@ -2,6 +2,7 @@ import { Effect, Option, Predicate } from "effect"
 import { isAnswered, ownerOf, socketsBeside } from "../../admin/SocketPlaces.js"
 import { text } from "../../domain/Reading.js"
 import type { Database } from "../Database.js"
+import { besideOf, ownerOfDatabase } from "../DatabasePlace.js"
 import { CommandFailed } from "../Failure.js"
 import { type Flag, option, variable } from "../Flag.js"
 import { databaseFlag, programName } from "../ProgramName.js"
@@ -20,9 +21,9 @@ export const admin: Flag<string> = {
 export const adminOption = option(admin)
 
 /** Whether a socket belongs to who may be trusted with what is asked there: this user, root, or the owner of the database. */
-const isTrusted = (path: string, { filename }: Database): boolean => {
+const isTrusted = (path: string, database: Database): boolean => {
   const owner = ownerOf(path)
-  return owner === 0 || owner === process.getuid?.() || (owner !== undefined && owner === ownerOf(filename))
+  return owner === 0 || owner === process.getuid?.() || (owner !== undefined && owner === ownerOfDatabase(database))
 }
 
 const stranger = (path: string): CommandFailed =>
@@ -50,7 +51,7 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
 /** The sockets beside the database on which somebody answers. */
 export const answered = (database: Database): Effect.Effect<ReadonlyArray<{ readonly path: string }>> =>
   Effect.gen(function* () {
-    const own = socketsBeside(database.filename).filter((path) => isTrusted(path, database))
+    const own = socketsBeside(besideOf(database)).filter((path) => isTrusted(path, database))
     const paths = yield* Effect.filter(own, isAnswered, { concurrency: 8 })
     return paths.map((path) => ({ path }))
   })
@@ -63,11 +64,11 @@ export const runningPlaces = (
   Option.isSome(given) ? Effect.map(placeOf(given.value, database), (place) => [place]) : answered(database)
 
 /** That somebody has to be asked, and nobody can be. */
-export const noProxy = ({ filename }: Database): CommandFailed =>
+export const noProxy = (database: Database): CommandFailed =>
   new CommandFailed({
     code: "no_proxy",
-    problem: `no proxy runs on ${filename}, or none with an admin socket`,
-    hint: `start one with ${programName()} run${databaseFlag(filename)}, or name one with --admin`,
+    problem: `no proxy runs on ${database.shown}, or none with an admin socket`,
+    hint: `start one with ${programName()} run${databaseFlag(database)}, or name one with --admin`,
   })
 
 /** The same where there has to be one. */

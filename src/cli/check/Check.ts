@@ -16,6 +16,7 @@ import { endAtOnceBySignal } from "../StoppedBySignal.js"
 import { renderJson } from "../sessions/SessionView.js"
 import { settingOptions } from "../SettingOptions.js"
 import { styleOf } from "../Style.js"
+import { unknownVariables } from "../UnknownVariables.js"
 import { type Finding, findingLines, findingsOf, unavailable, worstOf } from "./Finding.js"
 import type { ServerFinding } from "./ServerChecks.js"
 
@@ -35,7 +36,7 @@ export const checkDoc: CommandDoc = {
   path: ["check"],
   summary: "Look for what could go wrong.",
   about:
-    "Looks at the settings that run would have with the same flags and variables, at the database, ports, file " +
+    "Looks at the settings that run would have with the same flags and variables, at variables that mean nothing, at the database, ports, file " +
     "descriptors, the clock, the admin socket and its tokens, rows that cannot be used, names of sessions, and connects " +
     "to servers of sessions. Says on a line each: ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
     "fails.",
@@ -70,6 +71,15 @@ const settingFinding = (settings: ProxySettings): Finding => {
     names.length === 0 ? "all settings have their defaults" : `these are no defaults: ${names.join(", ")}`,
   )
 }
+
+/** Variables that look like settings and are none. */
+const variableFindings = (): ReadonlyArray<Finding> =>
+  unknownVariables(process.env).map(({ message, name }) =>
+    findingsOf("variables").warn(
+      message,
+      `take ${name} out of the environment, or correct it; docs/CONFIGURATION.md has all`,
+    ),
+  )
 
 interface Checked {
   readonly findings: ReadonlyArray<Finding>
@@ -127,7 +137,7 @@ const checkAll = (given: CheckChoice, settings: ProxySettings, database: Databas
       ]),
     )
     const { findings, tls } = yield* checkTls(given.tls)
-    yield* tell([settingFinding(settings), ...findings])
+    yield* tell([settingFinding(settings), ...variableFindings(), ...findings])
     const ofDatabase = yield* databaseChecks(database)
     yield* tell(ofDatabase)
     const proxies = yield* running.proxiesOn(database)
@@ -158,6 +168,15 @@ const failure = (findings: ReadonlyArray<Finding>): Effect.Effect<void, CommandF
 const jsonOf = ({ findings, servers }: Checked): string =>
   renderJson({ result: worstOf(findings), checks: findings, servers })
 
+/** Leaves no file that was not there before. */
+const leaveAlone = (database: Database): Effect.Effect<void> =>
+  database._tag !== "Sqlite"
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("../../sessions/SqliteProbe.js")),
+        ({ removeCompanions }) => removeCompanions(database.filename),
+      )
+
 const runChecks = (given: CheckChoice) =>
   Effect.gen(function* () {
     yield* endAtOnceBySignal
@@ -171,11 +190,7 @@ const runChecks = (given: CheckChoice) =>
         if (given.json || found.length === 0) return Effect.void
         return printResult(found.map((finding) => findingLines(finding, style)).join("\n"))
       })
-    const { removeCompanions } = yield* Effect.promise(() => import("../../sessions/SqliteProbe.js"))
-    const servers = yield* Effect.ensuring(
-      checkAll(given, settings, database, tell),
-      removeCompanions(database.filename),
-    )
+    const servers = yield* Effect.ensuring(checkAll(given, settings, database, tell), leaveAlone(database))
     if (given.json) yield* printResult(jsonOf({ findings, servers }))
     yield* failure(findings)
   }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))

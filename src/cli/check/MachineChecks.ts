@@ -7,6 +7,7 @@ import { isSocket, longestPath, socketBeside } from "../../admin/SocketPlaces.js
 import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { listen } from "../../server/Listening.js"
 import type { Database } from "../Database.js"
+import { besideOf } from "../DatabasePlace.js"
 import { fileFault } from "../FileFault.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf } from "./Finding.js"
@@ -144,13 +145,13 @@ const isWritableFolder = (folder: string): boolean =>
 /** Whether the admin socket can be made where it is to be. */
 export const socketCheck = (
   { adminSocket }: ProxySettings,
-  { filename }: Database,
+  database: Database,
   proxies: ReadonlyArray<RunningProxy>,
 ): Finding => {
   const { fail, ok, warn } = findingsOf("admin socket")
   if (adminSocket === "off")
     return ok("there is none: --admin-socket is off, so explain, errors and others find no proxy")
-  const path = adminSocket === "auto" ? socketBeside(filename) : adminSocket
+  const path = adminSocket === "auto" ? socketBeside(besideOf(database)) : adminSocket
   const folder = dirname(resolve(path))
   // Without the one that the settings leave to the program, the proxy runs all the same.
   const bad = adminSocket === "auto" ? warn : fail

@@ -1,9 +1,8 @@
 import { Effect } from "effect"
 import type { ProxySettings } from "../../domain/ProxyConfig.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
 import { isLabel } from "../../wire/SessionHosts.js"
-import type { Database } from "../Database.js"
+import { type Database, openAsItIs } from "../Database.js"
 import { idInNames } from "../IdCase.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf, unavailable } from "./Finding.js"
@@ -23,7 +22,7 @@ const findingFor = (nameless: number, shown: ReadonlyArray<string>, hosts: Reado
 
 /** Whether all sessions can have names below `--session-hosts`. */
 export const nameChecks = (
-  { filename }: Database,
+  database: Database,
   { idCase, sessionHosts: hosts }: Pick<ProxySettings, "idCase" | "sessionHosts">,
 ): Effect.Effect<Finding> =>
   Effect.gen(function* () {
@@ -38,6 +37,6 @@ export const nameChecks = (
     )
     return findingFor(nameless, shown, hosts)
   }).pipe(
-    Effect.provide(layerSqlite({ filename, readonly: true })),
+    Effect.provide(openAsItIs(database)),
     Effect.catchAll((error) => Effect.succeed(unavailable("names", error))),
   )

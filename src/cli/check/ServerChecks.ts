@@ -9,10 +9,9 @@ import { DownstreamCertificates } from "../../downstream/DownstreamTls.js"
 import { LiveSession } from "../../sessions/LiveSession.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { forwards } from "../../sessions/SessionShape.js"
-import { layerSqlite } from "../../sessions/SqliteSessionRepo.js"
 import { failureOf } from "../../telemetry/Failure.js"
 import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
-import type { Database } from "../Database.js"
+import { type Database, openAsItIs } from "../Database.js"
 import type { FollowedTls } from "../FollowedTls.js"
 import { progressBar, progressLine } from "../Progress.js"
 import { type Finding, findingsOf } from "./Finding.js"
@@ -105,7 +104,7 @@ const layerDialing = (settings: ProxySettings, tls: FollowedTls | undefined) =>
 /** Connects to servers of sessions: as many of them as are wanted, chosen at random. Slow ones are shown to be under way. */
 export const dialServers = (
   most: number,
-  { filename }: Database,
+  database: Database,
   settings: ProxySettings,
   tls: FollowedTls | undefined,
 ): Effect.Effect<ReadonlyArray<ServerFinding>, StoreUnavailable> =>
@@ -119,7 +118,7 @@ export const dialServers = (
         Effect.sync(() => show(progressBar(++done / sample.length, `${done} of ${sample.length} servers`))),
       )
     return yield* Effect.forEach(sample, dialled, { concurrency: atOnce })
-  }).pipe(Effect.scoped, Effect.provide(layerSqlite({ filename, readonly: true })))
+  }).pipe(Effect.scoped, Effect.provide(openAsItIs(database)))
 
 /** So many are named; `--json` has all. */
 const mostNamed = 10

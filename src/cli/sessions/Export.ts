@@ -67,8 +67,8 @@ const writeAll = (format: FileFormat, target: ExportTarget, isTerminal: boolean)
     return secrets
   }).pipe(Effect.scoped)
 
-const writeFile = (file: string, format: FileFormat, { filename }: Database) =>
-  Effect.flatMap(fileTarget(file, filename), (target) => writeAll(format, target, false)).pipe(
+const writeFile = (file: string, format: FileFormat, database: Database) =>
+  Effect.flatMap(fileTarget(file, database), (target) => writeAll(format, target, false)).pipe(
     Effect.scoped,
     untilSignal,
     Effect.catchTag("StoppedBySignal", (stopped) => endBySignal(stopped, `${file} was not written`)),

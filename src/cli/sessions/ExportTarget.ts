@@ -1,6 +1,7 @@
 import { Effect, type Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs"
+import type { Database } from "../Database.js"
 import { CommandFailed, UsageError } from "../Failure.js"
 import { fileFault } from "../FileFault.js"
 import { printPiece, writeWhole } from "../Output.js"
@@ -34,9 +35,11 @@ const realPathOf = (path: string): string | undefined => {
   }
 }
 
-const refuseDatabase = (file: string, database: string): Effect.Effect<void, UsageError> => {
+const refuseDatabase = (file: string, database: Database): Effect.Effect<void, UsageError> => {
+  if (database._tag !== "Sqlite") return Effect.void
   const real = realPathOf(file)
-  const own = ["", "-wal", "-shm", "-journal", ".activity"].map((end) => realPathOf(`${database}${end}`))
+  const ends = ["", "-wal", "-shm", "-journal", ".activity"]
+  const own = ends.map((end) => realPathOf(`${database.filename}${end}`))
   return real !== undefined && own.includes(real)
     ? new UsageError({ message: `--output is ${JSON.stringify(file)}, which is the database; name another file` })
     : Effect.void
@@ -75,7 +78,7 @@ const replacing = (file: string): Effect.Effect<ExportTarget, CommandFailed, Sco
 /** The file that `--output` names; `database` is not to be overwritten. */
 export const fileTarget = (
   file: string,
-  database: string,
+  database: Database,
 ): Effect.Effect<ExportTarget, CommandFailed | UsageError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* refuseDatabase(file, database)

@@ -74,10 +74,10 @@ export const listDoc: CommandDoc = {
   ],
 }
 
-const whatToDoAboutNone = (filename: string, conditions: ReadonlyArray<string>): string =>
+const whatToDoAboutNone = (database: Database, conditions: ReadonlyArray<string>): string =>
   conditions.length === 0
-    ? `no sessions in ${filename}${isAbsent(filename) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(filename)}`
-    : `no sessions ${conditions.join(" and ")} in ${filename}`
+    ? `no sessions in ${database.shown}${isAbsent(database) ? ", which does not exist yet" : ""}; add one: ${programName()} sessions add my-session http://localhost:9000${databaseFlag(database)}`
+    : `no sessions ${conditions.join(" and ")} in ${database.shown}`
 
 /** What sessions were asked for by, as phrases behind "sessions". */
 const conditionsOf = ({
@@ -153,8 +153,7 @@ export const list = Command.make(
           { ...choice, limit },
           json ? jsonPrinter() : tablePrinter(),
         )
-        if (printed === 0)
-          return yield* printDiagnostic(printable(whatToDoAboutNone(database.filename, conditionsOf(choice))))
+        if (printed === 0) return yield* printDiagnostic(printable(whatToDoAboutNone(database, conditionsOf(choice))))
         yield* insecure.warning
       }),
     ),

@@ -7,7 +7,14 @@ import { urlFault } from "../../sessions/SessionShape.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { usablePolicy } from "../../sessions/UsablePolicy.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { type Database, databaseFlags, databaseOptions, isAbsent, openActivity, readingDatabase } from "../Database.js"
+import {
+  type Database,
+  databaseFlags,
+  databaseOptions,
+  isAbsentFile,
+  openActivity,
+  readingDatabase,
+} from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { idCaseInUse, idInNames } from "../IdCase.js"
@@ -102,8 +109,10 @@ const details = (session: Session, names: ReadonlyArray<Detail>, { health, times
 /** What is written down of its activity; `undefined` where nobody writes it down, or it cannot be read, which is said. */
 const writtenActivity = (database: Database, id: string) =>
   Effect.gen(function* () {
-    if (isAbsent(activityFileOf(database.filename))) return undefined
-    const found = yield* Effect.either(Effect.provide(activityOf(id), yield* openActivity(database, "read")))
+    if (database._tag === "Sqlite" && isAbsentFile(activityFileOf(database.filename))) return undefined
+    const store = yield* openActivity(database, "read")
+    if (Option.isNone(store)) return undefined
+    const found = yield* Effect.either(Effect.provide(activityOf(id), store.value))
     if (Either.isRight(found)) return found.right
     yield* printDiagnostic(printable(`note: when it was last active cannot be told: ${found.left.problem}`))
     return undefined

@@ -6,7 +6,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { printable } from "../../wire/PrintableText.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { CommandFailed } from "../Failure.js"
-import { databaseFlags, databaseOptions, isAbsent, readingUntilSignal } from "../Database.js"
+import { type Database, databaseFlags, databaseOptions, isAbsent, readingUntilSignal } from "../Database.js"
 import { endWellBySignal } from "../EndBySignal.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printPiece } from "../Output.js"
@@ -36,10 +36,10 @@ export const watchDoc: CommandDoc = {
   ],
 }
 
-const noFile = (filename: string): CommandFailed =>
+const noFile = ({ shown }: Database): CommandFailed =>
   new CommandFailed({
     code: "store_unavailable",
-    problem: `there is no ${filename}`,
+    problem: `there is no ${shown}`,
     hint: "name another with --db-path",
   })
 
@@ -87,7 +87,7 @@ export const watch = Command.make(
   ({ database, json, prefix }) =>
     Effect.zipRight(
       endWellBySignal,
-      readingUntilSignal(database, ({ filename }) => (isAbsent(filename) ? noFile(filename) : watchAll(prefix, json))),
+      readingUntilSignal(database, (chosen) => (isAbsent(chosen) ? noFile(chosen) : watchAll(prefix, json))),
     ).pipe(
       // What the store says of an outage is for the log of a proxy; standard output is for the result.
       Effect.provide(Logger.remove(Logger.defaultLogger)),

@@ -1,6 +1,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import type { Client } from "pg"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import { type Run, runOn, transaction } from "./PostgresTransaction.js"
 import {
@@ -262,14 +263,18 @@ const forbidden = ({ schema, shown }: Wanted, missing: Missing): StoreUnavailabl
 /**
  * Makes the tables, with all that tells of their changes, as far as they are missing; only reads if nothing is. Many proxies
  * may do this at once on an empty database: one of them makes everything, in one transaction, and the others wait for it.
- * `sql`: may take its time with a statement, for an index of many rows.
+ * `bulk`: may take its time with a statement, for an index of many rows.
  */
-export const migrate = (sql: SqlClient, wanted: Wanted): Effect.Effect<void, SqlError | StoreUnavailable> =>
+export const migrate = (
+  sql: SqlClient,
+  bulk: SqlClient,
+  wanted: Wanted,
+): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     for (let waited = 0; waited < patience; waited += lookEvery) {
       const missing = yield* missingNow(runOn(sql), wanted)
       if (isNothing(missing)) return
-      const making = Effect.catchIf(tryToMake(sql, wanted), isForbidden, () => forbidden(wanted, missing))
+      const making = Effect.catchIf(tryToMake(bulk, wanted), isForbidden, () => forbidden(wanted, missing))
       if (yield* making) return
       yield* Effect.sleep(lookEvery)
     }
@@ -287,3 +292,10 @@ export const requireTables = (sql: SqlClient, wanted: Wanted): Effect.Effect<voi
       hint: "Name the right database or schema with --db; the proxy makes its tables when it starts.",
     })
   })
+
+/** The triggers that are not there, or do not always fire; as `TABLE NAME`. */
+export const missingTriggers = async (client: Client, schema: string): Promise<ReadonlyArray<string>> => {
+  const { rows } = await client.query<Named>(triggerStatement, [schema])
+  const wanted = tellTriggers.map(({ name, table }) => `${table} ${name}`)
+  return wanted.filter((trigger) => !rows.some(({ name }) => name === trigger))
+}

@@ -38,7 +38,7 @@ const column = (name: string, type: string, allowed: ReadonlyArray<string>, rule
 
 // Ids are compared by their bytes, so that lists have the same order everywhere, and its index serves them.
 const id = column("session_id", `text COLLATE "C"`, texts, "PRIMARY KEY")
-const time = (name: string) => column(name, "timestamptz", ["timestamptz", "timestamp"], "DEFAULT now()")
+const time = (name: string) => column(name, "timestamptz", ["timestamptz"], "DEFAULT now()")
 
 export const sessionTable = "sessions"
 export const policyTable = "session_policies"
