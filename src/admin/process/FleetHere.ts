@@ -12,7 +12,6 @@ import { Fleet } from "../fleet/Fleet.js"
 import type { Answers } from "../fleet/Questions.js"
 import { errorView } from "../fleet/Shapes.js"
 import { countOf, liveAnswers } from "./LiveAnswers.js"
-import { makeLogAnswers } from "./LogAnswers.js"
 import { Looks } from "./Looks.js"
 import { makeProcessAnswers } from "./ProcessAnswers.js"
 import { makeSeriesAnswers } from "./SeriesAnswers.js"
@@ -69,7 +68,6 @@ export const makeAnswers: Effect.Effect<
     ...sessionAnswers({ activity, directory, traffic, watched }),
     ...(yield* makeSeriesAnswers(metricsSessions)),
     ...(yield* makeTailAnswers(tail)),
-    ...(yield* makeLogAnswers),
     explain: yield* makeExplain,
     ready: () => Effect.sync(() => ({ draining: traffic.isDraining(), readable: directory.numbers().isReadable })),
     look: () => looks.look,
@@ -92,7 +90,7 @@ export const layerFleetHere: Layer.Layer<Fleet, never, ProcessParts> = Layer.sco
     follow: (query) => tail.read(query),
     memory: {
       counted: ([one]) => one?.answer ?? new Float64Array(0),
-      series: ([one]) => one?.answer ?? [],
+      series: ([one]) => Effect.succeed(one?.answer ?? []),
     },
     supervisor: undefined,
   })),

@@ -123,7 +123,7 @@ const requireBinding = ({ connection }: Client): void => {
 }
 
 /** The driver's client, where it does what the place says and the driver's options cannot. */
-export const clientClass = ({ channelBinding }: PostgresPlace): (new (config?: ClientConfig) => Client) =>
+export const clientClass = ({ channelBinding }: PostgresPlace): new (config?: ClientConfig) => Client =>
   class extends Client {
     constructor(config?: ClientConfig) {
       super(config)

@@ -1,0 +1,156 @@
+import { Effect, Queue, type Scope } from "effect"
+import type { AddressInfo } from "node:net"
+import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { newPseudonym } from "../http/Pseudonym.js"
+import type { LogSteering, LogThreshold } from "../log/LogControl.js"
+import { cannotHold, type HeldSockets, holdSockets, sharedSocket } from "../workers/HeldSocket.js"
+import { reopenLog, setLogLevel } from "../workers/Messages.js"
+import { type Supervision, supervise } from "../workers/Supervisor.js"
+import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
+import type { WorkerFailed } from "../workers/WorkerFailed.js"
+import { openDatabase } from "./Database.js"
+import { demoSession } from "./Demo.js"
+import { CommandFailed, type UsageError } from "./Failure.js"
+import { inheritedSocket } from "./InheritedSocket.js"
+import { callOffEnd, endProcessWithin } from "./LastResort.js"
+import type { ProgramLog } from "./Log.js"
+import { workerFile } from "./ProgramName.js"
+import { type ResolvedChoice, resolveChoice, type RunChoice } from "./RunChoice.js"
+import { announce, cannotListen, longestEnd, printWhatToTry, startPatience } from "./Serve.js"
+import { followSignals, type SignalActions } from "./SignalLog.js"
+import { stopSignals } from "./StopSignal.js"
+import { warnOfUnknownVariables } from "./UnknownVariables.js"
+import { type Running, untilStopped } from "./UntilStopped.js"
+
+/** A worker that has not been heard of for so many seconds is stuck. */
+const longestSilence = 10
+
+/** How long the supervisor waits behind the end that its workers see to themselves, in milliseconds. */
+const burialTime = 1_000
+
+/** How many workers there are to be: one, which is this process, where there cannot be more. */
+export const workersOf = (
+  asked: { readonly exactly: number } | { readonly most: number },
+): Effect.Effect<number, CommandFailed> =>
+  Effect.gen(function* () {
+    const problem = cannotHold()
+    if ("exactly" in asked) {
+      if (problem === undefined || asked.exactly === 1) return asked.exactly
+      return yield* new CommandFailed({
+        problem: `cannot run ${asked.exactly} workers: ${problem}`,
+        hint: "start without --workers",
+      })
+    }
+    if (problem === undefined || asked.most === 1) return asked.most
+    yield* Effect.logInfo(`there is one process, for there cannot be workers here: ${problem}`)
+    return 1
+  })
+
+const heldSockets = ({ settings }: RunChoice, count: number) =>
+  Effect.gen(function* () {
+    const listenOn = yield* inheritedSocket(settings)
+    if (listenOn._tag === "Inherited") return sharedSocket(listenOn.fd)
+    const { host, port } = settings
+    return yield* holdSockets({ host, port, flags: { host: "--host", port: "--port" } }, count)
+  }).pipe(Effect.catchTag("ListenError", cannotListen))
+
+/** Whether the access log is a file, which can be opened anew. */
+const isFile = (accessLog: string): boolean => !["off", "pretty", "json", "-"].includes(accessLog)
+
+/** What the workers to come are told, and changes while others work. */
+interface Told {
+  /** The level of the log, where it is no longer that of the command line. */
+  logLevel?: LogThreshold
+  /** Where this process listens. */
+  readonly ownListeners: Array<AddressInfo>
+}
+
+/** The log of all processes as one: what is asked of it, workers do as well. */
+const wholeLog = (log: ProgramLog, accessLog: string, pool: WorkerPool, told: Told): LogSteering & SignalActions => {
+  const pass = (level: LogThreshold): void => {
+    told.logLevel = level
+    pool.tell(setLogLevel, { level })
+  }
+  return {
+    level: log.level,
+    setLevel: (level) => {
+      log.setLevel(level)
+      pass(level)
+    },
+    toggleDebug: () => {
+      const level = log.toggleDebug()
+      pass(level)
+      return level
+    },
+    reopen: isFile(accessLog) ? () => pool.tell(reopenLog, {}) : undefined,
+    reload: undefined,
+  }
+}
+
+const makePool = (sockets: HeldSockets, count: number, told: Told) => {
+  const [words, pseudonym] = [process.argv.slice(2), newPseudonym()]
+  const task = (): ReturnType<PoolOptions["task"]> => ({ words, pseudonym, ...told })
+  return WorkerPool.make({ file: workerFile, sockets, count, task, longestSilence })
+}
+
+/**
+ * Waits for a signal, and lets the workers retire; a second one cuts what is left on them. They see to it that it takes no longer
+ * than it may.
+ */
+const stopAtSignal = (
+  signals: Queue.Dequeue<NodeJS.Signals>,
+  { cut, drain, kill }: Supervision,
+  { settings, traces }: ResolvedChoice,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const signal = yield* Queue.take(signals)
+    // If this process ends where it stands, it takes them along.
+    process.once("exit", kill)
+    const end = longestEnd(traces) + burialTime
+    const endWithin = (time: number) => endProcessWithin(time, Effect.succeed([]))
+    yield* endWithin(settings.drainDelay + settings.grace + end)
+    yield* Effect.annotateLogs(Effect.logInfo("stopping; a second signal cuts at once"), { signal })
+    const impatient = Effect.gen(function* () {
+      const second = yield* Queue.take(signals)
+      yield* endWithin(end)
+      yield* Effect.annotateLogs(Effect.logWarning("cutting what is left"), { signal: second })
+      yield* cut
+      yield* Effect.never
+    })
+    yield* Effect.raceFirst(drain, impatient)
+    yield* endWithin(end)
+  })
+
+/** Starts the workers, and gives what keeps them until a signal says to stop. */
+const start = (
+  given: RunChoice,
+  log: ProgramLog,
+  count: number,
+): Effect.Effect<
+  Running<NodeJS.Signals, WorkerFailed>,
+  UsageError | CommandFailed | StoreUnavailable | WorkerFailed,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    yield* warnOfUnknownVariables
+    const resolved = yield* resolveChoice(given)
+    const { database, demo, settings } = resolved
+    const told: Told = { ownListeners: [] }
+    const pool = yield* makePool(yield* heldSockets(given, count), count, told)
+    const steering = wholeLog(log, given.accessLog, pool, told)
+    if (demo) yield* Effect.provide(demoSession, yield* openDatabase(database, "make", settings.idCase, startPatience))
+    const supervision = yield* supervise(pool)
+    yield* followSignals({ ...steering, reload: Effect.ignore(supervision.reload) })
+    const { address, sessions } = supervision.begun
+    if (demo) yield* printWhatToTry(address, database, settings)
+    yield* announce(address, database, sessions, count)
+    return (signals) => Effect.raceFirst(stopAtSignal(signals, supervision, resolved), supervision.failed)
+  })
+
+/** Runs several processes until a signal says to stop, and they have stopped. */
+export const supervised = (given: RunChoice, log: ProgramLog, count: number) =>
+  Effect.gen(function* () {
+    const signals = yield* stopSignals
+    yield* Effect.scoped(untilStopped(signals, start(given, log, count)))
+    yield* callOffEnd
+  }).pipe(Effect.scoped)
