@@ -1,10 +1,12 @@
 import { Effect, Queue, type Scope } from "effect"
 import type { AddressInfo } from "node:net"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import { newPseudonym } from "../http/Pseudonym.js"
 import type { LogSteering, LogThreshold } from "../log/LogControl.js"
 import { cannotHold, type HeldSockets, holdSockets, sharedSocket } from "../workers/HeldSocket.js"
 import { reopenLog, setLogLevel } from "../workers/Messages.js"
+import { keepSlots } from "../workers/SlotKeeper.js"
 import { type Supervision, supervise } from "../workers/Supervisor.js"
 import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
 import type { WorkerFailed } from "../workers/WorkerFailed.js"
@@ -139,6 +141,7 @@ const start = (
     const pool = yield* makePool(yield* heldSockets(given, count), count, told)
     const steering = wholeLog(log, given.accessLog, pool, told)
     if (demo) yield* Effect.provide(demoSession, yield* openDatabase(database, "make", settings.idCase, startPatience))
+    yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
     const supervision = yield* supervise(pool)
     yield* followSignals({ ...steering, reload: Effect.ignore(supervision.reload) })
     const { address, sessions } = supervision.begun
