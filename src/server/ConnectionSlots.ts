@@ -91,6 +91,7 @@ export class ConnectionSlots {
   /** Keeps the place until the connection closes, or says why there is none, unless there are too many to be answered. */
   private decide(connection: Connection, taking: Exit.Exit<Taken>): void {
     const { socket } = connection
+    // What went wrong with counting is no reason to turn a client away.
     if (Exit.isFailure(taking)) return
     const taken = taking.value
     if (typeof taken === "function") return void socket.on("close", taken)

@@ -10,12 +10,15 @@ import { RawOrigin, type Script } from "../support/RawOrigin.js"
 import { startProxy } from "../support/TestProxy.js"
 import { superviseInMemory } from "./WorkersInMemory.js"
 
-/** Answers each request at once, but for `/held`. */
+const beginning = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning"
+
+/** Answers each request at once, but for `/held`, and for `/begun`, whose answer does not end. */
 const script: Script = (connection) =>
   Effect.forever(
-    Effect.flatMap(connection.request, ({ target }) =>
-      Effect.when(connection.send(answer("200 OK", target)), () => target !== "/held"),
-    ),
+    Effect.flatMap(connection.request, ({ target }) => {
+      if (target === "/held") return Effect.void
+      return connection.send(target === "/begun" ? beginning : answer("200 OK", target))
+    }),
   )
 
 /** Three proxies with one session, `app`, whose places one supervisor counts. */
@@ -31,26 +34,44 @@ const threeWorkers = (settings: Partial<ProxySettings>) =>
     return { origin, proxies: [yield* start, yield* start, yield* start] as const }
   })
 
+/** Asks again and again, until there is a place. */
+const takenSoon = <E>(status: Effect.Effect<number, E>) =>
+  eventually(
+    Effect.map(status, (code) => code === 200),
+    "a place",
+  )
+
 describe("limits of number over several workers", () => {
-  it.scopedLive("hold for the requests of a session, until the client of one leaves", () =>
+  it.scopedLive.each(["/held", "/begun"])("hold for the requests of a session, until the client of %s leaves", (path) =>
     Effect.gen(function* () {
       const { origin, proxies } = yield* threeWorkers({ maxRequestsPerSession: 1 })
       const [one, other, third] = proxies
       const holding = yield* one.connect
-      yield* holding.send(request("GET /app/held"))
-      yield* origin.seen("/held")
+      yield* holding.send(request(`GET /app${path}`))
+      yield* origin.seen(path)
+      if (path === "/begun") yield* holding.head
       const waiting = yield* other.connect
       const refused = yield* waiting.ask(request("GET /app/x"))
       assert.strictEqual(refused.status, 429)
       assert.deepInclude(refused.json, { code: "session_limit" })
       yield* holding.reset
-      const status = Effect.map(waiting.ask(request("GET /app/x")), (reply) => reply.status)
-      yield* eventually(
-        Effect.map(status, (code) => code === 200),
-        "a place",
-      )
+      yield* takenSoon(Effect.map(waiting.ask(request("GET /app/x")), ({ status }) => status))
       const last = yield* third.connect
       for (let count = 0; count < 3; count++) assert.strictEqual((yield* last.ask(request("GET /app/x"))).status, 200)
+    }),
+  )
+
+  it.scopedLive("are free again when the traffic of a session that was removed has ended", () =>
+    Effect.gen(function* () {
+      const { origin, proxies } = yield* threeWorkers({ maxRequestsPerSession: 1 })
+      const [one, other] = proxies
+      const holding = yield* one.connect
+      yield* holding.send(request("GET /app/held"))
+      yield* origin.seen("/held")
+      yield* one.repo.remove("app")
+      assert.strictEqual((yield* holding.response()).status, 404)
+      const client = yield* other.connect
+      yield* takenSoon(Effect.map(client.ask(request("GET /app/x")), ({ status }) => status))
     }),
   )
 
@@ -65,15 +86,8 @@ describe("limits of number over several workers", () => {
       const refused = yield* third.connect
       assert.strictEqual((yield* refused.response()).status, 503)
       yield* first.finish
-      const status = Effect.scoped(
-        Effect.flatMap(third.connect, (client) =>
-          Effect.map(client.ask(request("GET /app/x")), (reply) => reply.status),
-        ),
-      )
-      yield* eventually(
-        Effect.map(status, (code) => code === 200),
-        "a place",
-      )
+      const again = Effect.flatMap(third.connect, (client) => client.ask(request("GET /app/x")))
+      yield* takenSoon(Effect.map(Effect.scoped(again), ({ status }) => status))
     }),
   )
 })

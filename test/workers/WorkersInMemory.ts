@@ -1,4 +1,4 @@
-import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
+import { Effect, ExecutionStrategy, Exit, Logger, Scope } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import type { SlotsService } from "../../src/traffic/Slots.js"
 import { askedSlots } from "../../src/workers/AskedSlots.js"
@@ -33,6 +33,7 @@ const linkOf = (number: number, channel: Channel): WorkerLink => ({
 export const superviseInMemory = (given: Partial<ProxySettings>, longestWait = 60_000) =>
   Effect.gen(function* () {
     const settings = ProxyConfig.layer(given)
+    const quiet = Logger.remove(Logger.defaultLogger)
     const scope = yield* Effect.scope
     const watchers = new Set<WorkerWatcher>()
     yield* Effect.provide(
@@ -61,7 +62,7 @@ export const superviseInMemory = (given: Partial<ProxySettings>, longestWait = 6
         own,
       )
       for (const { came } of watchers) came?.(link)
-      const slots = yield* askedSlots(channel, longestWait).pipe(Effect.provide(settings), Scope.extend(own))
+      const slots = yield* askedSlots(channel, longestWait).pipe(Effect.provide([settings, quiet]), Scope.extend(own))
       return {
         slots,
         die: Effect.suspend(() => {
