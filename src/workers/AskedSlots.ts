@@ -67,8 +67,8 @@ class AskedPlace extends Call<Taken> {
  * Asks the supervisor for places. What is wanted and given back in one turn of the event loop goes in one message, for a message
  * costs more than all that is in it.
  *
- * A proxy serves rather than that it counts: where the supervisor says nothing for `longestWait` milliseconds, or is gone, all that wait have their
- * place, and so does whoever comes until it says something again.
+ * To serve comes before to count: where the supervisor says nothing for `longestWait` milliseconds, or is gone, all that wait
+ * have their place, and so does whoever comes until it says something again.
  */
 class SlotAsker {
   private lastNumber = 0
@@ -78,7 +78,8 @@ class SlotAsker {
   private willSend = false
   private isSilent = false
   private readonly patience: Deadlines
-  private readonly deadline = new Deadline({ expire: () => this.fallSilent() })
+  /** What has come while this process was busy is read first: a turn of the event loop begins with timers. */
+  private readonly deadline = new Deadline({ expire: () => void setImmediate(this.fallSilent) })
 
   constructor(
     private readonly channel: Channel,
@@ -139,7 +140,8 @@ class SlotAsker {
     this.letAllIn()
   }
 
-  private fallSilent(): void {
+  private readonly fallSilent = (): void => {
+    if (this.waiting.size === 0 || this.deadline.isRunning) return
     this.isSilent = true
     // Some answer has to come that ends the silence.
     this.send()
