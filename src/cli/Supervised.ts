@@ -8,6 +8,7 @@ import { LogControl, type LogSteering, type LogThreshold } from "../log/LogContr
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { cannotHold, type HeldSockets, holdSockets, sharedSocket } from "../workers/HeldSocket.js"
 import { reopenLog, setLogLevel } from "../workers/Messages.js"
+import { keepSlots } from "../workers/SlotKeeper.js"
 import { type Supervision, supervise } from "../workers/Supervisor.js"
 import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
 import { Workers } from "../workers/Workers.js"
@@ -184,6 +185,7 @@ const start = (
       told,
       Layer.merge(Layer.succeed(Reload, reload), Layer.succeed(LogControl, steering)),
     )
+    yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
     const supervision = yield* supervise(pool)
     yield* Deferred.succeed(begun, supervision)
     yield* followSignals({ ...steering, reload: Effect.ignore(reload) })
