@@ -7,7 +7,10 @@ import { flagOf, variable } from "./Flag.js"
 import { flaggedSettings } from "./ProgramFlags.js"
 
 /** Tokens have variables and no flags: everybody on the machine sees the flags of a process. */
-const tokenVariables = { adminToken: "SS_PROXY_ADMIN_TOKEN", adminReadToken: "SS_PROXY_ADMIN_READ_TOKEN" } as const
+export const tokenVariables = {
+  adminToken: "SS_PROXY_ADMIN_TOKEN",
+  adminReadToken: "SS_PROXY_ADMIN_READ_TOKEN",
+} as const
 
 const tokenOf = (setting: keyof typeof tokenVariables): Effect.Effect<string, UsageError> =>
   Effect.gen(function* () {

@@ -128,11 +128,11 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
   })
 
 /**
- * What a command does with the store: `read`, `change` sessions, or `make` sessions. Only `read` works on a file that
- * cannot be written. Only `make` makes a missing file: if a file was lost, a new empty one would tell a running proxy
- * that all sessions were removed.
+ * What a program does with the store: `read`, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
+ * `read` works on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
+ * one would tell a running proxy that all sessions were removed. So with `fill` it counts as made at the end.
  */
-type Access = "read" | "change" | "make"
+type Access = "read" | "change" | "fill" | "make"
 
 /** Whether the file is missing, and its folder exists. Another database may be away, but is not missing. */
 export const isAbsent = (database: Database): boolean => database._tag === "Sqlite" && isAbsentFile(database.filename)
@@ -151,8 +151,8 @@ const openSqlite = (filename: string, access: Access, idCase: IdCase) =>
   Effect.map(
     Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
     ({ layerSqlite }): Layer.Layer<SessionRepo, StoreUnavailable> => {
-      const store = layerSqlite({ filename, idCase })
-      if (access === "make") return store
+      const store = layerSqlite({ filename, idCase, marksMaking: access === "fill" })
+      if (access === "fill" || access === "make") return store
       if (isAbsentFile(filename)) return layerMemory()
       if (access === "change") return store
       return Layer.catchAll(store, (error) =>
@@ -208,7 +208,7 @@ export const openAsItIs = (database: Database): Layer.Layer<SessionRepo, StoreUn
 /** When its sessions were last active: a file beside it, which is opened when it is needed. None where it is no file. */
 export const openActivity = (
   database: Database,
-  access: Exclude<Access, "change">,
+  access: "read" | "make",
 ): Effect.Effect<Option.Option<Layer.Layer<ActivityStore>>> =>
   database._tag === "Postgres"
     ? Effect.succeedNone
@@ -250,4 +250,4 @@ export const readingUntilSignal = withDatabase("read", false)
 export const changingDatabase = withDatabase("change")
 
 /** Runs a command that adds sessions on the chosen database, which is made if it is missing. */
-export const makingDatabase = withDatabase("make")
+export const makingDatabase = withDatabase("fill")

@@ -8,6 +8,7 @@ import * as Readings from "../domain/Reading.js"
 import type { FlaggedSetting } from "../domain/Settings.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
 import { fileFault } from "./FileFault.js"
+import { isServiceLink, serviceLinkHint } from "./ServiceLink.js"
 
 /** A flag of the command line, for parsing, help and completions. */
 export interface Flag<A = unknown> {
@@ -60,7 +61,8 @@ export const words = ({ name, alias, about }: Flag): Options.Options<Option.Opti
 const readOrRefuse = <A>(source: string, reading: Reading<A>, given: string) =>
   Effect.mapError(reading.read(given), () => {
     const shown = reading.json === undefined ? redactUrl(given) : given
-    return ValidationError.invalidValue(HelpDoc.p(`${source} ${refusal(reading, shown, reading.allowed)}`))
+    const hint = isServiceLink(source, given) ? serviceLinkHint : ""
+    return ValidationError.invalidValue(HelpDoc.p(`${source} ${refusal(reading, shown, reading.allowed)}${hint}`))
   })
 
 /** The same where `@FILE` may stand for the text of a file: what is in an argument can be seen by others, and by the shell. */
@@ -124,5 +126,5 @@ export const replace: Flag<boolean> = {
 export const json: Flag<boolean> = {
   name: "json",
   reading: Readings.onOrOff,
-  about: "Prints one JSON value on standard output, and nothing else.",
+  about: "Prints one JSON value on standard output, and nothing else there. An error is JSON, too.",
 }

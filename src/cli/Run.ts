@@ -17,6 +17,7 @@ import { settingOptions } from "./SettingOptions.js"
 import { followSignals } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 import { resolveTraces } from "./traces/Traces.js"
+import { warnOfUnknownVariables } from "./UnknownVariables.js"
 
 /** Every flag of `run`. */
 const runOptions = {
@@ -57,15 +58,16 @@ export const runDoc: CommandDoc = {
   runsOn: true,
 }
 
-/** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
 /** The demo session has a name of its own, too: browsers look for what is below this on their own machine (RFC 6761 section 6.3). */
 const demoHosts: ReadonlyArray<string> = ["localhost"]
 
 const namesOf = ({ sessionHosts }: ProxySettings, demo: boolean): Partial<ProxySettings> =>
   demo && sessionHosts.length === 0 ? { sessionHosts: demoHosts } : {}
 
+/** Starts the proxy as the flags say, and gives what runs it until it is told to stop. The server is loaded only here. */
 const startProxy = ({ settings, demo, ...given }: RunChoice, accessLog: AccessLogOutput) =>
   Effect.gen(function* () {
+    yield* warnOfUnknownVariables
     const listenOn = yield* inheritedSocket(settings)
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces

@@ -7,6 +7,7 @@ import type { IdCase } from "../domain/Settings.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import { companionsOf, placeOf } from "./FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
+import { markAsMaking, requireWhole } from "./SqliteMaking.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
 import {
@@ -55,25 +56,24 @@ export interface Connections {
 interface Opening {
   readonly first: boolean
   readonly readonly: boolean
+  readonly marksMaking: boolean
   readonly idCase: IdCase
 }
 
 /**
  * Opens both. `readonly`: makes and changes nothing. `first`: the file may be made; later it only may be followed, for it may have been
- * replaced by anything.
+ * replaced by anything. `marksMaking`: a file that is made counts as made when the scope closes.
  */
 export const openConnections = (
   path: string,
   filename: string,
-  { first, idCase, readonly }: Opening,
+  { first, idCase, marksMaking, readonly }: Opening,
 ): Effect.Effect<Connections, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     if (!first) yield* usablePath(filename, readonly)
     const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    const sql = yield* Scope.extend(
-      openClient(path, filename, readonly ? "readonly" : first ? "make" : "follow", idCase),
-      sqlScope,
-    )
+    const how = readonly ? "readonly" : first ? (marksMaking ? "make whole" : "make") : "follow"
+    const sql = yield* Scope.extend(openClient(path, filename, how, idCase), sqlScope)
     const reader = yield* openReader(path, filename, readonly || (yield* isWalMode(sql, filename)))
     return { sql, sqlScope, reader }
   })
@@ -111,8 +111,11 @@ const stillInUse = (filename: string) =>
     hint: "End the transactions of programs that have the old file open.",
   })
 
+/** `make whole`: marks a file that it makes until the scope closes. */
+type How = "readonly" | "make" | "make whole" | "follow"
+
 /** The connection for writes and for reads that no request waits for. Its table has been checked. */
-const openClient = (path: string, filename: string, how: "readonly" | "make" | "follow", idCase: IdCase) =>
+const openClient = (path: string, filename: string, how: How, idCase: IdCase) =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
     // The client caches no statements, because it would also cache a failure to prepare one, such as "locked";
@@ -125,7 +128,9 @@ const openClient = (path: string, filename: string, how: "readonly" | "make" | "
     yield* whileBusy(how === "follow" ? requestLockTimeout : lockTimeout)(
       Effect.gen(function* () {
         // A file that replaces another may still be incomplete, so no table is made in it.
-        if (how !== "make") yield* requireTable(sql, filename)
+        if (how === "readonly" || how === "follow") yield* requireTable(sql, filename)
+        if (how === "follow") yield* requireWhole(sql, filename)
+        if (how === "make whole" && (yield* checkTable(sql, filename)) === "absent") yield* markAsMaking(sql)
         if (how !== "readonly") yield* prepareFile(sql, filename, idCase)
       }),
     )

@@ -16,6 +16,11 @@ export interface SqliteOptions {
    * Makes and changes nothing, not even the journal mode: for listing the sessions of a file that must not be written.
    */
   readonly readonly?: boolean
+  /**
+   * A file that is made counts as made when the scope closes: proxies that follow the file do not use it before. For commands that
+   * fill a file that was lost.
+   */
+  readonly marksMaking?: boolean
   /** `fold`: makes an index, so that `findFolded` does not look at every row. It stays when it is asked for no more. */
   readonly idCase?: IdCase
 }
@@ -27,6 +32,7 @@ export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, St
 const make = ({
   filename,
   idCase = "exact",
+  marksMaking = false,
   readonly = false,
 }: SqliteOptions): Effect.Effect<typeof SessionRepo.Service, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
@@ -37,7 +43,11 @@ const make = ({
       path,
       filename,
       open: (first) =>
-        Effect.provideService(openConnections(path, filename, { first, readonly, idCase }), Reactivity, reactivity),
+        Effect.provideService(
+          openConnections(path, filename, { first, readonly, idCase, marksMaking }),
+          Reactivity,
+          reactivity,
+        ),
       checkpoint: checkpoint(filename),
       usesWal: ({ reader }) => reader.usesWal(),
       // Only the connection that closes last runs the checkpoint. That is then `reader`, which cannot write.

@@ -64,7 +64,12 @@ describe("ss-proxy sessions", () => {
     expect((await sessions("show", "health")).stdout).toMatch(
       /^id {7}health \(never reached: "health" is reserved.*\)$/m,
     )
-    expect((await sessions("list")).stdout).toMatch(/^bad-url .* \*\*\*@h \(cannot be used\) /m)
+    const { stdout } = await sessions("list")
+    expect(stdout).toMatch(/^ID .* PROBLEM\n/)
+    expect(stdout).toMatch(/^bad-url .* \*\*\*@h .*:\d\d {2}its scheme is "ftp"/m)
+    expect(stdout).toMatch(/^bad-policy .* {2}its insecure is "perhaps"/m)
+    expect(stdout).toMatch(/^health .* {2}never reached: "health" is reserved: .*$/m)
+    expect(stdout).toMatch(/^good .*:\d\d$/m)
   })
 
   it("warns of a status that does not forward, beside the JSON", async () => {
@@ -97,6 +102,8 @@ describe("ss-proxy sessions", () => {
         'ss-proxy: the session "a" exists already; change it with "ss-proxy sessions set a --url URL", or add it with --replace\n',
     })
     expect(json(await sessions("add", "a", "h:2", "--replace", "--json"))).toMatchObject({ url: "h:2" })
+    expect(await sessions("add", "a", "h:3", "--replace")).toMatchObject({ stdout: "replaced a -> h:3 (active)\n" })
+    expect(await sessions("add", "b", "h:3", "--replace")).toMatchObject({ stdout: "added b -> h:3 (active)\n" })
   })
 
   it("changes the URL, the status, or both", async () => {
@@ -199,7 +206,14 @@ describe("ss-proxy sessions", () => {
     await sessions("add", "b", "h:1")
     expect(await sessions("remove", "a", "nowhere")).toMatchObject({ code: 1, stdout: "" })
     expect(json(await sessions("list", "--json"))).toHaveLength(2)
-    expect(json(await sessions("remove", "a", "b", "--json"))).toMatchObject([{ id: "a" }, { id: "b" }])
+    expect(await sessions("remove", "a", "nowhere", "--if-exists")).toEqual({
+      code: 0,
+      stdout: "removed a -> h:1 (active)\n",
+      stderr: 'note: not there: "nowhere"\n',
+    })
+    const removed = await sessions("remove", "a", "b", "--if-exists", "--json")
+    expect(removed).toMatchObject({ code: 0, stderr: "" })
+    expect(json(removed)).toMatchObject([{ id: "b" }])
     expect(json(await sessions("list", "--json"))).toEqual([])
   })
 

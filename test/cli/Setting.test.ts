@@ -144,6 +144,9 @@ describe("the settings", () => {
       expect(byFlag.message).toMatch(/^--timeout is "0"; it must be a number of seconds above 0/)
       const byVariable = yield* Effect.flip(withVariables({ SS_PROXY_WS_PATH: "no" })(resolveSettings(choice({}))))
       expect(byVariable.message).toBe('SS_PROXY_WS_PATH is "no"; it must be one of append, full, strip')
+      const byKubernetes = { SS_PROXY_PORT: "tcp://10.0.0.1:8080" }
+      const ofService = yield* Effect.flip(withVariables(byKubernetes)(resolveSettings(choice({}))))
+      expect(ofService.message).toMatch(/to 65535; Kubernetes sets it for a service of this name: .*enableServiceLinks/)
     }),
   )
 

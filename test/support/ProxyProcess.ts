@@ -1,14 +1,38 @@
 import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { temporaryFolder } from "../sessions/temporary.js"
-import { Changes, type NotSeen } from "./Changes.js"
+import { Changes, NotSeen } from "./Changes.js"
 import { startTool } from "./Tool.js"
+
+/** How long a start may take, in milliseconds: a busy machine starts several programs at a time. */
+const startPatience = 15_000
 
 /** The built program. */
 const binary = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
+
+/** How a proxy is started. */
+export interface ProxyOptions {
+  /** URLs by id. */
+  readonly sessions: Readonly<Record<string, string>>
+  /** Further flags. */
+  readonly flags: ReadonlyArray<string>
+  /** A program, and its arguments, that becomes the one that the arguments behind name. */
+  readonly within: ReadonlyArray<string>
+  /** Where it is, with its database; a new folder by default. */
+  readonly folder: string
+}
+
+/** What a descriptor of a process leads to; `undefined` if it is closed by now. */
+const targetOf = (link: string): string | undefined => {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return undefined
+  }
+}
 
 /** The built proxy as a process of its own, on a database of its own. */
 export class ProxyProcess {
@@ -17,7 +41,7 @@ export class ProxyProcess {
     readonly url: string,
     /** Path of its database. */
     readonly database: string,
-    private readonly pid: number,
+    readonly pid: number,
     private readonly log: ReadonlyArray<string>,
     private readonly changes: Changes,
     /** Its exit code, or the signal that ended it, once it has ended. */
@@ -37,6 +61,12 @@ export class ProxyProcess {
   /** Lets `peak` begin again (proc(5), clear_refs). */
   forgetPeak(): void {
     writeFileSync(`/proc/${this.pid}/clear_refs`, "5")
+  }
+
+  /** What its descriptors lead to: all that it has open. */
+  get descriptors(): ReadonlyArray<string> {
+    const folder = `/proc/${this.pid}/fd`
+    return readdirSync(folder).flatMap((name) => targetOf(join(folder, name)) ?? [])
   }
 
   /** Sends it a signal. */
@@ -74,17 +104,20 @@ export class ProxyProcess {
     return (Number(fields[11]) + Number(fields[12])) * 10
   }
 
-  /**
-   * Starts it, with these sessions (URLs by id); it is killed with the scope. `within`: a program, and its arguments, that
-   * becomes the one that the arguments behind name.
-   */
+  /** Starts it, with these sessions (URLs by id); it is killed with the scope. */
   static start(
     sessions: Readonly<Record<string, string>>,
     within: ReadonlyArray<string> = [],
   ): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
+    return ProxyProcess.startWith({ sessions, within })
+  }
+
+  /** Starts it; it is killed with the scope. */
+  static startWith(options: Partial<ProxyOptions>): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
     return Effect.gen(function* () {
-      const database = join(yield* temporaryFolder, "sessions.db")
-      const args = [binary, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database]
+      const { flags = [], sessions = {}, within = [] } = options
+      const database = join(options.folder ?? (yield* temporaryFolder), "sessions.db")
+      const args = [binary, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database, ...flags]
       const [program = "", ...words] = [...within, process.execPath, ...args]
       const child = yield* startTool(program, words)
       const changes = new Changes()
@@ -97,11 +130,14 @@ export class ProxyProcess {
         changes.announce()
       })
       const port = () => / port=(\d+)/.exec(log.join(""))?.[1]
-      yield* changes.until(
-        "the proxy to listen",
-        () => port() !== undefined,
-        () => log.join(""),
-      )
+      yield* changes
+        .when(() => port() !== undefined)
+        .pipe(
+          Effect.timeoutFail({
+            duration: startPatience,
+            onTimeout: () => new NotSeen({ message: `the proxy does not listen; it said: ${log.join("")}` }),
+          }),
+        )
       insert(database, sessions)
       const url = `http://127.0.0.1:${port()}`
       return new ProxyProcess(

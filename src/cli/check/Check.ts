@@ -16,6 +16,7 @@ import { endAtOnceBySignal } from "../StoppedBySignal.js"
 import { renderJson } from "../sessions/SessionView.js"
 import { settingOptions } from "../SettingOptions.js"
 import { styleOf } from "../Style.js"
+import { unknownVariables } from "../UnknownVariables.js"
 import { type Finding, findingLines, findingsOf, unavailable, worstOf } from "./Finding.js"
 import type { ServerFinding } from "./ServerChecks.js"
 
@@ -35,7 +36,7 @@ export const checkDoc: CommandDoc = {
   path: ["check"],
   summary: "Look for what could go wrong.",
   about:
-    "Looks at the settings that run would have with the same flags and variables, at the database, ports, file " +
+    "Looks at the settings that run would have with the same flags and variables, at variables that mean nothing, at the database, ports, file " +
     "descriptors, the clock, the admin socket and its tokens, rows that cannot be used, names of sessions, and connects " +
     "to servers of sessions. Says on a line each: ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
     "fails.",
@@ -70,6 +71,15 @@ const settingFinding = (settings: ProxySettings): Finding => {
     names.length === 0 ? "all settings have their defaults" : `these are no defaults: ${names.join(", ")}`,
   )
 }
+
+/** Variables that look like settings and are none. */
+const variableFindings = (): ReadonlyArray<Finding> =>
+  unknownVariables(process.env).map(({ message, name }) =>
+    findingsOf("variables").warn(
+      message,
+      `take ${name} out of the environment, or correct it; docs/CONFIGURATION.md has all`,
+    ),
+  )
 
 interface Checked {
   readonly findings: ReadonlyArray<Finding>
@@ -127,7 +137,7 @@ const checkAll = (given: CheckChoice, settings: ProxySettings, database: Databas
       ]),
     )
     const { findings, tls } = yield* checkTls(given.tls)
-    yield* tell([settingFinding(settings), ...findings])
+    yield* tell([settingFinding(settings), ...variableFindings(), ...findings])
     const ofDatabase = yield* databaseChecks(database)
     yield* tell(ofDatabase)
     const proxies = yield* running.proxiesOn(database)

@@ -1,9 +1,7 @@
-import { Effect, Either } from "effect"
+import { Effect } from "effect"
 import { isForwarding, type Session } from "../../domain/Session.js"
-import { isUnusable } from "../../domain/SessionControl.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
-import { urlFault } from "../../sessions/SessionShape.js"
-import { usablePolicy } from "../../sessions/UsablePolicy.js"
+import { rowFault } from "../../sessions/RowFault.js"
 import { type Database, openAsItIs } from "../Database.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf, unavailable } from "./Finding.js"
@@ -13,12 +11,8 @@ const shownSessions = 3
 const { ok, warn } = findingsOf("stored")
 
 /** Why requests for a session get 502, though its status forwards: a phrase. None where they do not. */
-const problemOf = (session: Session): string | undefined => {
-  const { control, status } = session
-  if (!isForwarding(status)) return undefined
-  if (isUnusable(control)) return control.problem
-  return urlFault(session) ?? Either.getOrUndefined(Either.flip(usablePolicy(session)))
-}
+const problemOf = (session: Session): string | undefined =>
+  isForwarding(session.status) ? rowFault(session) : undefined
 
 const findingFor = (unusable: number, shown: ReadonlyArray<string>): Finding => {
   if (unusable === 0) return ok("what is stored for each session can be used")

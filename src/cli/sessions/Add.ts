@@ -1,16 +1,18 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import { AddressGuard } from "../../downstream/AddressGuard.js"
-import { SessionRepo } from "../../sessions/SessionRepo.js"
+import { type NewSession, SessionRepo } from "../../sessions/SessionRepo.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, makingDatabase } from "../Database.js"
 import { addressFlags, addressOptions } from "../DownstreamChoice.js"
 import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
-import { printResult } from "../Output.js"
+import { printDiagnostic, printResult } from "../Output.js"
+import { printable } from "../../wire/PrintableText.js"
 import { sessionHostsFlags, sessionHostsOption } from "../SessionNames.js"
+import { idNote, isSwapped } from "./AddNotes.js"
 import { policyFlags, policyOptions } from "./PolicyChoice.js"
 import { refuse, urlHint, warnOfInsecure, warnOfName, warnOfStatus } from "./SessionCheck.js"
 import { urlProblem } from "../../transfer/UrlProblem.js"
@@ -40,8 +42,19 @@ export const addDoc: CommandDoc = {
   ],
 }
 
-/** Whether the arguments seem to be in the wrong order. A guess, because an id may be any text. */
-const isSwapped = (id: string): boolean => /^(?:https?|wss?):\/\//i.test(id)
+/** Stores the session; and whether it took the place of another. */
+const store = (session: NewSession, replace: boolean) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    yield* refuseTwin(session.id)
+    if (!replace) return { added: yield* repo.add(session), replaced: false }
+    let replaced = false
+    const added = yield* repo.put(session, (stored) => {
+      replaced = stored !== undefined
+      return Either.void
+    })
+    return { added, replaced }
+  })
 
 export const add = Command.make(
   "add",
@@ -66,16 +79,13 @@ export const add = Command.make(
         })
       yield* refuse(idProblem(id), "choose another id")
       yield* refuse(urlProblem(url, new AddressGuard(addresses)), urlHint)
-      const added = yield* makingDatabase(database, () =>
-        Effect.zipRight(
-          refuseTwin(id),
-          Effect.flatMap(SessionRepo, (repo) => (replace ? repo.put(session) : repo.add(session))),
-        ),
-      )
+      const { added, replaced } = yield* makingDatabase(database, () => store(session, replace))
+      const note = idNote(id, url)
+      if (note !== undefined) yield* printDiagnostic(printable(note))
       yield* warnOfStatus(id, added.status)
       yield* warnOfName(id, hosts)
       yield* warnOfInsecure([added])
-      yield* printResult(json ? renderJson(viewOf(added)) : `added ${describe(added)}`)
+      yield* printResult(json ? renderJson(viewOf(added)) : `${replaced ? "replaced" : "added"} ${describe(added)}`)
     }).pipe(
       Effect.catchTag(
         "SessionExists",

@@ -202,6 +202,10 @@ export const importAll = Command.make(
         yield* printDiagnostic(
           `note: ${counted(tally.silent)} of a status that does not forward; active, online and ready do`,
         )
+      if (tally.encoded > 0)
+        yield* printDiagnostic(
+          `note: ${counted(tally.encoded)} with a % in the id; ids are stored as they are, not percent-encoded`,
+        )
       yield* tally.insecure.warning
       yield* printResult(
         given.dryRun

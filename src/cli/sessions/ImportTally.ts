@@ -15,6 +15,8 @@ export class ImportTally {
   absent = 0
   /** Stored sessions of a status that does not forward. */
   silent = 0
+  /** Stored sessions whose id has a `%`. */
+  encoded = 0
   skipped = 0
   batches = 0
   /** The line of the last step that is in force. */
@@ -32,6 +34,7 @@ export class ImportTally {
     for (const [place, { step }] of batch.entries()) {
       if (step._tag === "Remove" || isRefused.has(place)) continue
       if (!isForwarding(step.session.status)) this.silent++
+      if (step.session.id.includes("%")) this.encoded++
       this.insecure.add(step.session)
     }
   }

@@ -1,6 +1,6 @@
 import { isForwarding, type Session } from "../../domain/Session.js"
-import { drainOf, isUnusable } from "../../domain/SessionControl.js"
-import { urlFault } from "../../sessions/SessionShape.js"
+import { drainOf } from "../../domain/SessionControl.js"
+import { deadEnd } from "../../sessions/RowFault.js"
 import { redactUrl } from "../../wire/DownstreamUrl.js"
 import { numberText, rateText } from "../Figures.js"
 import { inWords } from "../InWords.js"
@@ -28,7 +28,6 @@ const policyColumn = (sessions: ReadonlyArray<Session>, style: Style): Column =>
 })
 
 const drainCell = ({ control }: Session, now: number): string => {
-  if (isUnusable(control)) return "(cannot be used)"
   const drain = drainOf(control)
   if (drain === undefined) return ""
   return drain.until > now ? `for ${inWords(drain.until - now)}` : "over"
@@ -44,11 +43,12 @@ const drainColumn = (sessions: ReadonlyArray<Session>, style: Style): Column => 
 const unlessEmpty = (column: Column, isNeeded: boolean): ReadonlyArray<Column> =>
   isNeeded || column.cells.some((cell) => cell !== "") ? [column] : []
 
-const plain = (text: string): string => text
-
-const unusable = " (cannot be used)"
-
-const urlCell = (session: Session): string => redactUrl(session.url) + (urlFault(session) === undefined ? "" : unusable)
+/** Why sessions lead nowhere, whatever their status. */
+const problemColumn = (sessions: ReadonlyArray<Session>, style: Style): Column => ({
+  title: "PROBLEM",
+  cells: sessions.map((session) => deadEnd(session) ?? ""),
+  colour: () => style.red,
+})
 
 /** How much is live. `withIdle`: also for how long each has been idle. */
 const liveColumns = (live: ReadonlyArray<LiveNow | undefined>, withIdle: boolean): ReadonlyArray<Column> => {
@@ -89,11 +89,8 @@ export const columnsOf = (
       : []),
     ...(isIdle ? [{ title: "IDLE", cells: listed.map(({ idle = 0 }) => inWords(idle)) }] : []),
     ...unlessEmpty(policyColumn(sessions, style), withAll),
-    {
-      title: "URL",
-      cells: sessions.map(urlCell),
-      colour: (cell) => (cell.endsWith(unusable) ? style.yellow : plain),
-    },
+    { title: "URL", cells: sessions.map(({ url }) => redactUrl(url)) },
     { title: "UPDATED", cells: sessions.map((session) => session.updatedAt ?? "-"), colour: () => style.dim },
+    ...unlessEmpty(problemColumn(sessions, style), withAll),
   ]
 }

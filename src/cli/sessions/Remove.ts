@@ -1,26 +1,38 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import { Effect, Option } from "effect"
+import { Array, Effect, Option } from "effect"
+import { onOrOff } from "../../domain/Reading.js"
+import type { Session } from "../../domain/Session.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { databaseFlags, databaseOptions, changingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
-import { printResult } from "../Output.js"
+import { printDiagnostic, printResult } from "../Output.js"
+import { printable } from "../../wire/PrintableText.js"
 import { unknownSession } from "./SessionCheck.js"
 import { describe, renderJson, viewOf } from "./SessionView.js"
+
+const ifExists: Flag.Flag<boolean> = {
+  name: "if-exists",
+  reading: onOrOff,
+  about: "Passes over ids that are not there.",
+}
 
 export const removeDoc: CommandDoc = {
   path: ["sessions", "remove"],
   summary: "Remove sessions.",
   about:
     "Removes sessions. What is live on them ends: streams are cut, WebSockets are closed with 1001. If one of the ids " +
-    "is not there, none is removed.",
+    "is not there, none is removed, unless --if-exists says that it need not be.",
   args: [{ name: "ID", about: "The ids of the sessions.", repeated: true }],
   groups: [
-    { title: "Options", flags: [Flag.json] },
+    { title: "Options", flags: [ifExists, Flag.json] },
     { title: "Database", flags: databaseFlags },
   ],
-  examples: [["ss-proxy sessions remove my-session other-session", "removes both"]],
+  examples: [
+    ["ss-proxy sessions remove my-session other-session", "removes both"],
+    ["ss-proxy sessions remove my-session --if-exists", "exit code 0 as well if it is gone already"],
+  ],
 }
 
 /** Removes all sessions, or none if one of them does not exist at the start. */
@@ -33,14 +45,38 @@ const removeAll = (ids: ReadonlyArray<string>) =>
     )
   })
 
+/** Removes those that exist. */
+const removeWhatIsThere = (ids: ReadonlyArray<string>) =>
+  Effect.flatMap(SessionRepo, (repo) =>
+    Effect.map(
+      Effect.forEach(ids, (id) =>
+        Effect.catchTag(Effect.asSome(repo.remove(id)), "SessionNotFound", () => Effect.succeedNone),
+      ),
+      Array.getSomes,
+    ),
+  )
+
+/** Says which of them were not there. */
+const tellAbsent = (ids: ReadonlyArray<string>, removed: ReadonlyArray<Session>): Effect.Effect<void> => {
+  const gone = new Set(removed.map(({ id }) => id))
+  const absent = ids.filter((id) => !gone.has(id)).map((id) => JSON.stringify(id))
+  return absent.length === 0 ? Effect.void : printDiagnostic(printable(`note: not there: ${absent.join(", ")}`))
+}
+
 export const remove = Command.make(
   "remove",
-  { ids: Args.repeated(Args.text({ name: "ID" })), json: Flag.isOn(Flag.json), database: databaseOptions },
-  ({ ids, json, database }) =>
+  {
+    ids: Args.repeated(Args.text({ name: "ID" })),
+    ifExists: Flag.isOn(ifExists),
+    json: Flag.isOn(Flag.json),
+    database: databaseOptions,
+  },
+  ({ ids: given, ifExists, json, database }) =>
     Effect.gen(function* () {
-      const removed = yield* changingDatabase(database, () => removeAll([...new Set(ids)]))
-      yield* printResult(
-        json ? renderJson(removed.map(viewOf)) : removed.map((session) => `removed ${describe(session)}`).join("\n"),
-      )
+      const ids = [...new Set(given)]
+      const removed = yield* changingDatabase(database, () => (ifExists ? removeWhatIsThere(ids) : removeAll(ids)))
+      if (json) return yield* printResult(renderJson(removed.map(viewOf)))
+      for (const session of removed) yield* printResult(`removed ${describe(session)}`)
+      yield* tellAbsent(ids, removed)
     }),
 ).pipe(Command.withDescription(removeDoc.summary))
