@@ -143,7 +143,7 @@ async function soak(url) {
     )
     report("before", await since())
     for (let round = 1; round <= Number(values.rounds); round++) {
-      await Promise.all([reload(folder), reload(folder)])
+      await Promise.all([reload(folder), pause(200).then(() => reload(folder))])
       await serving()
     }
     const failed = report(`reload: ${proxy.log.split("reloaded:").length - 1} reloads`, await since())

@@ -6,6 +6,7 @@ import { ErrorRing } from "../../telemetry/ErrorRing.js"
 import { Taps } from "../../telemetry/RecordTaps.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { Activity } from "../../traffic/Activity.js"
+import type { Slots } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { Fleet } from "../fleet/Fleet.js"
 import type { Answers } from "../fleet/Questions.js"
@@ -20,7 +21,7 @@ import { makeTailAnswers } from "./TailAnswers.js"
 import { WatchedSessions } from "./WatchedSessions.js"
 
 /** What a process has to be asked about. */
-export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
+export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Slots | Activity | ErrorRing
 
 type ExplainAnswer = Effect.Effect<Answers["explain"]>
 
@@ -61,14 +62,16 @@ export const makeAnswers: Effect.Effect<
   const tail = new Tail(taps, logQuery)
   const things = Effect.sync(() => traffic.things())
   const live = Effect.flatMap(things, countOf)
+  // A worker whose work others do is closing, while the proxy does not drain.
+  const isDraining = (): boolean => traffic.isDraining() || traffic.isClosing()
   const answers: Answers = {
-    ...makeProcessAnswers(counters, { isDraining: traffic.isDraining, live }),
+    ...makeProcessAnswers(counters, { isDraining, live }),
     ...liveAnswers({ counters, query: logQuery, traffic }),
     ...sessionAnswers({ activity, directory, traffic, watched }),
     ...(yield* makeSeriesAnswers(metricsSessions)),
     ...(yield* makeTailAnswers(tail)),
     explain: yield* makeExplain,
-    ready: () => Effect.sync(() => ({ draining: traffic.isDraining(), readable: directory.numbers().isReadable })),
+    ready: () => Effect.sync(() => ({ draining: isDraining(), readable: directory.numbers().isReadable })),
     look: () => looks.look,
     errors: ({ limit, requestId, session }) =>
       Effect.sync(() =>
