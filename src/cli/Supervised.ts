@@ -1,14 +1,17 @@
-import { Effect, Queue, type Scope } from "effect"
-import type { AddressInfo } from "node:net"
+import { Deferred, Effect, Layer, Queue, type Scope } from "effect"
+import { Reload } from "../admin/access/Reload.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
+import { ListenerAddresses, OwnListeners } from "../downstream/OwnListeners.js"
 import { newPseudonym } from "../http/Pseudonym.js"
-import type { LogSteering, LogThreshold } from "../log/LogControl.js"
+import { LogControl, type LogSteering, type LogThreshold } from "../log/LogControl.js"
+import { Telemetry } from "../telemetry/Telemetry.js"
 import { cannotHold, type HeldSockets, holdSockets, sharedSocket } from "../workers/HeldSocket.js"
 import { reopenLog, setLogLevel } from "../workers/Messages.js"
 import { keepSlots } from "../workers/SlotKeeper.js"
 import { type Supervision, supervise } from "../workers/Supervisor.js"
 import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
+import { Workers } from "../workers/Workers.js"
 import type { WorkerFailed } from "../workers/WorkerFailed.js"
 import { openDatabase } from "./Database.js"
 import { demoSession } from "./Demo.js"
@@ -18,7 +21,10 @@ import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import type { ProgramLog } from "./Log.js"
 import { workerFile } from "./ProgramName.js"
 import { type ResolvedChoice, resolveChoice, type RunChoice } from "./RunChoice.js"
-import { announce, cannotListen, longestEnd, printWhatToTry, startPatience } from "./Serve.js"
+import { activityOf, startPatience } from "./ActivityOf.js"
+import { type AdminModule, cannotListen, layerAdminListener, noSocket, noTokens } from "./AdminListening.js"
+import { announce, printWhatToTry } from "./Announcement.js"
+import { longestEnd } from "./LongestEnd.js"
 import { followSignals, type SignalActions } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 import { warnOfUnknownVariables } from "./UnknownVariables.js"
@@ -64,7 +70,7 @@ interface Told {
   /** The level of the log, where it is no longer that of the command line. */
   logLevel?: LogThreshold
   /** Where this process listens. */
-  readonly ownListeners: Array<AddressInfo>
+  readonly listeners: ListenerAddresses
 }
 
 /** The log of all processes as one: what is asked of it, workers do as well. */
@@ -91,7 +97,10 @@ const wholeLog = (log: ProgramLog, accessLog: string, pool: WorkerPool, told: To
 
 const makePool = (sockets: HeldSockets, count: number, told: Told) => {
   const [words, pseudonym] = [process.argv.slice(2), newPseudonym()]
-  const task = (): ReturnType<PoolOptions["task"]> => ({ words, pseudonym, ...told })
+  const task = (): ReturnType<PoolOptions["task"]> => {
+    const { listeners, ...others } = told
+    return { words, pseudonym, ownListeners: listeners.all, ...others }
+  }
   return WorkerPool.make({ file: workerFile, sockets, count, task, longestSilence })
 }
 
@@ -123,6 +132,34 @@ const stopAtSignal = (
     yield* endWithin(end)
   })
 
+const adminOfWorkers = ({ layerAdminOf }: AdminModule) =>
+  Effect.map(
+    Effect.promise(() => import("../workers/FleetOfWorkers.js")),
+    ({ layerFleetOfWorkers }) => Layer.provide(layerAdminOf, layerFleetOfWorkers),
+  )
+
+/** What this process does itself, beside its workers: the admin listener, and the demo server. For both it needs the store. */
+const startOwnPart = (
+  { database, demo, settings, traces }: ResolvedChoice,
+  pool: WorkerPool,
+  told: Told,
+  controls: Layer.Layer<never>,
+) =>
+  Effect.gen(function* () {
+    const hasAdmin = settings.adminPort !== "off" || settings.adminSocket !== "off"
+    if (!hasAdmin && !demo) return
+    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const activity = yield* activityOf(database, settings)
+    const admin = layerAdminListener(settings, database, adminOfWorkers).pipe(
+      Layer.provide([Layer.succeed(Workers, pool.service), Layer.succeed(OwnListeners, told.listeners)]),
+      Layer.provide([Telemetry.layer, activity, controls]),
+      Layer.provideMerge(store),
+      Layer.provide(ProxyConfig.layerOf({ ...settings, traces: traces !== undefined })),
+    )
+    const context = yield* Layer.build(admin)
+    if (demo) yield* Effect.provide(demoSession, context)
+  }).pipe(Effect.catchTags({ ListenError: cannotListen, AdminSocketError: noSocket, TokenFileError: noTokens }))
+
 /** Starts the workers, and gives what keeps them until a signal says to stop. */
 const start = (
   given: RunChoice,
@@ -137,13 +174,21 @@ const start = (
     yield* warnOfUnknownVariables
     const resolved = yield* resolveChoice(given)
     const { database, demo, settings } = resolved
-    const told: Told = { ownListeners: [] }
+    const told: Told = { listeners: new ListenerAddresses() }
     const pool = yield* makePool(yield* heldSockets(given, count), count, told)
     const steering = wholeLog(log, given.accessLog, pool, told)
-    if (demo) yield* Effect.provide(demoSession, yield* openDatabase(database, "make", settings.idCase, startPatience))
     yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
+    const begun = yield* Deferred.make<Supervision>()
+    const reload = Effect.flatMap(Deferred.await(begun), ({ reload }) => reload)
+    yield* startOwnPart(
+      resolved,
+      pool,
+      told,
+      Layer.merge(Layer.succeed(Reload, reload), Layer.succeed(LogControl, steering)),
+    )
     const supervision = yield* supervise(pool)
-    yield* followSignals({ ...steering, reload: Effect.ignore(supervision.reload) })
+    yield* Deferred.succeed(begun, supervision)
+    yield* followSignals({ ...steering, reload: Effect.ignore(reload) })
     const { address, sessions } = supervision.begun
     if (demo) yield* printWhatToTry(address, database, settings)
     yield* announce(address, database, sessions, count)

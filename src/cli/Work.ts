@@ -10,12 +10,15 @@ import { Traffic } from "../traffic/Traffic.js"
 import { version } from "../domain/Version.js"
 import { askedSlots } from "../workers/AskedSlots.js"
 import { cut, ready, reopenLog, retire, setLogLevel, socketDescriptor } from "../workers/Messages.js"
+import { answerFleet } from "../workers/FleetAnswers.js"
 import { beats, type Role } from "../workers/Role.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import { openLog, type ProgramLog } from "./Log.js"
 import { resolveChoice, type RunChoice } from "./RunChoice.js"
-import { cannotListen, layerServing, longestEnd } from "./Serve.js"
+import { cannotListen } from "./AdminListening.js"
+import { longestEnd } from "./LongestEnd.js"
+import { layerServing } from "./Serve.js"
 import { followSignals } from "./SignalLog.js"
 import { untilStopped } from "./UntilStopped.js"
 
@@ -72,6 +75,7 @@ const start = (given: RunChoice, accessLog: AccessLogOutput, { channel, task }: 
     const counters = Context.get(context, Telemetry)
     accessLog.countIn?.(counters)
     for (const address of task.ownListeners) Context.get(context, OwnListeners).add(address)
+    yield* Effect.provide(answerFleet(channel), context)
     const { address } = Context.get(context, ProxyServer)
     const sessions = yield* Context.get(context, SessionRepo).count
     yield* Effect.forkScoped(beats(channel, () => counters.openConnections))
