@@ -12,7 +12,7 @@ import type { AccessLogOutput } from "./AccessLogOutput.js"
 import { activityOf, startPatience } from "./ActivityOf.js"
 import { type AdminModule, cannotListen, layerAdminListener, noSocket, noTokens } from "./AdminListening.js"
 import { announce, printWhatToTry } from "./Announcement.js"
-import { openDatabase } from "./Database.js"
+import { openForProxy } from "./Database.js"
 import { demoSession } from "./Demo.js"
 import type { CommandFailed } from "./Failure.js"
 import type { FollowedTls } from "./FollowedTls.js"
@@ -53,7 +53,7 @@ const layerTraces = (traces: TraceChoice | undefined): Layer.Layer<never> => {
 /** The proxy itself, on its store. */
 export const layerServing = ({ settings, tls, traces, database, accessLog, listenOn }: Omit<ServeOptions, "demo">) =>
   Effect.gen(function* () {
-    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const store = yield* openForProxy(database, settings.idCase, startPatience)
     const activity = yield* activityOf(database, settings)
     return layerProxy.pipe(
       Layer.provideMerge(Layer.merge(store, activity)),

@@ -13,7 +13,7 @@ import { type Supervision, supervise } from "../workers/Supervisor.js"
 import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
 import { Workers } from "../workers/Workers.js"
 import type { WorkerFailed } from "../workers/WorkerFailed.js"
-import { openDatabase } from "./Database.js"
+import { openForProxy } from "./Database.js"
 import { demoSession } from "./Demo.js"
 import { CommandFailed, type UsageError } from "./Failure.js"
 import { inheritedSocket } from "./InheritedSocket.js"
@@ -148,7 +148,7 @@ const startOwnPart = (
   Effect.gen(function* () {
     const hasAdmin = settings.adminPort !== "off" || settings.adminSocket !== "off"
     if (!hasAdmin && !demo) return
-    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const store = yield* openForProxy(database, settings.idCase, startPatience)
     const activity = yield* activityOf(database, settings)
     const admin = layerAdminListener(settings, database, adminOfWorkers).pipe(
       Layer.provide([Layer.succeed(Workers, pool.service), Layer.succeed(OwnListeners, told.listeners)]),
@@ -177,7 +177,6 @@ const start = (
     const told: Told = { listeners: new ListenerAddresses() }
     const pool = yield* makePool(yield* heldSockets(given, count), count, told)
     const steering = wholeLog(log, given.accessLog, pool, told)
-    yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
     const begun = yield* Deferred.make<Supervision>()
     const reload = Effect.flatMap(Deferred.await(begun), ({ reload }) => reload)
     yield* startOwnPart(
@@ -186,6 +185,7 @@ const start = (
       told,
       Layer.merge(Layer.succeed(Reload, reload), Layer.succeed(LogControl, steering)),
     )
+    yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
     const supervision = yield* supervise(pool)
     yield* Deferred.succeed(begun, supervision)
     yield* followSignals({ ...steering, reload: Effect.ignore(reload) })

@@ -10,6 +10,10 @@ const mostCharacters = 1_048_576
 /** A worker that has no answer is asked again after so long, in milliseconds: it may be about to begin. */
 const retryDelay = 100
 
+/** Names the worker in each of its records; data of events have no line breaks. */
+const named = (text: string, { name }: WorkerLink): string =>
+  text.replaceAll("event: record\ndata: {", `event: record\ndata: {"worker":${JSON.stringify(name)},`)
+
 /** What waits for one reader, of all workers. */
 class Gathered {
   private texts: Array<string> = []
@@ -70,7 +74,7 @@ export const followWorkers =
       const follow = (worker: WorkerLink): void => {
         const { tail } = asked(worker)
         const round = tail(question).pipe(
-          Effect.flatMap((text) => gathered.add(text)),
+          Effect.flatMap((text) => gathered.add(named(text, worker))),
           Effect.catchAll(() => Effect.sleep(retryDelay)),
           Effect.zipRight(gathered.hasRoom),
         )

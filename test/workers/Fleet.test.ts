@@ -164,7 +164,7 @@ describe("several workers, as the admin listener of their supervisor shows them"
         Effect.gen(function* () {
           const reader = yield* EventReader.open(lab.adminSocket, "/v1/tail?session=app")
           yield* reader.until("its head", ({ client }) => client.unread.includes("retry: 2000"))
-          const seen = (target: string) => reader.until(target, ({ events }) => JSON.stringify(events).includes(target))
+          const seen = (text: string) => reader.until(text, (now) => JSON.stringify(now.named("record")).includes(text))
           const follows = (worker: LabWorker, target: string) => {
             const asking = Effect.zipRight(Effect.scoped(worker.ask(request(`GET ${target}`))), Effect.sleep(20))
             return Effect.raceFirst(seen(target), Effect.forever(asking))

@@ -62,14 +62,16 @@ export const makeAnswers: Effect.Effect<
   const tail = new Tail(taps, logQuery)
   const things = Effect.sync(() => traffic.things())
   const live = Effect.flatMap(things, countOf)
+  // A worker whose work others do is closing, while the proxy does not drain.
+  const isDraining = (): boolean => traffic.isDraining() || traffic.isClosing()
   const answers: Answers = {
-    ...makeProcessAnswers(counters, { isDraining: traffic.isDraining, live }),
+    ...makeProcessAnswers(counters, { isDraining, live }),
     ...liveAnswers({ counters, query: logQuery, traffic }),
     ...sessionAnswers({ activity, directory, traffic, watched }),
     ...(yield* makeSeriesAnswers(metricsSessions)),
     ...(yield* makeTailAnswers(tail)),
     explain: yield* makeExplain,
-    ready: () => Effect.sync(() => ({ draining: traffic.isDraining(), readable: directory.numbers().isReadable })),
+    ready: () => Effect.sync(() => ({ draining: isDraining(), readable: directory.numbers().isReadable })),
     look: () => looks.look,
     errors: ({ limit, requestId, session }) =>
       Effect.sync(() =>
