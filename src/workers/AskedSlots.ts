@@ -4,15 +4,8 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener } from "../step/Call.js"
 import type { PlaceLimits } from "../traffic/PlaceCount.js"
-import {
-  type ConnectingClient,
-  isLimited,
-  limitsOf,
-  type SlotKind,
-  type SlotsOf,
-  type SlotsService,
-  type Taken,
-} from "../traffic/Slots.js"
+import { isLimited, limitsOf, type SlotKind } from "../traffic/SlotLimits.js"
+import type { ConnectingClient, SlotsOf, SlotsService, Taken } from "../traffic/Slots.js"
 import { answerTime, type Channel } from "./Channel.js"
 import { slotNumbers, slotsTaken, slotsWanted } from "./Messages.js"
 
