@@ -88,7 +88,11 @@ function startProxy({ database, folder }, { fd, port }) {
   return { child, listens, stop }
 }
 
-const serving = () => pause(Number(values.seconds) * 1_000)
+/** Until the proxy has served for a while, and each kind of request has succeeded. */
+async function serving(clients) {
+  clients.send("start over")
+  await Promise.all([once(clients, "message"), pause(Number(values.seconds) * 1_000)])
+}
 
 /** How one proxy follows another. */
 const successions = {
@@ -154,12 +158,12 @@ async function soak(mode, url) {
     children.push(clients)
     const stops = []
     for (let restart = 0; restart < Number(values.restarts); restart++) {
-      await serving()
+      await serving(clients)
       const { stop, next } = await successions[mode](proxy, start)
       stops.push(stop)
       proxy = next
     }
-    await serving()
+    await serving(clients)
     return report(mode, await answerOf(clients), stops)
   } finally {
     for (const child of children) child.kill("SIGKILL")

@@ -46,7 +46,19 @@ const tell = ({ ledger, now, rounds, underWay, windows }) => {
   process.stderr.write(`\r\u001b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`)
 }
 
-function report({ access_log: accessLog, clients, explained, faults, kinds, minutes, rounds, seed, workers, wrong }) {
+function report({
+  access_log: accessLog,
+  clients,
+  explained,
+  faults,
+  kinds,
+  minutes,
+  rounds,
+  seed,
+  workers,
+  wrong,
+  folder,
+}) {
   console.log(
     `${minutes} minutes, ${clients} clients, ${workers} workers, seed ${seed}\n\nwhat clients did: well, left, failed`,
   )
@@ -61,6 +73,7 @@ function report({ access_log: accessLog, clients, explained, faults, kinds, minu
   if (accessLog !== undefined) console.log(`\naccess log: ${accessLog.lines} lines, ${accessLog.counted} counted`)
   console.log(wrong.length === 0 ? "\nnothing is wrong" : `\nwrong: ${wrong.length}`)
   for (const line of wrong.slice(0, 50)) console.log(`  ${line}`)
+  if (wrong.length > 0) console.log(`\nlogs and database: ${folder}`)
 }
 
 const soak = new Soak({

@@ -26,6 +26,8 @@ export interface SqliteDatabase {
 export interface PostgresDatabase {
   readonly _tag: "Postgres"
   readonly place: PostgresPlace
+  /** Where a proxy hears of changes, if not there. */
+  readonly listenPlace?: PostgresPlace
   /** How messages name it: its URL, without the password. */
   readonly shown: string
 }
@@ -71,6 +73,25 @@ const parseDatabaseUrl = (source: string, url: string): Effect.Effect<Database, 
   )
 }
 
+/** The database of a proxy, that hears of changes by this URL. */
+export const listeningAt = (database: Database, url: Option.Option<string>): Effect.Effect<Database, UsageError> =>
+  Effect.gen(function* () {
+    const byFlag = Option.map(url, (text) => ({ source: "--db-listen", text }))
+    const byVariable = Option.map(yield* variable("SS_PROXY_DB_LISTEN"), (text) => ({
+      source: "SS_PROXY_DB_LISTEN",
+      text,
+    }))
+    const given = Option.orElse(byFlag, () => byVariable)
+    if (Option.isNone(given)) return database
+    const { source, text } = given.value
+    const other = yield* parseDatabaseUrl(source, text)
+    if (database._tag !== "Postgres" || other._tag !== "Postgres")
+      return yield* new UsageError({
+        message: `${source} is for PostgreSQL alone: leave it out, or name a server in --db`,
+      })
+    return { ...database, listenPlace: { ...other.place, schema: database.place.schema } }
+  })
+
 const placeModule = () => import("../sessions/postgres/PostgresPlace.js")
 
 /** Whether both are the same file. */
@@ -107,11 +128,11 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
   })
 
 /**
- * What a program does with the store: `read`, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
- * `read` works on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
+ * What a program does with the store: `read`, `follow` its changes, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
+ * `read` and `follow` work on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
  * one would tell a running proxy that all sessions were removed. So with `fill` it counts as made at the end.
  */
-type Access = "read" | "change" | "fill" | "make"
+type Access = "read" | "follow" | "change" | "fill" | "make"
 
 /** Whether the file is missing, and its folder exists. Another database may be away, but is not missing. */
 export const isAbsent = (database: Database): boolean => database._tag === "Sqlite" && isAbsentFile(database.filename)
@@ -146,23 +167,35 @@ const openPostgres = (place: PostgresPlace, options: Omit<PostgresOptions, "plac
     ({ layerPostgres }) => layerPostgres({ ...options, place }),
   )
 
-/** For who only reads: of several servers any will do. */
-const readOnly = { readonly: true, patience: 0 } as const
-
-/**
- * Opens the store. Its module is loaded only here, so that commands without a store start faster. `idCase`: how a proxy compares
- * ids that looks them up in it. `patience`: how long to wait for a database that cannot be reached, in milliseconds.
- */
+/** Opens the store for a command; for one that only reads, of several servers any will do. Its module is loaded only here, so that commands without a store start faster. */
 export const openDatabase = (
   database: Database,
   access: Access,
-  idCase: IdCase = "exact",
-  patience = 0,
 ): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> => {
-  if (database._tag === "Sqlite") return openSqlite(database.filename, access, idCase)
-  const { place } = database
-  if (access === "read") return openPostgres({ ...place, sessionKind: "any" }, readOnly)
-  return openPostgres(place, { idCase, patience })
+  if (database._tag === "Sqlite") return openSqlite(database.filename, access, "exact")
+  const { listenPlace, place } = database
+  switch (access) {
+    case "read":
+      return openPostgres({ ...place, sessionKind: "any" }, { readonly: true })
+    case "follow":
+      return openPostgres(place, { readonly: true, feed: listenPlace === undefined ? {} : { listenPlace } })
+    default:
+      return openPostgres(place, {})
+  }
+}
+
+/**
+ * The store of a proxy, which hears of what others change in it. `idCase`: how it compares ids. `patience`: how long to wait for a
+ * database that cannot be reached, in milliseconds.
+ */
+export const openForProxy = (
+  database: Database,
+  idCase: IdCase,
+  patience: number,
+): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> => {
+  if (database._tag === "Sqlite") return openSqlite(database.filename, "make", idCase)
+  const { listenPlace, place } = database
+  return openPostgres(place, { idCase, patience, feed: listenPlace === undefined ? {} : { listenPlace } })
 }
 
 /** The store as it is: nothing is made or changed of it, not even its tables. */
@@ -203,7 +236,9 @@ const withDatabase =
     use: (database: Database) => Effect.Effect<A, E, R>,
   ): Effect.Effect<A, E | UsageError | StoreUnavailable, Exclude<R, SessionRepo>> =>
     Effect.gen(function* () {
-      const database = yield* resolveDatabase(choice)
+      const chosen = yield* resolveDatabase(choice)
+      const isHeard = access === "follow" && chosen._tag === "Postgres"
+      const database = isHeard ? yield* listeningAt(chosen, Option.none()) : chosen
       const store = yield* openDatabase(database, access)
       if (endsAtOnce) yield* endAtOnceBySignal
       // No logger: Effect logs to standard output, which is for the result, and a command reports errors as its
@@ -216,6 +251,9 @@ export const readingDatabase = withDatabase("read")
 
 /** The same for a command that has something to do at the end, whatever ends it. */
 export const readingUntilSignal = withDatabase("read", false)
+
+/** The same for one that goes on for ever, and tells what others change. */
+export const followingDatabase = withDatabase("follow", false)
 
 /** Runs a command that changes sessions on the chosen database. */
 export const changingDatabase = withDatabase("change")

@@ -27,6 +27,15 @@ export const db: Flag<string> = {
     "The database as a URL: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` ([DATABASE.md](DATABASE.md#postgresql)). In a command line anybody on the machine can read a password; in the variable, or in `PGPASSWORD`, nobody else can.",
 }
 
+export const dbListen: Flag<string> = {
+  name: "db-listen",
+  reading: text("URL"),
+  env: "SS_PROXY_DB_LISTEN",
+  about: "Where PostgreSQL tells of changes, if --db is a pooler such as pgbouncer: the URL of the server itself.",
+  guide:
+    "Where PostgreSQL tells of changes, if `--db` is a pooler such as pgbouncer ([why](DATABASE.md#poolers)): the URL of the server itself.",
+}
+
 export const demo: Flag<boolean> = {
   name: "demo",
   reading: onOrOff,
@@ -81,7 +90,7 @@ export const workers: Flag<number | "auto"> = {
 
 /** Flags of the program that are no settings of the proxy, by the group that they stand in, before its settings. */
 const ofTheProgram: Readonly<Partial<Record<Setting<unknown>["group"], ReadonlyArray<Flag>>>> = {
-  Sessions: [dbPath, db, demo],
+  Sessions: [dbPath, db, dbListen, demo],
   Running: [workers, logLevel, logFormat, accessLog],
 }
 

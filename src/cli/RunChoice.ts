@@ -1,14 +1,14 @@
 import * as Options from "@effect/cli/Options"
-import { Effect } from "effect"
+import { Effect, type Option } from "effect"
 import type { ProxySettings } from "../domain/ProxyConfig.js"
 import { adminTokens } from "./AdminVariables.js"
-import { type Database, type DatabaseChoice, databaseOptions, resolveDatabase } from "./Database.js"
+import { type Database, type DatabaseChoice, databaseOptions, listeningAt, resolveDatabase } from "./Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "./DownstreamChoice.js"
 import type { CommandFailed, UsageError } from "./Failure.js"
-import { isOn, optionOr } from "./Flag.js"
+import { isOn, optionOr, words } from "./Flag.js"
 import type { FollowedTls } from "./FollowedTls.js"
 import type { LogChoice } from "./Log.js"
-import { accessLog, demo, logFormat, logLevel, workers } from "./ProgramFlags.js"
+import { accessLog, dbListen, demo, logFormat, logLevel, workers } from "./ProgramFlags.js"
 import { settingOptions } from "./SettingOptions.js"
 import { resolveTraces } from "./traces/Traces.js"
 import type { TraceChoice } from "./traces/TraceVariables.js"
@@ -18,6 +18,7 @@ export const runOptions = {
   settings: settingOptions,
   tls: tlsOptions,
   database: databaseOptions,
+  dbListen: words(dbListen),
   demo: isOn(demo),
   workers: optionOr(workers, 1),
   log: Options.all({ level: optionOr(logLevel, "info"), format: optionOr(logFormat, "pretty") }),
@@ -29,6 +30,7 @@ export interface RunChoice {
   readonly settings: ProxySettings
   readonly tls: TlsChoice
   readonly database: DatabaseChoice
+  readonly dbListen: Option.Option<string>
   readonly demo: boolean
   readonly workers: number | "auto"
   readonly log: LogChoice
@@ -63,7 +65,7 @@ export const resolveChoice = ({
   Effect.gen(function* () {
     const tls = yield* resolveTls(given.tls)
     const traces = yield* resolveTraces
-    const database = yield* resolveDatabase(given.database)
+    const database = yield* listeningAt(yield* resolveDatabase(given.database), given.dbListen)
     const tokens = yield* adminTokens
     return { settings: { ...settings, ...namesOf(settings, demo), ...tokens }, tls, traces, database, demo }
   })

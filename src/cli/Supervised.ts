@@ -8,11 +8,12 @@ import { LogControl, type LogSteering, type LogThreshold } from "../log/LogContr
 import { Telemetry } from "../telemetry/Telemetry.js"
 import { cannotHold, type HeldSockets, holdSockets, sharedSocket } from "../workers/HeldSocket.js"
 import { reopenLog, setLogLevel } from "../workers/Messages.js"
+import { keepSlots } from "../workers/SlotKeeper.js"
 import { type Supervision, supervise } from "../workers/Supervisor.js"
 import { type PoolOptions, WorkerPool } from "../workers/WorkerPool.js"
 import { Workers } from "../workers/Workers.js"
 import type { WorkerFailed } from "../workers/WorkerFailed.js"
-import { openDatabase } from "./Database.js"
+import { openForProxy } from "./Database.js"
 import { demoSession } from "./Demo.js"
 import { CommandFailed, type UsageError } from "./Failure.js"
 import { inheritedSocket } from "./InheritedSocket.js"
@@ -20,18 +21,10 @@ import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import type { ProgramLog } from "./Log.js"
 import { workerFile } from "./ProgramName.js"
 import { type ResolvedChoice, resolveChoice, type RunChoice } from "./RunChoice.js"
-import {
-  activityOf,
-  type AdminModule,
-  announce,
-  cannotListen,
-  layerAdminListener,
-  longestEnd,
-  noSocket,
-  noTokens,
-  printWhatToTry,
-  startPatience,
-} from "./Serve.js"
+import { activityOf, startPatience } from "./ActivityOf.js"
+import { type AdminModule, cannotListen, layerAdminListener, noSocket, noTokens } from "./AdminListening.js"
+import { announce, printWhatToTry } from "./Announcement.js"
+import { longestEnd } from "./LongestEnd.js"
 import { followSignals, type SignalActions } from "./SignalLog.js"
 import { stopSignals } from "./StopSignal.js"
 import { warnOfUnknownVariables } from "./UnknownVariables.js"
@@ -155,7 +148,7 @@ const startOwnPart = (
   Effect.gen(function* () {
     const hasAdmin = settings.adminPort !== "off" || settings.adminSocket !== "off"
     if (!hasAdmin && !demo) return
-    const store = yield* openDatabase(database, "make", settings.idCase, startPatience)
+    const store = yield* openForProxy(database, settings.idCase, startPatience)
     const activity = yield* activityOf(database, settings)
     const admin = layerAdminListener(settings, database, adminOfWorkers).pipe(
       Layer.provide([Layer.succeed(Workers, pool.service), Layer.succeed(OwnListeners, told.listeners)]),
@@ -192,6 +185,7 @@ const start = (
       told,
       Layer.merge(Layer.succeed(Reload, reload), Layer.succeed(LogControl, steering)),
     )
+    yield* Effect.provide(keepSlots(pool.service), ProxyConfig.layerOf(settings))
     const supervision = yield* supervise(pool)
     yield* Deferred.succeed(begun, supervision)
     yield* followSignals({ ...steering, reload: Effect.ignore(reload) })

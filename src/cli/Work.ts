@@ -1,11 +1,14 @@
 import { Context, Effect, Layer, Queue } from "effect"
+import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
 import { Pseudonym } from "../http/Pseudonym.js"
 import { ProxyServer } from "../server/ProxyServer.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
+import { SlotsElsewhere } from "../traffic/Slots.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { version } from "../domain/Version.js"
+import { askedSlots } from "../workers/AskedSlots.js"
 import { cut, ready, reopenLog, retire, setLogLevel, socketDescriptor } from "../workers/Messages.js"
 import { answerFleet } from "../workers/FleetAnswers.js"
 import { beats, type Role } from "../workers/Role.js"
@@ -13,7 +16,9 @@ import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import { openLog, type ProgramLog } from "./Log.js"
 import { resolveChoice, type RunChoice } from "./RunChoice.js"
-import { cannotListen, layerServing, longestEnd } from "./Serve.js"
+import { cannotListen } from "./AdminListening.js"
+import { longestEnd } from "./LongestEnd.js"
+import { layerServing } from "./Serve.js"
 import { followSignals } from "./SignalLog.js"
 import { untilStopped } from "./UntilStopped.js"
 
@@ -64,7 +69,9 @@ const start = (given: RunChoice, accessLog: AccessLogOutput, { channel, task }: 
     }
     const listenOn = { _tag: "Inherited", fd: socketDescriptor } as const
     const serving = yield* layerServing({ ...resolved, settings, accessLog, listenOn })
-    const context = yield* Layer.build(Layer.provide(serving, Layer.succeed(Pseudonym, task.pseudonym)))
+    const slots = yield* Effect.provide(askedSlots(channel), ProxyConfig.layerOf(settings))
+    const ofAll = Layer.merge(Layer.succeed(Pseudonym, task.pseudonym), Layer.succeed(SlotsElsewhere, slots))
+    const context = yield* Layer.build(Layer.provide(serving, ofAll))
     const counters = Context.get(context, Telemetry)
     accessLog.countIn?.(counters)
     for (const address of task.ownListeners) Context.get(context, OwnListeners).add(address)

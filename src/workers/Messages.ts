@@ -94,6 +94,47 @@ export const beatInterval = 1_000
 /** A worker to the supervisor: somebody has told it alone to stop; another one is to take its place. */
 export const pleaseReplace = notice("pleaseReplace", Schema.Struct({}))
 
+/**
+ * A worker to the supervisor: what has come of places that the program has only so many of, in one turn of the event loop. What
+ * is given back comes first. A place has the number that its worker wanted it under; one that was not taken may be given back.
+ */
+export const slotsWanted = notice(
+  "slotsWanted",
+  Schema.Struct({
+    give: Schema.Array(Schema.Int),
+    take: Schema.Array(
+      Schema.Struct({
+        number: Schema.Int,
+        kind: Schema.Literal("connections", "webSockets", "requests"),
+        /** The client or the session. */
+        owner: Schema.String,
+        /** It has no limit of its own. */
+        isExempt: Schema.Boolean,
+      }),
+    ),
+  }),
+)
+
+/** The supervisor to a worker: all places up to this number are taken, but for those that it names. */
+export const slotsTaken = notice(
+  "slotsTaken",
+  Schema.Struct({
+    upTo: Schema.Int,
+    full: Schema.Array(Schema.Struct({ number: Schema.Int, limit: Schema.Literal("all", "own") })),
+  }),
+)
+
+/** A worker to the supervisor: how many are taken by all workers. */
+export const slotNumbers = question(
+  "slotNumbers",
+  Schema.Struct({ session: Schema.String }),
+  Schema.Struct({
+    requestsOfSession: Schema.Int,
+    webSocketsOfSession: Schema.Int,
+    webSockets: Schema.Int,
+  }),
+)
+
 /** How messages stand on the channel. What is none of these is nobody's. */
 export const Envelope = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("notice"), name: Schema.String, body: Schema.Unknown }),

@@ -7,7 +7,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished, vi } from "vitest"
-import { binary, onDatabase, type Outcome, runProgram, start } from "./Program.js"
+import { binary, fetchOnce, onDatabase, type Outcome, runProgram, start } from "./Program.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 // Each test starts a program or two.
@@ -172,7 +172,7 @@ describe("--access-log", () => {
     const { folder, port, says, stop, log } = await startProxy(["--access-log", "./access.log"], "ulimit -f 1000")
     await askMany(port, 4_000)
     await says(/the access log cannot be written; .*problem=EFBIG/)
-    expect(await (await fetch(`http://127.0.0.1:${port}/health`)).text()).toBe("OK")
+    expect(await (await fetchOnce(`http://127.0.0.1:${port}/health`)).text()).toBe("OK")
     await stop()
     const lines = linesIn(join(folder, "access.log")).length
     expect(lines).toBeGreaterThan(100)
@@ -221,7 +221,7 @@ describe("an access log that nobody reads, on", () => {
       stream?.pause()
       await askMany(port, 4_500)
       const counted = /^ss_proxy_access_log_dropped_total (\d+)$/m
-      const [, dropped] = counted.exec(await (await fetch(`${admin}/metrics`)).text()) ?? []
+      const [, dropped] = counted.exec(await (await fetchOnce(`${admin}/metrics`)).text()) ?? []
       expect(Number(dropped)).toBeGreaterThan(0)
       const exited = once(child, "exit")
       child.kill("SIGTERM")
@@ -259,7 +259,7 @@ describeUnless(lacking("python3"))("a terminal that is stopped", () => {
     while (!/listening on http:\/\/127\.0\.0\.1:\d+/.test(said)) await once(child.stdout, "data")
     const port = Number(/listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1])
     await askMany(port, 500)
-    expect(await (await fetch(`http://127.0.0.1:${port}/health`)).text()).toBe("OK")
+    expect(await (await fetchOnce(`http://127.0.0.1:${port}/health`)).text()).toBe("OK")
   })
 })
 

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { json, runProgram, start, temporaryFolder } from "./Program.js"
+import { fetchOnce, json, runProgram, start, temporaryFolder } from "./Program.js"
 
 /** A proxy with its demo server, in a process of its own. */
 const startProxy = async (database: string, ...args: ReadonlyArray<string>) => {
@@ -21,7 +21,7 @@ const startProxy = async (database: string, ...args: ReadonlyArray<string>) => {
   }
   const port = await says(/ port=(\d+)/)
   return {
-    ask: async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status,
+    ask: async (path: string) => (await fetchOnce(`http://127.0.0.1:${port}${path}`)).status,
     says,
     log: () => stderr,
     end: async (signal: NodeJS.Signals) => {

@@ -6,7 +6,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
-import { binary, start, temporaryFolder } from "./Program.js"
+import { binary, fetchOnce, start, temporaryFolder } from "./Program.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]
@@ -46,7 +46,7 @@ describe("a signal that means nothing to the proxy", () => {
     }
     expect(await isDebuggerOpen()).toBe(before)
     expect(log.said).not.toContain("Debugger")
-    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
+    expect((await fetchOnce(`http://127.0.0.1:${port}/health`)).status).toBe(200)
     child.kill("SIGTERM")
     expect(await closed).toEqual([0, null])
   })
@@ -55,7 +55,7 @@ describe("a signal that means nothing to the proxy", () => {
 describe("SIGUSR2", () => {
   it("turns what debug logs on, and off again", async () => {
     const { child, log, says, closed, port } = await listening()
-    const ask = (target: string) => fetch(`http://127.0.0.1:${port}/${target}`)
+    const ask = (target: string) => fetchOnce(`http://127.0.0.1:${port}/${target}`)
     await ask("before")
     child.kill("SIGUSR2")
     await says(/the log level is debug/)
@@ -125,7 +125,7 @@ describeUnless(lacking("python3"))("a terminal that is closed", () => {
     child.stdin.end()
     await closed
     await logged(/SIGHUP is ignored/)
-    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
+    expect((await fetchOnce(`http://127.0.0.1:${port}/health`)).status).toBe(200)
     process.kill(pid, "SIGTERM")
     await logged(/ stopped\n/)
   })

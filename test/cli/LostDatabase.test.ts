@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
-import { json, onDatabase, start } from "./Program.js"
+import { fetchOnce, json, onDatabase, start } from "./Program.js"
 
 /** A proxy of the built program that listens, over a database with one session, and a server for sessions. */
 const running = async () => {
@@ -30,7 +30,7 @@ const running = async () => {
     }
   }
   const [, port] = await says(/ port=(\d+)/)
-  const statusOf = async (id: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}/${id}/`)).status
+  const statusOf = async (id: string): Promise<number> => (await fetchOnce(`http://127.0.0.1:${port}/${id}/`)).status
   return { ...database, file, target, child, says, said: () => said, statusOf }
 }
 

@@ -74,3 +74,6 @@ export const onDatabase = (given?: string) => {
 
 /** The one JSON value that a run printed. */
 export const json = ({ stdout }: Outcome): unknown => JSON.parse(stdout)
+
+/** `fetch` on a connection of its own: a program that is told to stop waits a while for connections that are kept. */
+export const fetchOnce = (url: string): Promise<Response> => fetch(url, { headers: { Connection: "close" } })

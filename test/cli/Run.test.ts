@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from "node:http"
 import { connect, createServer as createTcpServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { runProgram, start, temporaryFolder } from "./Program.js"
+import { fetchOnce, runProgram, start, temporaryFolder } from "./Program.js"
 
 /** A proxy that runs as a process of its own, and what it says. */
 class Proxy {
@@ -82,7 +82,7 @@ describe("ss-proxy run", () => {
   it("says where it listens, with which database and how to stop, all of it on standard error", async () => {
     const proxy = runProxy().proxy()
     const url = await proxy.url()
-    expect(await (await fetch(`${url}/health`)).text()).toBe("OK")
+    expect(await (await fetchOnce(`${url}/health`)).text()).toBe("OK")
     expect(proxy.stderr).toMatch(
       /^\S+Z INFO {2}listening on http:\/\/127\.0\.0\.1:\d+; stop with Ctrl-C or SIGTERM .*database=\S+sessions\.db/,
     )
@@ -116,7 +116,7 @@ describe("ss-proxy run", () => {
 
   it("logs the pairs of a failure in the order of the access log", async () => {
     const proxy = runProxy(["--log-level", "debug"]).proxy()
-    await fetch(`${await proxy.url()}/nobody/x`)
+    await fetchOnce(`${await proxy.url()}/nobody/x`)
     await proxy.says(/refused/)
     const line = proxy.stderr.split("\n").find((one) => one.includes("refused")) ?? ""
     expect([...line.matchAll(/ (\w+)=/g)].map(([, key]) => key)).toEqual(
@@ -175,7 +175,7 @@ describe("ss-proxy run --demo", () => {
     const running = proxy()
     const url = await running.url()
     expect(JSON.parse((await sessions("show", "demo", "--json")).stdout)).toMatchObject({ status: "active" })
-    const response = await fetch(`${url}/demo/get`)
+    const response = await fetchOnce(`${url}/demo/get`)
     expect(response.status).toBe(200)
     await running.prints(/my-session/)
     expect(running.stdout).toContain(`curl ${url}/demo/get`)
@@ -195,10 +195,10 @@ describe("ss-proxy run --demo", () => {
     const otherUrl = await second.url()
     expect(second.stderr).toContain("INFO  the session demo is that of another run --demo on this database")
     expect((await sessions("export")).stdout).toBe(stored)
-    expect((await fetch(`${otherUrl}/demo/get`)).status).toBe(200)
+    expect((await fetchOnce(`${otherUrl}/demo/get`)).status).toBe(200)
     second.signal("SIGTERM")
     expect(await second.exitCode).toBe(0)
-    expect((await fetch(`${url}/demo/get`)).status).toBe(200)
+    expect((await fetchOnce(`${url}/demo/get`)).status).toBe(200)
     first.signal("SIGTERM")
     expect(await first.exitCode).toBe(0)
     expect((await sessions("list", "--json")).stdout).toBe("[]\n")
@@ -210,7 +210,7 @@ describe("ss-proxy run --demo", () => {
     await first.url()
     first.signal(signal)
     const second = proxy()
-    expect((await fetch(`${await second.url()}/demo/get`)).status).toBe(200)
+    expect((await fetchOnce(`${await second.url()}/demo/get`)).status).toBe(200)
     second.signal("SIGTERM")
     expect(await second.exitCode).toBe(0)
     expect((await sessions("list", "--json")).stdout).toBe("[]\n")

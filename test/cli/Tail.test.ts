@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { runProgram, start, temporaryFolder } from "./Program.js"
+import { fetchOnce, runProgram, start, temporaryFolder } from "./Program.js"
 
 /** A command that runs on; what it has written, and a wait for more of it. */
 const startReading = (words: ReadonlyArray<string>) => {
@@ -26,7 +26,7 @@ const startProxy = async (file: string) => {
 /** Asks until that has been seen. */
 const askUntil = async (url: string, holds: () => boolean) => {
   while (!holds()) {
-    await fetch(url)
+    await fetchOnce(url)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

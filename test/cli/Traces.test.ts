@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { answering, RawOrigin } from "../support/RawOrigin.js"
 import { hello } from "../support/Lab.js"
 import { Collector } from "../traces/Collector.js"
-import { runProgram, start, temporaryFolder } from "./Program.js"
+import { fetchOnce, runProgram, start, temporaryFolder } from "./Program.js"
 
 /** The program with these variables, once it listens: its port, what it says, and how it ended. */
 const startWith = (env: Readonly<Record<string, string>>, origin: string) =>
@@ -29,7 +29,7 @@ const startWith = (env: Readonly<Record<string, string>>, origin: string) =>
     return { url: `http://127.0.0.1:${port}`, said: () => said, stop }
   })
 
-const ask = (url: string) => Effect.promise(() => fetch(url).then((response) => response.text()))
+const ask = (url: string) => Effect.promise(() => fetchOnce(url).then((response) => response.text()))
 
 describe("ss-proxy run", () => {
   it.scopedLive("sends spans where a variable names a collector, the last of them when it ends", () =>

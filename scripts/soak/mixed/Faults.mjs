@@ -235,6 +235,8 @@ const lost = {
           rmSync(world.database)
           await pause(random.between(0, 1_500))
           await world.cli("sessions", "import", file)
+          // The file is tried ten times a second.
+          await pause(250)
         },
       )
     })

@@ -3,6 +3,9 @@
 /** Wrong bytes, and clients that were forgotten: no fault excuses these. */
 const never = /^(altered|hung)/
 
+/** What goes on for seconds by itself. */
+const lasting = new Set(["websocket", "events"])
+
 export class Ledger {
   constructor(windows) {
     this.windows = windows
@@ -36,7 +39,10 @@ export class Ledger {
       return
     }
     counts.failed++
-    const fault = never.test(error) ? undefined : this.windows.explanation(session, error, at)
+    // An answer may break off long after its server has: what was on its way comes first. Of what lives long, the time counts
+    // at which it ended.
+    const since = lasting.has(kind) ? at : from
+    const fault = never.test(error) ? undefined : this.windows.explanation(session, error, since, at)
     if (fault === undefined) return void this.wrong.push({ kind, session, at, error })
     const key = `${fault}: ${error}`
     this.explained.set(key, (this.explained.get(key) ?? 0) + 1)

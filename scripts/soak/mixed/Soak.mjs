@@ -185,10 +185,14 @@ export class Soak {
     if (existsSync(this.world.adminSocket)) this.wrong.push("the admin socket is still there")
   }
 
-  /** Ends every process, and removes the folder. */
+  /** Ends every process, and removes the folder, unless something is wrong. */
   end() {
     this.isOver = true
-    this.world.end()
+    this.world.end(this.isWrong)
+  }
+
+  get isWrong() {
+    return this.wrong.length + this.ledger.wrong.length > 0
   }
 
   /** What came of it. */
@@ -208,6 +212,7 @@ export class Soak {
       faults: this.windows.figures,
       rounds,
       access_log: accessLog,
+      folder: wrong.length > 0 ? this.world.folder : undefined,
       wrong,
     }
   }

@@ -28,17 +28,20 @@ export class Windows {
     }
   }
 
-  /** The fault that explains what a client of a session saw at a time; `undefined`: none does. */
-  explanation(session, error, at) {
+  /**
+   * The fault that explains what a client of a session saw at a time; `undefined`: none does. `from`: since when that can
+   * have been.
+   */
+  explanation(session, error, from, at) {
     return this.windows.find(
       (window) =>
-        window.from <= at && at <= window.to + echo && window.may?.test(error) && this.isStruck(session, window),
+        window.from <= at && from <= window.to + echo && window.may?.test(error) && this.isStruck(session, window),
     )?.fault
   }
 
   /** The faults that were under way at a time or a little before, for whoever looks for the cause of what none explains. */
   around(at) {
-    const near = this.windows.filter(({ from, to }) => from <= at && at <= to + echo)
+    const near = this.windows.filter(({ from, to }) => from <= at && at <= to + 2 * echo)
     return near.map(({ fault, port, session }) => [fault, session ?? port].filter(Boolean).join(" "))
   }
 

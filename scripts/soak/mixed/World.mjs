@@ -190,9 +190,10 @@ export class World {
     return code ?? signal
   }
 
-  end() {
+  /** Ends every process. `keeps`: leaves the folder with the logs. */
+  end(keeps) {
     for (const child of [this.proxy, this.clients, ...this.servers.map(({ child }) => child)]) child?.kill("SIGKILL")
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    if (!keeps) rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 

@@ -12,6 +12,13 @@ const uploadPiece = Buffer.alloc(32_768, "x")
 const told = {}
 const of = (kind) => (told[kind] ??= { count: 0, failures: [], longest: 0 })
 
+/** Kinds of which one is to succeed before "under way" is told. */
+const awaited = new Set()
+
+const succeeded = (kind) => {
+  if (awaited.delete(kind) && awaited.size === 0) process.send("under way")
+}
+
 /** Port of the client and the time when it was connected, by socket: a socket that is closed has forgotten its port. */
 const connections = new WeakMap()
 
@@ -53,6 +60,7 @@ async function again(kind, wait, task) {
     try {
       await task()
       account.count++
+      succeeded(kind)
       account.longest = Math.max(account.longest, performance.now() - begun)
     } catch (error) {
       const { localPort, connectedAt } = error
@@ -105,6 +113,7 @@ const webSocket = () =>
       timer = setInterval(() => socket.send(String(sent++)), 100)
     })
     socket.on("message", (data) => {
+      succeeded("WebSockets")
       if (String(data) !== String(echoed++)) failed(new Error("an echo is missing"))
     })
     socket.on("error", failed)
@@ -128,5 +137,8 @@ times(4, () => again("uploads", 20, upload(ownConnection())))
 times(8, () => again("streams", 20, stream(ownConnection())))
 times(20, () => again("WebSockets", 1, webSocket))
 
-process.on("message", () => process.send(told))
+process.on("message", (asked) => {
+  if (asked === "tell") return process.send(told)
+  for (const kind of ["new connections", "keep-alive", "uploads", "streams", "WebSockets"]) awaited.add(kind)
+})
 process.on("disconnect", () => process.exit())

@@ -6,6 +6,7 @@ import { ErrorRing } from "../../telemetry/ErrorRing.js"
 import { Taps } from "../../telemetry/RecordTaps.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { Activity } from "../../traffic/Activity.js"
+import type { Slots } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { Fleet } from "../fleet/Fleet.js"
 import type { Answers } from "../fleet/Questions.js"
@@ -20,7 +21,7 @@ import { makeTailAnswers } from "./TailAnswers.js"
 import { WatchedSessions } from "./WatchedSessions.js"
 
 /** What a process has to be asked about. */
-export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
+export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Slots | Activity | ErrorRing
 
 type ExplainAnswer = Effect.Effect<Answers["explain"]>
 

@@ -110,7 +110,12 @@ const boundMechanism = "SCRAM-SHA-256-PLUS"
 /** Ends the connection before it is used, where the exchange of the password is not bound to TLS; and before a password goes. */
 const requireBinding = ({ connection }: Client): void => {
   let isBound = false
-  const refuse = () => connection.stream.destroy(new NoChannelBinding())
+  const refuse = () => {
+    // The server may have said already that it is ready, and must not be heard.
+    connection.removeAllListeners("readyForQuery")
+    connection.emit("error", new NoChannelBinding())
+    connection.stream.destroy()
+  }
   connection.prependListener("authenticationSASL", ({ mechanisms }: { readonly mechanisms: ReadonlyArray<string> }) => {
     isBound = mechanisms.includes(boundMechanism)
     if (!isBound) refuse()

@@ -223,30 +223,18 @@ const missingNow = (run: Run, wanted: Wanted): Effect.Effect<Missing, SqlError |
     return missingIn(state, wanted)
   })
 
-// The first number is ours alone: other programs may lock what they like.
-const lockStatement = "SELECT pg_try_advisory_xact_lock(1936929904, hashtext($1)) AS locked"
+// The first number is ours alone: other programs may lock what they like. Who waits for it asks nothing meanwhile.
+const lockStatement = "SELECT pg_advisory_xact_lock(1936929904, hashtext($1))"
 
-/** Makes what is missing; `false`: another proxy is just doing it. It looks again, for that one may have done it. */
-const tryToMake = (sql: SqlClient, wanted: Wanted): Effect.Effect<boolean, SqlError | StoreUnavailable> =>
+/** Makes what is missing. It looks again under the lock, for another proxy may have made it. */
+const make = (sql: SqlClient, wanted: Wanted): Effect.Effect<void, SqlError | StoreUnavailable> =>
   transaction(sql, (run) =>
     Effect.gen(function* () {
-      const [lock] = yield* run<{ readonly locked: boolean }>(lockStatement, [wanted.schema])
-      if (lock?.locked !== true) return false
+      yield* run(lockStatement, [wanted.schema])
       const missing = yield* missingNow(run, wanted)
       for (const statement of statementsFor(missing, wanted.schema)) yield* run(statement, [])
-      return true
     }),
   )
-
-/** How long to wait for another proxy that makes the tables, and between two looks, in milliseconds: for a large index. */
-const patience = 120_000
-const lookEvery = 40
-
-const stillBusy = ({ shown }: Wanted): StoreUnavailable =>
-  new StoreUnavailable({
-    problem: `another program has been making the tables of ${shown} for ${patience / 1_000} seconds`,
-    hint: "Look at pg_stat_activity for what it does.",
-  })
 
 /** Whether the role may not do it. */
 const isForbidden = (error: SqlError | StoreUnavailable): boolean =>
@@ -263,7 +251,7 @@ const forbidden = ({ schema, shown }: Wanted, missing: Missing): StoreUnavailabl
 /**
  * Makes the tables, with all that tells of their changes, as far as they are missing; only reads if nothing is. Many proxies
  * may do this at once on an empty database: one of them makes everything, in one transaction, and the others wait for it.
- * `bulk`: may take its time with a statement, for an index of many rows.
+ * `bulk`: may take its time with a statement, to wait, and for an index of many rows.
  */
 export const migrate = (
   sql: SqlClient,
@@ -271,14 +259,8 @@ export const migrate = (
   wanted: Wanted,
 ): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
-    for (let waited = 0; waited < patience; waited += lookEvery) {
-      const missing = yield* missingNow(runOn(sql), wanted)
-      if (isNothing(missing)) return
-      const making = Effect.catchIf(tryToMake(bulk, wanted), isForbidden, () => forbidden(wanted, missing))
-      if (yield* making) return
-      yield* Effect.sleep(lookEvery)
-    }
-    return yield* stillBusy(wanted)
+    const missing = yield* missingNow(runOn(sql), wanted)
+    if (!isNothing(missing)) yield* Effect.catchIf(make(bulk, wanted), isForbidden, () => forbidden(wanted, missing))
   })
 
 /** Checks the tables, and makes nothing: for a command that only reads. */

@@ -55,6 +55,8 @@ class PostgresPool extends Pool {
     // A connection that is lost while nobody uses it. Without a listener it would be the end of the process.
     this.on("error", () => {})
     this.on("connect", (client) => {
+      // The same for one that is lost just when somebody is about to use it.
+      client.on("error", () => {})
       if (this.#current !== undefined) this.#ways.set(client, this.#current)
       this.cutUseless(client)
     })

@@ -1,0 +1,145 @@
+import { assert, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { eventually } from "../../support/Changes.js"
+import { describeUnless } from "../../support/LeftOut.js"
+import { lackingPostgres, newDatabase, PostgresServer, runIn, urlOf } from "../../support/PostgresServer.js"
+import { Relay } from "../../support/Relay.js"
+import { openWs } from "../../support/WsPeer.js"
+import { WsOrigin } from "../../support/WsOrigin.js"
+import { asked, named, quick, startOn } from "./ProxiesOnPostgres.js"
+
+const insert = (id: string, url: string) =>
+  `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status) VALUES ('${id}', '${url}', 'active')`
+
+/** How a database goes away, and how it comes back. */
+interface Outage {
+  readonly name: string
+  readonly begin: (server: PostgresServer, relay: Relay) => Effect.Effect<void>
+  readonly end: (server: PostgresServer, relay: Relay) => Effect.Effect<void>
+}
+
+const outages: ReadonlyArray<Outage> = [
+  { name: "is stopped", begin: (server) => server.end("SIGINT"), end: (server) => server.start },
+  { name: "crashes", begin: (server) => server.end("SIGKILL"), end: (server) => server.start },
+  {
+    name: "is behind a network that drops all",
+    begin: (_, relay) => Effect.sync(() => relay.freeze()),
+    end: (_, relay) => Effect.sync(() => relay.thaw()),
+  },
+]
+
+/** One for all tests here, with a database for each. */
+class TheServer extends Context.Tag("test/TheServer")<TheServer, PostgresServer>() {}
+
+describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
+  layer(Layer.scoped(TheServer, PostgresServer.make()), { excludeTestServices: true })((it) => {
+    it.scoped("have what anybody commits in force, each of them, and end what hangs on it", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const database = yield* newDatabase(server)
+        const sql = (...statements: ReadonlyArray<string>) => runIn(server, database, ...statements)
+        const [one, other] = [yield* named("one"), yield* named("other")]
+        const proxies = yield* Effect.all(Array.from({ length: 3 }, () => startOn(urlOf(server, database))))
+        const everywhere = (path: string, expected: { readonly status: number; readonly text?: string }) =>
+          Effect.forEach(proxies, ({ url }) =>
+            eventually(
+              Effect.map(
+                asked(url, path),
+                ({ status, text }) => status === expected.status && text.includes(expected.text ?? ""),
+              ),
+              `${expected.status} ${expected.text ?? ""} at ${path}`,
+            ),
+          )
+
+        yield* everywhere("/alice/", { status: 404 })
+        yield* sql(insert("alice", one.url))
+        yield* everywhere("/alice/", { status: 200, text: "one" })
+        yield* sql(`UPDATE sessions SET downstream_server_url = '${other.url}' WHERE session_id = 'alice'`)
+        yield* everywhere("/alice/", { status: 200, text: "other" })
+        yield* sql("INSERT INTO session_policies (session_id, ws_path) VALUES ('alice', 'sideways')")
+        yield* everywhere("/alice/", { status: 502, text: "session_policy_invalid" })
+        yield* sql("TRUNCATE sessions")
+        yield* everywhere("/alice/", { status: 404 })
+
+        // A kill, on a connection where no request comes.
+        const echo = yield* WsOrigin.start()
+        yield* sql(insert("bob", echo.url))
+        const sockets = yield* Effect.forEach(proxies, ({ url }) => openWs(`${url.replace("http", "ws")}/bob/`))
+        yield* proxies[0]?.repo.kill("bob", { code: 4_000, reason: "enough" }) ?? Effect.void
+        for (const socket of sockets) assert.strictEqual((yield* socket.closed).code, 4_000)
+      }),
+    )
+
+    it.scoped("find what was changed with the triggers off", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const database = yield* newDatabase(server)
+        const [one, other] = [yield* named("one"), yield* named("other")]
+        const proxy = yield* startOn(urlOf(server, database), { times: { ...quick, safetyNet: 200 } })
+        yield* runIn(server, database, insert("alice", one.url))
+        yield* eventually(
+          Effect.map(asked(proxy.url, "/alice/"), ({ text }) => text === "one"),
+          "the session",
+        )
+        yield* runIn(
+          server,
+          database,
+          "ALTER TABLE sessions DISABLE TRIGGER USER",
+          `UPDATE sessions SET downstream_server_url = '${other.url}'`,
+        )
+        yield* eventually(
+          Effect.map(asked(proxy.url, "/alice/"), ({ text }) => text === "other"),
+          "the change",
+        )
+      }),
+    )
+
+    for (const { begin, end, name } of outages) {
+      it.scoped(`sessions that are known go on while it ${name}, others are refused, and then all is as it says`, () =>
+        Effect.gen(function* () {
+          const server = yield* TheServer
+          const database = yield* newDatabase(server)
+          const relay = yield* Relay.to(server.port)
+          const [one, other] = [yield* named("one"), yield* named("other")]
+          const echo = yield* WsOrigin.start()
+          const proxy = yield* startOn(urlOf({ ...server, port: relay.port }, database))
+          const hears = (path: string, expected: string) =>
+            eventually(
+              Effect.map(asked(proxy.url, path), ({ text }) => text.includes(expected)),
+              `${expected} at ${path}`,
+            )
+          for (const session of [insert("alice", one.url), insert("bob", echo.url), insert("carol", one.url)])
+            yield* runIn(server, database, session)
+          yield* hears("/alice/", "one")
+          const socket = yield* openWs(`${proxy.url.replace("http", "ws")}/bob/`)
+          assert.deepInclude(yield* proxy.repo.find("alice"), { _tag: "Some" })
+
+          yield* begin(server, relay)
+          const isNoticed = Effect.map(asked(proxy.url, "/alice/"), (answer) => {
+            assert.deepStrictEqual(answer, { status: 200, text: "one" })
+            return proxy.log.some((line) => line.includes("go on unchecked"))
+          })
+          yield* eventually(isNoticed, "the outage to be noticed")
+          const askedAt = performance.now()
+          const refused = yield* asked(proxy.url, "/carol/")
+          assert.strictEqual(refused.status, 503)
+          assert.include(refused.text, "store_unavailable")
+          assert.isBelow(performance.now() - askedAt, 400)
+          assert.match(yield* proxy.metrics, /ss_proxy_directory_age_seconds \d/)
+          yield* end(server, relay)
+          yield* runIn(
+            server,
+            database,
+            `UPDATE sessions SET downstream_server_url = '${other.url}' WHERE session_id = 'alice'`,
+          )
+          yield* hears("/carol/", "one")
+          yield* hears("/alice/", "other")
+          assert.isTrue(socket.isOpen)
+          yield* runIn(server, database, "DELETE FROM sessions")
+          yield* socket.closed
+          yield* hears("/alice/", "session_not_found")
+        }),
+      )
+    }
+  })
+})
