@@ -152,7 +152,8 @@ class SlotAsker {
     setImmediate(this.send)
   }
 
-  private readonly send = (): void => {
+  /** Sends what waits for the end of the turn. */
+  readonly send = (): void => {
     this.willSend = false
     const [give, take] = [this.given, Array.from(this.unsent.values())]
     this.given = []
@@ -196,7 +197,7 @@ export const askedSlots = (
       webSockets: ofSessions("webSockets", limits.webSockets),
       requests: ofSessions("requests", limits.requests),
       taken: ({ id }) =>
-        channel.ask(slotNumbers, { session: id }).pipe(
+        Effect.zipRight(Effect.sync(asker.send), channel.ask(slotNumbers, { session: id })).pipe(
           Effect.map(({ requestsOfSession, webSockets, webSocketsOfSession }) => ({
             requestsOfSession: isLimited(limits.requests) ? requestsOfSession : undefined,
             webSocketsOfSession: isLimited(limits.webSockets) ? webSocketsOfSession : undefined,
