@@ -118,16 +118,16 @@ async function unrelated({ bin, one, primary, url }) {
   let commits = 0
   for (let count = 0; count < Number(values.rounds); count++) {
     without.push(await round(proxy, seconds))
-    let goesOn = true
+    const writer = { goesOn: true }
     const writing = (async () => {
-      while (goesOn) {
+      while (writer.goesOn) {
         const [status, id] = [`s${commits}`, `quiet${1 + (commits++ % 1_000)}`]
         await client.query("UPDATE sessions SET downstream_server_status = $1 WHERE session_id = $2", [status, id])
         await pause(55)
       }
     })()
     withCommits.push(await round(proxy, seconds))
-    goesOn = false
+    writer.goesOn = false
     await writing
   }
   await client.end()
