@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Runtime } from "effect"
+import { Context, Effect, Layer, Runtime } from "effect"
 import type { Queue, Scope } from "effect"
 import type { AdminSocketError } from "../admin/AdminSocket.js"
 import type { TokenFileError } from "../admin/access/TokenFile.js"
@@ -117,15 +117,9 @@ const withDemo = (
 /** How long a database that cannot be reached is waited for at the start, in milliseconds: it may be starting itself. */
 const startPatience = 5_000
 
-/** When sessions were last active, where that is to be written down and there is a place for it. */
+/** When sessions were last active, where that is to be written down. */
 const activityOf = (database: Database, { activityInterval }: ProxySettings) =>
-  Effect.gen(function* () {
-    if (activityInterval === 0) return Layer.empty
-    const store = yield* openActivity(database, "make")
-    if (Option.isSome(store)) return store.value
-    yield* Effect.logInfo("when sessions were last active is not written down: the database is no SQLite file")
-    return Layer.empty
-  })
+  activityInterval === 0 ? Effect.succeed(Layer.empty) : openActivity(database, "make")
 
 type Serving = ProxyServer | SessionRepo | Scope.Scope
 
