@@ -60,7 +60,7 @@ const effectModules = {
 /** The program, split into several files, so that a command loads only the code that it needs. */
 export const programBundle = {
   ...common,
-  entryPoints: { bin: "src/bin.ts" },
+  entryPoints: { bin: "src/bin.ts", worker: "src/worker.ts" },
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   minifySyntax: true,

@@ -36,6 +36,7 @@ export const fastTests = [
   "test/websocket/ControlFrame",
   "test/websocket/FrameCursor",
   "test/websocket/TimerRounds",
+  "test/workers/Slots",
 ]
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

@@ -112,6 +112,9 @@ const mergePatch: BodyRule = { ...json, type: "application/merge-patch+json" }
 /** It is read a line at a time, each of which has its own limit. */
 const lines: BodyRule = { type: "application/x-ndjson", most: Infinity }
 
+/** Calls that only the socket answers, to who may use the proxy's files. */
+export const onlyOnSocket: ReadonlySet<string> = new Set(["/v1/tokens", "/v1/reload"])
+
 /** The path of the call whose body may be of any size, and so may take any time to come. */
 export const importPath = "/v1/import"
 

@@ -9,6 +9,7 @@ import {
   bodyRefusalOf,
   importPath,
   isReading,
+  onlyOnSocket,
   refusalOf,
   type TokenGate,
   isForStranger,
@@ -176,7 +177,7 @@ export class AdminHandler {
     // Asked by a browser, on behalf of a page elsewhere: nothing here is for that.
     if (request.method === "OPTIONS") return Either.left(methodNotAllowed())
     return Either.flatMap(this.parts.gate.callerOf(request), (caller) =>
-      url.pathname === "/v1/tokens" ? Either.left(socketOnly()) : this.checked(request, url, caller),
+      onlyOnSocket.has(url.pathname) ? Either.left(socketOnly()) : this.checked(request, url, caller),
     )
   }
 

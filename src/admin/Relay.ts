@@ -4,7 +4,7 @@ import { Effect, Either, FiberSet, type Scope } from "effect"
 import { listen, type ListenError } from "../server/Listening.js"
 import { writeAnswer } from "./AdminAnswer.js"
 import { maxConnections } from "./AdminConnections.js"
-import { hasBody, isReading, refusalOf, strangerField, TokenGate } from "./AdminGate.js"
+import { hasBody, isReading, refusalOf, strangerField, TokenGate, onlyOnSocket } from "./AdminGate.js"
 import { type Entrance, makeListener } from "./AdminListener.js"
 import { AdminTokens, type Caller } from "./access/AdminTokens.js"
 import { FailedTries } from "./access/FailedTries.js"
@@ -97,7 +97,7 @@ const makeHandler =
     if (shown !== undefined && isReading(request.method))
       return void fork(Effect.map(shown, (answer) => writeAnswer(response, answer)))
     if (shown !== undefined || request.method === "OPTIONS") return writeAnswer(response, methodNotAllowed())
-    if (pathname === "/v1/tokens") return writeAnswer(response, socketOnly())
+    if (onlyOnSocket.has(pathname)) return writeAnswer(response, socketOnly())
     const caller = pathname.startsWith("/v1/") ? gate.callerOf(request) : undefined
     if (caller !== undefined && Either.isLeft(caller)) return writeAnswer(response, caller.left)
     if (caller !== undefined) connections.letIn(request, response)

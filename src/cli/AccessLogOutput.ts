@@ -143,18 +143,19 @@ export const openAccessLog = (
     const runtime = yield* Effect.runtime<never>()
     const say: Say = (message, fields = {}) =>
       Runtime.runSync(runtime)(Effect.annotateLogs(Effect.logWarning(message), fields))
-    const json = (lines: LineTaker) => RecordSinks.layer(new JsonAccessLog(query, lines))
+    const { shared } = log
+    const json = (lines: LineTaker) => RecordSinks.layer(new JsonAccessLog(query, lines, shared?.worker))
     const beside = new LinesBesideLog(log.lines)
     const besideLog = { reopen: undefined, countIn: beside.countIn }
     if (place === "off") return { layer: Layer.empty, reopen: undefined, countIn: undefined }
     if (place === "pretty") {
-      const look = { paint: log.style, brief: log.brief, query }
+      const look = { paint: log.style, brief: log.brief, query, worker: shared?.worker }
       const pretty = new AccessLog((record) => prettyLine(record, look), beside)
       return { layer: RecordSinks.layer(pretty), ...besideLog }
     }
     if (place === "json") return { layer: json(beside), ...besideLog }
     if (place === "-") {
-      const lines = yield* openLines(standardOutput(process.stdout), say)
+      const lines = yield* openLines(standardOutput(process.stdout, shared !== undefined), say)
       return { layer: json(lines), reopen: undefined, countIn: (counters) => lines.countIn(counters) }
     }
     const file = yield* openFile(place, say)

@@ -74,7 +74,9 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`
 /** The condition for fish to offer completions of a command: its words have been typed, and none of its subcommands. */
 const fishCondition = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>): string => {
   const next = under(doc, docs).map(lastWord)
-  const seen = doc.path.map((word) => `__fish_seen_subcommand_from ${word}`)
+  const last = [...new Set(namesIn(doc).map(([, word]) => word))].join(" ")
+  const words = doc.path.length === 0 ? [] : [...doc.path.slice(0, -1), last]
+  const seen = words.map((word) => `__fish_seen_subcommand_from ${word}`)
   const unseen = next.length === 0 ? [] : [`not __fish_seen_subcommand_from ${next.join(" ")}`]
   return quoted([...seen, ...unseen].join("; and "))
 }

@@ -129,11 +129,11 @@ export const resolveDatabase = (choice: DatabaseChoice): Effect.Effect<Database,
   })
 
 /**
- * What a program does with the store: `read`, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
- * `read` works on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
+ * What a program does with the store: `read`, `follow` its changes, `change` sessions, `fill` it with sessions, or `make` it as the proxy does. Only
+ * `read` and `follow` work on a file that cannot be written. Only `fill` and `make` make a missing file: if a file was lost, a new empty
  * one would tell a running proxy that all sessions were removed. So with `fill` it counts as made at the end.
  */
-type Access = "read" | "change" | "fill" | "make"
+type Access = "read" | "follow" | "change" | "fill" | "make"
 
 /** Whether the file is missing, and its folder exists. Another database may be away, but is not missing. */
 export const isAbsent = (database: Database): boolean => database._tag === "Sqlite" && isAbsentFile(database.filename)
@@ -168,17 +168,21 @@ const openPostgres = (place: PostgresPlace, options: Omit<PostgresOptions, "plac
     ({ layerPostgres }) => layerPostgres({ ...options, place }),
   )
 
-/** For who only reads: of several servers any will do. */
-const readOnly = { readonly: true, patience: 0 } as const
-
-/** Opens the store for a command. Its module is loaded only here, so that commands without a store start faster. */
+/** Opens the store for a command; for one that only reads, of several servers any will do. Its module is loaded only here, so that commands without a store start faster. */
 export const openDatabase = (
   database: Database,
   access: Access,
 ): Effect.Effect<Layer.Layer<SessionRepo, StoreUnavailable>> => {
   if (database._tag === "Sqlite") return openSqlite(database.filename, access, "exact")
-  const { place } = database
-  return access === "read" ? openPostgres({ ...place, sessionKind: "any" }, readOnly) : openPostgres(place, {})
+  const { listenPlace, place } = database
+  switch (access) {
+    case "read":
+      return openPostgres({ ...place, sessionKind: "any" }, { readonly: true })
+    case "follow":
+      return openPostgres(place, { readonly: true, feed: listenPlace === undefined ? {} : { listenPlace } })
+    default:
+      return openPostgres(place, {})
+  }
 }
 
 /**
@@ -234,7 +238,9 @@ const withDatabase =
     use: (database: Database) => Effect.Effect<A, E, R>,
   ): Effect.Effect<A, E | UsageError | StoreUnavailable, Exclude<R, SessionRepo>> =>
     Effect.gen(function* () {
-      const database = yield* resolveDatabase(choice)
+      const chosen = yield* resolveDatabase(choice)
+      const isHeard = access === "follow" && chosen._tag === "Postgres"
+      const database = isHeard ? yield* listeningAt(chosen, Option.none()) : chosen
       const store = yield* openDatabase(database, access)
       if (endsAtOnce) yield* endAtOnceBySignal
       // No logger: Effect logs to standard output, which is for the result, and a command reports errors as its
@@ -247,6 +253,9 @@ export const readingDatabase = withDatabase("read")
 
 /** The same for a command that has something to do at the end, whatever ends it. */
 export const readingUntilSignal = withDatabase("read", false)
+
+/** The same for one that goes on for ever, and tells what others change. */
+export const followingDatabase = withDatabase("follow", false)
 
 /** Runs a command that changes sessions on the chosen database. */
 export const changingDatabase = withDatabase("change")

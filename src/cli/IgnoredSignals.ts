@@ -13,20 +13,20 @@ export class IgnoredSignals {
   private readonly kept: Array<NodeJS.Signals> = []
   private listener: ((signal: NodeJS.Signals) => void) | undefined
 
-  private constructor() {
-    for (const signal of ignored) process.on(signal, this.came)
+  private constructor(private readonly signals: ReadonlyArray<NodeJS.Signals>) {
+    for (const signal of signals) process.on(signal, this.came)
   }
 
-  /** Ignores the signals from now on. */
-  static start(): IgnoredSignals {
-    IgnoredSignals.current ??= new IgnoredSignals()
+  /** Ignores the signals from now on; the first one to call this may say which. */
+  static start(signals: ReadonlyArray<NodeJS.Signals> = ignored): IgnoredSignals {
+    IgnoredSignals.current ??= new IgnoredSignals(signals)
     return IgnoredSignals.current
   }
 
   /** From now on each signal has its default action. */
   static stop(): void {
-    for (const signal of ignored)
-      if (IgnoredSignals.current !== undefined) process.off(signal, IgnoredSignals.current.came)
+    const { current } = IgnoredSignals
+    for (const signal of current?.signals ?? []) if (current !== undefined) process.off(signal, current.came)
     IgnoredSignals.current = undefined
   }
 

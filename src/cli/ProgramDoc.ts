@@ -1,6 +1,7 @@
 import { dashboardDoc } from "./admin/Dashboard.js"
 import { errorsDoc } from "./admin/Errors.js"
 import { explainDoc } from "./admin/Explain.js"
+import { reloadDoc } from "./admin/Reload.js"
 import { tailDoc } from "./admin/Tail.js"
 import { checkDoc } from "./check/Check.js"
 import type { CommandDoc } from "./CommandDoc.js"
@@ -39,4 +40,5 @@ export const docs: ReadonlyArray<CommandDoc> = [
   checkDoc,
   healthDoc,
   dashboardDoc,
+  reloadDoc,
 ]

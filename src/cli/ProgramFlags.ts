@@ -1,4 +1,4 @@
-import { logPlace, onOrOff, oneOf, text } from "../domain/Reading.js"
+import { countOrAuto, logPlace, onOrOff, oneOf, text } from "../domain/Reading.js"
 import { type FlaggedSetting, type Setting, settingGroups, settingRows } from "../domain/Settings.js"
 import { type LogThreshold, logLevels } from "../log/LogControl.js"
 import type { FlagGroup } from "./CommandDoc.js"
@@ -75,10 +75,23 @@ export const accessLog: Flag<string> = {
   alone: "pretty",
 }
 
+/** The most workers: more than any machine has use for. */
+const mostWorkers = 256
+
+export const workers: Flag<number | "auto"> = {
+  name: "workers",
+  reading: countOrAuto(mostWorkers),
+  env: "SS_PROXY_WORKERS",
+  about: "So many processes serve the port; auto: one for each core. 1: no other process is started.",
+  guide:
+    "So many processes serve the port ([how](OPERATIONS.md#several-cores)); `auto`: one for each core that this process may use. `1`: no other process is started.",
+  fallback: "1",
+}
+
 /** Flags of the program that are no settings of the proxy, by the group that they stand in, before its settings. */
 const ofTheProgram: Readonly<Partial<Record<Setting<unknown>["group"], ReadonlyArray<Flag>>>> = {
   Sessions: [dbPath, db, dbListen, demo],
-  Running: [logLevel, logFormat, accessLog],
+  Running: [workers, logLevel, logFormat, accessLog],
 }
 
 const hasFlag = (row: Setting<unknown>): row is FlaggedSetting<unknown> => row.flag !== undefined

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 import type { Database } from "./Database.js"
 
@@ -7,14 +8,27 @@ const shortest = (path: string): string => {
   return fromHere.length < path.length ? fromHere : path
 }
 
+/** The file of the program that runs: `scripts/start.mjs` is there to load it. */
+const programFile = (): string => {
+  const script = process.argv[1] ?? ""
+  return basename(script) === "start.mjs" ? join(dirname(script), "..", "dist", "bin.js") : script
+}
+
+const resolved = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+/** The file of a worker's program. It is looked for each time: the name of the program may lead to another version by then. */
+export const workerFile = (): string => join(dirname(resolved(programFile())), "worker.js")
+
 /** The command that runs this program again, for command lines to copy: it may not be installed as `ss-proxy`. */
 export const programName = (): string => {
   const script = process.argv[1] ?? ""
-  const name = basename(script)
-  if (name === "bin.js") return `node ${shortest(script)}`
-  // `npm start`
-  if (name === "start.mjs") return `node ${shortest(join(dirname(script), "..", "dist", "bin.js"))}`
-  return "ss-proxy"
+  return ["bin.js", "start.mjs"].includes(basename(script)) ? `node ${shortest(programFile())}` : "ss-proxy"
 }
 
 const quoted = (word: string): string => (/^[\w./@:-]+$/.test(word) ? word : `'${word}'`)

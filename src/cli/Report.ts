@@ -6,10 +6,11 @@ import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { SessionInvalid } from "../domain/Session.js"
 import type { CommandFailed, FailureCode, UsageError } from "./Failure.js"
 import { printable, printableJson } from "../wire/PrintableText.js"
+import type { WorkerFailed } from "../workers/WorkerFailed.js"
 import type { Style } from "./Style.js"
 
 /** Every way in which a command can fail. */
-export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError
+export type Failure = UsageError | CommandFailed | SessionInvalid | StoreUnavailable | ValidationError | WorkerFailed
 
 /** The message for a failure, and the exit code. */
 export interface Report {
@@ -64,6 +65,13 @@ const toldOf = (failure: Failure): Told => {
       return { code: "store_unavailable", message: asClause(failure.problem), hint: asClause(failure.hint) }
     case "SessionInvalid":
       return { code: "session_invalid", message: failure.problem, hint: "see ss-proxy sessions add --help" }
+    // It is what its worker has explained.
+    case "WorkerFailed":
+      return {
+        code: failure.exitCode === 2 ? "usage_error" : "command_failed",
+        message: failure.problem,
+        hint: undefined,
+      }
     // Of several invalid values, only the first is reported.
     case "InvalidValue":
     case "MissingValue":
@@ -87,16 +95,24 @@ const toldOfDefect = (cause: Cause.Cause<unknown>): Told => {
   }
 }
 
-const textOf = ({ code, message, hint, detail }: Told, { asJson, detailed, style }: Telling): string => {
-  if (asJson) return printableJson(JSON.stringify({ error: { code, message, hint: hint ?? null } }))
-  const line = `${style.red("ss-proxy:")} ${printable(hint === undefined ? message : `${message}; ${hint}`)}`
+const lineOf = ({ message, hint, detail }: Told, detailed: boolean): string => {
+  const line = printable(hint === undefined ? message : `${message}; ${hint}`)
   return detailed && detail !== undefined ? `${line}\n${detail}` : line
 }
 
-const report = (told: Told, telling: Telling): Report => ({
-  text: textOf(told, telling),
-  exitCode: told.code === "usage_error" ? 2 : 1,
-})
+const textOf = (told: Told, { asJson, detailed, style }: Telling): string => {
+  const { code, message, hint } = told
+  return asJson
+    ? printableJson(JSON.stringify({ error: { code, message, hint: hint ?? null } }))
+    : `${style.red("ss-proxy:")} ${lineOf(told, detailed)}`
+}
+
+const exitCodeOf = ({ code }: Told): Report["exitCode"] => (code === "usage_error" ? 2 : 1)
+
+const report = (told: Told, telling: Telling): Report => ({ text: textOf(told, telling), exitCode: exitCodeOf(told) })
+
+const toldOfCause = (cause: Cause.Cause<Failure>): Told =>
+  Either.match(Cause.failureOrCause(cause), { onLeft: toldOf, onRight: toldOfDefect })
 
 /** Reports a defect on one line. */
 export const reportDefect = (cause: Cause.Cause<unknown>, telling: Telling): Report =>
@@ -104,4 +120,13 @@ export const reportDefect = (cause: Cause.Cause<unknown>, telling: Telling): Rep
 
 /** Reports the failure or the defect of a command. */
 export const reportCause = (cause: Cause.Cause<Failure>, telling: Telling): Report =>
-  report(Either.match(Cause.failureOrCause(cause), { onLeft: toldOf, onRight: toldOfDefect }), telling)
+  report(toldOfCause(cause), telling)
+
+/** What went wrong, without the name of the program; and the exit code. `detailed`: with the whole cause of a defect. */
+export const explainCause = (
+  cause: Cause.Cause<Failure>,
+  detailed: boolean,
+): { readonly problem: string; readonly exitCode: number } => {
+  const told = toldOfCause(cause)
+  return { problem: lineOf(told, detailed), exitCode: exitCodeOf(told) }
+}

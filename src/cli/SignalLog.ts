@@ -9,9 +9,11 @@ export interface SignalActions {
   readonly reopen: (() => void) | undefined
   /** SIGUSR2: logs in detail, or no longer; gives the level from now on. */
   readonly toggleDebug: () => LogThreshold
+  /** SIGHUP, where it does not stop the proxy: starts its workers anew; `undefined` where there is one process. */
+  readonly reload: Effect.Effect<void> | undefined
 }
 
-const answerTo = (signal: NodeJS.Signals, { reopen, toggleDebug }: SignalActions): Effect.Effect<void> => {
+const answerTo = (signal: NodeJS.Signals, { reload, reopen, toggleDebug }: SignalActions): Effect.Effect<void> => {
   if (signal === "SIGUSR2")
     return Effect.suspend(() => {
       const level = toggleDebug()
@@ -21,6 +23,7 @@ const answerTo = (signal: NodeJS.Signals, { reopen, toggleDebug }: SignalActions
     return reopen === undefined
       ? Effect.logInfo("SIGUSR1 is ignored: the access log is no file that could be opened anew")
       : Effect.zipRight(Effect.sync(reopen), Effect.logInfo("the file of the access log is opened anew"))
+  if (reload !== undefined) return reload
   return Effect.logInfo(
     `${signal} is ignored: there is nothing to read again, and standard input is no terminal that is gone; stop with SIGTERM`,
   )

@@ -7,6 +7,7 @@ import { Cause, Console, Effect, Either, Exit, Layer, Option } from "effect"
 import { dashboard } from "./admin/Dashboard.js"
 import { errors } from "./admin/Errors.js"
 import { explain } from "./admin/Explain.js"
+import { reload } from "./admin/Reload.js"
 import { tail } from "./admin/Tail.js"
 import { check } from "./check/Check.js"
 import { renderCompletions } from "./Completions.js"
@@ -29,7 +30,7 @@ import { version } from "../domain/Version.js"
 
 const program = Command.make("ss-proxy").pipe(
   Command.withDescription(programDoc.about),
-  Command.withSubcommands([run, health, sessions, top, tail, errors, explain, check, dashboard]),
+  Command.withSubcommands([run, health, sessions, top, tail, errors, explain, check, dashboard, reload]),
 )
 
 /**
@@ -51,7 +52,8 @@ const runCommand = Command.run(program, { name: "ss-proxy", version, executable:
 
 const runsOn = (invocation: Invocation): boolean => invocation._tag === "Command" && invocation.doc.runsOn === true
 
-const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
+/** Does what the command line asks for. */
+export const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
   // A short command does not catch signals: they end it by their default action.
   if (!runsOn(invocation)) {
     SignalCatcher.current?.letThrough()
@@ -74,7 +76,7 @@ const invoke = (invocation: Invocation): Effect.Effect<void, Failure> => {
 }
 
 /** Whether the log level asks for the causes of defects. */
-const isDetailed = (invocation: Invocation | undefined): boolean => {
+export const isDetailed = (invocation: Invocation | undefined): boolean => {
   const words = invocation?._tag === "Command" ? invocation.words : []
   const flag = words.indexOf("-l")
   const level = flag < 0 ? process.env["SS_PROXY_LOG_LEVEL"] : words[flag + 1]
@@ -108,7 +110,8 @@ const asksForJson = (words: ReadonlyArray<string>): boolean => {
  */
 const longestFlush = 1_000
 
-const endProcess = (exitCode: number, isService: boolean): void => {
+/** Ends the process, behind what it has written. `isService`: it is not to wait for a reader of standard output. */
+export const endProcess = (exitCode: number, isService: boolean): void => {
   const exit = (): void => {
     closeLostTerminal()
     process.exit(exitCode)
@@ -120,6 +123,12 @@ const endProcess = (exitCode: number, isService: boolean): void => {
   })
 }
 
+/** A service goes on if the readers of its standard output and of its log close; anything else ends at the first. */
+export const survivesReaders = (isService: boolean, telling: Telling): void => {
+  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error, telling)))
+  process.stderr.on("error", () => {})
+}
+
 /** Runs the command line, and ends the process with its exit code. */
 export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> => {
   const invocation = readCommandLine(docs, words)
@@ -128,11 +137,8 @@ export const runSsProxy = async (words: ReadonlyArray<string>): Promise<void> =>
     detailed: isDetailed(Either.getOrUndefined(invocation)),
     asJson: asksForJson(words),
   }
-  // The proxy goes on if the reader of its standard output closes, too.
   const isService = Either.match(invocation, { onLeft: () => false, onRight: runsOn })
-  process.stdout.on("error", (error) => (isService && isUnread(error) ? undefined : outputFailed(error, telling)))
-  // The proxy goes on if the reader of the log closes.
-  process.stderr.on("error", () => {})
+  survivesReaders(isService, telling)
   const die = (defect: unknown): void => {
     process.stderr.write(`${reportDefect(Cause.die(defect), telling).text}\n`)
     process.exit(1)

@@ -148,6 +148,10 @@ export interface Process {
   readonly live: { readonly requests: number; readonly streams: number; readonly websockets: number }
   readonly memory: { readonly rss: number; readonly heap_used: number }
   readonly loop_utilization: number
+  readonly role: "proxy" | "worker" | "supervisor"
+  /** Of workers only. */
+  readonly worker: string | null
+  readonly generation: number | null
 }
 
 export interface Failure {

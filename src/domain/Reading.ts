@@ -300,6 +300,15 @@ export const countOrAll: Reading<number> = reading({
   show: (count) => (count === Infinity ? "all" : String(count)),
 })
 
+/** How many of something there are to be, at least one, or as many as fit the machine. */
+export const countOrAuto = (most: number): Reading<number | "auto"> =>
+  reading({
+    placeholder: "N|auto",
+    allowed: `a whole number from 1 to ${most}, or auto`,
+    value: Schema.Union(Schema.Int.pipe(Schema.between(1, most)), Schema.Literal("auto")),
+    parse: (text) => (/^auto$/i.test(text) ? "auto" : whole(text)),
+  })
+
 /** A path and a query that a request's target may be (RFC 9112 section 3.2.1), or `off`. */
 export const targetPath: Reading<string> = reading({
   placeholder: "PATH|off",

@@ -299,8 +299,8 @@ export const settings = {
     fallback: 1_000,
     flag: { name: "max-held" },
     group: "Servers of sessions",
-    help: "Most requests and handshakes that wait so at a time; one more gets 503. 0: no limit.",
-    guide: "Most requests and handshakes that wait so at a time; one more gets `503`. `0`: no limit.",
+    help: "Most requests and handshakes that wait so at a time in each worker; one more gets 503. 0: no limit.",
+    guide: "Most requests and handshakes that wait so at a time in each worker; one more gets `503`. `0`: no limit.",
     zeroIsNoLimit: true,
   }),
   maxHeldPerSession: setting({
@@ -469,15 +469,15 @@ export const settings = {
   maxDownstreamConnections: most({
     flag: { name: "max-downstream" },
     group: "Servers of sessions",
-    help: "Most connections to the servers of sessions at a time; one more has to wait. 0: no limit.",
+    help: "Most connections to the servers of sessions at a time; one more has to wait. Each worker has its share. 0: no limit.",
     guide:
-      "Most connections to the servers of sessions at a time, those of WebSockets included; one more has to wait. `0`: no limit.",
+      "Most connections to the servers of sessions at a time, those of WebSockets included; one more has to wait. Each worker has [its share](CONFIGURATION.md#limits-with-several-workers). `0`: no limit.",
   }),
   maxDownstreamConnectionsPerSession: most({
     flag: { name: "max-downstream-per-session" },
     group: "Servers of sessions",
-    help: "The same for each session.",
-    guide: "The same for each session, for servers that accept only a few connections.",
+    help: "The same for each session, shared in the same way.",
+    guide: "The same for each session, for servers that accept only a few connections; each worker has its share.",
   }),
   queueTimeout: setting({
     reading: Reading.seconds,

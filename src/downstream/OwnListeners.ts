@@ -31,6 +31,11 @@ export class ListenerAddresses {
   private readonly listeners: Array<AddressInfo> = []
   private hosts: SessionHosts | undefined
 
+  /** Those that were added. */
+  get all(): ReadonlyArray<AddressInfo> {
+    return this.listeners
+  }
+
   /** Adds a listener. */
   add(listener: AddressInfo): void {
     this.listeners.push(listener)

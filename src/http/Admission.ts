@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto"
 import { Context, Effect, Either, Exit, Layer } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import {
@@ -23,6 +22,7 @@ import { SessionHosts } from "../wire/SessionHosts.js"
 import { parseTarget, plainPrefix, plainTarget, type Route, routeTemplate } from "../wire/Target.js"
 import { identifiedTrace, type TraceFields, untouchedTrace } from "../wire/TraceContext.js"
 import type { ProxyRequest } from "./ProxyRequest.js"
+import { newPseudonym, Pseudonym } from "./Pseudonym.js"
 import { passHooks, RequestHooks } from "./RequestHooks.js"
 
 /** A route that names a session. */
@@ -116,8 +116,8 @@ export class Admission extends Context.Tag("@ss-proxy/Admission")<
       const { hostField, maxBodyBytes, maxTargetBytes, path, sessionHosts } = settings
       const hosts = SessionHosts.of(sessionHosts)
       const limits = { target: maxTargetBytes, content: maxBodyBytes }
-      // This proxy's name in `Via`: a request that carries it has been here before, and not only at one of its kind.
-      const pseudonym = `ss-proxy-${randomBytes(4).toString("hex")}`
+      // A request that carries it has been here before, and not only at one of its kind.
+      const pseudonym = (yield* Pseudonym) ?? newPseudonym()
 
       /** Of a head that can be read in two ways nobody knows the host, so that its path need not be what names the session. */
       const isSureOf = ({ framing }: ProxyRequest): boolean => hosts === undefined || framing.problem === undefined

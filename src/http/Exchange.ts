@@ -453,7 +453,6 @@ export class Exchange
     return release ?? (() => {})
   }
 
-  /** What was held for a WebSocket is not needed for an answer, however long a client takes to read it. */
   private releaseHeld(): void {
     this.release?.()
     this.release = undefined
@@ -671,7 +670,8 @@ export class Exchange
     this.phase = "writing"
     this.firstByteAt = performance.now()
     this.stopContinueTimer()
-    this.releaseHeld()
+    // What was held for a WebSocket is not needed for an answer, however long a client takes to read it.
+    if (this.isHandshake) this.releaseHeld()
     if (this.context.isClosing() && this.isLast) this.writer.announceClose()
   }
 

@@ -5,7 +5,7 @@ import { type Answer, Downstream, type RequestBody, type RequestHead } from "../
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
-import { Traffic } from "../traffic/Traffic.js"
+import { Slots } from "../traffic/Slots.js"
 import { countOf } from "../wire/HeaderFields.js"
 import type { Reply } from "../wire/Reply.js"
 import { Admission, type SessionRoute, timedLookup } from "./Admission.js"
@@ -45,41 +45,51 @@ export class Forwarder extends Context.Tag("@ss-proxy/Forwarder")<
   static readonly layer: Layer.Layer<
     Forwarder,
     never,
-    ProxyConfig | SessionDirectory | Downstream | Admission | Traffic
+    ProxyConfig | SessionDirectory | Downstream | Admission | Slots
   > = Layer.scoped(
     Forwarder,
     Effect.gen(function* () {
       const settings = yield* ProxyConfig
-      const { maxRequestsPerSession } = settings
       const slash = new SlashRedirect(settings)
       const directory = yield* SessionDirectory
       const downstream = yield* Downstream
       const admission = yield* Admission
-      const traffic = yield* Traffic
+      const { requests: slots } = yield* Slots
       const { downloadOf, upload } = yield* makePassage
       const beginAnswers = yield* makeBeginAnswers
-
-      const isFull = (session: LiveSession): boolean =>
-        maxRequestsPerSession < Infinity && traffic.requestsOf(session) >= maxRequestsPerSession
 
       const lookUp = (request: ProxyRequest, route: SessionRoute): Effect.Effect<LiveSession, ForwardError> =>
         route.webSocketOnly
           ? Exit.fail(upgradeRequired(request))
           : timedLookup(request, route, directory.lookup(route.id))
 
-      /** Lets a request in to its session. It has its head for the session's server then. */
-      const enter = (
+      /** Lets a request in to its session, with this head for the session's server. */
+      const letIn = (
         request: ProxyRequest,
         session: LiveSession,
         route: SessionRoute,
+        head: Either.Right<ForwardError, RequestHead>,
       ): Either.Either<RequestHead, ForwardError> => {
-        const head = admission.plainHeadFor(request, session, route)
-        if (Either.isLeft(head)) return head
-        if (isFull(session)) return Either.left(new SessionLimit({ detail: tooMany }))
         const refusal = request.join(session)
         if (refusal !== undefined) return Either.left(refusal)
         const begun = beginAnswers(request, session, route, head.right)
         return begun === head.right ? head : Either.right(begun)
+      }
+
+      /** The same where the session may have one more request. */
+      const enter = (
+        request: ProxyRequest,
+        session: LiveSession,
+        route: SessionRoute,
+      ): Effect.Effect<RequestHead, ForwardError> => {
+        const head = admission.plainHeadFor(request, session, route)
+        if (Either.isLeft(head)) return head
+        if (slots === undefined) return letIn(request, session, route, head)
+        return Step.andThen(slots.take(session), (taken) => {
+          if (typeof taken === "string") return Either.left(new SessionLimit({ detail: tooMany }))
+          request.hold(taken)
+          return letIn(request, session, route, head)
+        })
       }
 
       const send = (

@@ -12,8 +12,8 @@ import {
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { SessionDirectory } from "../sessions/SessionDirectory.js"
 import * as Step from "../step/Step.js"
-import { Traffic } from "../traffic/Traffic.js"
-import type { FullSlots } from "../traffic/WebSocketSlots.js"
+import type { Full } from "../traffic/PlaceCount.js"
+import { Slots } from "../traffic/Slots.js"
 import { editedFields } from "../wire/FieldEdits.js"
 import { countOf, firstValue, interimFields, type RawFields, without } from "../wire/HeaderFields.js"
 import { fieldLines } from "../wire/MessageWriter.js"
@@ -90,9 +90,9 @@ const upgrading = (head: RequestHead, hidesExtensions: boolean): RequestHead => 
   return { ...head, fields: [...fields, "Connection", "Upgrade", "Upgrade", "websocket"] }
 }
 
-const limitDetail: { readonly [Which in FullSlots]: string } = {
+const limitDetail: { readonly [Which in Full]: string } = {
   all: "The proxy has as many WebSockets as it may have.",
-  session: "The session has as many WebSockets as it may have.",
+  own: "The session has as many WebSockets as it may have.",
 }
 
 /** Names as RFC 6455 section 11.3 spells them: devices compare them letter by letter, and servers write them in any way. */
@@ -139,69 +139,78 @@ export class Upgrader extends Context.Tag("@ss-proxy/Upgrader")<
     readonly upgrade: (request: ProxyRequest) => Effect.Effect<SwitchedUpgrade | Answer, ForwardError>
   }
 >() {
-  static readonly layer: Layer.Layer<
-    Upgrader,
-    never,
-    ProxyConfig | SessionDirectory | Downstream | Admission | Traffic
-  > = Layer.scoped(
-    Upgrader,
-    Effect.gen(function* () {
-      const settings = yield* ProxyConfig
-      const { webSocketSlots: slots } = yield* Traffic
-      const directory = yield* SessionDirectory
-      const downstream = yield* Downstream
-      const admission = yield* Admission
-      const { downloadOf } = yield* makePassage
-      const beginAnswers = yield* makeBeginAnswers
+  static readonly layer: Layer.Layer<Upgrader, never, ProxyConfig | SessionDirectory | Downstream | Admission | Slots> =
+    Layer.scoped(
+      Upgrader,
+      Effect.gen(function* () {
+        const settings = yield* ProxyConfig
+        const { webSockets: slots } = yield* Slots
+        const directory = yield* SessionDirectory
+        const downstream = yield* Downstream
+        const admission = yield* Admission
+        const { downloadOf } = yield* makePassage
+        const beginAnswers = yield* makeBeginAnswers
 
-      const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
-        const { rest, segment, webSocketOnly } = route
-        if (!webSocketOnly) return admission.plainHeadFor(request, session, route)
-        const wsPath = session.policy.wsPath ?? settings.wsPath
-        const target = webSocketTarget(session.target, segment, rest, wsPath)
-        return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
-      }
+        const headFor = (request: ProxyRequest, session: LiveSession, route: SessionRoute) => {
+          const { rest, segment, webSocketOnly } = route
+          if (!webSocketOnly) return admission.plainHeadFor(request, session, route)
+          const wsPath = session.policy.wsPath ?? settings.wsPath
+          const target = webSocketTarget(session.target, segment, rest, wsPath)
+          return admission.headFor(request, session, route, target, webSocketPrefix(segment, wsPath))
+        }
 
-      /** Lets a handshake in to its session, where there is a place for one more WebSocket. */
-      const enter = (
-        request: ProxyRequest,
-        session: LiveSession,
-        route: SessionRoute,
-      ): Either.Either<RequestHead, ForwardError> => {
-        const head = headFor(request, session, route)
-        if (Either.isLeft(head)) return head
-        const full = slots.full(session)
-        if (full !== undefined) return Either.left(new SessionLimit({ detail: limitDetail[full] }))
-        request.hold(slots.take(session))
-        const refusal = request.join(session)
-        if (refusal !== undefined) return Either.left(refusal)
-        const extensions = session.policy.wsExtensions ?? settings.wsExtensions
-        return Either.right(upgrading(beginAnswers(request, session, route, head.right), extensions === "hide"))
-      }
+        /** Lets a handshake in to its session. It has its head for the session's server then. */
+        const letIn = (
+          request: ProxyRequest,
+          session: LiveSession,
+          route: SessionRoute,
+          head: RequestHead,
+        ): Either.Either<RequestHead, ForwardError> => {
+          const refusal = request.join(session)
+          if (refusal !== undefined) return Either.left(refusal)
+          const extensions = session.policy.wsExtensions ?? settings.wsExtensions
+          return Either.right(upgrading(beginAnswers(request, session, route, head), extensions === "hide"))
+        }
 
-      const ask = (
-        request: ProxyRequest,
-        session: LiveSession,
-        head: RequestHead,
-      ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
-        Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
-          if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
-          const download = downloadOf(session)
-          return download === undefined ? Exit.succeed(result) : download(session, result)
-        })
+        /** The same where there is a place for one more WebSocket. */
+        const enter = (
+          request: ProxyRequest,
+          session: LiveSession,
+          route: SessionRoute,
+        ): Effect.Effect<RequestHead, ForwardError> => {
+          const head = headFor(request, session, route)
+          if (Either.isLeft(head)) return head
+          if (slots === undefined) return letIn(request, session, route, head.right)
+          return Step.andThen(slots.take(session), (taken) => {
+            if (typeof taken === "string") return Either.left(new SessionLimit({ detail: limitDetail[taken] }))
+            request.hold(taken)
+            return letIn(request, session, route, head.right)
+          })
+        }
 
-      return {
-        upgrade: (request) =>
-          Step.andThen(admission.admit(request), (route) =>
-            Step.andThen(checkHandshake(request, settings.wsStrictKey), () =>
-              Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
-                Step.andThen(enter(request, session, route), (head) =>
-                  Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
+        const ask = (
+          request: ProxyRequest,
+          session: LiveSession,
+          head: RequestHead,
+        ): Effect.Effect<SwitchedUpgrade | Answer, ForwardError> =>
+          Step.andThen(downstream.upgrade(session, head, request), (result): Exit.Exit<SwitchedUpgrade | Answer> => {
+            if (result._tag === "Switched") return Exit.succeed(switchedFor(request, session, result))
+            const download = downloadOf(session)
+            return download === undefined ? Exit.succeed(result) : download(session, result)
+          })
+
+        return {
+          upgrade: (request) =>
+            Step.andThen(admission.admit(request), (route) =>
+              Step.andThen(checkHandshake(request, settings.wsStrictKey), () =>
+                Step.andThen(timedLookup(request, route, directory.lookup(route.id)), (session) =>
+                  Step.andThen(enter(request, session, route), (head) =>
+                    Step.andThen(admission.decide(request, session, head), (decided) => ask(request, session, decided)),
+                  ),
                 ),
               ),
             ),
-          ),
-      }
-    }),
-  )
+        }
+      }),
+    )
 }

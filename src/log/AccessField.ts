@@ -49,6 +49,7 @@ export const fields = {
   closedBy: named("closed_by"),
   messagesIn: named("messages_in"),
   messagesOut: named("messages_out"),
+  worker: named("worker"),
 } as const
 
 /** The names of a line's fields, in their order. */

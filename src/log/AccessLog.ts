@@ -30,8 +30,9 @@ export class JsonAccessLog implements RecordSink {
   constructor(
     query: QueryRule,
     private readonly lines: LineTaker,
+    worker?: number,
   ) {
-    this.line = new JsonLine(query)
+    this.line = new JsonLine(query, worker)
   }
 
   wants(): boolean {

@@ -1,6 +1,6 @@
 import { packed, type PackedText } from "../wire/PackedText.js"
 import { jsonText } from "../wire/PrintableText.js"
-import type { AccessField } from "./AccessField.js"
+import { type AccessField, fields } from "./AccessField.js"
 import { type FieldTaker, inSecond, secondText, type Shown, tellFields, threeDigits } from "./AccessLine.js"
 import { LineMemory } from "./LineMemory.js"
 import { longestField, type QueryRule } from "../telemetry/Redaction.js"
@@ -31,7 +31,11 @@ export class JsonLine implements FieldTaker {
   private second = Number.NaN
   private beforeMilliseconds = packed("")
 
-  constructor(private readonly query: QueryRule) {}
+  /** `worker`: the number of this process among those that write to one log. */
+  constructor(
+    private readonly query: QueryRule,
+    private readonly worker?: number,
+  ) {}
 
   /**
    * Puts the line of a record, with its line break, behind the lines in `memory`. Gives how long it is, in bytes. Numbers are
@@ -41,6 +45,7 @@ export class JsonLine implements FieldTaker {
     this.memory = memory
     this.at = memory.length
     tellFields(record, this.query, this)
+    this.number(fields.worker, this.worker)
     // In place of the comma before the first field.
     memory.bytes[memory.length] = braceOpen
     this.put(braceClose)

@@ -1,8 +1,13 @@
 import { Context, Effect, FiberRef, LogLevel } from "effect"
 
+/** The level in force. */
+export interface LimitInForce {
+  readonly level: LogLevel.LogLevel
+}
+
 /** The level of a log that may change while the proxy runs. `undefined`: it does not, and Effect's minimum holds. */
 export class LogLimit extends Context.Reference<LogLimit>()("@ss-proxy/LogLimit", {
-  defaultValue: (): { readonly level: LogLevel.LogLevel } | undefined => undefined,
+  defaultValue: (): LimitInForce | undefined => undefined,
 }) {}
 
 /** Tells whether a line of a level is written at all, by the log of whoever builds this: where it is not, none is made. */

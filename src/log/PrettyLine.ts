@@ -21,6 +21,8 @@ export interface PrettyLook {
   readonly paint: LinePaint
   readonly brief: boolean
   readonly query: QueryRule
+  /** The number of this process among those that write to one log. */
+  readonly worker?: number | undefined
 }
 
 const statusPaint = (status: number, { green, red, yellow, cyan }: LinePaint): Paint => {
@@ -81,7 +83,7 @@ const closing = (shown: ShownRecord): ReadonlyArray<string> => {
 }
 
 /** What may be shown as one line for people, without its line break. */
-export const prettyText = (shown: ShownRecord, { brief, paint }: Omit<PrettyLook, "query">): string => {
+export const prettyText = (shown: ShownRecord, { brief, paint, worker }: Omit<PrettyLook, "query">): string => {
   const { bytes_in, bytes_out, client, hold_ms, request_id, retries = 0, reused, server, status, time } = shown
   return [
     paint.dim(brief ? time.slice(11, 19) : time),
@@ -96,6 +98,7 @@ export const prettyText = (shown: ShownRecord, { brief, paint }: Omit<PrettyLook
     ...closing(shown).map(printable),
     ...problem(shown).map((text) => paint.yellow(printable(text))),
     paint.dim(printable(`client=${client} request_id=${request_id}`)),
+    ...(worker === undefined ? [] : [paint.dim(`worker=${worker}`)]),
   ].join(" ")
 }
 

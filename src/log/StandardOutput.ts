@@ -33,6 +33,40 @@ class Stream implements LineOutput {
   }
 }
 
+const lineBreak = 10
+
+/** A pipe takes so many bytes whole, whoever else writes to it (pipe(7), PIPE_BUF). */
+const wholeBytes = 4_096
+
+/**
+ * Some lines at a time, for an output that others write to as well: as many as go out whole. A line that is longer goes out by
+ * itself.
+ */
+export class WholeLines implements LineOutput {
+  constructor(private readonly output: LineOutput) {}
+
+  write(bytes: Buffer, offset: number, done: (error: NodeJS.ErrnoException | null, offset: number) => void): void {
+    this.output.write(bytes.subarray(0, this.endOf(bytes, offset)), offset, done)
+  }
+
+  writeNow(bytes: Buffer, offset: number): number {
+    let at = offset
+    while (at < bytes.length) {
+      const end = this.endOf(bytes, at)
+      const next = this.output.writeNow(bytes.subarray(0, end), at)
+      if (next < end) return next
+      at = next
+    }
+    return at
+  }
+
+  private endOf(bytes: Buffer, offset: number): number {
+    if (bytes.length - offset <= wholeBytes) return bytes.length
+    const last = bytes.lastIndexOf(lineBreak, offset + wholeBytes - 1)
+    return 1 + (last >= offset ? last : bytes.indexOf(lineBreak, offset + wholeBytes))
+  }
+}
+
 /** Writes until there is no more room. Gives where it stopped. */
 export const writeAtOnce = (descriptor: number, bytes: Buffer, offset: number): number => {
   let at = offset
@@ -60,9 +94,14 @@ const reopened = (descriptor: number): number | undefined => {
 /**
  * Where lines for standard output or standard error go, so that they hold nobody up. To pipes and sockets node writes
  * without a wait. To files and terminals it does not: a file is written in the background, and a terminal by a descriptor
- * that does not wait, where there is one.
+ * that does not wait, where there is one. `shared`: other processes write there, too.
  */
-export const standardOutput = (stream: NodeJS.WriteStream & { readonly fd: number }): LineOutput => {
+export const standardOutput = (stream: NodeJS.WriteStream & { readonly fd: number }, shared = false): LineOutput => {
+  const output = outputTo(stream)
+  return shared ? new WholeLines(output) : output
+}
+
+const outputTo = (stream: NodeJS.WriteStream & { readonly fd: number }): LineOutput => {
   try {
     const stats = fstatSync(stream.fd)
     if (stats.isFile() || (stats.isCharacterDevice() && !stream.isTTY)) return new Descriptor(stream.fd)

@@ -67,7 +67,8 @@ type Phase = "head" | "idle" | "exchange" | "lingering" | "tunnel"
 const isInterruptedBy = (fiber: Fiber.RuntimeFiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && HashSet.has(Cause.interruptors(exit.cause), fiber.id())
 
-const clientAddress = (socket: Socket): string => {
+/** The IP address of the client; empty where its connection was reset already. */
+export const clientAddress = (socket: Socket): string => {
   const address = socket.remoteAddress ?? ""
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 }

@@ -14,6 +14,7 @@ import { Activity } from "../traffic/Activity.js"
 import { layerActivityKeeper } from "../traffic/ActivityKeeper.js"
 import { Taps } from "../telemetry/RecordTaps.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
+import { Slots } from "../traffic/Slots.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { layerAccessLog } from "./AccessLog.js"
@@ -22,7 +23,15 @@ import type { ListenError } from "./Listening.js"
 import { ProxyServer } from "./ProxyServer.js"
 
 /** What a proxy is made of that others may look at: what is under way, what it knows and counts, and where it listens. */
-export type ProxyParts = ProxyServer | Traffic | SessionDirectory | Telemetry | ErrorRing | OwnListeners | Activity
+export type ProxyParts =
+  | ProxyServer
+  | Traffic
+  | Slots
+  | SessionDirectory
+  | Telemetry
+  | ErrorRing
+  | OwnListeners
+  | Activity
 
 /**
  * The proxy on a `Downstream` of the caller's choice. `Traffic`, `Telemetry` and `Activity` are there for whoever wants to look.
@@ -36,6 +45,7 @@ export const layerProxyWith = <E>(
     Layer.provide([Admission.layer, downstream, layerAccessLog]),
     Layer.merge(layerProxyNumbers),
     Layer.provideMerge(SessionDirectory.layer),
+    Layer.provideMerge(Slots.layer),
     Layer.provideMerge(Layer.provideMerge(layerActivityKeeper, Traffic.layer)),
     Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, Taps.layer, ErrorRing.layer)),
   )

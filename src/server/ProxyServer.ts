@@ -12,15 +12,17 @@ import { Upgrader } from "../http/Upgrader.js"
 import type { SessionDirectory } from "../sessions/SessionDirectory.js"
 import { ErrorRing } from "../telemetry/ErrorRing.js"
 import { Telemetry } from "../telemetry/Telemetry.js"
+import { forkInto } from "../step/Call.js"
 import { makeTracing } from "../traces/Tracing.js"
 import { probeInterval } from "../traffic/PeerProbe.js"
 import { SendLimit } from "../traffic/SendClock.js"
+import { Slots } from "../traffic/Slots.js"
 import { Traffic } from "../traffic/Traffic.js"
 import { recordSinks } from "../traffic/TrafficObservers.js"
 import { WsBridge } from "../websocket/WsBridge.js"
 import { SessionHosts } from "../wire/SessionHosts.js"
 import { readingIntoOurMemory } from "../socket/AcceptedSocket.js"
-import { ClientConnection, type ConnectionContext } from "./ClientConnection.js"
+import { ClientConnection, clientAddress, type ConnectionContext } from "./ClientConnection.js"
 import { ConnectionSlots } from "./ConnectionSlots.js"
 import { chanceWithin, drain, retire } from "./Drain.js"
 import { exchangeReporter } from "./ExchangeLog.js"
@@ -97,7 +99,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
   static readonly layer: Layer.Layer<
     ProxyServer,
     ListenError,
-    ProxyConfig | SessionDirectory | Traffic | Forwarder | Upgrader | WsBridge | ErrorRing
+    ProxyConfig | SessionDirectory | Traffic | Slots | Forwarder | Upgrader | WsBridge | ErrorRing
   > = Layer.scoped(
     ProxyServer,
     Effect.gen(function* () {
@@ -166,36 +168,49 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
         defect: reporter.defect,
       }
 
+      const { connections: places } = yield* Slots
+      const stepFork = forkInto(yield* Effect.runtime<never>())
+      const slots = places === undefined ? undefined : new ConnectionSlots(places, settings, stepFork)
       const stopAccepting = () => {
         server.close()
         context.idleDeadlines = lastChances
+        slots?.letIn()
       }
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
           yield* Effect.logWarning("cut").pipe(Effect.annotateLogs({ kind, session: sessionId, request_id: requestId }))
         yield* traffic.cutAll
+        slots?.cut()
         connections.cut()
       })
 
-      const limited = Math.min(settings.maxConnections, settings.maxConnectionsPerClient) < Infinity
-      const slots = limited ? new ConnectionSlots(settings) : undefined
-      server.on("connection", (accepted: Socket) => {
+      const open = (accepted: Socket): ClientConnection => {
         const socket = readingIntoOurMemory(accepted)
         const connection = new ClientConnection(context, socket)
         // It was reset before it was accepted. What it has sent can still be read, but nobody could say who asks.
         if (connection.client.address === "") socket.destroy()
         connections.add(connection)
         counters.connectionOpened()
-        slots?.admit(socket, connection)
         fork(connection.serve).addObserver((exit) => {
           connections.delete(connection)
           counters.connectionClosed()
           connection.fiberEnded(exit)
         })
+        return connection
+      }
+      const admit = (accepted: Socket, to: ConnectionSlots): void => {
+        const address = clientAddress(accepted)
+        const client = { address, trusted: context.isTrusted(address) }
+        to.admit(client, { open: () => open(accepted), cut: () => accepted.destroy() })
+      }
+      server.on("connection", (accepted: Socket) => {
+        if (slots === undefined) open(accepted)
+        else admit(accepted, slots)
       })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           server.close()
+          slots?.cut()
           connections.cut()
           for (const deadlines of [progress, paceWindows, headDeadlines, idleDeadlines, lastChances]) deadlines.clear()
           for (const deadlines of [lingerDeadlines, probeRounds]) deadlines.clear()

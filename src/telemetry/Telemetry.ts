@@ -123,6 +123,11 @@ export class Counters {
     this.cells.add(connections.offset, -1)
   }
 
+  /** How many are open. */
+  get openConnections(): number {
+    return this.cells.values[connections.offset] ?? 0
+  }
+
   /** Something of a client's never became a request. */
   clientRefused(error: NoRequest): void {
     this.cells.add(cellOf(catalogue.refused, refusalCode(error)), 1)

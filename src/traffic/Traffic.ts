@@ -8,7 +8,6 @@ import type { Cells } from "../telemetry/Cells.js"
 import { type Counters, Telemetry } from "../telemetry/Telemetry.js"
 import { targetMatcher } from "../wire/PathGlob.js"
 import { ActivityRound, type ActiveTraffic } from "./ActivityRound.js"
-import { WebSocketSlots } from "./WebSocketSlots.js"
 
 /** One exchange or WebSocket that is under way. It ends itself when its session's lifetime does (`sessionEnded`). */
 export interface LiveTraffic extends SessionListener, ActiveTraffic {
@@ -253,8 +252,6 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
     readonly things: () => ReadonlyArray<LiveTraffic>
     /** Ends what has this serial number, as its `closeNow` does, and gives it; `undefined`: it is not under way. */
     readonly closeNow: (serial: number, close: KillClose) => LiveTraffic | undefined
-    /** Places for WebSockets. */
-    readonly webSocketSlots: WebSocketSlots
     /** Completes once nothing is under way. */
     readonly idle: Effect.Effect<void>
     /** Tells every WebSocket to go, one after another, within `milliseconds`. */
@@ -270,8 +267,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
       let closing = false
       const counters = yield* Telemetry
       const registry = new Registry()
-      const settings = yield* ProxyConfig
-      const { activityIgnore } = settings
+      const { activityIgnore } = yield* ProxyConfig
       const activity = new ActivityRound(registry.all, (serial) => counters.idOf(serial), targetMatcher(activityIgnore))
       /** Open while nothing is under way. Requests come and go without a fiber: hence its "unsafe" calls, which are no Effects. */
       const idle = yield* Effect.makeLatch(true)
@@ -340,7 +336,6 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
           found?.closeNow(close)
           return found
         },
-        webSocketSlots: new WebSocketSlots(settings),
         idle: idle.await,
         closeWebSockets,
         cutAll,

@@ -97,7 +97,7 @@ export class Channel {
   }
 
   /** Tells the other side something; it is lost where nobody is there any more. */
-  tell<A, I>({ body, name }: Notice<A, I>, told: A): void {
+  tell<A, I>({ body, name }: Notice<A, I>, told: NoInfer<A>): void {
     this.wire.send({ kind: "notice", name, body: Schema.encodeSync(body)(told) })
   }
 
@@ -105,7 +105,7 @@ export class Channel {
    * Calls `taker` for each notice of a kind, until the function is called that this returns. A notice that does not fit its
    * schema is passed over: it is of a version that says so.
    */
-  hear<A, I>({ body, name }: Notice<A, I>, taker: (told: A) => void): () => void {
+  hear<A, I>({ body, name }: Notice<A, I>, taker: (told: NoInfer<A>) => void): () => void {
     const read = Schema.decodeUnknownEither(body)
     const hearer = (given: unknown): void => Either.match(read(given), { onLeft: () => {}, onRight: taker })
     const hearers = this.hearers.get(name) ?? new Set()
@@ -114,7 +114,7 @@ export class Channel {
   }
 
   /** Asks the other side; within `answerTime` there is an answer, or there is none. */
-  ask<A, I, B, J>({ answer, name, question }: Question<A, I, B, J>, asked: A): Effect.Effect<B, NoAnswer> {
+  ask<A, I, B, J>({ answer, name, question }: Question<A, I, B, J>, asked: NoInfer<A>): Effect.Effect<B, NoAnswer> {
     const read = Schema.decodeUnknownEither(answer)
     return Effect.async<B, NoAnswer>((resume) => {
       const none = (reason: NoAnswer["reason"], detail: string) =>
@@ -164,7 +164,8 @@ export class Channel {
         for (const hearer of this.hearers.get(envelope.name) ?? []) hearer(envelope.body)
         return
       case "question":
-        return void this.fork(this.reply(envelope.id, envelope.name, envelope.body))
+        // Whoever opened the channel may have been uninterruptible, and what he forks would be so, too.
+        return void this.fork(Effect.interruptible(this.reply(envelope.id, envelope.name, envelope.body)))
       case "answer":
         return this.asked.get(envelope.id)?.(Either.right(envelope.body))
       case "refusal":

@@ -11,11 +11,11 @@ export interface WorkerLink {
   readonly generation: number
   readonly pid: number
   /** Asks it; the answer comes within a second, or there is none. */
-  readonly ask: <A, I, B, J>(question: Question<A, I, B, J>, asked: A) => Effect.Effect<B, NoAnswer>
+  readonly ask: <A, I, B, J>(question: Question<A, I, B, J>, asked: NoInfer<A>) => Effect.Effect<B, NoAnswer>
   /** Tells it something. */
-  readonly tell: <A, I>(notice: Notice<A, I>, told: A) => void
+  readonly tell: <A, I>(notice: Notice<A, I>, told: NoInfer<A>) => void
   /** Calls `taker` for each notice of a kind, until the function is called that this returns. */
-  readonly hear: <A, I>(notice: Notice<A, I>, taker: (told: A) => void) => () => void
+  readonly hear: <A, I>(notice: Notice<A, I>, taker: (told: NoInfer<A>) => void) => () => void
   /** Answers a kind of question of this worker, until the function is called that this returns. */
   readonly answer: <A, I, B, J>(question: Question<A, I, B, J>, answerTo: (asked: A) => Effect.Effect<B>) => () => void
 }

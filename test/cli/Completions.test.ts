@@ -45,5 +45,6 @@ describe("--completions", () => {
     const { code, stdout } = await runProgram(["--completions", shell])
     expect(code).toBe(0)
     expect(stdout).toContain("ss-proxy")
+    expect(stdout).toMatch(/\bls\b/)
   })
 })

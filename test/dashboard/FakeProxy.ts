@@ -180,6 +180,9 @@ export class FakeProxy {
     const memory = { rss: 148e6, heap_used: 61e6, heap_total: 90e6, external: 4e6 }
     return {
       process: "4f2a",
+      role: "proxy",
+      worker: null,
+      generation: null,
       pid: 4_711,
       started_at: "2026-01-05T08:00:00Z",
       uptime_seconds: 93_700,

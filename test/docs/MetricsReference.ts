@@ -141,7 +141,13 @@ A time that is exactly a bound counts in that bound's bucket.
 
 ## Several processes
 
-Numbers of several processes are added up, except for these:
+With \`run --workers\` the supervisor shows the numbers of all workers as those of one proxy ([ADMIN](ADMIN.md#several-processes)). It asks
+them at each scrape. What is counted never falls while the supervisor runs: a worker that does not answer within a second counts with what
+it said last, and one that has ended leaves what it has counted. What a worker has counted since it was last asked, which is once a second,
+is lost if it is killed. The same holds for [series of sessions](#one-session); these are only asked for at a scrape.
+
+Numbers of several processes are added up, except for these. \`worker\` names the process, and is \`supervisor\` for that; a worker that takes
+the place of another has a name of its own.
 
 ${table(["metric", "what several processes come to"], apart)}
 

@@ -11,6 +11,9 @@ import { ProxyProcess } from "../support/ProxyProcess.js"
 import { runTool, startTool } from "../support/Tool.js"
 import { clientAt, frame, handshake, startSurvival, Survival, survives } from "./Survival.js"
 
+/** These start many programs, which a busy machine takes its time for. */
+const programs = { timeout: 60_000 }
+
 const sessions = (database: string, ...args: ReadonlyArray<string>) =>
   runTool(process.execPath, [binary, "sessions", ...args, "-d", database])
 
@@ -48,7 +51,7 @@ const watch = Effect.gen(function* () {
   return seen
 })
 
-describe("the database of a running proxy", () => {
+describe("the database of a running proxy", programs, () => {
   it.scopedLive.each(["at once", "when the proxy has noticed"])(
     "that is removed, and imported again %s, ends nothing that is live, and no session is missed for a moment",
     (when) =>
@@ -136,7 +139,7 @@ describe("the database of a running proxy", () => {
   )
 })
 
-describe("a file that several programs make at the same time", () => {
+describe("a file that several programs make at the same time", programs, () => {
   it.scopedLive("has all that they have put into it: two proxies, and two commands", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
@@ -180,7 +183,7 @@ const killedAtWork = (database: string, isAtWork: () => boolean, ...args: Readon
     return yield* end
   })
 
-describe("a command that is killed (SIGKILL)", () => {
+describe("a command that is killed (SIGKILL)", programs, () => {
   it.scopedLive("while it makes a database that a proxy misses leaves no lock: the next import is taken", () =>
     struck((database) =>
       Effect.gen(function* () {

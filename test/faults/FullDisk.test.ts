@@ -48,10 +48,13 @@ const fill = (folder: string): (() => void) => {
   }
 }
 
+/** These start many programs, which a busy machine takes its time for. */
+const programs = { timeout: 60_000 }
+
 const sessions = (database: string, ...args: ReadonlyArray<string>) =>
   runTool(process.execPath, [binary, "sessions", ...args, "-d", database])
 
-describeUnless(canMount() ? undefined : "no file system can be mounted")("a disk that is full", () => {
+describeUnless(canMount() ? undefined : "no file system can be mounted")("a disk that is full", programs, () => {
   it.scopedLive("costs lines of the access log and times of activity; requests go on, and all is well again", () =>
     Effect.gen(function* () {
       const folder = yield* smallDisk(1_048_576)
@@ -94,7 +97,7 @@ describeUnless(canMount() ? undefined : "no file system can be mounted")("a disk
 })
 
 /** A file size limit stands for a full disk where nobody may mount one: EFBIG in place of ENOSPC. */
-describe("a file that may not grow", () => {
+describe("a file that may not grow", programs, () => {
   it.scopedLive("is the access log's, and the proxy says so and serves on", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

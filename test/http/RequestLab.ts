@@ -17,6 +17,7 @@ import type { LiveSession } from "../../src/sessions/LiveSession.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
 import { type Counters, Telemetry } from "../../src/telemetry/Telemetry.js"
+import { Slots } from "../../src/traffic/Slots.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { bytes, empty, streamOf } from "../../src/wire/Body.js"
 import { firstValue } from "../../src/wire/HeaderFields.js"
@@ -164,6 +165,7 @@ export const startRequestLab = (
     const services = yield* Layer.build(
       Layer.mergeAll(Forwarder.layer, Upgrader.layer).pipe(
         Layer.provide([Admission.layer, SessionDirectory.layer, layerServer]),
+        Layer.provide(Slots.layer),
         Layer.provideMerge(Traffic.layer),
         Layer.provideMerge(Telemetry.layer),
         Layer.provide(options.hooks ?? Layer.empty),

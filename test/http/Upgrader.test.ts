@@ -16,7 +16,9 @@ const switched = (fields: ReadonlyArray<string> = []) =>
 describe("a WebSocket handshake on its way", () => {
   it.scoped("is put to the session's server, with its id behind the path", () =>
     Effect.gen(function* () {
-      const { asked, upgrader } = yield* startRequestLab({ upgrade: switched(["Sec-WebSocket-Protocol", "chat"]) })
+      const agreed = switched(["Sec-WebSocket-Protocol", "chat"])
+      const settings = { maxWebSockets: 1 }
+      const { asked, upgrader } = yield* startRequestLab({ upgrade: agreed, settings })
       const request = handshake("/ws/alice/room?x", ["Sec-WebSocket-Protocol", "chat, other"])
       const upgrade = yield* upgrader.upgrade(request)
       if (upgrade._tag !== "SwitchedUpgrade") return assert.fail("the server did not agree")

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { setTimeout as pause } from "node:timers/promises"
 import { type LineOutput, LineSink } from "../../src/log/LineSink.js"
+import { WholeLines } from "../../src/log/StandardOutput.js"
 
 const fault = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code })
 
@@ -34,6 +35,20 @@ class TestOutput implements LineOutput {
     this.taken += bytes.toString("latin1", offset, offset + size)
     this.room -= size
     return offset + size
+  }
+}
+
+/** An output that takes what it is given, piece by piece. */
+class Pieces implements LineOutput {
+  readonly pieces: Array<string> = []
+
+  write(bytes: Buffer, offset: number, done: (error: NodeJS.ErrnoException | null, offset: number) => void): void {
+    done(null, this.writeNow(bytes, offset))
+  }
+
+  writeNow(bytes: Buffer, offset: number): number {
+    this.pieces.push(bytes.toString("latin1", offset))
+    return bytes.length
   }
 }
 
@@ -191,5 +206,22 @@ describe("lines on their way", () => {
     // What was being written is the system's already.
     expect(lines.waiting).toBeGreaterThan(10)
     expect(output.taken).toBe(`${line}\n`.repeat(100 - lines.waiting))
+  })
+})
+
+describe("lines for an output that other processes write to", () => {
+  it("go out as many at a time as a pipe takes whole, and a longer one by itself", () => {
+    const lengths = [1, 4_000, 92, 1, 5_000, 4_095, 0, 4_096, 10]
+    const text = lengths.map((length) => `${"x".repeat(length)}\n`).join("")
+    const output = new Pieces()
+    const whole = new WholeLines(output)
+    const bytes = Buffer.from(text)
+    let at = 0
+    while (at < bytes.length) whole.write(bytes, at, (_, next) => (at = next))
+    expect(output.pieces.join("")).toBe(text)
+    expect(output.pieces.map(({ length }) => length)).toEqual([4_096, 2, 5_001, 4_096, 1, 4_097, 11])
+    whole.writeNow(bytes, 0)
+    expect(output.pieces.join("")).toBe(text + text)
+    expect(output.pieces.every((piece) => piece.endsWith("\n"))).toBe(true)
   })
 })

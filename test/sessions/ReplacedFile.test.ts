@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Context, Effect, Exit, Layer, Option } from "effect"
+import { Context, Effect, Exit, Layer, Option, Schedule } from "effect"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
@@ -137,6 +137,34 @@ describe.concurrent("a file that is replaced while it is open", () => {
       yield* noticing(repo, () => make(filename, "http://new", "c"))
       expect(yield* urlOf(repo, "c")).toBe("http://new")
       expect(yield* urlOf(repo, "a")).toBeUndefined()
+    }),
+  )
+
+  it.scopedLive("by one that a command fills is taken when the command is done, or is not there any more", () =>
+    Effect.gen(function* () {
+      const { filename, repo } = yield* fixture
+      const removed = () => noticing(repo, () => rmSync(filename))
+      const target = Effect.retry(
+        Effect.suspend(() => urlOf(repo, "a")),
+        Schedule.spaced(5),
+      )
+      yield* removed()
+      yield* Effect.gen(function* () {
+        const filling = Context.get(yield* Layer.build(layerSqlite({ filename, marksMaking: true })), SessionRepo)
+        yield* filling.add({ id: "a", url: "http://new", status: "active" })
+        // Longer than between two attempts.
+        yield* Effect.sleep(250)
+        expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being made` })
+      }).pipe(Effect.scoped)
+      expect(yield* target).toBe("http://new")
+      expect(sqlite3(filename, ".tables")).not.toContain("ss_proxy_making")
+
+      yield* removed()
+      const pid = execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }).trim()
+      make(`${filename}.killed`, "http://killed", "a")
+      sqlite3(`${filename}.killed`, `CREATE TABLE ss_proxy_making AS SELECT ${pid} AS pid, unixepoch() AS since`)
+      renameSync(`${filename}.killed`, filename)
+      expect(yield* target).toBe("http://killed")
     }),
   )
 

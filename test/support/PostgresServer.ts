@@ -18,8 +18,10 @@ const folders = (): ReadonlyArray<string> => [
 
 const programs = folders().find((folder) => existsSync(join(folder, "initdb")))
 
-/** That there is no PostgreSQL to start; `undefined` where there is. */
+/** That there is no PostgreSQL to start; `undefined` where there is. `npm run test:postgres` leaves nothing out. */
 export const lackingPostgres = programs === undefined ? "PostgreSQL is not installed" : undefined
+if (lackingPostgres !== undefined && process.env["SS_PROXY_TEST_POSTGRES"] === "needed")
+  throw new Error(lackingPostgres)
 
 /** Its user, for PostgreSQL refuses to run as root. */
 const runsAs = (): { readonly uid: number; readonly gid: number } | undefined => {

@@ -40,7 +40,7 @@ export class ApiProblem extends Data.TaggedError("ApiProblem")<{
 }
 
 /** Every status that a problem may have. */
-const statuses = [400, 401, 403, 404, 405, 408, 412, 413, 415, 421, 422, 429, 500, 503] as const
+const statuses = [400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 503] as const
 
 /** How a client reads a problem of this status. The server writes problems in one place, whatever their status. */
 const problemOf = (status: (typeof statuses)[number]) =>
@@ -81,6 +81,21 @@ export const processSilent = (): ApiProblem =>
     status: 503,
     code: "process_silent",
     detail: "A process of the proxy did not answer in time, and it may be the one that knows. Try again.",
+  })
+
+export const oneProcess = (): ApiProblem =>
+  new ApiProblem({
+    status: 409,
+    code: "one_process",
+    detail: "This proxy is one process, which cannot be reloaded. Restart it, or run it with --workers.",
+  })
+
+/** `problem`: a phrase. */
+export const reloadFailed = (problem: string): ApiProblem =>
+  new ApiProblem({
+    status: 409,
+    code: "reload_failed",
+    detail: `The workers from before go on. New ones could not be started: ${problem}.`,
   })
 
 export const internalError = (): ApiProblem =>

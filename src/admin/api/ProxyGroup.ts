@@ -23,6 +23,12 @@ const TokenRequest = Schema.Struct({
   for: optional(Duration),
 })
 
+const ReloadView = Schema.Struct({
+  generation: Schema.Int,
+  workers: Schema.Int,
+  version: Schema.String,
+}).annotations({ identifier: "Reload" })
+
 /** Calls about the proxy as a whole. */
 export const proxyGroup = HttpApiGroup.make("proxy", { topLevel: true })
   .add(HttpApiEndpoint.get("version", "/v1/version").addSuccess(VersionView))
@@ -38,6 +44,7 @@ export const proxyGroup = HttpApiGroup.make("proxy", { topLevel: true })
       .setUrlParams(ErrorsQuery)
       .addSuccess(Schema.Struct({ errors: Schema.Array(ErrorView), missing: Missing })),
   )
+  .add(HttpApiEndpoint.post("reload", "/v1/reload").addSuccess(ReloadView))
   .add(
     HttpApiEndpoint.post("makeToken", "/v1/tokens")
       .setPayload(TokenRequest)

@@ -5,9 +5,17 @@ import { ProxyConfig, type ProxySettings } from "../../domain/ProxyConfig.js"
 import { type Setting, settingRows } from "../../domain/Settings.js"
 import { version } from "../../domain/Version.js"
 import { Access, type Origin, SettingOrigins } from "../access/Access.js"
+import { Reload } from "../access/Reload.js"
 import { AdminApi } from "../api/AdminApi.js"
 import type { SettingView } from "../api/ProxyViews.js"
-import { invalidRequest, processSilent, sessionNotFound, storeUnavailable } from "../api/ApiProblem.js"
+import {
+  invalidRequest,
+  oneProcess,
+  processSilent,
+  reloadFailed,
+  sessionNotFound,
+  storeUnavailable,
+} from "../api/ApiProblem.js"
 import { Fleet } from "../fleet/Fleet.js"
 import { latestErrors } from "../fleet/LatestErrors.js"
 import { processesOf } from "../fleet/Processes.js"
@@ -41,6 +49,7 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
     const settings = yield* ProxyConfig
     const originOf = yield* SettingOrigins
     const { changes, tokens, url } = yield* Access
+    const reload = yield* Reload
     return handlers
       .handle("version", () =>
         Effect.succeed({ version, node: process.versions.node, started_at: timestamp(performance.timeOrigin) }),
@@ -63,6 +72,14 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
       )
       .handle("errors", ({ urlParams: { limit = 100, request_id, session } }) =>
         latestErrors(fleet, { limit, session, requestId: request_id }),
+      )
+      .handle("reload", ({ request }) =>
+        Effect.gen(function* () {
+          if (reload === undefined) return yield* oneProcess()
+          const done = yield* Effect.mapError(reload, ({ problem }) => reloadFailed(problem))
+          changes.note(NodeHttpServerRequest.toIncomingMessage(request), { generation: done.generation })
+          return done
+        }),
       )
       .handle("makeToken", ({ payload, request }) =>
         Effect.gen(function* () {

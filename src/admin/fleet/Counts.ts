@@ -21,28 +21,31 @@ export const lookAtAll = ({ ask, memory }: FleetService): Effect.Effect<Look> =>
     },
   )
 
-/** Processes are called in metrics as they are in the log. */
-const named = ({ answer, from }: Answered<Snapshot>): Snapshot => ({
-  ...answer,
-  processes: answer.processes.map((process) => ({ ...process, worker: from?.name ?? process.worker })),
+/** Processes are called in metrics as they are everywhere here. */
+const named = (snapshot: Snapshot, worker: string): Snapshot => ({
+  ...snapshot,
+  processes: snapshot.processes.map((process) => ({ ...process, worker })),
 })
+
+const namedAnswer = ({ answer, from }: Answered<Snapshot>): Snapshot =>
+  from === undefined ? answer : named(answer, from.name)
 
 /** All numbers, of all processes, by the rules of the catalogue; `undefined` where there is none. */
 export const snapshotOfAll = ({ ask, memory, supervisor }: FleetService): Effect.Effect<Snapshot | undefined> =>
   Effect.gen(function* () {
     const gathered = yield* ask((process) => process.snapshot({}))
     const found = gathered.found.filter(isReadable)
-    const own = supervisor === undefined ? undefined : yield* supervisor.snapshot({})
-    const [first, ...others] = found.map(named)
+    const own = supervisor === undefined ? undefined : named(yield* supervisor.snapshot({}), "supervisor")
+    const [first, ...others] = found.map(namedAnswer)
     const counted = memory.counted(found.map(({ answer, from }) => ({ from, answer: answer.values })))
     if (first === undefined) return own && withCounters(own, counted)
     const all = withCounters(others.reduce(merge, first), counted)
-    return own === undefined ? all : merge(named({ answer: own, from: undefined }), all)
+    return own === undefined ? all : merge(own, all)
   })
 
 /** The numbers of sessions that have metrics of their own. */
 export const seriesOfAll = ({ ask, memory }: FleetService): Effect.Effect<AnswerOf<"series">> =>
-  Effect.map(
+  Effect.flatMap(
     ask((process) => process.series({})),
     ({ found }) => memory.series(found),
   )

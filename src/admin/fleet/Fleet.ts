@@ -27,14 +27,14 @@ export interface Gathered<A> {
 export interface CountMemory {
   /** The counted cells of all, in place of those that have just come. */
   readonly counted: (found: ReadonlyArray<Answered<Float64Array>>) => Float64Array
-  readonly series: (found: ReadonlyArray<Answered<AnswerOf<"series">>>) => AnswerOf<"series">
+  readonly series: (found: ReadonlyArray<Answered<AnswerOf<"series">>>) => Effect.Effect<AnswerOf<"series">>
 }
 
 /** Which records a reader wants. */
 export type FollowQuery = Omit<QuestionOf<"tail">, "reader">
 
 /** What the process tells of itself that has the admin listener, and is none of those that serve. */
-export type Supervisor = Pick<Answers, "process" | "snapshot" | "setLevel" | "reopen">
+export type Supervisor = Pick<Answers, "process" | "snapshot">
 
 /**
  * The processes that serve, as the admin listener asks them: all that it knows of the data plane. It may be this process alone. What

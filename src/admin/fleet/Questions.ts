@@ -1,6 +1,5 @@
 import { type Effect, Schema } from "effect"
 import type { ActivityKind } from "../../sessions/SessionActivity.js"
-import { logLevels } from "../../log/LogControl.js"
 import { ExplainView } from "../api/ExplainView.js"
 import { LiveKind, LiveView } from "../api/LiveView.js"
 import { ErrorView, ProcessNumbersView } from "../api/ProxyViews.js"
@@ -183,12 +182,6 @@ export const ExplainQuestion = Schema.Struct({
   upgrades: Schema.Boolean,
 })
 
-/** `for`: in milliseconds; for good where that is missing. */
-const LevelQuestion = Schema.Struct({ level: Schema.Literal(...logLevels), for: OrNothing(Schema.Number) })
-
-/** What became of the file of the access log: nothing where there is none, or where the log is not steered here. */
-const Reopened = Schema.Literal("reopened", "no file", "no control")
-
 /** Records that are asked for by a reader, which has a name of its own. */
 const TailQuestion = Schema.Struct({
   reader: Schema.String,
@@ -226,9 +219,6 @@ export const questions = {
   /** The latest failures that were not a client's fault, newest first. */
   errors: many("errors", ErrorsQuestion, ErrorView),
   explain: one("explain", ExplainQuestion, orTrouble(ExplainView)),
-  /** `false`: the log is not steered here. */
-  setLevel: one("setLevel", LevelQuestion, Schema.Boolean),
-  reopen: one("reopen", Nothing, Reopened),
   /** Waits a while for records, which come as events, one text; empty where none came. */
   tail: one("tail", TailQuestion, Schema.String),
   /** A reader has left. */

@@ -17,6 +17,7 @@ import { SessionDirectory } from "../../sessions/SessionDirectory.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { drainingUntil } from "../../sessions/SessionShape.js"
 import { shownTarget } from "../../telemetry/Redaction.js"
+import { Slots } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import type { FieldEdits } from "../../wire/FieldEdits.js"
 import { describeError } from "../../wire/Reply.js"
@@ -48,7 +49,7 @@ export class Explain extends Context.Tag("@ss-proxy/Explain")<
   Explain,
   { readonly explain: (query: ExplainQuery) => Effect.Effect<Explanation, StoreUnavailable> }
 >() {
-  static readonly layer: Layer.Layer<Explain, never, ProxyConfig | SessionDirectory | SessionRepo | Traffic> =
+  static readonly layer: Layer.Layer<Explain, never, ProxyConfig | SessionDirectory | SessionRepo | Slots | Traffic> =
     Layer.suspend(() => Layer.effect(Explain, make).pipe(Layer.provide(layerPipeline)))
 }
 
@@ -77,6 +78,7 @@ const make = Effect.gen(function* () {
   const settings = yield* ProxyConfig
   const directory = yield* SessionDirectory
   const repo = yield* SessionRepo
+  const slots = yield* Slots
   const traffic = yield* Traffic
   const forwarder = yield* Forwarder
   const upgrader = yield* Upgrader
@@ -91,8 +93,8 @@ const make = Effect.gen(function* () {
       const way: Effect.Effect<unknown, ForwardError> = upgrades
         ? upgrader.upgrade(request)
         : forwarder.forward(request)
-      const exit = yield* Effect.exit(way)
-      request.release()
+      const release = Effect.sync(() => request.release())
+      const exit = yield* Effect.ensuring(Effect.exit(way), release)
       const session = request.session
       if (Exit.isSuccess(exit)) {
         const head = request.sent?.head
@@ -105,19 +107,27 @@ const make = Effect.gen(function* () {
         : { session, head: undefined, change: undefined, error: failure.left }
     })
 
-  const limitsOf = (session: LiveSession): Explanation["limits"] => {
-    const sockets = traffic.things().filter(({ kind }) => kind === "websocket")
-    const most = (limit: number) => (limit === Infinity ? null : limit)
-    return [
-      { name: "requests of the session", now: traffic.requestsOf(session), most: most(settings.maxRequestsPerSession) },
-      {
-        name: "websockets of the session",
-        now: sockets.filter((one) => one.session === session).length,
-        most: most(settings.maxWebSocketsPerSession),
-      },
-      { name: "websockets", now: sockets.length, most: most(settings.maxWebSockets) },
-    ]
-  }
+  /** Where there is a limit, what it counts; else what is under way here. */
+  const limitsOf = (session: LiveSession): Effect.Effect<Explanation["limits"]> =>
+    Effect.map(slots.taken(session), ({ requestsOfSession, webSockets, webSocketsOfSession }) => {
+      const sockets = traffic.things().filter(({ kind }) => kind === "websocket")
+      const ofSession = () => sockets.filter((one) => one.session === session).length
+      const { maxRequestsPerSession, maxWebSockets, maxWebSocketsPerSession } = settings
+      const most = (limit: number) => (limit === Infinity ? null : limit)
+      return [
+        {
+          name: "requests of the session",
+          now: requestsOfSession ?? traffic.requestsOf(session),
+          most: most(maxRequestsPerSession),
+        },
+        {
+          name: "websockets of the session",
+          now: webSocketsOfSession ?? ofSession(),
+          most: most(maxWebSocketsPerSession),
+        },
+        { name: "websockets", now: webSockets ?? sockets.length, most: most(maxWebSockets) },
+      ]
+    })
 
   const isRedirected = (query: ExplainQuery, route: Route | undefined, session: LiveSession | undefined): boolean =>
     route?._tag === "Session" &&
@@ -151,7 +161,7 @@ const make = Effect.gen(function* () {
         policies,
         guard: session === undefined ? null : guardView(session, outcome),
         health,
-        limits: session === undefined ? [] : limitsOf(session),
+        limits: session === undefined ? [] : yield* limitsOf(session),
         verdict,
         steps: stepsOf(
           query,

@@ -6,12 +6,12 @@ import { ErrorRing } from "../../telemetry/ErrorRing.js"
 import { Taps } from "../../telemetry/RecordTaps.js"
 import { Telemetry } from "../../telemetry/Telemetry.js"
 import { Activity } from "../../traffic/Activity.js"
+import type { Slots } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { Fleet } from "../fleet/Fleet.js"
 import type { Answers } from "../fleet/Questions.js"
 import { errorView } from "../fleet/Shapes.js"
 import { countOf, liveAnswers } from "./LiveAnswers.js"
-import { makeLogAnswers } from "./LogAnswers.js"
 import { Looks } from "./Looks.js"
 import { makeProcessAnswers } from "./ProcessAnswers.js"
 import { makeSeriesAnswers } from "./SeriesAnswers.js"
@@ -21,7 +21,7 @@ import { makeTailAnswers } from "./TailAnswers.js"
 import { WatchedSessions } from "./WatchedSessions.js"
 
 /** What a process has to be asked about. */
-export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Activity | ErrorRing
+export type ProcessParts = ProxyConfig | SessionRepo | SessionDirectory | Traffic | Slots | Activity | ErrorRing
 
 type ExplainAnswer = Effect.Effect<Answers["explain"]>
 
@@ -62,15 +62,16 @@ export const makeAnswers: Effect.Effect<
   const tail = new Tail(taps, logQuery)
   const things = Effect.sync(() => traffic.things())
   const live = Effect.flatMap(things, countOf)
+  // A worker whose work others do is closing, while the proxy does not drain.
+  const isDraining = (): boolean => traffic.isDraining() || traffic.isClosing()
   const answers: Answers = {
-    ...makeProcessAnswers(counters, { isDraining: traffic.isDraining, live }),
+    ...makeProcessAnswers(counters, { isDraining, live }),
     ...liveAnswers({ counters, query: logQuery, traffic }),
     ...sessionAnswers({ activity, directory, traffic, watched }),
     ...(yield* makeSeriesAnswers(metricsSessions)),
     ...(yield* makeTailAnswers(tail)),
-    ...(yield* makeLogAnswers),
     explain: yield* makeExplain,
-    ready: () => Effect.sync(() => ({ draining: traffic.isDraining(), readable: directory.numbers().isReadable })),
+    ready: () => Effect.sync(() => ({ draining: isDraining(), readable: directory.numbers().isReadable })),
     look: () => looks.look,
     errors: ({ limit, requestId, session }) =>
       Effect.sync(() =>
@@ -91,7 +92,7 @@ export const layerFleetHere: Layer.Layer<Fleet, never, ProcessParts> = Layer.sco
     follow: (query) => tail.read(query),
     memory: {
       counted: ([one]) => one?.answer ?? new Float64Array(0),
-      series: ([one]) => one?.answer ?? [],
+      series: ([one]) => Effect.succeed(one?.answer ?? []),
     },
     supervisor: undefined,
   })),

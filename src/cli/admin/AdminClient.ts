@@ -8,8 +8,8 @@ import { Effect, Layer } from "effect"
 import { AdminApi } from "../../admin/api/AdminApi.js"
 import { addressOf, type AdminPlace, baseOf, tokenFor } from "./AdminPlace.js"
 
-/** So long an answer may take, in milliseconds. */
-const patience = 10_000
+/** So long an answer may take, in milliseconds; longer where it is told when new workers have started. */
+const [patience, startPatience] = [10_000, 30_000]
 
 const readAll = async (message: IncomingMessage): Promise<Response> => {
   const pieces: Array<Uint8Array> = []
@@ -26,11 +26,12 @@ const clientAt = (place: AdminPlace): HttpClient.HttpClient =>
       try: () =>
         new Promise<Response>((resolve, reject) => {
           const { body, headers, method } = request
+          const timeout = url.pathname === "/v1/reload" ? startPatience : patience
           const sent = httpRequest(
-            { ...addressOf(place), method, headers, path: `${url.pathname}${url.search}`, signal, timeout: patience },
+            { ...addressOf(place), method, headers, path: `${url.pathname}${url.search}`, signal, timeout },
             (message) => void readAll(message).then(resolve, reject),
           )
-          sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patience / 1_000} s`)))
+          sent.on("timeout", () => sent.destroy(new Error(`no answer within ${timeout / 1_000} s`)))
           sent.on("error", reject)
           sent.end(body._tag === "Uint8Array" ? body.body : undefined)
         }),

@@ -65,14 +65,16 @@ const askProxy = (proxy: AdminCalls, url: string, { method, upgrades }: ExplainQ
 /** What the database alone says, by the same code. It is loaded only here. */
 const askDatabase = (query: ExplainQuery, hosts: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const [{ Explain }, { SessionDirectory }, { Traffic }] = yield* Effect.promise(() =>
+    const [{ Explain }, { SessionDirectory }, { Slots }, { Traffic }] = yield* Effect.promise(() =>
       Promise.all([
         import("../../admin/process/Explain.js"),
         import("../../sessions/SessionDirectory.js"),
+        import("../../traffic/Slots.js"),
         import("../../traffic/Traffic.js"),
       ]),
     )
     const alone = Explain.layer.pipe(
+      Layer.provide(Slots.layer),
       Layer.provide([SessionDirectory.layer, Traffic.layer]),
       Layer.provide(ProxyConfig.layerOf({ ...defaultSettings, sessionHosts: hosts })),
     )

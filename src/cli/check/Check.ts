@@ -11,7 +11,7 @@ import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import type { FollowedTls } from "../FollowedTls.js"
 import { printResult } from "../Output.js"
-import { accessLog, demo, logFormat, logLevel, runGroups } from "../ProgramFlags.js"
+import { accessLog, demo, logFormat, logLevel, runGroups, workers } from "../ProgramFlags.js"
 import { endAtOnceBySignal } from "../StoppedBySignal.js"
 import { renderJson } from "../sessions/SessionView.js"
 import { settingOptions } from "../SettingOptions.js"
@@ -30,7 +30,7 @@ const downstreams: Flag.Flag<number> = {
 }
 
 /** Flags of `run` that say nothing that could be checked. */
-const unchecked: ReadonlyArray<Flag.Flag> = [demo, logLevel, logFormat, accessLog]
+const unchecked: ReadonlyArray<Flag.Flag> = [demo, workers, logLevel, logFormat, accessLog]
 
 export const checkDoc: CommandDoc = {
   path: ["check"],

@@ -6,7 +6,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { printable } from "../../wire/PrintableText.js"
 import type { CommandDoc } from "../CommandDoc.js"
 import { CommandFailed } from "../Failure.js"
-import { type Database, databaseFlags, databaseOptions, isAbsent, readingUntilSignal } from "../Database.js"
+import { type Database, databaseFlags, databaseOptions, isAbsent, followingDatabase } from "../Database.js"
 import { endWellBySignal } from "../EndBySignal.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printPiece } from "../Output.js"
@@ -87,7 +87,7 @@ export const watch = Command.make(
   ({ database, json, prefix }) =>
     Effect.zipRight(
       endWellBySignal,
-      readingUntilSignal(database, (chosen) => (isAbsent(chosen) ? noFile(chosen) : watchAll(prefix, json))),
+      followingDatabase(database, (chosen) => (isAbsent(chosen) ? noFile(chosen) : watchAll(prefix, json))),
     ).pipe(
       // What the store says of an outage is for the log of a proxy; standard output is for the result.
       Effect.provide(Logger.remove(Logger.defaultLogger)),

@@ -86,11 +86,23 @@ const makeTiles = () => {
   }
 }
 
+/** A supervisor and its workers are called what they are. */
+const processName = ({ generation, pid, process, role, worker }: Process): string => {
+  if (role === "supervisor") return `supervisor (pid ${pid})`
+  return worker === null ? `${process} (pid ${pid})` : `worker ${worker}, generation ${generation} (pid ${pid})`
+}
+
+/** All of it goes away, and not only workers whose work others do. */
+const isDraining = (processes: ReadonlyArray<Process>): boolean => {
+  const serving = processes.filter(({ role }) => role !== "supervisor")
+  return serving.length > 0 && serving.every(({ draining }) => draining)
+}
+
 const processTable = (): Table<Process> =>
   new Table(
     "Processes",
     [
-      { title: "Process", class: "mono", text: ({ pid, process }) => `${process} (pid ${pid})` },
+      { title: "Process", class: "mono", text: processName },
       {
         title: "State",
         text: ({ draining }) => (draining ? "draining" : "running"),
@@ -169,7 +181,7 @@ const noticesOf = ({ missing, processes }: Loaded): ReadonlyArray<HTMLElement> =
           `Does not answer, and so is not in these figures: ${missing.join(", ")}.`,
         ),
       ]),
-  ...(processes.some(({ draining }) => draining)
+  ...(isDraining(processes)
     ? [
         element(
           "div",

@@ -80,14 +80,16 @@ export const openClient = (
     }),
   )
 
-const silent = (shown: string, listens: string): StoreUnavailable =>
-  new StoreUnavailable({
-    problem: `a notice that was sent by ${shown} does not come at ${listens}`,
-    hint:
-      shown === listens
-        ? "A pooler such as pgbouncer in its transaction mode hands on no notices. Name a way around it in --db-listen: the URL of the server itself."
-        : "Check that --db-listen names the server of the same database, and no pooler in transaction mode.",
-  })
+const silent = (speaks: string, listens: string): StoreUnavailable =>
+  speaks === listens
+    ? new StoreUnavailable({
+        problem: `notices of ${speaks} do not arrive`,
+        hint: "Name the server itself in --db-listen: a pooler such as pgbouncer hands on no notices in its transaction mode.",
+      })
+    : new StoreUnavailable({
+        problem: `a notice that was sent by ${speaks} does not arrive at ${listens}`,
+        hint: "Check that --db-listen names the same database, and no pooler in transaction mode.",
+      })
 
 /** The way of a word. */
 interface WordWay {

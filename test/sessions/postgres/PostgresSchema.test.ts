@@ -43,7 +43,7 @@ const noticesOf = <A, E>({ name, server }: TestDatabase, schema: string, change:
   )
 
 describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
-  it.scoped("are made by one of many proxies that start at once on an empty database", () =>
+  it.scopedLive("are made by one of many proxies that start at once on an empty database", () =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
       const stores = yield* Effect.all(
@@ -57,7 +57,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("tell the ids of every change, by whomever it is, and of nothing else", () =>
+  it.scopedLive("tell the ids of every change, by whomever it is, and of nothing else", () =>
     Effect.gen(function* () {
       const database = yield* testDatabase()
       const { run } = database
@@ -103,7 +103,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("tell of many ids, or long ones, by one short notice for all", () =>
+  it.scopedLive("tell of many ids, or long ones, by one short notice for all", () =>
     Effect.gen(function* () {
       const database = yield* testDatabase()
       yield* storeAt(database.url)
@@ -125,7 +125,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("may be in a schema of their own, with a channel of their own", () =>
+  it.scopedLive("may be in a schema of their own, with a channel of their own", () =>
     Effect.gen(function* () {
       const database = yield* testDatabase()
       yield* database.run('CREATE SCHEMA "my ""schema"')
@@ -136,7 +136,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("serve a role that may not make them, where they are there, and else it says who may", () =>
+  it.scopedLive("serve a role that may not make them, where they are there, and else it says who may", () =>
     Effect.gen(function* () {
       const database = yield* testDatabase()
       const role = `reader_${database.name}`
@@ -155,7 +155,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("are brought up to date where an earlier version made them, or somebody switched something off", () =>
+  it.scopedLive("are brought up to date where an earlier version made them, or somebody switched something off", () =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
       yield* storeAt(url)
@@ -212,7 +212,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     ],
   ]
 
-  it.scoped.each(others)("are not taken for %s of another program", ([, statement, problem]) =>
+  it.scopedLive.each(others)("are not taken for %s of another program", ([, statement, problem]) =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
       yield* run(statement)
@@ -220,7 +220,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("may be another program's, with columns of its own and rows that have no values", () =>
+  it.scopedLive("may be another program's, with columns of its own and rows that have no values", () =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
       yield* run(
@@ -242,7 +242,7 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
     }),
   )
 
-  it.scoped("are only read where nothing may be made", () =>
+  it.scopedLive("are only read where nothing may be made", () =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
       const { problem } = yield* Effect.flip(Effect.scoped(storeAt(url, { readonly: true })))

@@ -114,7 +114,7 @@ describe("a URL of a PostgreSQL database", () => {
   })
 })
 
-describe("a password file", () => {
+describe("a password file of PostgreSQL", () => {
   const server = { host: "db", port: 5432 }
   const who = { database: "d", user: "u" }
 

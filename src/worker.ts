@@ -1,0 +1,2 @@
+import { workerMain } from "./cli/WorkerMain.js"
+void workerMain()
