@@ -1,6 +1,6 @@
 import type { Sqlite } from "./SqliteDriver.js"
 import { pageSize } from "./ActivityStore.js"
-import { type ActivityKind, type ActivityTimes, farAhead, type StoredActivity } from "./SessionActivity.js"
+import { activityKindOf, type ActivityTimes, farAhead, type StoredActivity } from "./SessionActivity.js"
 
 /** Where the times stand. Other programs may read it, and join it to `sessions`. */
 const activityTable = "session_activity"
@@ -51,15 +51,11 @@ const pageStatement = `${selected} WHERE session_id > ? AND typeof(session_id) =
 
 const forgetStatement = `DELETE FROM ${activityTable} WHERE session_id = ? AND ${latestIn(activityTable)} < ?`
 
-const kinds: ReadonlyArray<unknown> = ["request", "websocket", "touch"] satisfies ReadonlyArray<ActivityKind>
-
-const isKind = (kind: unknown): kind is ActivityKind => kinds.includes(kind)
-
 interface Row extends ActivityTimes {
   readonly sessionId: string
 }
 
-const toActivity = (row: Row): StoredActivity => ({ ...row, lastKind: isKind(row.lastKind) ? row.lastKind : undefined })
+const toActivity = (row: Row): StoredActivity => ({ ...row, lastKind: activityKindOf(row.lastKind) })
 
 /** What `writeStatement` is run with. */
 interface Bound {
