@@ -2,21 +2,9 @@ import { Context, Effect, Exit, Layer } from "effect"
 import { ProxyConfig, type ProxySettings } from "../domain/ProxyConfig.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import type { Call } from "../step/Call.js"
-import { type Full, PlaceCount, type PlaceLimits } from "./PlaceCount.js"
+import { type Full, PlaceCount } from "./PlaceCount.js"
+import { isLimited, limitsOf } from "./SlotLimits.js"
 import { Traffic } from "./Traffic.js"
-
-/** Of what there may be only so many in the whole program, however many processes it has. */
-export type SlotKind = "connections" | "webSockets" | "requests"
-
-/** How many there may be of each kind. `own`: for each client, or each session. */
-export const limitsOf = (settings: ProxySettings): { readonly [Kind in SlotKind]: PlaceLimits } => ({
-  connections: { all: settings.maxConnections, own: settings.maxConnectionsPerClient, toldFirst: "all" },
-  webSockets: { all: settings.maxWebSockets, own: settings.maxWebSocketsPerSession, toldFirst: "own" },
-  requests: { all: Infinity, own: settings.maxRequestsPerSession, toldFirst: "own" },
-})
-
-/** Whether there is any limit of a kind. */
-export const isLimited = ({ all, own }: PlaceLimits): boolean => Math.min(all, own) < Infinity
 
 /** Gives a place back; to call that more than once does no harm. */
 export type Release = () => void

@@ -4,15 +4,8 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import type { LiveSession } from "../sessions/LiveSession.js"
 import { Call, type CallListener } from "../step/Call.js"
 import type { PlaceLimits } from "../traffic/PlaceCount.js"
-import {
-  type ConnectingClient,
-  isLimited,
-  limitsOf,
-  type SlotKind,
-  type SlotsOf,
-  type SlotsService,
-  type Taken,
-} from "../traffic/Slots.js"
+import { isLimited, limitsOf, type SlotKind } from "../traffic/SlotLimits.js"
+import type { ConnectingClient, SlotsOf, SlotsService, Taken } from "../traffic/Slots.js"
 import { answerTime, type Channel } from "./Channel.js"
 import { slotNumbers, slotsTaken, slotsWanted } from "./Messages.js"
 
@@ -159,7 +152,8 @@ class SlotAsker {
     setImmediate(this.send)
   }
 
-  private readonly send = (): void => {
+  /** Sends what waits for the end of the turn. */
+  readonly send = (): void => {
     this.willSend = false
     const [give, take] = [this.given, Array.from(this.unsent.values())]
     this.given = []
@@ -203,7 +197,7 @@ export const askedSlots = (
       webSockets: ofSessions("webSockets", limits.webSockets),
       requests: ofSessions("requests", limits.requests),
       taken: ({ id }) =>
-        channel.ask(slotNumbers, { session: id }).pipe(
+        Effect.zipRight(Effect.sync(asker.send), channel.ask(slotNumbers, { session: id })).pipe(
           Effect.map(({ requestsOfSession, webSockets, webSocketsOfSession }) => ({
             requestsOfSession: isLimited(limits.requests) ? requestsOfSession : undefined,
             webSocketsOfSession: isLimited(limits.webSockets) ? webSocketsOfSession : undefined,

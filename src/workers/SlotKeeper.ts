@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { PlaceCount } from "../traffic/PlaceCount.js"
-import { limitsOf, type SlotKind } from "../traffic/Slots.js"
+import { limitsOf, type SlotKind } from "../traffic/SlotLimits.js"
 import { slotNumbers, slotsTaken, slotsWanted } from "./Messages.js"
 import type { Workers, WorkerLink } from "./Workers.js"
 

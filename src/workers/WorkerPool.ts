@@ -104,9 +104,12 @@ export class WorkerPool {
   }
 
   private buryAtEnd(worker: WorkerProcess): Effect.Effect<void> {
-    return Effect.map(worker.ended, () => {
+    return Effect.flatMap(worker.ended, ({ exitCode, lastWords }) => {
       this.live.delete(worker)
       for (const { gone } of this.watchers) gone?.(worker)
+      if (!worker.isRetiring || exitCode === 0) return Effect.void
+      const { number, pid } = worker
+      return Effect.annotateLogs(Effect.logWarning(`worker ${number}, which retired, ${lastWords}`), { pid })
     })
   }
 

@@ -94,14 +94,14 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
 
     const watch = start(["sessions", "watch"], { env })
     onTestFinished(() => void watch.kill("SIGKILL"))
-    let seen = ""
-    watch.stdout.setEncoding("utf8").on("data", (text: string) => (seen += text))
+    const seen: Array<string> = []
+    watch.stdout.setEncoding("utf8").on("data", (text: string) => seen.push(text))
     // It begins when it listens, which it does not say: changes go on until it tells of one.
-    for (let at = 0; seen === "" && at < 200; at++) {
+    for (let at = 0; seen.length === 0 && at < 200; at++) {
       await run(`UPDATE sessions SET downstream_server_status = '${at % 2 === 0 ? "ready" : "active"}'`)
       await Promise.race([once(watch.stdout, "data"), new Promise((resolve) => setTimeout(resolve, 200))])
     }
-    expect(seen).toContain(`put a -> ${other}`)
+    expect(seen.join("")).toContain(`put a -> ${other}`)
 
     expect(readdirSync(env.XDG_RUNTIME_DIR).join()).toMatch(/^ss-proxy-[0-9a-f]{12}\.[0-9a-f]{6}\.sock$/)
     const explained = await program("explain", "/a/")

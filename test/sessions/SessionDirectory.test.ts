@@ -142,7 +142,7 @@ const inForce = Effect.sleep(10)
 
 const anOutage = new StoreUnavailable({ problem: "the disk is gone", hint: "Plug it in." })
 
-describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => {
+describe.each(Object.entries(repos))("the directory over %s", (name, layer) => {
   const scenario = (name: string, test: (harness: Harness) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
     it.scopedLive(name, () => Effect.flatMap(harness(layer), test))
 
@@ -298,14 +298,16 @@ describe.each(Object.entries(repos))("the directory over %s", (_name, layer) => 
 
   scenario("keeps what hangs on a session whose drain is ended in time", ({ repo, directory }) =>
     Effect.gen(function* () {
+      // So long that it is ended in time on a busy machine, too, where each step is a question to a server.
+      const grace = name === "postgres" ? 2_000 : 300
       yield* repo.add(alpha)
       const live = yield* directory.lookup("alpha")
       yield* endOf(live)
-      yield* repo.drain("alpha", 300)
+      yield* repo.drain("alpha", grace)
       yield* inForce
       yield* Effect.flip(directory.lookup("alpha"))
       yield* repo.resume("alpha")
-      yield* Effect.sleep(600)
+      yield* Effect.sleep(2 * grace)
       expect(yield* directory.lookup("alpha")).toBe(live)
       expect(live.ended).toBeUndefined()
     }),

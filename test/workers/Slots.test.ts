@@ -99,6 +99,8 @@ describe.each(kinds)("slots %s", (_name, make) => {
       const session = sessionOf("one")
       yield* taken(slots.webSockets, session)
       yield* taken(slots.webSockets, sessionOf("other"))
+      const release = yield* taken(slots.webSockets, session)
+      release()
       assert.deepInclude(yield* slots.taken(session), { webSocketsOfSession: 1, webSockets: 2 })
     }),
   )
