@@ -62,7 +62,8 @@ describe("a session that the API changes", () => {
       yield* put("a", { url, status: "paused", insecure: true, ws_path: "strip" })
       const before = yield* stored("a")
       assert.strictEqual((yield* put("a", yield* get("/v1/sessions/a"))).status, 200)
-      assert.deepEqual(yield* stored("a"), before)
+      // A second may have begun meanwhile.
+      assert.deepEqual({ ...(yield* stored("a")), updatedAt: "" }, { ...before, updatedAt: "" })
     }),
   )
 
