@@ -1,7 +1,7 @@
 import * as Command from "@effect/cli/Command"
 import { Effect, Option, type Scope } from "effect"
 import { onOrOff, text } from "../../domain/Reading.js"
-import type { StoreUnavailable } from "../../domain/ProxyError.js"
+import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { RowStore } from "../../sessions/RowStore.js"
 import {
   type CopyStage,
@@ -93,8 +93,14 @@ const inUse = ({ count, ids }: TargetInUse, { target }: CopyChoice): CommandFail
     hint: "name an empty database, or add --replace to replace those that have the same id and leave the others",
   })
 
-const reachedOf = ({ copied: { added, replaced } }: SessionCopy): string =>
-  `${counted(added + replaced)} copied and in force; run it again to go on`
+const reachedOf = ({ copied: { added, replaced, same } }: SessionCopy): string =>
+  `${counted(added + replaced + same)} copied and in force; run it again to go on`
+
+/** Says the flag of this command where a store's hint has that of others. */
+const byFlag =
+  ({ name }: Flag.Flag) =>
+  ({ cause, hint, problem }: StoreUnavailable): StoreUnavailable =>
+    new StoreUnavailable({ problem, hint: hint.replace(/--db(-path)?\b/, `--${name}`), cause })
 
 const stopped = (copy: SessionCopy, { hint, problem }: StoreUnavailable): CommandFailed =>
   new CommandFailed({
@@ -136,8 +142,9 @@ const copyAll = (
 ): Effect.Effect<Outcome, CommandFailed | UsageError | StoreUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     yield* refuseSame(choice.source, choice.target)
-    const source = yield* openSource(choice.source)
-    const target = yield* choice.dryRun ? lookAtTarget(choice.target) : openTarget(choice.target)
+    const source = yield* Effect.mapError(openSource(choice.source), byFlag(from))
+    const opened = choice.dryRun ? lookAtTarget(choice.target) : openTarget(choice.target)
+    const target = yield* Effect.mapError(opened, byFlag(to))
     const copy = new SessionCopy(source, target, choice, yield* watcherOf(source))
     const work = Effect.gen(function* () {
       yield* copy.run
