@@ -3,8 +3,8 @@ import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { Fleet } from "./fleet/Fleet.mjs"
 import { hasHaproxy } from "./fleet/Machines.mjs"
-import { programs } from "./fleet/Postgres.mjs"
 import { here } from "./Lab.mjs"
+import { programs } from "./postgres/Cluster.mjs"
 
 const usage = `A fleet on one machine: PostgreSQL, three proxies on 127.0.0.2 to 127.0.0.4, and HAProxy in front of them with the
 configuration of docs/SCALING.md. Clients ask on connections that they keep and on new ones, and have WebSockets. Each server
@@ -83,11 +83,7 @@ const fleet = new Fleet({
   window: Number(values.window),
   note: (text) => process.stderr.write(`${new Date().toISOString()} ${text}\n`),
 })
-for (const signal of ["SIGINT", "SIGTERM"])
-  process.once(signal, () => {
-    fleet.end()
-    process.exit(1)
-  })
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => fleet.end().finally(() => process.exit(1)))
 try {
   await fleet.run()
   const { result } = fleet
@@ -98,6 +94,6 @@ try {
   process.stderr.write(`soak:fleet: ${error.stack}\n`)
   process.exitCode = 1
 } finally {
-  fleet.end()
+  await fleet.end()
 }
 process.exit()

@@ -2,13 +2,13 @@
 // killed, the database crashes.
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { here, pause } from "../Lab.mjs"
+import { Cluster } from "../postgres/Cluster.mjs"
 import { Judge } from "./Judge.mjs"
 import { Balancer, Proxy } from "./Machines.mjs"
-import { Postgres } from "./Postgres.mjs"
 import { Sessions } from "./Sessions.mjs"
 
 /** Ports of servers; each session has a target of its own there. */
@@ -35,15 +35,20 @@ export class Fleet {
   }
 
   async start() {
-    this.postgres = new Postgres(this.folder)
-    await this.postgres.make()
+    // PostgreSQL may have another user.
+    chmodSync(this.folder, 0o755)
+    this.cluster = await Cluster.make(join(this.folder, "postgres"))
+    this.client = await this.cluster.client()
     const servers = this.#fork("Server.mjs", serverPorts)
     const [ports] = await once(servers, "message")
-    this.sessions = new Sessions(this.postgres, ports, Math.max(1_000, this.window))
-    const names = ["a", "b", "c"]
-    this.proxies = names.map(
-      (name, index) => new Proxy({ bin: this.bin, host: `127.0.0.${index + 2}`, name, url: this.postgres.url }),
+    this.sessions = new Sessions(
+      (statement, ...values) => this.client.query(statement, values),
+      ports,
+      Math.max(1_000, this.window),
     )
+    const url = `postgres://tester@127.0.0.1:${this.cluster.port}/postgres`
+    const names = ["a", "b", "c"]
+    this.proxies = names.map((name, index) => new Proxy({ bin: this.bin, host: `127.0.0.${index + 2}`, name, url }))
     // At the same time, on an empty database: each makes the tables that are not there.
     await Promise.all(this.proxies.map((proxy) => proxy.start()))
     await this.sessions.add(this.sessionCount)
@@ -156,9 +161,10 @@ export class Fleet {
       }
     this.note("the database crashes")
     const from = Date.now()
-    await this.postgres.crash()
+    await this.cluster.end("SIGQUIT")
     await pause(outage)
-    await this.postgres.start()
+    await this.cluster.start()
+    this.client = await this.cluster.client()
     const until = Date.now()
     this.note("the database is back")
     const id = this.sessions.choose()
@@ -199,10 +205,10 @@ export class Fleet {
     }
   }
 
-  end() {
+  async end() {
     for (const child of [...this.children, ...this.proxies.map(({ child }) => child), this.balancer?.child])
       child?.kill("SIGKILL")
-    this.postgres?.child?.kill("SIGQUIT")
+    await this.cluster?.end("SIGQUIT")
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 }
