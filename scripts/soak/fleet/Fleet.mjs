@@ -1,4 +1,4 @@
-// A fleet on one machine: PostgreSQL, three proxies, HAProxy, servers and clients; sessions change all the time, a proxy is
+// A fleet on one machine: PostgreSQL, three proxies, a balancer, servers and clients; sessions change all the time, a proxy is
 // killed, the database crashes.
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -18,11 +18,15 @@ const outage = 3_000
 /** After it is back, a change has to be in force within so many milliseconds. */
 const windowAfterOutage = 2_000
 
-const quantile = (numbers, part) => numbers.toSorted((one, other) => one - other)[Math.ceil(numbers.length * part) - 1]
+function figuresOf(numbers) {
+  const sorted = numbers.toSorted((one, other) => one - other)
+  const at = (part) => sorted[Math.ceil(sorted.length * part) - 1]
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), most: at(1) }
+}
 
 export class Fleet {
-  constructor({ bin, clients, note, rate, seconds, sessionCount, window }) {
-    Object.assign(this, { bin, clientCount: clients, note, rate, seconds, sessionCount, window })
+  constructor({ bin, clients, front, note, rate, seconds, sessionCount, window }) {
+    Object.assign(this, { bin, clientCount: clients, front, note, rate, seconds, sessionCount, window })
     this.folder = mkdtempSync(join(tmpdir(), "ss-proxy-fleet-"))
     this.children = []
     this.proxies = []
@@ -53,13 +57,19 @@ export class Fleet {
     await Promise.all(this.proxies.map((proxy) => proxy.start()))
     await this.sessions.add(this.sessionCount)
     this.balancer = new Balancer()
-    await this.balancer.start(this.folder, this.proxies)
+    await this.balancer.start(this.front, this.folder, this.proxies)
     this.clients = this.#fork("Clients.mjs", this.balancer.port, this.clientCount, this.rate)
     this.clients.on("message", ({ open, outcomes }) => {
       this.open = open
-      for (const outcome of outcomes) this.outcomes.push(outcome)
+      for (const outcome of outcomes) this.outcomes.push(outcome.with(6, this.#nameOf(outcome[6])))
     })
     this.clients.send({ add: this.sessions.ids })
+  }
+
+  /** The name of a proxy. HAProxy tells that, nginx the addresses that it tried. */
+  #nameOf(told) {
+    const address = told?.split(", ").at(-1)
+    return this.proxies.find(({ host, port }) => `${host}:${port}` === address)?.name ?? address
   }
 
   #fork(script, ...args) {
@@ -188,12 +198,8 @@ export class Fleet {
       kinds: judge.kinds,
       by_proxy: judge.byProxy,
       changes: this.done,
-      in_force_ms: {
-        count: this.inForce.length,
-        p50: quantile(this.inForce, 0.5),
-        p99: quantile(this.inForce, 0.99),
-        most: Math.max(...this.inForce),
-      },
+      in_force_ms: figuresOf(this.inForce),
+      closed_ms: Object.fromEntries(Object.entries(judge.closing).map(([what, times]) => [what, figuresOf(times)])),
       answers_of_the_server_before: { count: judge.late, latest_ms: judge.latest },
       explained: judge.explained,
       killed: {
