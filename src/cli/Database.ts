@@ -150,7 +150,7 @@ export const isAbsentFile = (filename: string): boolean => {
 
 const openSqlite = (filename: string, access: Access, idCase: IdCase) =>
   Effect.map(
-    Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+    Effect.promise(() => import("../sessions/sqlite/SqliteSessionRepo.js")),
     ({ layerSqlite }): Layer.Layer<SessionRepo, StoreUnavailable> => {
       const store = layerSqlite({ filename, idCase, marksMaking: access === "fill" })
       if (access === "fill" || access === "make") return store
@@ -205,7 +205,7 @@ export const openAsItIs = (database: Database): Layer.Layer<SessionRepo, StoreUn
     database._tag === "Postgres"
       ? openDatabase(database, "read")
       : Effect.map(
-          Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+          Effect.promise(() => import("../sessions/sqlite/SqliteSessionRepo.js")),
           ({ layerSqlite }) => layerSqlite({ filename: database.filename, readonly: true }),
         ),
   )
@@ -225,7 +225,7 @@ export const openActivity = (
   const readonly = access === "read"
   if (database._tag === "Postgres") return openPostgresActivity(database.place, readonly)
   return Effect.map(
-    Effect.promise(() => import("../sessions/SqliteActivityStore.js")),
+    Effect.promise(() => import("../sessions/sqlite/SqliteActivityStore.js")),
     ({ layerSqlite }) => layerSqlite({ sessions: database.filename, readonly }),
   )
 }

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
 const open = (filename: string) => Effect.map(Layer.build(layerSqlite({ filename })), Context.get(SessionRepo))

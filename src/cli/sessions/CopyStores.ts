@@ -17,7 +17,7 @@ import { UsageError } from "../Failure.js"
 // Only a copy between databases of a kind loads what reads and writes that.
 const sqliteRows = (filename: string, writes: boolean) =>
   Effect.flatMap(
-    Effect.promise(() => import("../../sessions/SqliteRowStore.js")),
+    Effect.promise(() => import("../../sessions/sqlite/SqliteRowStore.js")),
     ({ openSqliteRows }) => openSqliteRows({ filename, writes }),
   )
 const postgresModule = Effect.promise(() => import("../../sessions/postgres/PostgresRowStore.js"))
