@@ -9,9 +9,9 @@ import { SlotsElsewhere } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { version } from "../../domain/Version.js"
 import { askedSlots } from "../../workers/AskedSlots.js"
-import { cut, ready, reopenLog, retire, setLogLevel, socketDescriptor } from "../../workers/Messages.js"
+import { ready, reopenLog, setLogLevel, socketDescriptor } from "../../workers/Messages.js"
 import { answerFleet } from "../../workers/FleetAnswers.js"
-import { beats, type Role } from "../../workers/Role.js"
+import { beats, type Order, type Role } from "../../workers/Role.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
 import { callOffEnd, endProcessWithin } from "./LastResort.js"
 import { openLog, type ProgramLog } from "../Log.js"
@@ -22,19 +22,9 @@ import { layerServing } from "./Serve.js"
 import { followSignals } from "./SignalLog.js"
 import { untilStopped } from "./UntilStopped.js"
 
-/** What a worker is told to do: `drain` where the proxy stops, `retire` where others go on. */
-type Order = "drain" | "retire" | "cut"
-
 /** What the supervisor orders. When it is gone, others go on, or nobody does. */
-const ordersOf = ({ channel }: Role) =>
-  Effect.gen(function* () {
-    const orders = yield* Queue.unbounded<Order>()
-    // `unsafeOffer` is safe because the queue is unbounded, so an offer never waits.
-    channel.hear(retire, ({ othersGoOn }) => orders.unsafeOffer(othersGoOn ? "retire" : "drain"))
-    channel.hear(cut, () => orders.unsafeOffer("cut"))
-    yield* Effect.forkScoped(Effect.zipRight(channel.closed, Queue.offer(orders, "retire")))
-    return orders
-  })
+const ordersOf = ({ channel, orders }: Role) =>
+  Effect.as(Effect.forkScoped(Effect.zipRight(channel.closed, Queue.offer(orders, "retire"))), orders)
 
 /**
  * Waits for an order, and does as it says. A drain takes at most `drainTime` milliseconds, and the end of the process behind it
