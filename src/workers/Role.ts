@@ -1,14 +1,31 @@
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Queue } from "effect"
 import { version } from "../domain/Version.js"
 import type { Channel } from "./Channel.js"
-import { beat, beatInterval, failed, greeting, protocol, start } from "./Messages.js"
+import { beat, beatInterval, cut, failed, greeting, protocol, retire, start } from "./Messages.js"
 import { WorkerFailed } from "./WorkerFailed.js"
+
+/** What a worker is told to do: `drain` where the proxy stops, `retire` where others go on. */
+export type Order = "drain" | "retire" | "cut"
 
 /** What a process is to the supervisor that has started it. */
 export interface Role {
   readonly channel: Channel
   readonly task: typeof start.body.Type
+  /** What it has been ordered, from the first moment on. */
+  readonly orders: Queue.Queue<Order>
 }
+
+/**
+ * What the supervisor orders. It is heard before anything else: a reload that fails, or a signal to stop, may come while this
+ * process begins, and nobody says it twice.
+ */
+const ordersOn = (channel: Channel): Effect.Effect<Queue.Queue<Order>> =>
+  Effect.map(Queue.unbounded<Order>(), (orders) => {
+    // `unsafeOffer` is safe because the queue is unbounded, so an offer never waits.
+    channel.hear(retire, ({ othersGoOn }) => orders.unsafeOffer(othersGoOn ? "retire" : "drain"))
+    channel.hear(cut, () => orders.unsafeOffer("cut"))
+    return orders
+  })
 
 const otherVersion = (supervisor: string): string =>
   `the program on the disk is version ${version}, and the one that runs, ${supervisor}, cannot work with it; restart the proxy`
@@ -17,12 +34,13 @@ const otherVersion = (supervisor: string): string =>
 export const takeRole = (channel: Channel): Effect.Effect<Role, WorkerFailed> =>
   Effect.gen(function* () {
     const given = yield* Deferred.make<Role, WorkerFailed>()
+    const orders = yield* ordersOn(channel)
     // Safe: it is told once, by the first thing that the supervisor says.
     channel.hear(greeting, ({ protocol: spoken, version: supervisor }) => {
       if (spoken !== protocol)
         Deferred.unsafeDone(given, new WorkerFailed({ problem: otherVersion(supervisor), exitCode: 1 }))
     })
-    channel.hear(start, (task) => Deferred.unsafeDone(given, Effect.succeed({ channel, task })))
+    channel.hear(start, (task) => Deferred.unsafeDone(given, Effect.succeed({ channel, task, orders })))
     return yield* Deferred.await(given)
   })
 

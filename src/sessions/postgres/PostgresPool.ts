@@ -1,5 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { Pool, type PoolClient } from "pg"
+import { cancelStatement } from "./CancelRequest.js"
 import { clientClass, clientConfig, connectTo, type Way } from "./PostgresConnect.js"
 import type { PostgresPlace } from "./PostgresPlace.js"
 
@@ -20,9 +21,12 @@ type Connected = Parameters<Pool["connect"]>[0]
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
-/** An answer that did not come in time, or that says that this server takes no writes any more (25006). */
+/** An answer that did not come in time. */
+const isLate = (error: unknown): boolean => error instanceof Error && error.message === "Query read timeout"
+
+/** The same, or an answer that says that this server takes no writes any more (25006). */
 const endsTheWay = (error: unknown): boolean =>
-  error instanceof Error && (error.message === "Query read timeout" || Reflect.get(error, "code") === "25006")
+  isLate(error) || (error instanceof Error && Reflect.get(error, "code") === "25006")
 
 /** All connections are in use, and none has become free in time. That says nothing of the server. */
 const isFull = (error: unknown): boolean =>
@@ -107,7 +111,7 @@ class PostgresPool extends Pool {
 
   /**
    * Closes a connection whose answer is late: the driver leaves it as it is, and the next statement would wait behind that
-   * answer. The same for one to a server that takes no writes any more.
+   * answer. The server is told to give up, or each such statement would keep one of its connections. The same for one to a server that takes no writes any more.
    */
   private cutUseless(client: PoolClient): void {
     const ask = client.query
@@ -117,6 +121,8 @@ class PostgresPool extends Pool {
       const heard = (error: unknown, result: unknown) => {
         if (endsTheWay(error)) {
           this.#way = undefined
+          const way = this.#ways.get(client)
+          if (way !== undefined && isLate(error)) cancelStatement(way.server, client)
           void client.end()
         }
         answer(error, result)
