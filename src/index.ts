@@ -44,7 +44,7 @@ export { LogControl, type LogSteering, type LogThreshold } from "./log/LogContro
 export { ActivityStore } from "./sessions/ActivityStore.js"
 export { layerMemory as layerMemoryActivity } from "./sessions/MemoryActivityStore.js"
 export type { ActivityKind, ActivityTimes, StoredActivity } from "./sessions/SessionActivity.js"
-export { layerSqlite as layerSqliteActivity } from "./sessions/SqliteActivityStore.js"
+export { layerSqlite as layerSqliteActivity } from "./sessions/sqlite/SqliteActivityStore.js"
 export {
   type AnswerRules,
   LiveSession,
@@ -55,7 +55,7 @@ export {
 export { layerMemory } from "./sessions/MemorySessionRepo.js"
 export { type LookupError, SessionDirectory } from "./sessions/SessionDirectory.js"
 export * from "./sessions/SessionRepo.js"
-export { layerSqlite } from "./sessions/SqliteSessionRepo.js"
+export { layerSqlite } from "./sessions/sqlite/SqliteSessionRepo.js"
 export { boundTo } from "./sessions/UsablePolicy.js"
 export { inputOf, type SocketInput } from "./socket/SocketInput.js"
 export { Call, type CallListener, type Fork } from "./step/Call.js"

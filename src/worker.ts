@@ -1,2 +1,2 @@
-import { workerMain } from "./cli/WorkerMain.js"
+import { workerMain } from "./cli/run/WorkerMain.js"
 void workerMain()

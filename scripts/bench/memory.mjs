@@ -13,8 +13,8 @@ import { WebSocketServer } from "ws"
 import { openWebSocket, pause } from "../soak/Lab.mjs"
 
 const usage = `What one proxy holds for each session that it knows, each idle connection of a client, each idle connection to a server, and
-each idle WebSocket: heap and buffers after a collection of garbage, resident memory, file descriptors; and the processor time
-that it takes to get there. Linux only.
+each idle WebSocket: heap and buffers after a collection of garbage, and file descriptors; and the processor time that it takes to
+get there, with one request for each. Linux only.
 
 usage: npm run bench:memory -- [--sessions 20000] [--connections 4000] [--bin FILE] [--json]
 
@@ -115,8 +115,8 @@ async function held() {
   renameSync(join(folder, "ask.part"), join(folder, "ask"))
   const file = join(folder, `${asked}-${proxy.pid}.json`)
   while (!existsSync(file)) await pause(50)
-  const { external, heapUsed, rss } = JSON.parse(readFileSync(file, "utf8"))
-  return { heap: heapUsed + external, rss, cpu, descriptors: readdirSync(`/proc/${proxy.pid}/fd`).length }
+  const { external, heapUsed } = JSON.parse(readFileSync(file, "utf8"))
+  return { heap: heapUsed + external, cpu, descriptors: readdirSync(`/proc/${proxy.pid}/fd`).length }
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 16 })
@@ -149,16 +149,15 @@ for (const [name, count, task] of steps) {
     name,
     count,
     heap_kib: of(after.heap - before.heap),
-    rss_kib: of(after.rss - before.rss),
     descriptors: Number(((after.descriptors - before.descriptors) / count).toFixed(1)),
     cpu_us: Math.round(((after.cpu - cpu) * 1_000) / count),
   })
 }
 if (values.json) console.log(JSON.stringify(rows))
 else
-  for (const { count, cpu_us: cpu, descriptors, heap_kib: heap, name, rss_kib: rss } of rows)
+  for (const { count, cpu_us: cpu, descriptors, heap_kib: heap, name } of rows)
     console.log(
-      `${name}: ${heap} KiB of heap and buffers, ${rss} KiB resident, ${descriptors} descriptors, ${cpu} µs to get there (${count})`,
+      `${name}: ${heap} KiB of heap and buffers, ${descriptors} descriptors, ${cpu} µs to get there (${count})`,
     )
 proxy.kill("SIGKILL")
 rmSync(folder, { recursive: true, force: true })

@@ -50,6 +50,6 @@ for (const [name, measured] of costs)
 
 await Effect.runPromise(runtime.disposeEffect)
 // Garbage collection of a statement while no JavaScript runs aborts some versions of Node: see
-// src/sessions/SqliteDriver.ts.
+// src/sessions/sqlite/SqliteDriver.ts.
 globalThis.kept = [database, version, find, insert]
 rmSync(folder, { recursive: true, force: true })

@@ -2,11 +2,11 @@
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { Fleet } from "./fleet/Fleet.mjs"
-import { hasHaproxy } from "./fleet/Machines.mjs"
-import { programs } from "./fleet/Postgres.mjs"
+import { isInstalled } from "./fleet/Machines.mjs"
 import { here } from "./Lab.mjs"
+import { programs } from "./postgres/Cluster.mjs"
 
-const usage = `A fleet on one machine: PostgreSQL, three proxies on 127.0.0.2 to 127.0.0.4, and HAProxy in front of them with the
+const usage = `A fleet on one machine: PostgreSQL, three proxies on 127.0.0.2 to 127.0.0.4, and HAProxy or nginx in front of them with the
 configuration of docs/SCALING.md. Clients ask on connections that they keep and on new ones, and have WebSockets. Each server
 says who it is in each answer.
 
@@ -18,10 +18,11 @@ the database crashes and is started again. Wrong is:
   - a WebSocket that ends, and neither was its session changed nor its proxy killed; or that goes on after a kill
   - a change that is in force later than 2 s after the database is back
 
-Exits with 1 if anything is wrong, and with 2 where HAProxy or PostgreSQL is not installed. Linux only.
+Exits with 1 if anything is wrong, and with 2 where the balancer or PostgreSQL is not installed. Linux only.
 
-usage: npm run soak:fleet -- [--seconds 60] [--clients 2000] [--sessions 300] [--rate 400] [--window 50] [--bin FILE] [--json]
+usage: npm run soak:fleet -- [--front haproxy] [--seconds 60] [--clients 2000] [--sessions 300] [--rate 400] [--window 50] [--bin FILE] [--json]
 
+  --front NAME   haproxy or nginx
   --seconds N    how long sessions change
   --clients N    half of them with a connection each, a tenth with new ones, the rest with WebSockets
   --sessions N   at the start
@@ -36,6 +37,7 @@ const { values } = parseArgs({
   options: {
     help: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    front: { type: "string", default: "haproxy" },
     seconds: { type: "string", default: "60" },
     clients: { type: "string", default: "2000" },
     sessions: { type: "string", default: "300" },
@@ -48,7 +50,14 @@ if (values.help) {
   process.stdout.write(usage)
   process.exit()
 }
-const missing = [hasHaproxy ? undefined : "HAProxy", programs === undefined ? "PostgreSQL" : undefined].find(Boolean)
+if (!["haproxy", "nginx"].includes(values.front)) {
+  process.stderr.write(`soak:fleet: --front is ${values.front}; it must be haproxy or nginx\n`)
+  process.exit(2)
+}
+const missing = [
+  isInstalled(values.front) ? undefined : values.front,
+  programs === undefined ? "PostgreSQL" : undefined,
+].find(Boolean)
 if (missing !== undefined) {
   process.stderr.write(`soak:fleet: ${missing} is not installed\n`)
   process.exit(2)
@@ -62,6 +71,9 @@ function report(result) {
     "answers by proxy": result.by_proxy,
     changes: result.changes,
     "ms from a commit until all three proxies use another server": result.in_force_ms,
+    "ms from a commit until a client heard that its WebSocket was closed": Object.fromEntries(
+      Object.entries(result.closed_ms).map(([what, figures]) => [what, JSON.stringify(figures)]),
+    ),
     "answers of the server before, to what was sent after the commit": result.answers_of_the_server_before,
     "what changes ended": result.explained,
     "the proxy that was killed": result.killed,
@@ -76,6 +88,7 @@ function report(result) {
 
 const fleet = new Fleet({
   bin: values.bin,
+  front: values.front,
   seconds: Number(values.seconds),
   clients: Number(values.clients),
   sessionCount: Number(values.sessions),
@@ -83,11 +96,7 @@ const fleet = new Fleet({
   window: Number(values.window),
   note: (text) => process.stderr.write(`${new Date().toISOString()} ${text}\n`),
 })
-for (const signal of ["SIGINT", "SIGTERM"])
-  process.once(signal, () => {
-    fleet.end()
-    process.exit(1)
-  })
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => fleet.end().finally(() => process.exit(1)))
 try {
   await fleet.run()
   const { result } = fleet
@@ -98,6 +107,6 @@ try {
   process.stderr.write(`soak:fleet: ${error.stack}\n`)
   process.exitCode = 1
 } finally {
-  fleet.end()
+  await fleet.end()
 }
 process.exit()

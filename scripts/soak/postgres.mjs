@@ -118,12 +118,17 @@ async function unrelated({ bin, one, primary, url }) {
   let commits = 0
   for (let count = 0; count < Number(values.rounds); count++) {
     without.push(await round(proxy, seconds))
-    const timer = setInterval(() => {
-      const id = `quiet${1 + (commits++ % 1_000)}`
-      void client.query("UPDATE sessions SET downstream_server_status = $1 WHERE session_id = $2", [`s${commits}`, id])
-    }, 60)
+    const writer = { goesOn: true }
+    const writing = (async () => {
+      while (writer.goesOn) {
+        const [status, id] = [`s${commits}`, `quiet${1 + (commits++ % 1_000)}`]
+        await client.query("UPDATE sessions SET downstream_server_status = $1 WHERE session_id = $2", [status, id])
+        await pause(55)
+      }
+    })()
     withCommits.push(await round(proxy, seconds))
-    clearInterval(timer)
+    writer.goesOn = false
+    await writing
   }
   await client.end()
   await stopProxy(proxy)

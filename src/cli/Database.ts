@@ -9,7 +9,7 @@ import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import type { PostgresPlace } from "../sessions/postgres/PostgresPlace.js"
 import type { PostgresOptions } from "../sessions/postgres/PostgresSessionRepo.js"
 import { redactUrl } from "../wire/DownstreamUrl.js"
-import { CommandFailed, UsageError } from "./Failure.js"
+import { UsageError } from "./Failure.js"
 import { variable, words } from "./Flag.js"
 import { db, dbPath, defaultDatabase } from "./ProgramFlags.js"
 import { endAtOnceBySignal } from "./StoppedBySignal.js"
@@ -53,7 +53,8 @@ export interface DatabaseChoice {
   readonly db: Option.Option<string>
 }
 
-const parseDatabaseUrl = (source: string, url: string): Effect.Effect<Database, UsageError> => {
+/** The database that a URL names; `source`: what gave it, for messages. */
+export const databaseAt = (source: string, url: string): Effect.Effect<Database, UsageError> => {
   const filename = /^sqlite:(?:\/\/)?(.+)$/.exec(url)?.[1]
   if (filename !== undefined) return Effect.succeed(sqliteAt(filename))
   if (!/^postgres(ql)?:/i.test(url))
@@ -84,7 +85,7 @@ export const listeningAt = (database: Database, url: Option.Option<string>): Eff
     const given = Option.orElse(byFlag, () => byVariable)
     if (Option.isNone(given)) return database
     const { source, text } = given.value
-    const other = yield* parseDatabaseUrl(source, text)
+    const other = yield* databaseAt(source, text)
     if (database._tag !== "Postgres" || other._tag !== "Postgres")
       return yield* new UsageError({
         message: `${source} is for PostgreSQL alone: leave it out, or name a server in --db`,
@@ -106,7 +107,7 @@ const fromOneSource = (
   choice: DatabaseChoice,
 ): Effect.Effect<Option.Option<Database>, UsageError> =>
   Effect.gen(function* () {
-    const byUrl = yield* Effect.transposeMapOption(choice.db, (url) => parseDatabaseUrl(names.db, url))
+    const byUrl = yield* Effect.transposeMapOption(choice.db, (url) => databaseAt(names.db, url))
     if (Option.isNone(choice.dbPath)) return byUrl
     const filename = choice.dbPath.value
     if (filename === "") return yield* new UsageError({ message: `${names.dbPath} is empty; it must be a path` })
@@ -149,7 +150,7 @@ export const isAbsentFile = (filename: string): boolean => {
 
 const openSqlite = (filename: string, access: Access, idCase: IdCase) =>
   Effect.map(
-    Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+    Effect.promise(() => import("../sessions/sqlite/SqliteSessionRepo.js")),
     ({ layerSqlite }): Layer.Layer<SessionRepo, StoreUnavailable> => {
       const store = layerSqlite({ filename, idCase, marksMaking: access === "fill" })
       if (access === "fill" || access === "make") return store
@@ -204,29 +205,30 @@ export const openAsItIs = (database: Database): Layer.Layer<SessionRepo, StoreUn
     database._tag === "Postgres"
       ? openDatabase(database, "read")
       : Effect.map(
-          Effect.promise(() => import("../sessions/SqliteSessionRepo.js")),
+          Effect.promise(() => import("../sessions/sqlite/SqliteSessionRepo.js")),
           ({ layerSqlite }) => layerSqlite({ filename: database.filename, readonly: true }),
         ),
   )
 
-/** When its sessions were last active: a file beside it, which is opened when it is needed. None where it is no file. */
+const openPostgresActivity = (place: PostgresPlace, readonly: boolean) =>
+  Effect.map(
+    Effect.promise(() => import("../sessions/postgres/PostgresActivityStore.js")),
+    ({ layerPostgresActivity }) =>
+      layerPostgresActivity({ place: readonly ? { ...place, sessionKind: "any" } : place, readonly }),
+  )
+
+/** When its sessions were last active: a file beside a file, or a table beside a table. It is opened when it is needed. */
 export const openActivity = (
   database: Database,
   access: "read" | "make",
-): Effect.Effect<Option.Option<Layer.Layer<ActivityStore>>> =>
-  database._tag === "Postgres"
-    ? Effect.succeedNone
-    : Effect.map(
-        Effect.promise(() => import("../sessions/SqliteActivityStore.js")),
-        ({ layerSqlite }) => Option.some(layerSqlite({ sessions: database.filename, readonly: access === "read" })),
-      )
-
-/** That a command needs what only a file has. */
-export const noActivity = ({ shown }: Database): CommandFailed =>
-  new CommandFailed({
-    problem: `when sessions were last active is not written down in ${shown}`,
-    hint: "it is beside an SQLite file alone; a proxy on this database tells what it has seen itself",
-  })
+): Effect.Effect<Layer.Layer<ActivityStore>> => {
+  const readonly = access === "read"
+  if (database._tag === "Postgres") return openPostgresActivity(database.place, readonly)
+  return Effect.map(
+    Effect.promise(() => import("../sessions/sqlite/SqliteActivityStore.js")),
+    ({ layerSqlite }) => layerSqlite({ sessions: database.filename, readonly }),
+  )
+}
 
 /** `endsAtOnce`: a signal ends a command that reads, even in a long turn; otherwise the command sees to signals. */
 const withDatabase =

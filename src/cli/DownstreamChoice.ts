@@ -4,7 +4,7 @@ import { text } from "../domain/Reading.js"
 import { type FlaggedSetting, settings } from "../domain/Settings.js"
 import { type CommandFailed, UsageError } from "./Failure.js"
 import { type Flag, flagOf, option, optionOr } from "./Flag.js"
-import type { FollowedTls } from "./FollowedTls.js"
+import type { FollowedTls } from "./run/FollowedTls.js"
 
 /** The flags that permit and deny addresses of servers. */
 export const addressFlags = [flagOf(settings.denyDownstream), flagOf(settings.allowDownstream)]
@@ -40,8 +40,8 @@ export const resolveTls = (given: TlsChoice): Effect.Effect<FollowedTls | undefi
     }
     if (ca === undefined && cert === undefined) return undefined
     // Loaded only here, because most runs have no such files.
-    const { authorityFile, identityFiles } = yield* Effect.promise(() => import("./TlsFiles.js"))
-    const { FollowedTls } = yield* Effect.promise(() => import("./FollowedTls.js"))
+    const { authorityFile, identityFiles } = yield* Effect.promise(() => import("./run/TlsFiles.js"))
+    const { FollowedTls } = yield* Effect.promise(() => import("./run/FollowedTls.js"))
     const files = [
       ...(ca === undefined ? [] : [authorityFile(ca)]),
       ...(cert === undefined || key === undefined ? [] : [identityFiles(cert, key)]),

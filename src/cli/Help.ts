@@ -94,7 +94,9 @@ const renderProgram = (doc: CommandDoc, docs: ReadonlyArray<CommandDoc>, style: 
   const commands = docs
     .filter(({ path }) => path.length === 1)
     .map(({ path, summary }) => ({ name: path.join(" "), meaning: summary }))
-  const flags = [...(doc.firstFlags ?? []), ...builtInFlags.filter(({ alias }) => alias !== undefined)]
+  // Who reads this knows of --help, and a screen has no line for it.
+  const builtIn = builtInFlags.filter(({ alias, name }) => alias !== undefined && name !== "help")
+  const flags = [...(doc.firstFlags ?? []), ...builtIn]
   const options = flags.map((flag) => flagDefinition(flag, false))
   const rows = (title: string, found: ReadonlyArray<Definition>) =>
     section(style, title, definitions(found, style, layoutOf(found, width)))

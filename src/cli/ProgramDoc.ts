@@ -9,7 +9,7 @@ import { settings } from "../domain/Settings.js"
 import { flagOf } from "./Flag.js"
 import { healthDoc } from "./Health.js"
 import { dbPath, runGroups } from "./ProgramFlags.js"
-import { runDoc } from "./Run.js"
+import { runDoc } from "./run/Run.js"
 import { sessionsDocs } from "./Sessions.js"
 import { topDoc } from "./top/Top.js"
 

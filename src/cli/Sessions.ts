@@ -1,6 +1,7 @@
 import * as Command from "@effect/cli/Command"
 import type { CommandDoc } from "./CommandDoc.js"
 import { add, addDoc } from "./sessions/Add.js"
+import { copyAllSessions, copyDoc } from "./sessions/Copy.js"
 import { drain, drainDoc } from "./sessions/Drain.js"
 import { exportAll, exportDoc } from "./sessions/Export.js"
 import { importAll, importDoc } from "./sessions/Import.js"
@@ -43,9 +44,24 @@ export const sessionsDocs: ReadonlyArray<CommandDoc> = [
   removeDoc,
   importDoc,
   exportDoc,
+  copyDoc,
 ]
 
 export const sessions = Command.make("sessions").pipe(
   Command.withDescription(sessionsDoc.summary),
-  Command.withSubcommands([add, list, show, set, drain, resume, kill, touch, watch, remove, importAll, exportAll]),
+  Command.withSubcommands([
+    add,
+    list,
+    show,
+    set,
+    drain,
+    resume,
+    kill,
+    touch,
+    watch,
+    remove,
+    importAll,
+    exportAll,
+    copyAllSessions,
+  ]),
 )

@@ -69,7 +69,9 @@ const inPlaceOf = <A extends {}>(setting: Setting<A>, words: Words<A | null>): P
     columnType: typeof setting.fallback === "number" ? "NUMERIC" : "TEXT",
     stored: `${reading.allowed}, or NULL`,
     read: (text) => (reading.choices?.includes(text) === false ? Option.none() : reading.read(text)),
-    write: (value) => (value === null ? null : reading.show(value)),
+    // Bytes as a number: a column of numbers need not take a unit.
+    write: (value) =>
+      typeof value === "number" && reading.unit === "bytes" ? value : value === null ? null : reading.show(value),
     reading: {
       ...reading,
       allowed: `${reading.allowed}, or default`,

@@ -133,7 +133,7 @@ export const settings = {
     group: "Sessions",
     help: "For how long known sessions are served and live traffic goes on while the database is away. 0: for ever.",
     guide:
-      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#while-the-database-is-away)). `0`: for ever.",
+      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#when-the-database-is-somewhere-else)). `0`: for ever.",
   }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),

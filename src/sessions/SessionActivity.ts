@@ -1,6 +1,13 @@
 /** What was the last sign of activity: a request, something on a WebSocket, or `sessions touch`. */
 export type ActivityKind = "request" | "websocket" | "touch"
 
+const kinds: ReadonlyArray<unknown> = ["request", "websocket", "touch"] satisfies ReadonlyArray<ActivityKind>
+
+const isKind = (kind: unknown): kind is ActivityKind => kinds.includes(kind)
+
+/** The kind that a store has; `undefined` for what is none, whoever wrote it. */
+export const activityKindOf = (stored: unknown): ActivityKind | undefined => (isKind(stored) ? stored : undefined)
+
 /** When a session was last active. Whole milliseconds since the epoch; 0 is never. */
 export interface ActivityTimes {
   /** When the last request began that the session's server answered, handshakes of WebSockets included. */

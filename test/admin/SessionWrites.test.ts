@@ -5,8 +5,8 @@ import { join } from "node:path"
 import type { Session } from "../../src/domain/Session.js"
 import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 import { wholePolicyFields } from "../../src/sessions/SessionShape.js"
-import { Sqlite } from "../../src/sessions/SqliteDriver.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { Sqlite } from "../../src/sessions/sqlite/SqliteDriver.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { eventually } from "../support/Changes.js"
 import { jsonOf, readToken, startAdminLab, writeToken } from "./AdminLab.js"
@@ -62,7 +62,8 @@ describe("a session that the API changes", () => {
       yield* put("a", { url, status: "paused", insecure: true, ws_path: "strip" })
       const before = yield* stored("a")
       assert.strictEqual((yield* put("a", yield* get("/v1/sessions/a"))).status, 200)
-      assert.deepEqual(yield* stored("a"), before)
+      // A second may have begun meanwhile.
+      assert.deepEqual({ ...(yield* stored("a")), updatedAt: "" }, { ...before, updatedAt: "" })
     }),
   )
 

@@ -3,7 +3,7 @@ import { Either, FastCheck } from "effect"
 import type { CommandDoc } from "../../src/cli/CommandDoc.js"
 import { readCommandLine } from "../../src/cli/CommandLine.js"
 import { runGroups } from "../../src/cli/ProgramFlags.js"
-import { runDoc } from "../../src/cli/Run.js"
+import { runDoc } from "../../src/cli/run/Run.js"
 import { sessionsDocs } from "../../src/cli/Sessions.js"
 
 const programDoc: CommandDoc = { path: [], summary: "", about: "", args: [], groups: runGroups, examples: [] }

@@ -1,7 +1,7 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { join } from "node:path"
-import { inheritedSocket } from "../../src/cli/InheritedSocket.js"
+import { inheritedSocket } from "../../src/cli/run/InheritedSocket.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { Changes, eventually } from "../support/Changes.js"

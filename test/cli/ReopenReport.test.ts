@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { reopenReport } from "../../src/cli/AccessLogOutput.js"
+import { reopenReport } from "../../src/cli/run/AccessLogOutput.js"
 
 afterEach(() => vi.restoreAllMocks())
 

@@ -4,8 +4,8 @@ import { defaultSettings, ProxyConfig } from "../../src/domain/ProxyConfig.js"
 import { ProxyServer } from "../../src/server/ProxyServer.js"
 import { Traffic } from "../../src/traffic/Traffic.js"
 import { openLog } from "../../src/cli/Log.js"
-import { endTime } from "../../src/cli/LastResort.js"
-import { stopAtSignal } from "../../src/cli/Stop.js"
+import { endTime } from "../../src/cli/run/LastResort.js"
+import { stopAtSignal } from "../../src/cli/run/Stop.js"
 import { stopSignals } from "../../src/cli/StopSignal.js"
 
 const [, , stuck = "", grace = "0"] = process.argv

@@ -139,8 +139,9 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
-    meaning: "The database cannot be read now. The session may still exist.",
-    remedy: "The log says what is wrong with the file and what to do ([DATABASE.md](DATABASE.md)).",
+    meaning:
+      "The database cannot be read now, or has been away for longer than `--max-stale`. The session may still exist.",
+    remedy: "The log says what is wrong with the database and what to do ([DATABASE.md](DATABASE.md)).",
   },
   Defect: {
     samples: [new Errors.Defect({ place: "hook", cause: undefined })],

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { SessionPolicy } from "../../src/domain/SessionPolicy.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "../sessions/temporary.js"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab, type LabOptions } from "../support/Lab.js"

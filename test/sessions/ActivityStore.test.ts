@@ -4,7 +4,10 @@ import { join } from "node:path"
 import { ActivityStore, forEachPage, pageSize } from "../../src/sessions/ActivityStore.js"
 import { layerMemory } from "../../src/sessions/MemoryActivityStore.js"
 import { neverActive, type StoredActivity } from "../../src/sessions/SessionActivity.js"
-import { layerSqlite } from "../../src/sessions/SqliteActivityStore.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteActivityStore.js"
+import { isLeftOut } from "../support/LeftOut.js"
+import { lackingPostgres } from "../support/PostgresServer.js"
+import { layerNewPostgresActivity } from "../support/SharedPostgres.js"
 import { temporaryFolder } from "./temporary.js"
 
 const layers: Record<string, Layer.Layer<ActivityStore>> = {
@@ -12,6 +15,7 @@ const layers: Record<string, Layer.Layer<ActivityStore>> = {
   sqlite: Layer.unwrapScoped(
     Effect.map(temporaryFolder, (folder) => layerSqlite({ sessions: join(folder, "sessions.db") })),
   ),
+  ...(isLeftOut(lackingPostgres) ? {} : { postgres: layerNewPostgresActivity }),
 }
 
 const of = (sessionId: string, times: Partial<StoredActivity>): StoredActivity => ({
@@ -35,6 +39,7 @@ describe.each(Object.entries(layers))("a store of activity (%s)", (_name, layer)
     "knows nothing at first",
     Effect.gen(function* () {
       const store = yield* ActivityStore
+      yield* store.write([])
       expect(yield* store.find(["a"])).toEqual([])
       expect(yield* store.page("")).toEqual([])
     }),

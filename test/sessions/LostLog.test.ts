@@ -5,7 +5,7 @@ import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, renameSync, rmSync } from "node:fs"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
 type Repo = typeof SessionRepo.Service

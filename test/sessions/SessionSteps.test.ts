@@ -4,7 +4,7 @@ import { Effect, Layer, Option } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { pageSize, type SessionQuery, SessionRepo, type SessionStep } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import Sqlite from "better-sqlite3"
 import { temporaryFile } from "./temporary.js"
 

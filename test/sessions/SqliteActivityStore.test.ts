@@ -16,7 +16,7 @@ import {
 import { dirname } from "node:path"
 import { activityFileOf, ActivityStore } from "../../src/sessions/ActivityStore.js"
 import { neverActive } from "../../src/sessions/SessionActivity.js"
-import { layerSqlite } from "../../src/sessions/SqliteActivityStore.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteActivityStore.js"
 import "../support/KeptDatabases.js"
 import { temporaryFile } from "./temporary.js"
 

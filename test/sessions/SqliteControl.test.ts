@@ -3,7 +3,7 @@ import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { defaultClose, drainOf, isUnusable, noControl, type StoredControl } from "../../src/domain/SessionControl.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite, type SqliteOptions } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
 type Repo = typeof SessionRepo.Service

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Sqlite } from "../../src/sessions/SqliteDriver.js"
+import { Sqlite } from "../../src/sessions/sqlite/SqliteDriver.js"
 
 describe("a statement of SQLite", () => {
   it("is prepared once for a database, so that none becomes garbage", () => {

@@ -3,7 +3,7 @@ import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { policies } from "../../src/domain/Policies.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { runProgram } from "../cli/Program.js"
 import { temporaryFile } from "./temporary.js"
 

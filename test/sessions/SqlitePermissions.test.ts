@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { chmodSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite, type SqliteOptions } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
 // Permissions do not bind root: for good become somebody else. Each test file has a process of its own.

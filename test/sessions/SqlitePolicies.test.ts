@@ -4,7 +4,7 @@ import { Context, Effect, Either, Exit, Layer, Option, type Scope } from "effect
 import { execFileSync } from "node:child_process"
 import { defaultPolicy, readPolicy, type StoredPolicy } from "../../src/domain/SessionPolicy.js"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
+import { layerSqlite, type SqliteOptions } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
 
 type Repo = typeof SessionRepo.Service

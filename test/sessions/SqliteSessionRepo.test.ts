@@ -7,8 +7,8 @@ import { once } from "node:events"
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
-import { storeFault } from "../../src/sessions/SqliteFault.js"
-import { layerSqlite, type SqliteOptions } from "../../src/sessions/SqliteSessionRepo.js"
+import { storeFault } from "../../src/sessions/sqlite/SqliteFault.js"
+import { layerSqlite, type SqliteOptions } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile, temporaryFolder } from "./temporary.js"
 
 const alpha = { id: "alpha", url: "http://127.0.0.1:9001", status: "active" }

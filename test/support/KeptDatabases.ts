@@ -1,5 +1,5 @@
-// Every database that a test opens is kept, for the reason that src/sessions/SqliteDriver.ts gives.
-import { Sqlite } from "../../src/sessions/SqliteDriver.js"
+// Every database that a test opens is kept, for the reason that src/sessions/sqlite/SqliteDriver.ts gives.
+import { Sqlite } from "../../src/sessions/sqlite/SqliteDriver.js"
 
 const kept: Array<Sqlite.Database> = []
 const close = Sqlite.prototype.close

@@ -142,6 +142,10 @@ export class PostgresServer implements ServerPlace {
       const child = spawn(program, this.args, { ...runsAs(), cwd: "/", stdio: ["ignore", "ignore", "pipe"] })
       child.stderr.on("data", (piece: Buffer) => (this.#said += piece.toString()))
       this.#child = child
+      // Also where a test was given up, and nothing has closed its scope.
+      const kill = () => void child.kill("SIGQUIT")
+      process.once("exit", kill)
+      child.once("close", () => process.removeListener("exit", kill))
       return Effect.retry(runIn(this, "postgres", "SELECT 1"), {
         schedule: Schedule.intersect(Schedule.spaced(25), Schedule.recurs(600)),
       }).pipe(Effect.orDieWith(() => new Error(`PostgreSQL does not start: ${this.#said}`)))

@@ -4,6 +4,7 @@ import { connect } from "node:net"
 import { text } from "node:stream/consumers"
 import { inject } from "vitest"
 import type { PostgresPlace } from "../../src/sessions/postgres/PostgresPlace.js"
+import { layerPostgresActivity } from "../../src/sessions/postgres/PostgresActivityStore.js"
 import { layerPostgres } from "../../src/sessions/postgres/PostgresSessionRepo.js"
 import { parsePostgresUrl } from "../../src/sessions/postgres/PostgresUrl.js"
 import { newDatabase, runIn, type ServerPlace, urlOf } from "./PostgresServer.js"
@@ -37,6 +38,11 @@ export const testDatabase = (server: Effect.Effect<ServerPlace> = sharedPostgres
 /** The place that a URL names. */
 export const placeAt = (url: string): PostgresPlace =>
   Either.getOrThrowWith(parsePostgresUrl(url), (problem) => new Error(problem))
+
+/** A store of activity in an empty database of its own. */
+export const layerNewPostgresActivity = Layer.unwrapEffect(
+  Effect.map(testDatabase(), ({ url }) => layerPostgresActivity({ place: placeAt(url) })),
+)
 
 /** A store in an empty database of its own. */
 export const layerNewPostgres = Layer.unwrapEffect(

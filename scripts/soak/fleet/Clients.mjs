@@ -19,7 +19,8 @@ const interval = (count / rate) * 1_000
 const aWhile = () => pause(interval * (0.5 + Math.random()))
 
 const choose = () => order[Math.floor(Math.random() * order.length)]
-const tell = (...outcome) => outcomes.push(outcome)
+const tell = (kind, id, sent, answered, target, problem, proxy, opened) =>
+  outcomes.push([kind, id, sent, answered, target, problem, proxy, opened])
 
 const get = (id, agent) =>
   new Promise((resolve) => {

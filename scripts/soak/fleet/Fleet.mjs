@@ -1,14 +1,14 @@
-// A fleet on one machine: PostgreSQL, three proxies, HAProxy, servers and clients; sessions change all the time, a proxy is
+// A fleet on one machine: PostgreSQL, three proxies, a balancer, servers and clients; sessions change all the time, a proxy is
 // killed, the database crashes.
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { here, pause } from "../Lab.mjs"
+import { Cluster } from "../postgres/Cluster.mjs"
 import { Judge } from "./Judge.mjs"
 import { Balancer, Proxy } from "./Machines.mjs"
-import { Postgres } from "./Postgres.mjs"
 import { Sessions } from "./Sessions.mjs"
 
 /** Ports of servers; each session has a target of its own there. */
@@ -18,11 +18,15 @@ const outage = 3_000
 /** After it is back, a change has to be in force within so many milliseconds. */
 const windowAfterOutage = 2_000
 
-const quantile = (numbers, part) => numbers.toSorted((one, other) => one - other)[Math.ceil(numbers.length * part) - 1]
+function figuresOf(numbers) {
+  const sorted = numbers.toSorted((one, other) => one - other)
+  const at = (part) => sorted[Math.ceil(sorted.length * part) - 1]
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), most: at(1) }
+}
 
 export class Fleet {
-  constructor({ bin, clients, note, rate, seconds, sessionCount, window }) {
-    Object.assign(this, { bin, clientCount: clients, note, rate, seconds, sessionCount, window })
+  constructor({ bin, clients, front, note, rate, seconds, sessionCount, window }) {
+    Object.assign(this, { bin, clientCount: clients, front, note, rate, seconds, sessionCount, window })
     this.folder = mkdtempSync(join(tmpdir(), "ss-proxy-fleet-"))
     this.children = []
     this.proxies = []
@@ -35,26 +39,37 @@ export class Fleet {
   }
 
   async start() {
-    this.postgres = new Postgres(this.folder)
-    await this.postgres.make()
+    // PostgreSQL may have another user.
+    chmodSync(this.folder, 0o755)
+    this.cluster = await Cluster.make(join(this.folder, "postgres"))
+    this.client = await this.cluster.client()
     const servers = this.#fork("Server.mjs", serverPorts)
     const [ports] = await once(servers, "message")
-    this.sessions = new Sessions(this.postgres, ports, Math.max(1_000, this.window))
-    const names = ["a", "b", "c"]
-    this.proxies = names.map(
-      (name, index) => new Proxy({ bin: this.bin, host: `127.0.0.${index + 2}`, name, url: this.postgres.url }),
+    this.sessions = new Sessions(
+      (statement, ...values) => this.client.query(statement, values),
+      ports,
+      Math.max(1_000, this.window),
     )
+    const url = `postgres://tester@127.0.0.1:${this.cluster.port}/postgres`
+    const names = ["a", "b", "c"]
+    this.proxies = names.map((name, index) => new Proxy({ bin: this.bin, host: `127.0.0.${index + 2}`, name, url }))
     // At the same time, on an empty database: each makes the tables that are not there.
     await Promise.all(this.proxies.map((proxy) => proxy.start()))
     await this.sessions.add(this.sessionCount)
     this.balancer = new Balancer()
-    await this.balancer.start(this.folder, this.proxies)
+    await this.balancer.start(this.front, this.folder, this.proxies)
     this.clients = this.#fork("Clients.mjs", this.balancer.port, this.clientCount, this.rate)
     this.clients.on("message", ({ open, outcomes }) => {
       this.open = open
-      for (const outcome of outcomes) this.outcomes.push(outcome)
+      for (const outcome of outcomes) this.outcomes.push(outcome.with(6, this.#nameOf(outcome[6])))
     })
     this.clients.send({ add: this.sessions.ids })
+  }
+
+  /** The name of a proxy. HAProxy tells that, nginx the addresses that it tried. */
+  #nameOf(told) {
+    const address = told?.split(", ").at(-1)
+    return this.proxies.find(({ host, port }) => `${host}:${port}` === address)?.name ?? address
   }
 
   #fork(script, ...args) {
@@ -156,9 +171,10 @@ export class Fleet {
       }
     this.note("the database crashes")
     const from = Date.now()
-    await this.postgres.crash()
+    await this.cluster.end("SIGQUIT")
     await pause(outage)
-    await this.postgres.start()
+    await this.cluster.start()
+    this.client = await this.cluster.client()
     const until = Date.now()
     this.note("the database is back")
     const id = this.sessions.choose()
@@ -182,12 +198,8 @@ export class Fleet {
       kinds: judge.kinds,
       by_proxy: judge.byProxy,
       changes: this.done,
-      in_force_ms: {
-        count: this.inForce.length,
-        p50: quantile(this.inForce, 0.5),
-        p99: quantile(this.inForce, 0.99),
-        most: Math.max(...this.inForce),
-      },
+      in_force_ms: figuresOf(this.inForce),
+      closed_ms: Object.fromEntries(Object.entries(judge.closing).map(([what, times]) => [what, figuresOf(times)])),
       answers_of_the_server_before: { count: judge.late, latest_ms: judge.latest },
       explained: judge.explained,
       killed: {
@@ -199,10 +211,10 @@ export class Fleet {
     }
   }
 
-  end() {
+  async end() {
     for (const child of [...this.children, ...this.proxies.map(({ child }) => child), this.balancer?.child])
       child?.kill("SIGKILL")
-    this.postgres?.child?.kill("SIGQUIT")
+    await this.cluster?.end("SIGQUIT")
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 }

@@ -16,6 +16,8 @@ export class Judge {
     this.explained = {}
     this.wrong = []
     this.closedByStrike = 0
+    /** By kind of change: milliseconds after its commit at which WebSockets ended. */
+    this.closing = {}
     this.latest = 0
     this.late = 0
   }
@@ -56,8 +58,11 @@ export class Judge {
   #closed({ counts, id, answered, problem, proxy }) {
     const change = this.sessions.changeIn(id, answered - tolerance, answered + tolerance)
     const { at, back, name } = this.strike
-    if (problem !== "1006" && change !== undefined) this.#explain(`WebSocket, ${change.what}: ${problem}`)
-    else if (problem === "1006" && proxy === name && answered > at - tolerance && answered < back) this.closedByStrike++
+    if (problem !== "1006" && change !== undefined) {
+      this.#explain(`WebSocket, ${change.what}: ${problem}`)
+      ;(this.closing[change.what] ??= []).push(Math.max(0, answered - change.until))
+    } else if (problem === "1006" && proxy === name && answered > at - tolerance && answered < back)
+      this.closedByStrike++
     else {
       counts.failed++
       const when = new Date(answered).toISOString()

@@ -1,4 +1,4 @@
-// The machines of `soak:fleet`: three proxies, each on a loopback address of its own, and HAProxy in front of them, with the
+// The machines of `soak:fleet`: three proxies, each on a loopback address of its own, and a balancer in front of them with the
 // configuration of docs/SCALING.md.
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -7,7 +7,7 @@ import { Agent, request } from "node:http"
 import { join } from "node:path"
 import { freePort, here, pause } from "../Lab.mjs"
 
-export const hasHaproxy = spawnSync("haproxy", ["-v"]).error === undefined
+export const isInstalled = (program) => spawnSync(program, ["-v"]).error === undefined
 
 /** Asks for a path at an address; the body of a 200, or what was instead. */
 export const ask = (host, port, path, agent) =>
@@ -65,29 +65,57 @@ export class Proxy {
   }
 }
 
-/** The configuration of the document, with the addresses of these proxies, and the name of a proxy in each of its answers. */
-function configuration(port, proxies) {
+/** A file of the document. */
+function fileOf(language, name) {
   const document = readFileSync(join(here, "..", "..", "docs", "SCALING.md"), "utf8")
-  const [, text] = /^```haproxy file: haproxy\.cfg\n([^]*?)^```$/m.exec(document)
-  const named = text
-    .replace(/bind \S+/, `bind 127.0.0.1:${port}`)
-    .replace("http-reuse", "http-response set-header X-Fleet %s\n  http-reuse")
-  return proxies.reduce(
-    (all, { host, name, port }) => all.replace(new RegExp(`server ${name} \\S+`), `server ${name} ${host}:${port}`),
-    named,
-  )
+  const block = document.split(`\`\`\`${language} file: ${name}\n`)[1]
+  return block.slice(0, block.indexOf("```"))
+}
+
+/** The addresses of the document, in the order of the proxies. */
+const documented = ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"]
+
+/**
+ * How each balancer is started: the file of the document with the addresses of these proxies, what it needs beside that, and a
+ * field in each answer that says who gave it.
+ */
+const fronts = {
+  haproxy: {
+    file: "haproxy.cfg",
+    adapt: (text, port) =>
+      text
+        .replace(/bind \S+/, `bind 127.0.0.1:${port}`)
+        .replace("http-reuse", "http-response set-header X-Fleet %s\n  http-reuse"),
+    args: (file) => ["-db", "-f", file],
+  },
+  nginx: {
+    file: "fleet.conf",
+    adapt: (text, port, folder) =>
+      `daemon off; pid ${folder}/nginx.pid; error_log stderr crit; worker_processes 1;
+      events { worker_connections 16000; }
+      http { access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; ${text
+        .replace(/listen \S+;/, `listen 127.0.0.1:${port} backlog=4096;`)
+        .replace("proxy_pass", "add_header X-Fleet $upstream_addr always; proxy_pass")} }`,
+    args: (file) => ["-c", file, "-e", "stderr"],
+  },
 }
 
 export class Balancer {
-  async start(folder, proxies) {
+  async start(front, folder, proxies) {
     this.port = await freePort()
-    const file = join(folder, "haproxy.cfg")
-    writeFileSync(file, configuration(this.port, proxies))
-    this.child = spawn("haproxy", ["-db", "-f", file], { stdio: ["ignore", "ignore", "pipe"] })
+    const { adapt, args, file } = fronts[front]
+    const path = join(folder, file)
+    const adapted = adapt(fileOf(front, file), this.port, folder)
+    const text = proxies.reduce(
+      (all, { host, port }, index) => all.replace(documented[index], `${host}:${port}`),
+      adapted,
+    )
+    writeFileSync(path, text)
+    this.child = spawn(front, args(path), { stdio: ["ignore", "ignore", "pipe"] })
     let said = ""
-    this.child.stderr.on("data", (text) => (said += text))
+    this.child.stderr.on("data", (data) => (said += data))
     while ((await ask("127.0.0.1", this.port, "/health")).problem !== undefined) {
-      if (this.child.exitCode !== null) throw new Error(`haproxy ended: ${said}`)
+      if (this.child.exitCode !== null) throw new Error(`${front} ended: ${said}`)
       await pause(50)
     }
   }

@@ -3,9 +3,9 @@
 const columns = "session_id, downstream_server_url, downstream_server_status"
 
 export class Sessions {
-  /** `settling`: within so many milliseconds a kill is in force, and what a change ends has ended. */
-  constructor(postgres, ports, settling) {
-    this.postgres = postgres
+  /** `query`: runs a statement with these values. `settling`: within so many milliseconds a kill is in force, and what a change ends has ended. */
+  constructor(query, ports, settling) {
+    this.query = query
     this.ports = ports
     this.settling = settling
     this.made = 0
@@ -40,7 +40,7 @@ export class Sessions {
     const urls = rows.map(([, target]) => this.#urlOf(target))
     const values = "SELECT id, url, 'active' FROM unnest($1::text[], $2::text[]) AS row (id, url)"
     const ids = rows.map(([id]) => id)
-    await this.postgres.query(`INSERT INTO sessions (${columns}) ${values}`, ids, urls)
+    await this.query(`INSERT INTO sessions (${columns}) ${values}`, ids, urls)
     this.ids.push(...ids)
     return ids
   }
@@ -49,7 +49,7 @@ export class Sessions {
   async #change(id, what, window, statement, ...values) {
     const change = { what, from: Date.now(), until: Infinity }
     this.changes.get(id).push(change)
-    await this.postgres.query(statement, id, ...values)
+    await this.query(statement, id, ...values)
     change.until = Date.now()
     return { ...change, window }
   }

@@ -108,7 +108,7 @@ export class World {
 
   /** Loads the program anew. */
   reload() {
-    return this.cli("reload")
+    return this.cli("reload", "--admin", this.adminSocket)
   }
 
   /** Changes the database as another program would. */

@@ -61,10 +61,11 @@ export async function serverNamed(name) {
 
 /** Processor time of a process so far, in microseconds. */
 export const processorTime = ({ child }) => {
-  const [, , , , , , , , , , , user, system] = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+  // Fields 14 and 15 of proc(5); the second, a name, may have spaces.
+  const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8")
     .replace(/\(.*\)/, "x")
     .split(" ")
-  return user === undefined ? Number.NaN : (Number(user) + Number(system)) * 10_000
+  return (Number(fields[13]) + Number(fields[14])) * 10_000
 }
 
 /** A TCP relay that may stop passing bytes, as a network does that drops them. */

@@ -9,7 +9,7 @@ import { admin, adminOption, callFailed, neededProxies } from "./Proxies.js"
 
 export const reloadDoc: CommandDoc = {
   path: ["reload"],
-  summary: "Start the workers of running proxies anew, without failing a request.",
+  summary: "Start the workers of a running proxy anew.",
   about:
     "Starts the workers of all proxies on the database anew (run --workers). They read the program, certificates and tokens " +
     "as they are on the disk by now; then the old workers finish what they have begun. Flags and variables stay those of the " +

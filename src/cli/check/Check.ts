@@ -9,7 +9,7 @@ import { type Database, databaseOptions, resolveDatabase } from "../Database.js"
 import { resolveTls, type TlsChoice, tlsOptions } from "../DownstreamChoice.js"
 import { CommandFailed } from "../Failure.js"
 import * as Flag from "../Flag.js"
-import type { FollowedTls } from "../FollowedTls.js"
+import type { FollowedTls } from "../run/FollowedTls.js"
 import { printResult } from "../Output.js"
 import { accessLog, demo, logFormat, logLevel, runGroups, workers } from "../ProgramFlags.js"
 import { endAtOnceBySignal } from "../StoppedBySignal.js"
@@ -173,7 +173,7 @@ const leaveAlone = (database: Database): Effect.Effect<void> =>
   database._tag !== "Sqlite"
     ? Effect.void
     : Effect.flatMap(
-        Effect.promise(() => import("../../sessions/SqliteProbe.js")),
+        Effect.promise(() => import("../../sessions/sqlite/SqliteProbe.js")),
         ({ removeCompanions }) => removeCompanions(database.filename),
       )
 

@@ -13,7 +13,7 @@ const shownTwins = 3
 const twinsIn = (database: Database, most: number): Effect.Effect<ReadonlyArray<Twins>, StoreUnavailable> =>
   database._tag === "Sqlite"
     ? Effect.flatMap(
-        Effect.promise(() => import("../../sessions/SqliteProbe.js")),
+        Effect.promise(() => import("../../sessions/sqlite/SqliteProbe.js")),
         (probe) => probe.twinsIn(database.filename, most),
       )
     : Effect.flatMap(

@@ -12,7 +12,7 @@ import { forwards } from "../../sessions/SessionShape.js"
 import { failureOf } from "../../telemetry/Failure.js"
 import { parseDownstreamUrl } from "../../wire/DownstreamUrl.js"
 import { type Database, openAsItIs } from "../Database.js"
-import type { FollowedTls } from "../FollowedTls.js"
+import type { FollowedTls } from "../run/FollowedTls.js"
 import { progressBar, progressLine } from "../Progress.js"
 import { type Finding, findingsOf } from "./Finding.js"
 

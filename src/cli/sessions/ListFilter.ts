@@ -1,9 +1,9 @@
-import { Clock, Context, Effect, Layer, type Scope, Option } from "effect"
+import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { neverActive } from "../../sessions/SessionActivity.js"
-import { type Database, noActivity, openActivity } from "../Database.js"
+import { type Database, openActivity } from "../Database.js"
 import { CommandFailed } from "../Failure.js"
 import { activityViewOf, idleTimeOf } from "./ActivityView.js"
 import type { Listed } from "./ListColumns.js"
@@ -24,16 +24,12 @@ export type Filter = (sessions: ReadonlyArray<Session>) => Effect.Effect<Readonl
 export const everything: Filter = (sessions) =>
   Effect.succeed(sessions.map((session) => ({ session, idle: undefined, live: undefined, view: viewOf(session) })))
 
-/** Those that have been idle for so many milliseconds. The file of activity is opened when the first page comes. */
-export const idleFilter = (
-  database: Database,
-  milliseconds: number,
-): Effect.Effect<Filter, CommandFailed, Scope.Scope> =>
+/** Those that have been idle for so many milliseconds. What is known of activity is opened when the first page comes. */
+export const idleFilter = (database: Database, milliseconds: number): Effect.Effect<Filter, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const store = yield* openActivity(database, "read")
-    if (Option.isNone(store)) return yield* noActivity(database)
-    const open = Layer.buildWithScope(store.value, scope)
+    const open = Layer.buildWithScope(store, scope)
     const opened = yield* Effect.cached(Effect.map(open, Context.get(ActivityStore)))
     const now = yield* Clock.currentTimeMillis
     const find = (sessions: ReadonlyArray<Session>) =>

@@ -111,8 +111,7 @@ const writtenActivity = (database: Database, id: string) =>
   Effect.gen(function* () {
     if (database._tag === "Sqlite" && isAbsentFile(activityFileOf(database.filename))) return undefined
     const store = yield* openActivity(database, "read")
-    if (Option.isNone(store)) return undefined
-    const found = yield* Effect.either(Effect.provide(activityOf(id), store.value))
+    const found = yield* Effect.either(Effect.provide(activityOf(id), store))
     if (Either.isRight(found)) return found.right
     yield* printDiagnostic(printable(`note: when it was last active cannot be told: ${found.left.problem}`))
     return undefined

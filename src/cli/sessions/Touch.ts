@@ -5,7 +5,7 @@ import { ActivityStore } from "../../sessions/ActivityStore.js"
 import { neverActive, type StoredActivity } from "../../sessions/SessionActivity.js"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { databaseFlags, databaseOptions, noActivity, openActivity, readingDatabase } from "../Database.js"
+import { databaseFlags, databaseOptions, openActivity, readingDatabase } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printResult } from "../Output.js"
 import { printable } from "../../wire/PrintableText.js"
@@ -46,10 +46,9 @@ export const touch = Command.make(
           for (const id of all) if (Option.isNone(yield* repo.find(id))) return yield* unknownSession(id)
           const rows = all.map(touched(now))
           const store = yield* openActivity(database, "make")
-          if (Option.isNone(store)) return yield* noActivity(database)
           yield* Effect.provide(
             Effect.flatMap(ActivityStore, ({ write }) => write(rows)),
-            store.value,
+            store,
           )
         }),
       )

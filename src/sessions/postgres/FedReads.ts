@@ -10,13 +10,14 @@ type Repo = typeof SessionRepo.Service
 type FedReads = Pick<Repo, "find" | "findMany"> & Required<Pick<Repo, "findFolded">>
 
 /**
- * Two lanes, so that no session that is known waits behind ids that anybody makes up. For those there is no use in waiting
- * long: the answer would be late for whoever asked.
+ * Two lanes, so that no session that is known waits behind ids that anybody makes up. What comes while its one query is under
+ * way is together in the next. Ids that are not known are collected longer, and there is no use in waiting long for them: the
+ * answer would be late for whoever asked.
  */
 const lanes = <A>(ask: Lane<A>["ask"]) =>
   Effect.all({
-    known: batches({ ask, underWay: 1 }),
-    unknown: batches({ ask, underWay: 2, patience: 1_000 }),
+    known: batches({ ask, underWay: 1, collects: 0 }),
+    unknown: batches({ ask, underWay: 2, collects: 1, patience: 1_000 }),
   })
 
 const inLane = <A>(

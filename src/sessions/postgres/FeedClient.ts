@@ -135,11 +135,11 @@ const sumStatement = `SELECT pg_catalog.current_setting('track_counts') = 'on' A
 export interface WrittenRows {
   /** Whether the server counts at all. */
   readonly counts: boolean
-  readonly total: unknown
+  readonly total: number
 }
 
 export const writtenRows = (client: FeedClient, schema: string): Effect.Effect<WrittenRows, StoreUnavailable> =>
   Effect.map(client.ask(sumStatement, [schema, tables.map(({ name }) => name)]), ([row]) => ({
     counts: row?.["counts"] === true,
-    total: row?.["total"],
+    total: Number(row?.["total"] ?? 0),
   }))

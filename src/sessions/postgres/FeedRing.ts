@@ -22,15 +22,20 @@ export class FeedRing {
     return since < this.#base || since > this.#version ? undefined : this.#notices.slice(since - this.#base).flat()
   }
 
-  /** Takes in what a trigger told: a JSON array of ids. Whatever else it is means every session. */
-  notice(payload: string | undefined): void {
+  /** Takes in what a trigger told: a JSON array of ids. Whatever else it is means every session. Gives how many it named. */
+  notice(payload: string | undefined): number {
     const ids = payload === anySession ? Option.none() : decodeIds(payload)
-    if (Option.isNone(ids)) return this.everything()
+    if (Option.isNone(ids)) {
+      this.everything()
+      return 0
+    }
     this.#version++
     this.#notices.push(ids.value)
-    if (this.#notices.length <= mostNotices) return
-    this.#notices.shift()
-    this.#base++
+    if (this.#notices.length > mostNotices) {
+      this.#notices.shift()
+      this.#base++
+    }
+    return ids.value.length
   }
 
   /** Every session may be another from now on. */

@@ -15,6 +15,10 @@ const textOf = (error: unknown, name: string): string => {
 /** The SQLSTATE of an error of the server (appendix A of PostgreSQL's manual), or the code of one of Node's; `""` for others. */
 export const codeOf = (error: unknown): string => textOf(causeOf(error), "code")
 
+/** The server's message where the code of the error fits; `undefined` for any other error. */
+export const messageOf = (error: unknown, codes: RegExp): string | undefined =>
+  codes.test(codeOf(error)) ? textOf(causeOf(error), "message") : undefined
+
 /** Whether the session id exists already. Another constraint of the table does not count. */
 export const isKeyConflict = (error: unknown): boolean =>
   codeOf(error) === "23505" &&

@@ -6,6 +6,7 @@ import { FeedRing } from "./FeedRing.js"
 import { mayPass } from "./PostgresFault.js"
 import { type PostgresPlace, placeText } from "./PostgresPlace.js"
 import { channelOf } from "./PostgresSchema.js"
+import { SafetyNet } from "./SafetyNet.js"
 
 /** How often a feed does what, in milliseconds. */
 export interface FeedTimes {
@@ -79,6 +80,8 @@ class Feed implements PostgresFeed {
   private lastHeard = Number.NEGATIVE_INFINITY
   private wait = firstWait
   private saidNotCounting = false
+  /** Of the connection that there is. */
+  private net: SafetyNet | undefined
 
   constructor({ listenPlace, patience = 0, place, times }: FeedOptions) {
     this.place = place
@@ -128,11 +131,12 @@ class Feed implements PostgresFeed {
   private get life(): Effect.Effect<never, StoreUnavailable, Scope.Scope> {
     return Effect.gen(this, function* () {
       const { schema } = this.place
+      this.net = undefined
       const client = yield* openClient(this.listenPlace, this.times.answer)
       const channel = channelOf(schema)
       client.onNotice((notice) => {
         if (notice.channel !== channel) return
-        this.ring.notice(notice.payload)
+        this.net?.named(this.ring.notice(notice.payload))
         this.tell()
       })
       return yield* Effect.raceFirst(this.listen(client, schema), client.lost)
@@ -150,16 +154,17 @@ class Feed implements PostgresFeed {
           "the server counts no rows (track_counts is off): a change is noticed by its trigger alone, never by that",
         )
       }
+      const net = new SafetyNet(first.total, performance.now())
+      this.net = net
       yield* this.comeUp
-      let { total } = first
       let lookedAt = performance.now()
       while (true) {
         yield* Effect.sleep(this.times.heartbeat)
-        const now = yield* this.beat(client, schema)
-        if (performance.now() - lookedAt < this.times.safetyNet) continue
-        lookedAt = performance.now()
-        if (now.total === total) continue
-        total = now.total
+        const { total } = yield* this.beat(client, schema)
+        const now = performance.now()
+        if (now - lookedAt < this.times.safetyNet) continue
+        lookedAt = now
+        if (!net.isTorn(total, now)) continue
         this.ring.everything()
         this.tell()
       }

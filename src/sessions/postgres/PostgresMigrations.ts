@@ -239,11 +239,15 @@ const missingNow = (run: Run, wanted: Wanted): Effect.Effect<Missing, SqlError |
 // The first number is ours alone: other programs may lock what they like. Who waits for it asks nothing meanwhile.
 const lockStatement = "SELECT pg_catalog.pg_advisory_xact_lock(1936929904, pg_catalog.hashtext($1))"
 
+/** Nobody else makes tables in this schema until the transaction ends. */
+export const lockSchema = (run: Run, schema: string): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(run(lockStatement, [schema]))
+
 /** Makes what is missing. It looks again under the lock, for another proxy may have made it. */
 const make = (sql: SqlClient, wanted: Wanted): Effect.Effect<void, SqlError | StoreUnavailable> =>
   transaction(sql, (run) =>
     Effect.gen(function* () {
-      yield* run(lockStatement, [wanted.schema])
+      yield* lockSchema(run, wanted.schema)
       const missing = yield* missingNow(run, wanted)
       for (const statement of statementsFor(missing, wanted.schema)) yield* run(statement, [])
     }),

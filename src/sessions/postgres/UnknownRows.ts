@@ -1,4 +1,5 @@
 import { Deferred, Effect, Exit, FiberId, Iterable, type Scope } from "effect"
+import { nextTurn } from "../../clock/NextTurn.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { SessionRow } from "../SessionRepo.js"
 
@@ -11,6 +12,8 @@ export interface Lane<A> {
   ) => Effect.Effect<(key: string) => A, StoreUnavailable>
   /** Queries under way at most. */
   readonly underWay: number
+  /** Questions of so long come into one query, in milliseconds; 0: those of one turn of the event loop. */
+  readonly collects: number
   /** Who waits longer, in milliseconds, is told that there are too many; absent: nobody is. */
   readonly patience?: number
 }
@@ -22,8 +25,6 @@ export interface Batches<A> {
   readonly failAll: (fault: StoreUnavailable) => void
 }
 
-/** Questions of so long come into one query, in milliseconds. */
-const collected = 1
 /** Keys of one query at most. */
 const mostKeys = 200
 
@@ -86,10 +87,10 @@ interface Round<A> {
 }
 
 /** One query, for what has come together. */
-const round = <A>({ ask }: Lane<A>, { asked, some, waiting }: Round<A>): Effect.Effect<void> =>
+const round = <A>({ ask, collects }: Lane<A>, { asked, some, waiting }: Round<A>): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* some.await
-    yield* Effect.sleep(collected)
+    yield* collects === 0 ? nextTurn : Effect.sleep(collects)
     const questions = Array.from(Iterable.take(waiting, mostKeys))
     for (const question of questions) {
       waiting.delete(question)

@@ -1,12 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import { startFeed } from "../../../src/sessions/postgres/PostgresFeed.js"
 import { eventually } from "../../support/Changes.js"
 import { describeUnless } from "../../support/LeftOut.js"
 import { lackingPostgres, newDatabase, PostgresServer, runIn, urlOf } from "../../support/PostgresServer.js"
 import { Relay } from "../../support/Relay.js"
 import { openWs } from "../../support/WsPeer.js"
 import { WsOrigin } from "../../support/WsOrigin.js"
-import { asked, named, quick, startOn } from "./ProxiesOnPostgres.js"
+import { asked, named, placeOf, quick, startOn } from "./ProxiesOnPostgres.js"
 
 const insert = (id: string, url: string) =>
   `INSERT INTO sessions (session_id, downstream_server_url, downstream_server_status) VALUES ('${id}', '${url}', 'active')`
@@ -67,6 +68,18 @@ describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
         const sockets = yield* Effect.forEach(proxies, ({ url }) => openWs(`${url.replace("http", "ws")}/bob/`))
         yield* proxies[0]?.repo.kill("bob", { code: 4_000, reason: "enough" }) ?? Effect.void
         for (const socket of sockets) assert.strictEqual((yield* socket.closed).code, 4_000)
+      }),
+    )
+
+    it.scoped("do not start where no notice arrives, as through a pooler", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const place = placeOf(urlOf(server, yield* newDatabase(server)))
+        // Notices stay in their database.
+        const listenPlace = placeOf(urlOf(server, yield* newDatabase(server)))
+        const error = yield* Effect.flip(startFeed({ place, listenPlace, times: { answer: 300 } }))
+        assert.include(error.problem, "does not arrive")
+        assert.include(error.hint, "--db-listen")
       }),
     )
 

@@ -13,6 +13,7 @@ const start = (lane: Pick<Lane<string>, "underWay" | "patience">) =>
   Effect.gen(function* () {
     const asked: Array<Asked> = []
     const { failAll, find } = yield* batches<string>({
+      collects: 1,
       ...lane,
       ask: (keys) =>
         Effect.gen(function* () {
