@@ -16,7 +16,7 @@ const policies = Object.entries(policyRows)
 const policyColumns = ["session_id", ...policies.map(([, { column }]) => identifier(column))].join(", ")
 
 // All rows are one text: the driver would escape each value of an array by itself.
-const arriving = "json_to_recordset($1::json) AS arriving (id text, url text, status text)"
+const arriving = "pg_catalog.json_to_recordset($1::json) AS arriving (id text, url text, status text)"
 
 const addStatement = (tables: Tables): string =>
   `INSERT INTO ${sessionsOf(tables)} ${sessionColumns} SELECT id, url, status FROM ${arriving}`
@@ -68,7 +68,7 @@ export const writeMany = (
     const own = sessions.flatMap((session) => policiesOf(session) ?? [])
     const policyName = tableIn(tables.schema, policyTable)
     const policyStatement = `INSERT INTO ${policyName} (${policyColumns})
-      SELECT ${policyColumns} FROM json_populate_recordset(NULL::${policyName}, $1::json)`
+      SELECT ${policyColumns} FROM pg_catalog.json_populate_recordset(NULL::${policyName}, $1::json)`
     // A session without policies of its own needs no row.
     if (own.length > 0) yield* run(policyStatement, [JSON.stringify(own)])
     return written.replaced

@@ -54,6 +54,8 @@ interface State {
   /** Triggers that always fire, as `TABLE NAME`. */
   readonly triggers: ReadonlyArray<string>
   readonly hasSchema: boolean
+  /** How the database holds texts. */
+  readonly encoding: string
 }
 
 const ofTables = `n.nspname = $1 AND c.relname IN ('${sessionTable}', '${policyTable}', '${controlTable}')`
@@ -88,7 +90,11 @@ const triggerStatement = `SELECT c.relname || ' ' || t.tgname AS name
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE ${ofTables} AND t.tgenabled = 'A'`
 
-const schemaStatement = "SELECT 1 AS one FROM pg_namespace WHERE nspname = $1"
+const schemaStatement = `SELECT pg_catalog.current_setting('server_encoding') AS encoding,
+    EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS found`
+
+/** Encodings that hold any id. With another one a single id that it lacks would fail the query for all that are asked with it. */
+const encodings = ["UTF8", "SQL_ASCII"]
 
 interface Named {
   readonly name: string
@@ -100,6 +106,7 @@ const stateOf = (run: Run, schema: string): Effect.Effect<State, SqlError> =>
     const names = (statement: string) => Effect.map(ask<Named>(statement), (rows) => rows.map(({ name }) => name))
     const kinds = yield* ask<Named & { readonly kind: string }>(kindStatement)
     const functions = yield* ask<Named & { readonly source: string }>(functionStatement)
+    const [whole] = yield* ask<{ readonly encoding: string; readonly found: boolean }>(schemaStatement)
     return {
       kinds: new Map(kinds.map(({ kind, name }) => [name, kind])),
       columns: yield* ask<FoundColumn>(columnStatement),
@@ -107,7 +114,8 @@ const stateOf = (run: Run, schema: string): Effect.Effect<State, SqlError> =>
       indexes: yield* names(indexStatement),
       functions: new Map(functions.map(({ name, source }) => [name, source])),
       triggers: yield* names(triggerStatement),
-      hasSchema: (yield* ask(schemaStatement)).length > 0,
+      hasSchema: whole?.found === true,
+      encoding: whole?.encoding ?? "",
     }
   })
 
@@ -191,6 +199,11 @@ const faultOf = (state: State, wanted: Wanted, table: TableKind): StoreUnavailab
 }
 
 const check = (state: State, wanted: Wanted): Effect.Effect<void, StoreUnavailable> => {
+  if (!encodings.includes(state.encoding))
+    return new StoreUnavailable({
+      problem: `${wanted.shown} has the encoding ${state.encoding}, which cannot hold every id`,
+      hint: "Make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and move the rows there.",
+    })
   if (!state.hasSchema)
     return new StoreUnavailable({
       problem: `${wanted.shown} has no schema ${identifier(wanted.schema)}`,
@@ -224,7 +237,7 @@ const missingNow = (run: Run, wanted: Wanted): Effect.Effect<Missing, SqlError |
   })
 
 // The first number is ours alone: other programs may lock what they like. Who waits for it asks nothing meanwhile.
-const lockStatement = "SELECT pg_advisory_xact_lock(1936929904, hashtext($1))"
+const lockStatement = "SELECT pg_catalog.pg_advisory_xact_lock(1936929904, pg_catalog.hashtext($1))"
 
 /** Nobody else makes tables in this schema until the transaction ends. */
 export const lockSchema = (run: Run, schema: string): Effect.Effect<void, SqlError> =>

@@ -91,7 +91,7 @@ const byTime = <E, R>(
 ): Effect.Effect<void, E | StoreUnavailable, R> =>
   Effect.gen(function* () {
     const column = sort === "created" ? "s.created_at" : "s.updated_at"
-    const time = `, to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') AS time`
+    const time = `, pg_catalog.to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') AS time`
     const most = size * pagesAtOnce
     const behind = (last: TimedRow | undefined) => {
       const where = prefixed(prefix)

@@ -45,7 +45,7 @@ const factStatement = `SELECT current_setting('server_version') AS version,
   current_setting('track_counts') = 'on' AS counts,
   (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now`
 
-const forbiddenStatement = `SELECT name FROM unnest($1::text[]) AS name
+const forbiddenStatement = `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
   WHERE NOT has_table_privilege(name, 'SELECT') OR NOT has_table_privilege(name, 'INSERT')
     OR NOT has_table_privilege(name, 'UPDATE') OR NOT has_table_privilege(name, 'DELETE')`
 
@@ -76,8 +76,8 @@ export const twinsIn = (
   using(place, async (client) => {
     const id = `session_id COLLATE "C"`
     const { rows } = await client.query<{ readonly one: string; readonly other: string }>(
-      `SELECT min(${id})::text AS one, max(${id})::text AS other FROM ${tableIn(place.schema, sessionTable)}
-        GROUP BY lower(${id}) HAVING count(*) > 1 LIMIT ${most}`,
+      `SELECT pg_catalog.min(${id})::text AS one, pg_catalog.max(${id})::text AS other FROM ${tableIn(place.schema, sessionTable)}
+        GROUP BY pg_catalog.lower(${id}) HAVING count(*) > 1 LIMIT ${most}`,
     )
     return rows.map(({ one, other }) => [one, other] as const)
   })

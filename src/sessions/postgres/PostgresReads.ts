@@ -14,7 +14,7 @@ export const reads = ({ ask, schema }: Store) => {
   const findStatement = selectIn(schema, "WHERE s.session_id = ANY ($1::text[])")
   const foldedStatement = selectIn(
     schema,
-    `WHERE lower(s.session_id COLLATE "C") = ANY ($1::text[]) ORDER BY s.session_id COLLATE "C"`,
+    `WHERE pg_catalog.lower(s.session_id COLLATE "C") = ANY ($1::text[]) ORDER BY s.session_id COLLATE "C"`,
   )
   const findMany = (
     ids: ReadonlyArray<string>,

@@ -22,7 +22,8 @@ export interface Row {
 }
 
 /** The time as SQLite's CURRENT_TIMESTAMP writes it: of UTC, whatever the time zone of the connection is. */
-const timeText = (column: string): string => `to_char(s.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')`
+const timeText = (column: string): string =>
+  `pg_catalog.to_char(s.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')`
 
 /** The names of the policies, in the order of their columns in a text; the same of what was asked. */
 const policyNames = Object.keys(policyRows)
@@ -30,7 +31,7 @@ const controlNames = Object.keys(controlColumns)
 
 const textsOf = (table: string, columns: ReadonlyArray<string>): string => {
   const texts = columns.map((column) => `${table}.${identifier(column)}::text`)
-  return `CASE WHEN ${table}.session_id IS NOT NULL THEN json_build_array(${texts.join(", ")})::text END`
+  return `CASE WHEN ${table}.session_id IS NOT NULL THEN pg_catalog.json_build_array(${texts.join(", ")})::text END`
 }
 
 const columns = [

@@ -206,7 +206,7 @@ const createdIndex: SessionIndex = {
 }
 
 /** For ids that are compared without regard to case: of ASCII letters alone. */
-const foldedIndex: SessionIndex = { name: "idx_sessions_folded_id", on: `(lower(session_id COLLATE "C"))` }
+const foldedIndex: SessionIndex = { name: "idx_sessions_folded_id", on: `(pg_catalog.lower(session_id COLLATE "C"))` }
 
 export const indexesFor = (folds: boolean): ReadonlyArray<SessionIndex> =>
   folds ? [createdIndex, foldedIndex] : [createdIndex]

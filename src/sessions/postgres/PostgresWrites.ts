@@ -45,7 +45,7 @@ const tallyOf = (store: Store) => {
   const statement = `WITH slice AS (
       SELECT session_id::text COLLATE "C" AS id, downstream_server_status AS status FROM ${Changes.sessionsOf(store)}
       WHERE session_id COLLATE "C" > $1 ORDER BY session_id COLLATE "C" LIMIT ${talliedAtOnce}
-    ) SELECT count(*)::int AS count, max(id) AS last,
+    ) SELECT count(*)::int AS count, pg_catalog.max(id) AS last,
       (count(*) FILTER (WHERE status IN (${statuses})))::int AS forwarding FROM slice`
   return Effect.gen(function* () {
     let [forwarding, others] = [0, 0]

@@ -98,6 +98,31 @@ describeUnless(lackingPostgres)("a PostgreSQL database that does not serve", () 
     }),
   )
 
+  it.scopedLive("is refused where it cannot hold every id: one id would fail all that are asked with it", () =>
+    Effect.gen(function* () {
+      const { name, server, url } = yield* testDatabase()
+      const latin = `${name}_latin`
+      const template = "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+      yield* runIn(server, "postgres", `CREATE DATABASE ${latin} ENCODING 'LATIN1' ${template}`)
+      assert.include(yield* problemAt({ ...placeAt(url), database: latin }), "has the encoding LATIN1")
+    }),
+  )
+
+  it.scopedLive("runs no function that somebody else has put where functions are looked for", () =>
+    Effect.gen(function* () {
+      const { run, url } = yield* testDatabase()
+      const store = yield* storeAt(placeAt(url))
+      const takes = (types: string, name: string, gives: string) =>
+        run(`CREATE FUNCTION public.${name}(${types}) RETURNS ${gives} LANGUAGE plpgsql AS
+          $$ BEGIN RAISE EXCEPTION 'taken in by %', '${name}'; END $$`)
+      yield* takes("text, text, text, text, text", "json_build_array", "json")
+      yield* takes("public.session_policies, json", "json_populate_recordset", "SETOF public.session_policies")
+      yield* store.addAll([{ ...alpha, policy: { path: "keep" } }], { replace: false })
+      yield* store.kill("alpha")
+      assert.strictEqual((yield* store.find("alpha"))._tag, "Some")
+    }),
+  )
+
   it.scopedLive("leaves nothing behind where a write is interrupted", () =>
     Effect.gen(function* () {
       const { run, url } = yield* testDatabase()
