@@ -140,32 +140,45 @@ describe.concurrent("a file that is replaced while it is open", () => {
     }),
   )
 
-  it.scopedLive("by one that a command fills is taken when the command is done, or is not there any more", () =>
-    Effect.gen(function* () {
-      const { filename, repo } = yield* fixture
-      const removed = () => noticing(repo, () => rmSync(filename))
-      const target = Effect.retry(
-        Effect.suspend(() => urlOf(repo, "a")),
-        Schedule.spaced(5),
-      )
-      yield* removed()
-      yield* Effect.gen(function* () {
-        const filling = Context.get(yield* Layer.build(layerSqlite({ filename, marksMaking: true })), SessionRepo)
-        yield* filling.add({ id: "a", url: "http://new", status: "active" })
-        // Longer than between two attempts.
+  it.scopedLive(
+    "by one that a command fills is taken when the command is done; if it was killed, by the next one, or after a minute",
+    () =>
+      Effect.gen(function* () {
+        const { filename, repo } = yield* fixture
+        const removed = () => noticing(repo, () => rmSync(filename))
+        const target = Effect.retry(
+          Effect.suspend(() => urlOf(repo, "a")),
+          Schedule.spaced(5),
+        )
+        yield* removed()
+        yield* Effect.gen(function* () {
+          const filling = Context.get(yield* Layer.build(layerSqlite({ filename, marksMaking: true })), SessionRepo)
+          yield* filling.add({ id: "a", url: "http://new", status: "active" })
+          // Longer than between two attempts.
+          yield* Effect.sleep(250)
+          expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being made` })
+        }).pipe(Effect.scoped)
+        expect(yield* target).toBe("http://new")
+        expect(sqlite3(filename, ".tables")).not.toContain("ss_proxy_making")
+
+        const pid = execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }).trim()
+        const left = (age: number) => {
+          make(`${filename}.killed`, "http://killed", "a")
+          const mark = `SELECT ${pid} AS pid, unixepoch() - ${age} AS since`
+          sqlite3(`${filename}.killed`, `CREATE TABLE ss_proxy_making AS ${mark}`)
+          renameSync(`${filename}.killed`, filename)
+        }
+        yield* removed()
+        left(0)
         yield* Effect.sleep(250)
         expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being made` })
-      }).pipe(Effect.scoped)
-      expect(yield* target).toBe("http://new")
-      expect(sqlite3(filename, ".tables")).not.toContain("ss_proxy_making")
+        yield* Effect.scoped(Layer.build(layerSqlite({ filename, marksMaking: true })))
+        expect(yield* target).toBe("http://killed")
 
-      yield* removed()
-      const pid = execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }).trim()
-      make(`${filename}.killed`, "http://killed", "a")
-      sqlite3(`${filename}.killed`, `CREATE TABLE ss_proxy_making AS SELECT ${pid} AS pid, unixepoch() AS since`)
-      renameSync(`${filename}.killed`, filename)
-      expect(yield* target).toBe("http://killed")
-    }),
+        yield* removed()
+        left(61)
+        expect(yield* target).toBe("http://killed")
+      }),
   )
 
   it.scopedLive("is not left while a program reads it, for its log would be lost", () =>

@@ -7,7 +7,7 @@ import type { IdCase } from "../../domain/Settings.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import { companionsOf, placeOf } from "../FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
-import { markAsMaking, requireWhole } from "./SqliteMaking.js"
+import { markAsMaking, requireWhole, takeOverMaking } from "./SqliteMaking.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
 import {
@@ -130,7 +130,8 @@ const openClient = (path: string, filename: string, how: How, idCase: IdCase) =>
         // A file that replaces another may still be incomplete, so no table is made in it.
         if (how === "readonly" || how === "follow") yield* requireTable(sql, filename)
         if (how === "follow") yield* requireWhole(sql, filename)
-        if (how === "make whole" && (yield* checkTable(sql, filename)) === "absent") yield* markAsMaking(sql)
+        if (how === "make whole")
+          yield* (yield* checkTable(sql, filename)) === "absent" ? markAsMaking(sql) : takeOverMaking(sql)
         if (how !== "readonly") yield* prepareFile(sql, filename, idCase)
       }),
     )

@@ -10,20 +10,44 @@ import { whileBusy } from "./SqliteFault.js"
  * table of its own into the file before it makes the others, and removes it when it is done.
  */
 const makingTable = "ss_proxy_making"
+const dropStatement = `DROP TABLE IF EXISTS ${makingTable}`
 
 /** How long a file may be in the making, in seconds: after a reboot another process may have the maker's number. */
 const longest = 600
 
+/** How long one counts as unfinished whose maker was killed, in seconds: whoever has lost a file will try again. */
+const longestLeft = 60
+
 /** Time limit for the removal of the mark, in milliseconds. */
 const lockTimeout = 5_000
 
+const isMarked = (sql: SqlClient): Effect.Effect<boolean, SqlError> =>
+  Effect.map(
+    sql<object>`SELECT 1 FROM pragma_table_list(${makingTable}) WHERE schema = 'main'`,
+    (tables) => tables.length > 0,
+  )
+
+/** The file counts as made when the scope closes. */
+const removingMark = (sql: SqlClient): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() => Effect.ignore(whileBusy(lockTimeout)(sql.unsafe(dropStatement))))
+
+const thisProcess = `SELECT ${process.pid} AS pid, unixepoch() AS since`
+
 /** Marks a file without tables as being made by this process, until the scope closes. */
-export const markAsMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> => {
-  const create = `CREATE TABLE IF NOT EXISTS ${makingTable} AS SELECT ${process.pid} AS pid, unixepoch() AS since`
-  const drop = sql.unsafe(`DROP TABLE IF EXISTS ${makingTable}`)
-  // A mark that stays is ignored as soon as this process has ended.
-  return Effect.asVoid(Effect.acquireRelease(sql.unsafe(create), () => Effect.ignore(whileBusy(lockTimeout)(drop))))
-}
+export const markAsMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* sql.unsafe(dropStatement)
+    yield* sql.unsafe(`CREATE TABLE ${makingTable} AS ${thisProcess}`)
+    yield* removingMark(sql)
+  })
+
+/** Finishes, when the scope closes, what another command has begun that was killed. */
+export const takeOverMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (!(yield* isMarked(sql))) return
+    yield* sql.unsafe(`INSERT INTO ${makingTable} (pid, since) ${thisProcess}`)
+    yield* removingMark(sql)
+  })
 
 const isRunning = (pid: number): boolean => {
   try {
@@ -40,15 +64,14 @@ interface Mark {
   readonly age: number
 }
 
-/** Fails while a command on this machine is making the file. */
+/** Fails while a command on this machine is making the file, and for a while if it was killed at that. */
 export const requireWhole = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
-    const isMarked = yield* sql<object>`SELECT 1 FROM pragma_table_list(${makingTable}) WHERE schema = 'main'`
-    if (isMarked.length === 0) return
+    if (!(yield* isMarked(sql))) return
     const marks = yield* sql.unsafe<Mark>(`SELECT pid, unixepoch() - since AS age FROM ${makingTable}`)
-    if (marks.some(({ age, pid }) => age < longest && isRunning(pid)))
+    if (marks.some(({ age, pid }) => age < (isRunning(pid) ? longest : longestLeft)))
       return yield* new StoreUnavailable({
         problem: `${filename} is still being made`,
-        hint: "It is taken as soon as the command that makes it has ended.",
+        hint: "It is taken as soon as the command that makes it has ended. If that was killed, run it again.",
       })
   })
