@@ -32,7 +32,8 @@ const ordersOf = ({ channel }: Role) =>
     // `unsafeOffer` is safe because the queue is unbounded, so an offer never waits.
     channel.hear(retire, ({ othersGoOn }) => orders.unsafeOffer(othersGoOn ? "retire" : "drain"))
     channel.hear(cut, () => orders.unsafeOffer("cut"))
-    yield* Effect.forkScoped(Effect.zipRight(channel.closed, Queue.offer(orders, "retire")))
+    const orphaned = Effect.zipRight(Effect.logWarning("the supervisor is gone"), Queue.offer(orders, "retire"))
+    yield* Effect.forkScoped(Effect.zipRight(channel.closed, orphaned))
     return orders
   })
 
