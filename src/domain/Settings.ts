@@ -131,9 +131,9 @@ export const settings = {
     fallback: 0,
     flag: { name: "max-stale" },
     group: "Sessions",
-    help: "For how long known sessions are served and live traffic goes on while the database is away. 0: for ever.",
+    help: "For how long known sessions are served and live traffic goes on while the database is away: at least 5. 0: for ever.",
     guide:
-      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#when-the-database-is-somewhere-else)). `0`: for ever.",
+      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#when-the-database-is-somewhere-else)): at least 5 s. `0`: for ever.",
   }),
   hostField: setting({
     reading: Reading.oneOf("RULE", ["auto", "server", "client"]),

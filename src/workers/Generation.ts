@@ -13,6 +13,9 @@ const logDeath = ({ number, pid }: WorkerProcess, { connections, lastWords, loop
     Effect.annotateLogs({ pid, connections, loop_delay_ms: Math.round(loopDelay) }),
   )
 
+/** How long the next worker waits behind many that could not begin, while others serve; milliseconds. */
+const longestRest = 5_000
+
 /** Workers of one start or reload: as many as there are to be, each in its place. */
 export class Generation {
   private constructor(
@@ -47,10 +50,14 @@ export class Generation {
     const { number: place } = first
     const deaths = new Deaths()
     const next = this.pool.begin(place, this.number)
-    /** Rests before the next start, unless there is to be none. */
-    const rest = (lastWords: string) =>
-      Effect.gen(function* () {
+    /**
+     * Rests before the next start, unless there is to be none. One that cannot even begin, such as while the database is away,
+     * takes nobody along who serves.
+     */
+    const rest = (lastWords: string, hasBegun: boolean) =>
+      Effect.gen(this, function* () {
         const delay = deaths.add(yield* Clock.currentTimeMillis)
+        if (delay === undefined && !hasBegun && this.pool.serves) return yield* Effect.sleep(longestRest)
         if (delay === undefined)
           return yield* new WorkerFailed({
             problem: `worker ${place} has died too often within half a minute; the last one ${lastWords}`,
@@ -63,7 +70,7 @@ export class Generation {
         yield* Effect.logInfo(`worker ${place} is replaced: it was told to stop`)
         const fresh = yield* next
         const begun = yield* Effect.either(fresh.begun)
-        if (begun._tag === "Left") return yield* Effect.as(rest(begun.left.problem), worker)
+        if (begun._tag === "Left") return yield* Effect.as(rest(begun.left.problem, false), worker)
         worker.retire(true)
         return fresh
       })
@@ -75,7 +82,7 @@ export class Generation {
         )
         if (Option.isNone(ending)) return yield* replaced(worker)
         yield* logDeath(worker, ending.value)
-        yield* rest(ending.value.lastWords)
+        yield* rest(ending.value.lastWords, worker.hasBegun)
         return yield* next
       })
     return Effect.zipRight(Effect.iterate(first, { while: () => true, body: after }), Effect.never)

@@ -49,6 +49,7 @@ const numberIn = (holder: object, field: string): number => {
 interface HeldSocket {
   readonly descriptor: number
   readonly port: number
+  readonly close: () => void
 }
 
 interface Bound {
@@ -72,20 +73,29 @@ const hold = ({ address, family, port }: Bound, flags: number): Effect.Effect<He
         reason: typeof made === "number" ? getSystemErrorName(made) : "no socket can be held",
         hint: "check --host and --port",
       })
-    yield* Effect.addFinalizer(() => Effect.sync(() => call(made, "close")))
+    const close = () => void call(made, "close")
+    yield* Effect.addFinalizer(() => Effect.sync(close))
     const name = {}
     call(made, "getsockname", name)
-    return { descriptor: numberIn(made, "fd"), port: numberIn(name, "port") }
+    return { descriptor: numberIn(made, "fd"), port: numberIn(name, "port"), close }
   })
 
 /** Sockets of one address, for processes to inherit. */
 export interface HeldSockets {
   /** The descriptor for the worker of this number, 1 to the number of workers. */
   readonly descriptorFor: (worker: number) => number
+  /**
+   * Holds them no more, for no worker is to start any more. They go with the last worker that accepts: new connections are
+   * refused from then on, and do not wait for somebody who never comes.
+   */
+  readonly letGo: () => void
 }
 
 /** One socket for all, which somebody else has bound: the descriptor is the same for every worker. */
-export const sharedSocket = (descriptor: number): HeldSockets => ({ descriptorFor: () => descriptor })
+export const sharedSocket = (descriptor: number): HeldSockets => ({
+  descriptorFor: () => descriptor,
+  letGo: () => undefined,
+})
 
 /**
  * Whether anybody listens there already is asked without SO_REUSEPORT: with it, two programs of one user would share the
@@ -111,8 +121,13 @@ export const holdSockets = (
     const { address, family } = yield* tryOut(place)
     const flags = spread ? reusePort : 0
     const first = yield* hold({ address, family, port: place.port }, flags)
-    if (!spread) return sharedSocket(first.descriptor)
+    if (!spread) return { ...sharedSocket(first.descriptor), letGo: first.close }
     const others = yield* Effect.replicateEffect(hold({ address, family, port: first.port }, flags), count - 1)
-    const descriptors = [first, ...others].map(({ descriptor }) => descriptor)
-    return { descriptorFor: (worker) => descriptors[worker - 1] ?? first.descriptor }
+    const all = [first, ...others]
+    return {
+      descriptorFor: (worker) => (all[worker - 1] ?? first).descriptor,
+      letGo: () => {
+        for (const { close } of all) close()
+      },
+    }
   })

@@ -81,8 +81,14 @@ export class WorkerPool {
     for (const worker of this.live) if (!worker.isRetiring && worker.generation === generation) worker.retire(true)
   }
 
-  /** Tells all workers to retire, for the proxy stops. */
+  /** Whether any worker accepts connections now. */
+  get serves(): boolean {
+    return Array.from(this.live).some((worker) => worker.hasBegun && !worker.isRetiring)
+  }
+
+  /** Tells all workers to retire, for the proxy stops. None is started from then on. */
   retireAll(): void {
+    this.options.sockets.letGo()
     for (const worker of this.live) if (!worker.isRetiring) worker.retire(false)
   }
 

@@ -24,7 +24,11 @@ import { untilStopped } from "./UntilStopped.js"
 
 /** What the supervisor orders. When it is gone, others go on, or nobody does. */
 const ordersOf = ({ channel, orders }: Role) =>
-  Effect.as(Effect.forkScoped(Effect.zipRight(channel.closed, Queue.offer(orders, "retire"))), orders)
+  Effect.gen(function* () {
+    const orphaned = Effect.zipRight(Effect.logWarning("the supervisor is gone"), Queue.offer(orders, "retire"))
+    yield* Effect.forkScoped(Effect.zipRight(channel.closed, orphaned))
+    return orders
+  })
 
 /**
  * Waits for an order, and does as it says. A drain takes at most `drainTime` milliseconds, and the end of the process behind it
