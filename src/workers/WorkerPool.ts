@@ -54,6 +54,11 @@ export class WorkerPool {
     }
   }
 
+  /** Whether others than those in one place accept connections. */
+  servesWithout(place: number): boolean {
+    return Array.from(this.live).some((one) => one.hasBegun && !one.isRetiring && one.number !== place)
+  }
+
   /** Starts a worker, which need not be ready yet. */
   begin(number: number, generation: number): Effect.Effect<WorkerProcess> {
     const { count, file, sockets, task } = this.options
