@@ -13,21 +13,24 @@ says who it is in each answer.
 Meanwhile sessions are added, removed, killed and given other servers. One proxy is killed (SIGKILL) and started again, then
 the database crashes and is started again. Wrong is:
 
-  - an answer of a server that never was the session's, or that it had left for longer than --window when it was asked
+  - an answer of a server that never was the session's, or that it had left for longer than --window when it was
+    asked; a message on a WebSocket has until --ending
   - a request that fails, and its session was not changed just then
   - a WebSocket that ends, and neither was its session changed nor its proxy killed; or that goes on after a kill
   - a change that is in force later than 2 s after the database is back
 
 Exits with 1 if anything is wrong, and with 2 where the balancer or PostgreSQL is not installed. Linux only.
 
-usage: npm run soak:fleet -- [--front haproxy] [--seconds 60] [--clients 2000] [--sessions 300] [--rate 400] [--window 50] [--bin FILE] [--json]
+usage: npm run soak:fleet -- [--front haproxy] [--seconds 60] [--clients 2000] [--sessions 300] [--rate 400] [--window 50]
+  [--ending 1000] [--bin FILE] [--json]
 
   --front NAME   haproxy or nginx
   --seconds N    how long sessions change
   --clients N    half of them with a connection each, a tenth with new ones, the rest with WebSockets
   --sessions N   at the start
   --rate N       requests and messages a second, of all clients
-  --window N     within so many milliseconds a change has to be in force
+  --window N     within so many milliseconds a change has to be in force for requests
+  --ending N     within so many milliseconds WebSockets have to end after a change or a kill
   --bin FILE     the program; default: dist/bin.js
   --json         prints one JSON value on standard output, and nothing else
   --help         this text
@@ -43,6 +46,7 @@ const { values } = parseArgs({
     sessions: { type: "string", default: "300" },
     rate: { type: "string", default: "400" },
     window: { type: "string", default: "50" },
+    ending: { type: "string", default: "1000" },
     bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
   },
 })
@@ -70,7 +74,7 @@ function report(result) {
   for (const [title, rows] of Object.entries({
     "answers by proxy": result.by_proxy,
     changes: result.changes,
-    "ms from a commit until all three proxies use another server": result.in_force_ms,
+    "ms from a commit until all three proxies send what comes then to another server": result.in_force_ms,
     "ms from a commit until a client heard that its WebSocket was closed": Object.fromEntries(
       Object.entries(result.closed_ms).map(([what, figures]) => [what, JSON.stringify(figures)]),
     ),
@@ -94,6 +98,7 @@ const fleet = new Fleet({
   sessionCount: Number(values.sessions),
   rate: Number(values.rate),
   window: Number(values.window),
+  ending: Number(values.ending),
   note: (text) => process.stderr.write(`${new Date().toISOString()} ${text}\n`),
 })
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => fleet.end().finally(() => process.exit(1)))

@@ -9,6 +9,11 @@ export class DueRows {
     return !this.all && this.keys.size === 0
   }
 
+  /** Whether all that are outdated are due, be they named or not. */
+  get areAll(): boolean {
+    return this.all
+  }
+
   /** All that are outdated. */
   addAll(): void {
     this.all = true

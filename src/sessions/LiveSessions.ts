@@ -77,9 +77,10 @@ export class LiveSessions implements LifetimeKeeper {
     return entry !== undefined && this.isCurrent(entry) ? entry.answer : undefined
   }
 
-  /** What is known of a session, outdated or not. */
+  /** What is known of a session, be it outdated; not where its row was named as one that has changed since it was read. */
   lastKnown(key: string): RowAnswer | undefined {
-    return this.entries.get(key)?.answer
+    const entry = this.entries.get(key)
+    return entry !== undefined && entry.epoch >= entry.outdatedIn ? entry.answer : undefined
   }
 
   /** Whether what was read then may be gone by. */

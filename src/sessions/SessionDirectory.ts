@@ -366,6 +366,7 @@ class Directory {
   private get sweep(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
       const startedAt = performance.now()
+      const areAllDue = this.due.areAll
       for (const keys of Arr.chunksOf(this.due.take(this.sessions), this.repo.batchSize ?? sliceSize)) {
         const readIn = this.epoch
         const found = yield* Effect.exit(this.rows.findMany(keys, this.sessions))
@@ -375,7 +376,8 @@ class Directory {
         yield* nextTurn
       }
       this.isFailing = false
-      yield* Effect.sleep(Math.min(restFactor * (performance.now() - startedAt), longestRest))
+      // Rows that are named are few. The next one to be named may be of a kill, which must not wait.
+      if (areAllDue) yield* Effect.sleep(Math.min(restFactor * (performance.now() - startedAt), longestRest))
     })
   }
 

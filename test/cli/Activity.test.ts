@@ -51,7 +51,7 @@ describe("ss-proxy sessions list --idle-for", () => {
   it("takes nobody for idle where nothing was written down, or it cannot be read", async () => {
     const { file, sessions } = await withSessions({ a: { added: 5 * hour, active: 4 * hour } })
     rmSync(file)
-    const missing = await sessions("list", "--idle-for", "1h", "--json")
+    const missing = await sessions("list", "--idle-for", "1h")
     expect(missing).toMatchObject({ code: 1, stdout: "" })
     expect(missing.stderr).toMatch(
       /^ss-proxy: nobody knows which sessions are idle: .*sessions\.db\.activity does not exist; a proxy writes it down/,

@@ -24,7 +24,20 @@ describeUnless(lacking("haproxy") ?? lackingPostgres)("three proxies on one data
     () =>
       Effect.gen(function* () {
         // A busy machine takes longer than 50 ms for a turn. A server that never was the session's is wrong at any time.
-        const flags = ["--seconds", "6", "--clients", "100", "--sessions", "30", "--rate", "60", "--window", "3000"]
+        const flags = [
+          "--seconds",
+          "6",
+          "--clients",
+          "100",
+          "--sessions",
+          "30",
+          "--rate",
+          "60",
+          "--window",
+          "3000",
+          "--ending",
+          "5000",
+        ]
         const { code, stderr, stdout } = yield* runTool(process.execPath, [script, ...flags, "--json"])
         assert.notStrictEqual(stdout, "", stderr)
         const told = Schema.decodeUnknownSync(Schema.parseJson(Told))(stdout)

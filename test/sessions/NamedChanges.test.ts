@@ -285,6 +285,24 @@ describe("while a store that tells is away", () => {
     }),
   )
 
+  it.scoped(
+    "a session that was named before, and not read since, is refused: something else is known to be true of it",
+    () =>
+      Effect.gen(function* () {
+        const { directory, rows, store } = yield* startTelling()
+        for (const id of ["a", "b"]) yield* rows.add(at(id))
+        yield* directory.lookup("a")
+        const other = yield* directory.lookup("b")
+        yield* rows.set("a", at("a", 9002))
+        store.tell(["a"])
+        store.leave(away)
+        assert.strictEqual(yield* Effect.flip(directory.lookup("a")), away)
+        assert.strictEqual(yield* directory.lookup("b"), other)
+        store.comeBack()
+        assert.strictEqual((yield* directory.lookup("a")).target.port, 9002)
+      }),
+  )
+
   it.scoped("a row that was not read because too many ask is not taken as it was known", () =>
     Effect.gen(function* () {
       const { directory, rows, store } = yield* startTelling()

@@ -25,8 +25,8 @@ function figuresOf(numbers) {
 }
 
 export class Fleet {
-  constructor({ bin, clients, front, note, rate, seconds, sessionCount, window }) {
-    Object.assign(this, { bin, clientCount: clients, front, note, rate, seconds, sessionCount, window })
+  constructor({ bin, clients, ending, front, note, rate, seconds, sessionCount, window }) {
+    Object.assign(this, { bin, clientCount: clients, ending, front, note, rate, seconds, sessionCount, window })
     this.folder = mkdtempSync(join(tmpdir(), "ss-proxy-fleet-"))
     this.children = []
     this.proxies = []
@@ -45,11 +45,7 @@ export class Fleet {
     this.client = await this.cluster.client()
     const servers = this.#fork("Server.mjs", serverPorts)
     const [ports] = await once(servers, "message")
-    this.sessions = new Sessions(
-      (statement, ...values) => this.client.query(statement, values),
-      ports,
-      Math.max(1_000, this.window),
-    )
+    this.sessions = new Sessions((statement, ...values) => this.client.query(statement, values), ports, this.ending)
     const url = `postgres://tester@127.0.0.1:${this.cluster.port}/postgres`
     const names = ["a", "b", "c"]
     this.proxies = names.map((name, index) => new Proxy({ bin: this.bin, host: `127.0.0.${index + 2}`, name, url }))
@@ -134,19 +130,21 @@ export class Fleet {
     this.done.retarget++
     const id = this.sessions.choose()
     const { target, until } = await this.sessions.retarget(id, this.window)
-    this.inForce.push((await this.#untilInForce(id, target)) - until)
+    this.inForce.push(Math.max(0, (await this.#untilInForce(id, target)) - until))
   }
 
-  /** Asks each proxy until it forwards to the new server; gives when the last one did. */
+  /** Asks each proxy until it forwards to the new server; gives when the last one was asked for the first time that it did. */
   async #untilInForce(id, target) {
     const times = this.proxies.map(async (proxy) => {
       const deadline = Date.now() + 10_000
-      while (proxy.isUp && (await proxy.ask(id)).text !== target) {
-        if (Date.now() > deadline) return void this.wrong.push(`${proxy.name} never heard of a change of ${id}`)
+      // One that was killed meanwhile does not count.
+      while (proxy.isUp) {
+        const asked = Date.now()
+        if ((await proxy.ask(id)).text === target) return asked
+        if (asked > deadline) return void this.wrong.push(`${proxy.name} never heard of a change of ${id}`)
         await pause(1)
       }
-      // One that was killed meanwhile does not count.
-      return proxy.isUp ? Date.now() : 0
+      return 0
     })
     return Math.max(...(await Promise.all(times)).filter(Boolean))
   }
@@ -179,7 +177,7 @@ export class Fleet {
     this.note("the database is back")
     const id = this.sessions.choose()
     const { target } = await this.sessions.retarget(id, windowAfterOutage)
-    const inForce = await this.#untilInForce(id, target)
+    const inForce = Math.max(until, await this.#untilInForce(id, target))
     this.outage = { from, until, in_force_after_ms: inForce - until }
     if (inForce - until > windowAfterOutage)
       this.wrong.push(`a change was in force ${inForce - until} ms after the outage`)

@@ -43,7 +43,9 @@ export class Judge {
     if (lateness.late === 0) return
     this.late++
     this.latest = Math.max(this.latest, lateness.late)
-    if (lateness.late > lateness.window)
+    // A WebSocket may live a little longer than requests go to its server.
+    const window = kind === "message" ? Math.max(lateness.window, this.sessions.ending) : lateness.window
+    if (lateness.late > window)
       this.wrong.push(`${kind} of ${id}: ${target} was left ${lateness.late} ms before it was asked (${proxy})`)
   }
 

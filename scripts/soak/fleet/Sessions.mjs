@@ -3,11 +3,11 @@
 const columns = "session_id, downstream_server_url, downstream_server_status"
 
 export class Sessions {
-  /** `query`: runs a statement with these values. `settling`: within so many milliseconds a kill is in force, and what a change ends has ended. */
-  constructor(query, ports, settling) {
+  /** `query`: runs a statement with these values. `ending`: within so many milliseconds a kill is in force, and what a change ends has ended. */
+  constructor(query, ports, ending) {
     this.query = query
     this.ports = ports
-    this.settling = settling
+    this.ending = ending
     this.made = 0
     this.targets = 0
     /** By session: its targets, one after another: from before the commit, until after the commit that ended it. */
@@ -87,12 +87,12 @@ export class Sessions {
 
   /** What was done to a session that may have ended what was under way in that time. */
   changeIn(id, from, until) {
-    return this.changes.get(id).find((change) => change.from <= until && from <= change.until + this.settling)
+    return this.changes.get(id).find((change) => change.from <= until && from <= change.until + this.ending)
   }
 
   /** Whether a kill should have ended, well before a message was sent on it, what was open at that time. */
   shouldBeDead(id, opened, sent) {
-    const isOver = ({ from, until, what }) => what === "kill" && opened < from && until + this.settling < sent
+    const isOver = ({ from, until, what }) => what === "kill" && opened < from && until + this.ending < sent
     return this.changes.get(id).some(isOver)
   }
 }

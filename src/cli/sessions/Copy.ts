@@ -26,7 +26,7 @@ import { renderJson } from "./SessionView.js"
 const from: Flag.Flag<string> = {
   name: "from",
   reading: text("URL"),
-  about: "The database that is copied: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE. It is only read.",
+  about: "The database that is copied: sqlite:PATH, or postgres://USER@HOST/DATABASE. It is only read.",
 }
 
 const to: Flag.Flag<string> = {
