@@ -5,6 +5,9 @@ import type { WorkerPool } from "./WorkerPool.js"
 import { WorkerFailed } from "./WorkerFailed.js"
 import type { Ending, WorkerProcess } from "./WorkerProcess.js"
 
+/** How long until the next try where a worker cannot begin, though others serve; milliseconds. */
+const retryDelay = 1_000
+
 /** What a worker says of itself when it begins. */
 export type Begun = typeof Messages.ready.body.Type
 
@@ -12,9 +15,6 @@ const logDeath = ({ number, pid }: WorkerProcess, { connections, lastWords, loop
   Effect.logError(`worker ${number} ${lastWords}; another one takes its place`).pipe(
     Effect.annotateLogs({ pid, connections, loop_delay_ms: Math.round(loopDelay) }),
   )
-
-/** How long the next worker waits behind many that could not begin, while others serve; milliseconds. */
-const longestRest = 5_000
 
 /** Workers of one start or reload: as many as there are to be, each in its place. */
 export class Generation {
@@ -51,13 +51,13 @@ export class Generation {
     const deaths = new Deaths()
     const next = this.pool.begin(place, this.number)
     /**
-     * Rests before the next start, unless there is to be none. One that cannot even begin, such as while the database is away,
-     * takes nobody along who serves.
+     * Rests before the next start, unless there is to be none. One that says why it cannot begin, such as a database that is
+     * away, is no reason to end those that serve.
      */
-    const rest = (lastWords: string, hasBegun: boolean) =>
+    const rest = ({ couldNotBegin, lastWords }: Ending) =>
       Effect.gen(this, function* () {
+        if (couldNotBegin && this.pool.servesWithout(place)) return yield* Effect.sleep(retryDelay)
         const delay = deaths.add(yield* Clock.currentTimeMillis)
-        if (delay === undefined && !hasBegun && this.pool.serves) return yield* Effect.sleep(longestRest)
         if (delay === undefined)
           return yield* new WorkerFailed({
             problem: `worker ${place} has died too often within half a minute; the last one ${lastWords}`,
@@ -70,7 +70,12 @@ export class Generation {
         yield* Effect.logInfo(`worker ${place} is replaced: it was told to stop`)
         const fresh = yield* next
         const begun = yield* Effect.either(fresh.begun)
-        if (begun._tag === "Left") return yield* Effect.as(rest(begun.left.problem, false), worker)
+        if (begun._tag === "Left") {
+          const { problem } = begun.left
+          yield* Effect.annotateLogs(Effect.logError(`worker ${place} goes on: no other one can begin`), { problem })
+          yield* Effect.timeoutOption(worker.ended, retryDelay)
+          return worker
+        }
         worker.retire(true)
         return fresh
       })
@@ -82,7 +87,7 @@ export class Generation {
         )
         if (Option.isNone(ending)) return yield* replaced(worker)
         yield* logDeath(worker, ending.value)
-        yield* rest(ending.value.lastWords, worker.hasBegun)
+        yield* rest(ending.value)
         return yield* next
       })
     return Effect.zipRight(Effect.iterate(first, { while: () => true, body: after }), Effect.never)

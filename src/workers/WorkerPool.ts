@@ -54,6 +54,11 @@ export class WorkerPool {
     }
   }
 
+  /** Whether others than those in one place accept connections. */
+  servesWithout(place: number): boolean {
+    return Array.from(this.live).some((one) => one.hasBegun && !one.isRetiring && one.number !== place)
+  }
+
   /** Starts a worker, which need not be ready yet. */
   begin(number: number, generation: number): Effect.Effect<WorkerProcess> {
     const { count, file, sockets, task } = this.options
@@ -79,11 +84,6 @@ export class WorkerPool {
   /** Tells all workers of a generation to retire, while others go on. */
   retire(generation: number): void {
     for (const worker of this.live) if (!worker.isRetiring && worker.generation === generation) worker.retire(true)
-  }
-
-  /** Whether any worker accepts connections now. */
-  get serves(): boolean {
-    return Array.from(this.live).some((worker) => worker.hasBegun && !worker.isRetiring)
   }
 
   /** Tells all workers to retire, for the proxy stops. None is started from then on. */

@@ -21,6 +21,8 @@ export interface Ending {
   /** What it said itself, or what is known of its process; a phrase behind its name. */
   readonly lastWords: string
   readonly exitCode: number
+  /** It has said why it cannot begin. */
+  readonly couldNotBegin: boolean
   /** Those that it had at its last beat. */
   readonly connections: number
   /** By how many milliseconds that was late. */
@@ -160,14 +162,15 @@ export class WorkerProcess implements WorkerLink {
   }
 
   private buried({ lastWords, exitCode }: Pick<Ending, "lastWords" | "exitCode">): Effect.Effect<void> {
-    const { last = { connections: 0, loopDelay: 0 }, milestones, said } = this
+    const { accepting, last = { connections: 0, loopDelay: 0 }, milestones, said } = this
+    const couldNotBegin = said !== undefined && !accepting
     const failure = said ?? {
       problem: `worker ${this.number} ${lastWords} before it accepted connections`,
       exitCode: 1,
     }
     return Effect.zipRight(
       Deferred.fail(milestones.ready, new WorkerFailed(failure)),
-      Deferred.succeed(milestones.ended, { lastWords: said?.problem ?? lastWords, exitCode, ...last }),
+      Deferred.succeed(milestones.ended, { lastWords: said?.problem ?? lastWords, exitCode, couldNotBegin, ...last }),
     )
   }
 }

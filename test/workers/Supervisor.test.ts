@@ -4,7 +4,7 @@ import { setLogLevel } from "../../src/workers/Messages.js"
 import { supervise } from "../../src/workers/Supervisor.js"
 import type { WorkerPool } from "../../src/workers/WorkerPool.js"
 import type { WorkerLink } from "../../src/workers/Workers.js"
-import { playedBy } from "./PlayedWorkers.js"
+import { type Part, playedBy } from "./PlayedWorkers.js"
 
 /** Who comes and goes from now on. */
 const comings = (pool: WorkerPool) =>
@@ -57,6 +57,23 @@ describe("a supervisor", () => {
       assert.include(problem, "worker 1 has died too often")
       assert.include(problem, "ended with exit code 3")
       assert.strictEqual(yield* Queue.size(came), 5)
+    }),
+  )
+
+  itQuietly("does not end where the next worker in a place says why it cannot begin, and others serve", () =>
+    Effect.gen(function* () {
+      const parts: Array<Part> = ["works"]
+      const pool = yield* playedBy(parts)
+      const { failed } = yield* supervise(pool)
+      const { came } = yield* comings(pool)
+      const first = pool.service.all().find(({ number }) => number === 1)
+      parts[0] = "fails"
+      process.kill(first?.pid ?? assert.fail("there is to be a first"), "SIGKILL")
+      // With the one that was killed these would be five deaths.
+      yield* Effect.raceFirst(Queue.takeN(came, 4), failed)
+      parts[0] = "works"
+      yield* Effect.raceFirst(Queue.take(came), failed)
+      yield* Effect.repeat(Effect.sleep(10), { until: () => generations(pool).length === 2 })
     }),
   )
 
