@@ -76,7 +76,7 @@ describeUnless(lackingFile("/proc/self/status"))("ss-proxy run, told to stop bef
     const startedAt = performance.now()
     child.kill("SIGTERM")
     expect(await ended).toBe(0)
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(said()).not.toContain("listening")
   })
 })

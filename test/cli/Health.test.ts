@@ -68,7 +68,9 @@ describe("the health of a proxy", () => {
     status = 503
     const failed = await run("--json", "-d", "./sessions.db")
     expect(failed.code).toBe(1)
-    expect(failed.stderr).toContain(`${second} answers 503; the proxy stops, or is not ready`)
+    expect(JSON.parse(failed.stderr)).toEqual({
+      error: { code: "not_ready", message: `${second} answers 503`, hint: "the proxy stops, or is not ready" },
+    })
     expect(json(failed)).toEqual({
       up: false,
       proxies: [
