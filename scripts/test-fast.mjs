@@ -14,7 +14,7 @@ export const fastTests = [
   "test/log/",
   "test/telemetry/",
   "test/traffic/",
-  "test/transfer/",
+  "test/transfer/SessionLines",
   "test/wire/",
   "test/cli/CommandLine",
   "test/cli/Report",
@@ -36,6 +36,7 @@ export const fastTests = [
   "test/websocket/ControlFrame",
   "test/websocket/FrameCursor",
   "test/websocket/TimerRounds",
+  "test/workers/Channel",
   "test/workers/Slots",
 ]
 
