@@ -44,15 +44,16 @@ export class Changes {
   }
 }
 
-/** Asks again and again until `condition` holds, for what tells nobody that it changes; fails with `NotSeen` in the end. */
+/** Asks again and again until `condition` holds, for what tells nobody that it changes; fails with `NotSeen` after `within` milliseconds. */
 export const eventually = <E, R>(
   condition: Effect.Effect<boolean, E, R>,
   what: string,
+  within = patience,
 ): Effect.Effect<void, E | NotSeen, R> =>
   Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced(5) }).pipe(
     Effect.asVoid,
     Effect.timeoutFail({
-      duration: patience,
-      onTimeout: () => new NotSeen({ message: `waited ${patience} ms for ${what}` }),
+      duration: within,
+      onTimeout: () => new NotSeen({ message: `waited ${within} ms for ${what}` }),
     }),
   )
