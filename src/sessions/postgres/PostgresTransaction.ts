@@ -1,15 +1,13 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import { type RunWith, transactionOf } from "../SqlTransaction.js"
 
 /** A value of a statement. A text of any type is read as the type of its place. */
 export type Parameter = string | number | null | ReadonlyArray<string>
 
 /** Runs a statement on the connection of a transaction. */
-export type Run = <Found extends object>(
-  statement: string,
-  parameters: ReadonlyArray<Parameter>,
-) => Effect.Effect<ReadonlyArray<Found>, SqlError>
+export type Run = RunWith<Parameter>
 
 /**
  * Runs a statement to its end also where the caller is interrupted: the driver's way to cancel one may hit the next
@@ -27,25 +25,21 @@ const isContended = (error: unknown): boolean =>
   ["40001", "40P01"].includes(String(Reflect.get(error.cause, "code")))
 
 /**
- * Runs statements in one transaction. It needs nothing of its connection afterwards, so that a pooler may give each
- * transaction another one. An interruption comes either before the commit, and rolls back, or after `committed` was called.
+ * Runs statements in one transaction (`transactionOf`). It needs nothing of its connection afterwards, so that a pooler may
+ * give each transaction another one.
  */
 export const transaction = <A, E>(
   sql: SqlClient,
   change: (run: Run) => Effect.Effect<A, E>,
   committed?: (result: A) => void,
 ): Effect.Effect<A, E | SqlError> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const connection = yield* sql.reserve
-      const run: Run = (statement, parameters) =>
-        Effect.uninterruptible(connection.execute(statement, parameters, undefined))
-      yield* run("BEGIN ISOLATION LEVEL READ COMMITTED", [])
-      const result = yield* restore(change(run)).pipe(
-        Effect.zipLeft(run("COMMIT", [])),
-        Effect.onError(() => Effect.ignore(run("ROLLBACK", []))),
-      )
-      committed?.(result)
-      return result
-    }).pipe(Effect.scoped),
+  transactionOf(
+    {
+      reserve: () => sql.reserve,
+      runOn: (connection) => (statement, parameters) =>
+        Effect.uninterruptible(connection.execute(statement, parameters, undefined)),
+      begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    },
+    change,
+    committed,
   ).pipe(Effect.retry({ times: 5, while: isContended }))
