@@ -121,8 +121,14 @@ describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
               Effect.map(asked(proxy.url, path), ({ text }) => text.includes(expected)),
               `${expected} at ${path}`,
             )
+          const before = yield* proxy.repo.version()
           for (const session of [insert("alice", one.url), insert("bob", echo.url), insert("carol", one.url)])
             yield* runIn(server, database, session)
+          // A session that is named as changed after it was read is not known while the database is away.
+          yield* eventually(
+            Effect.sync(() => proxy.repo.changes?.(before)?.length === 3),
+            "the notices of three sessions",
+          )
           yield* hears("/alice/", "one")
           const socket = yield* openWs(`${proxy.url.replace("http", "ws")}/bob/`)
           assert.deepInclude(yield* proxy.repo.find("alice"), { _tag: "Some" })
