@@ -36,6 +36,7 @@ const asked = (worker: WorkerLink): Answers<ProcessSilent> => {
     numbers: ask(questions.numbers),
     known: ask(questions.known),
     draining: ask(questions.draining),
+    rows: ask(questions.rows),
     seen: ask(questions.seen),
     watched: ask(questions.watched),
     activity: ask(questions.activity),

@@ -308,7 +308,7 @@ describe("while a store that tells is away", () => {
       const { directory, rows, store } = yield* startTelling()
       yield* rows.add(at("a"))
       yield* directory.lookup("a")
-      store.fault = new StoreUnavailable({ ...away, isCrowded: true })
+      store.fault = new StoreUnavailable({ ...away, isLate: true })
       store.tell(["a"])
       assert.strictEqual((yield* Effect.flip(directory.lookup("a")))._tag, "StoreUnavailable")
       assert.isTrue(directory.numbers().isReadable)
