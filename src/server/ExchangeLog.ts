@@ -25,15 +25,22 @@ export interface ExchangeReporter {
 
 const messageOf = (cause: unknown): string | undefined => (cause instanceof Error ? cause.message : undefined)
 
-/** Names of what errors tell, as the log has them: a session's status is not that of the answer. */
-const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
+/** Names of what errors tell, as the log has them: why a session takes no requests is not the status of the answer. */
+const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "reason" }
+
+/** How long a drain still takes, in place of when it ends by a clock that nobody else has. */
+const drainLeft = (error: ExchangeTrouble | NoRequest): { readonly drain_ends_in_s?: number } => {
+  if (error._tag !== "SessionUnavailable" || error.drainEndsAt === undefined) return {}
+  return { drain_ends_in_s: Math.max(0, Math.ceil((error.drainEndsAt - performance.now()) / 1_000)) }
+}
 
 /** What only the operator is told about an error. */
 const internals = (error: ExchangeTrouble | NoRequest): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
-  const known: Record<string, unknown> = {}
+  const known: Record<string, unknown> = drainLeft(error)
   for (const [key, value] of Object.entries(rest)) {
-    if (typeof value === "string" || typeof value === "number") known[namesInLog[key] ?? key] = value
+    const isTold = key !== "drainEndsAt" && (typeof value === "string" || typeof value === "number")
+    if (isTold) known[namesInLog[key] ?? key] = value
   }
   const detail = "cause" in error ? messageOf(error.cause) : undefined
   return { cause: causeOf(error), error: _tag, fault, ...known, ...(detail === undefined ? {} : { detail }) }

@@ -68,6 +68,7 @@ const linkOf = (channel: Channel, number: number, generation: number): WorkerLin
   generation,
   pid: 1_000 + number,
   ask: channel.ask.bind(channel),
+  askPatiently: channel.askPatiently.bind(channel),
   tell: channel.tell.bind(channel),
   hear: channel.hear.bind(channel),
   answer: channel.answer.bind(channel),
