@@ -68,7 +68,7 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     expect(json(await program("sessions", "list", "--json"))).toMatchObject([{ id: "a", status: "paused" }])
     expect(await program("sessions", "touch", "a")).toMatchObject({ code: 0, stderr: "" })
     expect(json(await program("sessions", "list", "--idle-for", "60", "--json"))).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it("says what is wrong with a URL, or with the database, and never the password", async () => {
     const { program, url } = await onPostgres()
@@ -81,7 +81,7 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     expect(json(checked)).toMatchObject({
       checks: expect.arrayContaining([expect.objectContaining({ check: "database", result: "fail" })]),
     })
-  })
+  }, 180_000)
 
   it("runs the proxy, which goes by the database at once, and which commands find by a socket of their own", async () => {
     const way = relayed()
@@ -137,5 +137,5 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     proxy.kill("SIGTERM")
     expect((await once(proxy, "close"))[0]).toBe(0)
     expect(said).not.toContain("s3cret")
-  }, 60_000)
+  }, 180_000)
 })
