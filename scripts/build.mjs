@@ -15,7 +15,7 @@ await build({ ...programBundle, outdir: fresh })
 
 await buildPage(fresh)
 
-const imported = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
+const imported = Object.keys(manifest.peerDependencies)
 await build({
   ...common,
   entryPoints: { index: "src/index.ts" },
