@@ -128,7 +128,7 @@ describe.each(libraries)("a database by %s", (_, open) => {
 it("an operator is told what is missing where nothing can read a database", () => {
   const missing = Object.assign(new Error("Cannot find module 'better-sqlite3'"), { code: "MODULE_NOT_FOUND" })
   expect(driverFault(missing)).toEqual({
-    problem: `there is nothing to read the database with: Node ${process.version} has no SQLite, and better-sqlite3 is not installed`,
-    hint: "Use Node 22.16 or later, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
+    problem: `there is nothing to read the database with: Node ${process.version} has no SQLite that it can use, and better-sqlite3 is not installed`,
+    hint: "Use Node 24, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
   })
 })

@@ -5,14 +5,22 @@ import { type Database, KeptStatements, type OpenOptions, type Statement } from 
 
 type Library = typeof import("node:sqlite")
 
-/** The module `node:sqlite`; `undefined` where this Node has none, or one without the names of columns (before 22.16). */
+/** Whether a text arrives whole: Node 22 cuts it at a NUL, and pages of ids would never end. */
+const givesWholeTexts = ({ DatabaseSync }: Library): boolean => {
+  const database = new DatabaseSync(":memory:", { readOnly: false, timeout: 0 })
+  const text = new NodeStatement(database.prepare("SELECT 'a' || char(0) || 'b'")).pluck().get()
+  database.close()
+  return text === "a\0b"
+}
+
+/** The module `node:sqlite`; `undefined` where this Node has none that can be used. */
 export const loadNodeSqlite = (): Library | undefined => {
   const { emitWarning } = process
-  // Node 22 warns of it on standard error at each start. What is used here is the same in Node 22 and 24.
+  // Node 22 warns of it on standard error when it is loaded.
   process.emitWarning = () => {}
   try {
     const library: Library = createRequire(import.meta.url)("node:sqlite")
-    return "columns" in library.StatementSync.prototype ? library : undefined
+    return givesWholeTexts(library) ? library : undefined
   } catch {
     return undefined
   } finally {

@@ -80,8 +80,8 @@ export const driverFault = (error: unknown): { readonly problem: string; readonl
   if (!isUnloadable(error)) return undefined
   if ("code" in error && error.code === "MODULE_NOT_FOUND")
     return {
-      problem: `there is nothing to read the database with: Node ${process.version} has no SQLite, and better-sqlite3 is not installed`,
-      hint: "Use Node 22.16 or later, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
+      problem: `there is nothing to read the database with: Node ${process.version} has no SQLite that it can use, and better-sqlite3 is not installed`,
+      hint: "Use Node 24, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
     }
   const isForeign = "code" in error && error.code === "ERR_DLOPEN_FAILED"
   return {
