@@ -42,17 +42,8 @@ const nodeOf = (version) => {
   return join(folder, "node_modules", "node", "bin", "node")
 }
 
-/** The tests of sessions in SQLite. */
-const storeTests = [
-  "SqliteDriver",
-  "SqliteSessionRepo",
-  "SqliteControl",
-  "SqlitePolicies",
-  "SqliteActivityStore",
-  "SqliteMigrations",
-]
-  .concat(["IdCase", "SessionSteps"])
-  .map((name) => `test/sessions/${name}.test.ts`)
+/** The tests of sessions in SQLite, as vitest selects them. */
+const storeTests = ["test/sessions/Sqlite", "test/sessions/IdCase", "test/sessions/SessionSteps"]
 
 /** The first version whose own SQLite can be used. */
 const firstWithSqlite = 24
