@@ -129,6 +129,6 @@ it("an operator is told what is missing where nothing can read a database", () =
   const missing = Object.assign(new Error("Cannot find module 'better-sqlite3'"), { code: "MODULE_NOT_FOUND" })
   expect(driverFault(missing)).toEqual({
     problem: `there is nothing to read the database with: Node ${process.version} has no SQLite that it can use, and better-sqlite3 is not installed`,
-    hint: "Use Node 24, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
+    hint: "Use Node 24, or run `npm install better-sqlite3@12` where ss-proxy is installed, with `-g` if it is installed so.",
   })
 })

@@ -1,9 +1,14 @@
 import type Sqlite from "better-sqlite3"
+import { realpathSync } from "node:fs"
 import { createRequire } from "node:module"
 import { type Database, KeptStatements, type OpenOptions } from "./SqliteDatabase.js"
 
 /** The package itself. Throws where it is not installed. */
-export const loadBetterSqlite = (): typeof Sqlite => createRequire(import.meta.url)("better-sqlite3")
+export const loadBetterSqlite = (): typeof Sqlite => {
+  const require = createRequire(import.meta.url)
+  // Without links: pnpm and `npm link` put a link here, and what the package itself needs is beside the target of it.
+  return require(realpathSync(require.resolve("better-sqlite3")))
+}
 
 /**
  * Every database that this process has opened.

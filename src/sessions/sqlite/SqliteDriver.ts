@@ -81,7 +81,7 @@ export const driverFault = (error: unknown): { readonly problem: string; readonl
   if ("code" in error && error.code === "MODULE_NOT_FOUND")
     return {
       problem: `there is nothing to read the database with: Node ${process.version} has no SQLite that it can use, and better-sqlite3 is not installed`,
-      hint: "Use Node 24, or install better-sqlite3 beside ss-proxy: `npm install better-sqlite3@12`.",
+      hint: "Use Node 24, or run `npm install better-sqlite3@12` where ss-proxy is installed, with `-g` if it is installed so.",
     }
   const isForeign = "code" in error && error.code === "ERR_DLOPEN_FAILED"
   return {
