@@ -27,6 +27,7 @@ const floors = {
   workers: 9,
   cli: 10,
   dashboard: 10,
+  library: 10,
   ".": 11,
 }
 

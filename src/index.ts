@@ -40,6 +40,26 @@ export { type SwitchedUpgrade, Upgrader } from "./http/Upgrader.js"
 export { ListenError } from "./server/Listening.js"
 export { ProxyServer } from "./server/ProxyServer.js"
 export { layerProxy, layerProxyWith } from "./server/Proxy.js"
+export { createProxy, type ProxyOptions, type SessionOptions } from "./library/CreateProxy.js"
+export type { CloseOptions, EmbeddedProxy, ProxySessions, StoredSession } from "./library/EmbeddedProxy.js"
+export type { LookUp } from "./library/LookUpStore.js"
+export type {
+  FinishedTraffic,
+  ProxyEvent,
+  ProxyEventMap,
+  ProxyListener,
+  TrafficProblem,
+} from "./library/ProxyEvents.js"
+export type {
+  FieldValues,
+  ForwardChanges,
+  IncomingRequest,
+  OnRequest,
+  OwnAnswer,
+  Verdict,
+} from "./library/ProxyHook.js"
+export type { LogLine } from "./library/ProxyLog.js"
+export type { SessionInput } from "./library/SessionInput.js"
 export { LogControl, type LogSteering, type LogThreshold } from "./log/LogControl.js"
 export { ActivityStore } from "./sessions/ActivityStore.js"
 export { layerMemory as layerMemoryActivity } from "./sessions/MemoryActivityStore.js"
@@ -52,6 +72,14 @@ export {
   type SessionListener,
   type SessionTarget,
 } from "./sessions/LiveSession.js"
+export {
+  layerPostgres,
+  layerPostgresActivity,
+  type PostgresStoreOptions,
+  PostgresUrlInvalid,
+} from "./sessions/postgres/LazyPostgres.js"
+export type { PostgresHost, PostgresPlace, PostgresTls } from "./sessions/postgres/PostgresPlace.js"
+export { parsePostgresUrl } from "./sessions/postgres/PostgresUrl.js"
 export { layerMemory } from "./sessions/MemorySessionRepo.js"
 export { type LookupError, SessionDirectory } from "./sessions/SessionDirectory.js"
 export * from "./sessions/SessionRepo.js"

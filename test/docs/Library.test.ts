@@ -9,15 +9,24 @@ import { documents, examplesOf, nameOf, root, shows } from "./Blocks.js"
 
 const run = promisify(execFile)
 
-const examples = documents.flatMap((document) => examplesOf(document, "ts"))
+/** Where ss-proxy is installed, and what it needs, if not from this project: see scripts/test-peers.mjs. */
+const installed = process.env["SS_PROXY_LIBRARY_MODULES"]
 
-/** A package of a reader's own, with ss-proxy and what it needs installed. */
-const makePackage = (folder: string): void => {
-  const modules = join(folder, "node_modules")
+// There, nothing else is installed that the programs of other documents import.
+const programsIn = installed === undefined ? documents : ["docs/LIBRARY.md"]
+const examples = programsIn.flatMap((document) => examplesOf(document, "ts"))
+
+const linkModules = (modules: string): void => {
+  if (installed !== undefined) return symlinkSync(installed, modules)
   mkdirSync(modules)
   for (const name of readdirSync(join(root, "node_modules")))
     if (!name.startsWith(".")) symlinkSync(join(root, "node_modules", name), join(modules, name))
   symlinkSync(root, join(modules, "ss-proxy"))
+}
+
+/** A package of a reader's own, with ss-proxy and what it needs installed. */
+const makePackage = (folder: string): void => {
+  linkModules(join(folder, "node_modules"))
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
   examples.forEach(({ block }, index) => writeFileSync(join(folder, `example${index}.ts`), block.text))
 }
@@ -36,7 +45,8 @@ const compile = (folder: string): string => {
       strict: true,
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
-      skipLibCheck: true,
+      // With another version of a peer, the types of the library themselves are what is in doubt.
+      skipLibCheck: installed === undefined,
       outDir: folder,
       rootDir: folder,
     },
@@ -48,6 +58,9 @@ const compile = (folder: string): string => {
     getNewLine: () => "\n",
   })
 }
+
+/** For all of it, in milliseconds. The types of the library and of Effect take the compiler long. */
+const longest = installed === undefined ? 60_000 : 600_000
 
 const beginning = "--- example"
 
@@ -68,7 +81,7 @@ describe("the programs of the documents", () => {
     makePackage(folder)
     complaints = compile(folder)
     printed = await runAll(folder)
-  }, 60_000)
+  }, longest)
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   it("compile against the built package", () => {
