@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs"
 import { NotSeen, patience } from "./Changes.js"
 
 /**
- * Milliseconds for which this process could have run and no core was free for it (proc(5), schedstat); 0 where the system does not
- * tell.
+ * Milliseconds, since it began, for which this process could have run and no core was free for it (proc(5), schedstat); 0 where the
+ * system does not tell.
  */
-const waited = (): number => {
+export const lostTime = (): number => {
   try {
     const [, nanoseconds] = readFileSync("/proc/self/schedstat", "utf8").split(" ")
     return Number(nanoseconds) / 1e6
@@ -19,7 +19,7 @@ const waited = (): number => {
  * A clock, in milliseconds, that stands still while this process waits for a core. What takes a second by it is slow by itself, and
  * not because the machine has other work. It is behind `performance.now()`, so it is for "not longer than", never for "not sooner than".
  */
-export const fairNow = (): number => performance.now() - waited()
+export const fairNow = (): number => performance.now() - lostTime()
 
 /** Fails where an effect takes longer than this, in milliseconds of a core that is free; on a busy machine it may take longer. */
 export const within =
