@@ -6,17 +6,27 @@ import { DefaultReporter } from "vitest/reporters"
 import { root } from "../setup.mjs"
 import { expected, inWords, timeLeft } from "./TimeLeft.mjs"
 
-/** What each file, and each kind of run, took when it ran last. */
+/** What each file took when it ran last, and the last run, as a part of what its files took together. */
 const record = join(root, "node_modules", ".cache", "test-times.json")
 
-/** @returns {{ files: Record<string, number>, runs: Record<string, number> }} */
+/** @returns {{ files: Record<string, number>, pace: number }} */
 const recorded = () => {
   try {
-    return { files: {}, runs: {}, ...JSON.parse(readFileSync(record, "utf8")) }
+    return JSON.parse(readFileSync(record, "utf8"))
   } catch {
     // There is none yet.
-    return { files: {}, runs: {} }
+    return { files: {}, pace: 1 }
   }
+}
+
+/**
+ * All that a file takes of a worker, in milliseconds: its imports take longer than most tests.
+ *
+ * @param {Parameters<DefaultReporter["onTestModuleEnd"]>[0]} module
+ */
+const timeOf = (module) => {
+  const { collectDuration, duration, environmentSetupDuration, prepareDuration, setupDuration } = module.diagnostic()
+  return environmentSetupDuration + prepareDuration + setupDuration + collectDuration + duration
 }
 
 /** @param {{ moduleId: string }} module */
@@ -45,9 +55,11 @@ export default class Progress extends DefaultReporter {
     super.onTestRunStart(specifications)
     this.#files = specifications.map(pathOf)
     this.#began = performance.now()
-    const last = this.#times.runs[String(this.#files.length)] ?? expected(this.#files, this.#times.files)
+    const last = expected(this.#files, this.#times.files)
     const guess =
-      last === undefined ? "how long they take is known after this run" : `about ${inWords(last)}, by the last run`
+      last === undefined
+        ? "how long they take is known after this run"
+        : `about ${inWords(last * this.#times.pace)}, by the last run`
     say(`${this.#files.length} ${this.#files.length === 1 ? "file" : "files"} of tests; ${guess}\n`)
     if (this.#moves) this.#timer = setInterval(() => this.#draw(), 1_000).unref()
   }
@@ -56,7 +68,7 @@ export default class Progress extends DefaultReporter {
   onTestModuleEnd(module) {
     const path = pathOf(module)
     this.#done.push(path)
-    this.#took[path] = module.diagnostic().duration
+    this.#took[path] = timeOf(module)
     const hasFailed = !module.ok()
     if (hasFailed) this.#failed++
     this.#wipe()
@@ -75,10 +87,10 @@ export default class Progress extends DefaultReporter {
     this.#wipe()
     this.#moves = false
     super.onTestRunEnd()
-    const { files, runs } = this.#times
-    if (this.#done.length === this.#files.length) runs[String(this.#files.length)] = performance.now() - this.#began
+    const sum = Object.values(this.#took).reduce((all, time) => all + time, 0)
+    const pace = sum === 0 ? this.#times.pace : (performance.now() - this.#began) / sum
     mkdirSync(dirname(record), { recursive: true })
-    writeFileSync(record, JSON.stringify({ files: { ...files, ...this.#took }, runs }))
+    writeFileSync(record, JSON.stringify({ files: { ...this.#times.files, ...this.#took }, pace }))
   }
 
   #wipe() {
