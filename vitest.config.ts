@@ -19,8 +19,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/PostgresForAll.ts"],
     setupFiles: ["test/support/KeptDatabases.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: ["default"],
   },
 })

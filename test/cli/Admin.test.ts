@@ -3,6 +3,7 @@ import { readdirSync, statSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
+import { fairNow } from "../support/FairClock.js"
 import { runProgram, start, temporaryFolder } from "./Program.js"
 
 const wordsOf = (folder: string, ...args: ReadonlyArray<string>): ReadonlyArray<string> => [
@@ -43,11 +44,11 @@ describe("the admin listener of the program", () => {
     await once(half, "connect")
     half.write("GET /metrics HTTP/1.1\r\nHost: loc")
     await (await fetch(`http://127.0.0.1:${port}/livez`)).text()
-    const signalled = performance.now()
+    const signalled = fairNow()
     child.kill("SIGTERM")
     const [code] = await once(child, "close")
     expect(code).toBe(0)
-    expect(performance.now() - signalled).toBeLessThan(4_000)
+    expect(fairNow() - signalled).toBeLessThan(4_000)
   })
 
   it("ends the program with a hint where its port is taken", async () => {

@@ -16,7 +16,7 @@ import { agreeing, handshake } from "../websocket/Tunnel.js"
 import { temporaryFolder } from "./Program.js"
 
 /** What a busy machine may take longer than the time that is promised. Milliseconds. */
-const leeway = 2_000
+const leeway = 10_000
 
 /** A program of which `stuck` never ends, told to stop: what it said, its exit code, and how long a signal ago. */
 const stuckProgram = async (stuck: string, grace: number) => {

@@ -8,6 +8,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url))
 export const documents: ReadonlyArray<string> = [
   "README.md",
   "CHANGELOG.md",
+  "packaging/README.md",
   ...readdirSync(`${root}docs`)
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),

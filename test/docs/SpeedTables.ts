@@ -56,6 +56,8 @@ const titles: Readonly<Record<string, string>> = {
   httpxy: "httpxy 0.5",
   "fast-proxy": "fast-proxy 2.2",
   nginx: "nginx 1.22",
+  haproxy: "HAProxy 2.6",
+  caddy: "Caddy 2.6",
 }
 const titleOf = (proxy: string): string => titles[proxy] ?? proxy
 

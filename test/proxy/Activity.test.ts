@@ -8,6 +8,7 @@ import { type Answer, Downstream } from "../../src/downstream/Downstream.js"
 import { RequestHooks } from "../../src/http/RequestHooks.js"
 import * as Body from "../../src/wire/Body.js"
 import { reply } from "../../src/wire/Reply.js"
+import { patience } from "../support/Changes.js"
 import { chunk, request, response } from "../support/HttpText.js"
 import { type Lab, type LabOptions, startLab } from "../support/Lab.js"
 import { startProxy } from "../support/TestProxy.js"
@@ -30,7 +31,7 @@ const unused = [false, false, false]
 
 /** Waits until a report says so. */
 const untilReport = (lab: Lab, isSo: (found: Effect.Effect.Success<ReturnType<typeof report>>) => boolean) =>
-  Effect.repeat(Effect.delay(report(lab), 50), { until: isSo }).pipe(Effect.timeout(8_000))
+  Effect.repeat(Effect.delay(report(lab), 50), { until: isSo }).pipe(Effect.timeout(patience))
 
 describe("a session counts as in use", () => {
   it.scopedLive("when a request of it was answered by its server, with any status", () =>

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { chunk, lastChunk, request, response } from "../support/HttpText.js"
-import { eventually, NotSeen } from "../support/Changes.js"
+import { eventually } from "../support/Changes.js"
+import { within } from "../support/FairClock.js"
 import type { HttpMessage } from "../support/HttpMessage.js"
 import { type Lab, startLab } from "../support/Lab.js"
 import { RawClient } from "../support/RawClient.js"
@@ -40,11 +41,9 @@ const idleOn = ({ connect }: TestProxy) =>
   })
 
 const get = request("GET /app/x")
-const soon = 1_500
 
 /** What ends well before idle connections would have been closed. */
-const inTime = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.timeoutFail(effect, { duration: soon, onTimeout: () => new NotSeen({ message: `not within ${soon} ms` }) })
+const inTime = within(1_500)
 
 const connectionOf = (message: HttpMessage): string | undefined => message.value("connection")?.toLowerCase()
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { connect } from "node:net"
 import type { NotSeen } from "../support/Changes.js"
+import { within } from "../support/FairClock.js"
 import { answer, chunk, lastChunk, request, response } from "../support/HttpText.js"
 import { startLab } from "../support/Lab.js"
 import type { RawConnection } from "../support/RawConnection.js"
@@ -169,10 +170,8 @@ const leaving = (what: string, text: string): void => {
       yield* origin.seen("\r\n\r\n")
       // Turns of the event loop that this process shares with the proxy.
       for (let turn = 0; turn < 5; turn++) yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
-      const began = performance.now()
       yield* client.finish
-      yield* origin.deserted
-      assert.isBelow(performance.now() - began, 500)
+      yield* within(500)(origin.deserted)
     }),
   )
 }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import type { StoreUnavailable } from "../../src/domain/ProxyError.js"
+import { fairNow, lostTime } from "../support/FairClock.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 import type { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
@@ -138,11 +139,11 @@ describe.each(Object.entries(stores))("control of a session (%s)", (_name, store
       ] as const
       for (const [close, expected] of closes) {
         const peer = yield* openWs(`${proxy.url}/ws/app`)
-        const killedAt = performance.now()
+        const killedAt = fairNow()
         yield* proxy.repo.kill("app", close)
         const { code, reason } = yield* peer.closed
         assert.deepStrictEqual({ code, reason }, expected)
-        assert.isBelow(performance.now() - killedAt, 1_000)
+        assert.isBelow(fairNow() - killedAt, 1_000)
       }
       yield* assertOpen(other)
     }),
@@ -181,11 +182,11 @@ describe.each(Object.entries(stores))("control of a session (%s)", (_name, store
       const lab = yield* startLab(store)
       const { proxy } = lab
       const { client } = yield* openStream(lab)
-      const startedAt = performance.now()
+      const [startedAt, fairStart] = [performance.now(), fairNow()]
       yield* proxy.repo.drain("app", 500)
       assert.strictEqual(yield* client.gone, "reset")
       assert.isAbove(performance.now() - startedAt, 450)
-      assert.isBelow(performance.now() - startedAt, 1_500)
+      assert.isBelow(fairNow() - fairStart, 1_500)
       const refused = yield* ask(proxy, "/app/x")
       assert.deepStrictEqual([refused.status, refused.value("retry-after")], [503, "1"])
       yield* proxy.repo.resume("app")
@@ -262,6 +263,7 @@ describeUnless(lacking("sqlite3"))("what sqlite3 asks of a session", () => {
           concurrency: "unbounded",
         })
       const killed = yield* open
+      const lost = lostTime()
       const killedAt = yield* shell.run(`INSERT INTO session_control (session_id, kills, kill_code, kill_reason)
         VALUES ('app', 1, 4001, 'moved') ON CONFLICT (session_id) DO UPDATE SET kills = ifnull(kills, 0) + 1,
         kill_code = excluded.kill_code, kill_reason = excluded.kill_reason`)
@@ -269,7 +271,7 @@ describeUnless(lacking("sqlite3"))("what sqlite3 asks of a session", () => {
         [4_001, "moved"],
         [4_001, "moved"],
       ])
-      assert.isBelow(Date.now() - killedAt, 1_000)
+      assert.isBelow(Date.now() - killedAt - (lostTime() - lost), 1_000)
       const drained = yield* open
       const drainedAt = yield* shell.run(`INSERT INTO session_control (session_id, drain_since, drain_until)
         VALUES ('app', unixepoch() * 1000, (unixepoch() + 2) * 1000) ON CONFLICT (session_id)
@@ -280,7 +282,7 @@ describeUnless(lacking("sqlite3"))("what sqlite3 asks of a session", () => {
         [1_001, "the session was drained"],
         [1_001, "the session was drained"],
       ])
-      assert.isBelow(Date.now() - drainedAt, 3_000)
+      assert.isBelow(Date.now() - drainedAt - (lostTime() - lost), 3_000)
       for (const proxy of proxies) assert.strictEqual((yield* ask(proxy, "/app/x")).status, 503)
     }),
   )

@@ -6,6 +6,8 @@ import { once } from "node:events"
 import { existsSync, renameSync, rmSync } from "node:fs"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
+import { patience } from "../support/Changes.js"
+import { fairNow } from "../support/FairClock.js"
 import { temporaryFile } from "./temporary.js"
 
 type Repo = typeof SessionRepo.Service
@@ -59,12 +61,12 @@ const urlOf = (repo: Repo, id: string) => Effect.map(repo.find(id), (row) => Opt
 /** Waits until the repository says this of a session; how long that took, in milliseconds. */
 const until = (repo: Repo, id: string, url: string | undefined) =>
   Effect.gen(function* () {
-    const startedAt = performance.now()
+    const startedAt = fairNow()
     while ((yield* Effect.orElseSucceed(urlOf(repo, id), () => "unavailable")) !== url) {
-      if (performance.now() - startedAt > 4_000) return yield* Effect.dieMessage(`not ${url} in 4 s`)
+      if (fairNow() - startedAt > patience) return yield* Effect.dieMessage(`not ${url} in ${patience} ms`)
       yield* Effect.sleep(10)
     }
-    return performance.now() - startedAt
+    return fairNow() - startedAt
   })
 
 const lost = (filename: string) => [

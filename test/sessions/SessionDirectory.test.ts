@@ -14,6 +14,7 @@ import { layerMemory } from "../../src/sessions/MemorySessionRepo.js"
 import { SessionDirectory } from "../../src/sessions/SessionDirectory.js"
 import { SessionRepo, type SessionRow } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
+import { fairNow } from "../support/FairClock.js"
 import { isLeftOut } from "../support/LeftOut.js"
 import { lackingPostgres } from "../support/PostgresServer.js"
 import { layerNewPostgres } from "../support/SharedPostgres.js"
@@ -337,14 +338,14 @@ describe.each(Object.entries(repos))("the directory over %s", (name, layer) => {
       yield* repo.add(alpha)
       for (const change of [-3_600_000, 3_600_000]) {
         const ended = yield* endOf(yield* directory.lookup("alpha"))
-        const startedAt = performance.now()
+        const [startedAt, fairStart] = [performance.now(), fairNow()]
         yield* repo.drain("alpha", 400)
         yield* inForce
         yield* Effect.flip(directory.lookup("alpha"))
         setBy(change)
         expect(yield* Deferred.await(ended)).toBe("killed")
         expect(performance.now() - startedAt).toBeGreaterThan(350)
-        expect(performance.now() - startedAt).toBeLessThan(2_000)
+        expect(fairNow() - fairStart).toBeLessThan(2_000)
         vi.restoreAllMocks()
         yield* repo.resume("alpha")
         yield* inForce
@@ -556,7 +557,8 @@ describe.each(Object.entries(repos))("the directory over %s", (name, layer) => {
         FastCheck.asyncProperty(FastCheck.array(anEdit, { maxLength: 10 }), (edits) =>
           Effect.runPromise(Effect.scoped(Effect.flatMap(harness(layer), (given) => staysEqual(given, edits)))),
         ),
-        { numRuns: 8 },
+        // Fewer where a machine is so busy that eight databases take longer.
+        { numRuns: 8, interruptAfterTimeLimit: 30_000 },
       ),
     ),
   )
@@ -697,12 +699,12 @@ describe("the directory", () => {
       const ended = yield* endOf(live)
       yield* directory.lookup("beta")
       other.exec("DELETE FROM sessions WHERE session_id = 'alpha'")
-      const removedAt = performance.now()
+      const removedAt = fairNow()
       yield* Effect.sleep(5)
       // A request for another session is enough for the change to be noticed.
       yield* directory.lookup("beta")
       expect(yield* Deferred.await(ended)).toBe("removed")
-      expect(performance.now() - removedAt).toBeLessThan(90)
+      expect(fairNow() - removedAt).toBeLessThan(90)
     }),
   )
 

@@ -202,7 +202,8 @@ describeUnless(lacking("sqlite3"))("sqlite3, writing to the sessions of a runnin
       yield* Effect.promise(() => Promise.all([removedPage.over, movedPage.over]))
       const took = clock() - committedAt
       console.info(`live traffic of removed and moved sessions ended after ${Math.round(took)} ms`)
-      assert.isBelow(took, 1_000)
+      // A second is promised, and held in test/proxy/SessionControl.test.ts; here it is a process that may have to wait for a core.
+      assert.isBelow(took, 10_000)
       assert.deepStrictEqual([removedPage.end.is, movedPage.end.is], ["cut", "cut"])
       for (const { peer, handshake } of sockets.accepted) {
         const survives = handshake.url === "/spared" || handshake.url === "/stopped"

@@ -4,7 +4,7 @@ import { Data, Effect, Schedule } from "effect"
 export class NotSeen extends Data.TaggedError("NotSeen")<{ readonly message: string }> {}
 
 /** How long a test waits for an event that should come at once, in milliseconds. Only a failing test waits so long. */
-export const patience = 4_000
+export const patience = 15_000
 
 /** Tells when something has changed, so that a test can await a state and never has to sleep. */
 export class Changes {

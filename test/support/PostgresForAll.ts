@@ -20,7 +20,9 @@ declare module "vitest" {
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const scope = Effect.runSync(Scope.make())
   let started: Promise<ServerPlace> | undefined
-  const path = join(tmpdir(), `ss-proxy-postgres-${process.pid}.sock`)
+  const name = `ss-proxy-postgres-${process.pid}`
+  // Windows has no sockets in folders.
+  const path = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
   const asked = createServer((socket) => {
     socket.on("error", () => {})
     started ??= Effect.runPromise(Scope.extend(PostgresServer.make(), scope))

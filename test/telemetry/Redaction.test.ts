@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
 import { shownField, shownTarget, withoutUserInfo } from "../../src/telemetry/Redaction.js"
+import { fairNow } from "../support/FairClock.js"
 
 const secret = "hunter2"
 
@@ -102,10 +103,10 @@ describe("a target in the log", () => {
 
   it("takes no long time for any target", () => {
     for (const text of [";".repeat(1_000_000), "?a=b".repeat(300_000), "%25".repeat(400_000), "a@".repeat(500_000)]) {
-      const began = performance.now()
+      const began = fairNow()
       for (let times = 0; times < 10; times++) shownTarget(`/?x=${text}`, "redact")
       shownTarget(`http://${text}`, "redact")
-      expect(performance.now() - began).toBeLessThan(1_000)
+      expect(fairNow() - began).toBeLessThan(1_000)
     }
   })
 })

@@ -1,15 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { within } from "../support/FairClock.js"
 import { clientClose, clientText, frame, serverClose, serverText } from "./Frames.js"
 import { openThrough, openTunnel } from "./Tunnel.js"
-
-const within =
-  (milliseconds: number) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.timeoutFail(effect, {
-      duration: milliseconds,
-      onTimeout: () => new Error(`not within ${milliseconds} ms`),
-    })
 
 /** The only line about a WebSocket that is over; fails where a part is not in it. */
 const assertLogged = (log: ReadonlyArray<string>, ...parts: ReadonlyArray<string>): void => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { fairNow } from "../support/FairClock.js"
 import { type Lab, startLab } from "../support/Lab.js"
 import { startProxy } from "../support/TestProxy.js"
 import { WsOrigin } from "../support/WsOrigin.js"
@@ -146,14 +147,14 @@ describe.each(["client", "server"] as const)("the peer of a %s that broke the ru
         yield* other.raw.send(close(1000))
         yield* wrong.seen(close(1000).length)
       }
-      const start = performance.now()
+      const start = fairNow()
       yield* wrong.raw.send(bytes)
       yield* other.seen(told)
       if (how === "hangs up") yield* other.raw.finish
       if (how === "resets") yield* other.raw.reset
       if (how === "breaks the rules") yield* other.raw.send(garbage(side !== "client"))
       yield* wrong.raw.gone
-      assert.isBelow(performance.now() - start, 900)
+      assert.isBelow(fairNow() - start, 900)
       assert.deepStrictEqual(wrong.story, story)
       for (const end of [wrong, other]) end.raw.socket.destroy()
       yield* lab.proxy.quiet
@@ -170,14 +171,14 @@ describe.each(["client", "server"] as const)("the peer of a %s that broke the ru
       const before = yield* liveFibers
       const { garbage: bytes, other, wrong } = yield* openBroken(lab, side)
       if (!reads) yield* other.raw.stopReading
-      const start = performance.now()
+      const [start, fairStart] = [performance.now(), fairNow()]
       yield* wrong.raw.send(bytes)
       assert.strictEqual(yield* wrong.raw.gone, "finished")
       assert.isAbove(performance.now() - start, 900)
       assert.deepStrictEqual(wrong.story, [reserved])
       // It leaves neither: what is left is cut less than a second later.
       yield* lab.proxy.quiet
-      assert.isBelow(performance.now() - start, 3_500)
+      assert.isBelow(fairNow() - fairStart, 3_500)
       if (!reads) yield* other.raw.readOn
       yield* fibersBackTo(before)
     }),

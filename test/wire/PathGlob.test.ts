@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { targetMatcher } from "../../src/wire/PathGlob.js"
+import { fairNow } from "../support/FairClock.js"
 
 const matches = (glob: string, target: string): boolean | undefined => targetMatcher([glob])?.(target, false)
 
@@ -66,9 +67,9 @@ describe("paths behind a session that do not count", () => {
 
   it("take no longer than the product of both lengths, whatever a client asks for", () => {
     const target = `/s${"/a".repeat(15_000)}/c`
-    const begun = performance.now()
+    const begun = fairNow()
     assert.strictEqual(matches("/**/a/**/a/**/a/**/b", target), false)
     assert.strictEqual(matches(`/${"*a".repeat(20)}b`, `/s/${"a".repeat(30_000)}`), false)
-    assert.isBelow(performance.now() - begun, 1_000)
+    assert.isBelow(fairNow() - begun, 1_000)
   })
 })

@@ -7,6 +7,7 @@ import {
   referenceForServer,
   refreshForClient,
 } from "../../src/wire/ServerReferences.js"
+import { fairNow } from "../support/FairClock.js"
 
 const own = originOf("http", "10.0.0.7:9000")
 
@@ -133,11 +134,11 @@ describe("a reference of a server that knows no prefix", () => {
     for (const long of ["/", "//", "http://", "http://a", " ", "1", ";", "url=", "@", "\\"].map((one) =>
       one.repeat(65_536),
     )) {
-      const from = performance.now()
+      const from = fairNow()
       referenceForClient(long, plain)
       refreshForClient(long, plain)
       refreshForClient(`0;url=${long}`, plain)
-      assert.isBelow(performance.now() - from, 1_000)
+      assert.isBelow(fairNow() - from, 1_000)
     }
   })
 })

@@ -19,6 +19,8 @@ export const peerNames = [
   "httpxy",
   "fast-proxy",
   "nginx",
+  "haproxy",
+  "caddy",
 ]
 
 const peerProgram = fileURLToPath(new URL("PeerProgram.mjs", import.meta.url))

@@ -28,6 +28,8 @@ export const programs = {
   taskset: platform() === "linux" ? findProgram("taskset") : undefined,
   wrk: findProgram("wrk"),
   nginx: findProgram("nginx"),
+  haproxy: findProgram("haproxy"),
+  caddy: findProgram("caddy"),
   strace: platform() === "linux" ? findProgram("strace") : undefined,
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { startOrigin } from "../origin/Origin.mjs"
 import { startPeer } from "../peers/Peers.mjs"
-import { resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
+import { processTree, resetPeakMemory, usageOf } from "../process/ProcessUsage.mjs"
 
 /**
  * The size of a run.
@@ -104,8 +104,10 @@ class Contender {
       this.#subject = { ...running, originPort: this.originPort, baseline: 0 }
       const wrong = await check?.(this.#subject)
       if (wrong !== undefined) throw new Error(wrong)
-      resetPeakMemory(running.pids)
-      this.#subject = { ...this.#subject, baseline: usageOf(running.pids).memory }
+      // Some listen before their workers have been started.
+      const pids = running.pids.flatMap((pid, index) => (index === 0 ? processTree(pid) : []))
+      resetPeakMemory(pids)
+      this.#subject = { ...this.#subject, pids, baseline: usageOf(pids).memory }
     })
   }
 
