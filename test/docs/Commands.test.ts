@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { binary, start } from "../cli/Program.js"
 import { isInstalled } from "../support/Tool.js"
-import { type Block, documents, examplesOf, nameOf, recipes, root, shows } from "./Blocks.js"
+import { type Block, chinese, documents, examplesOf, nameOf, recipes, root, shows } from "./Blocks.js"
 
 /** Programs that the examples use and that not every machine has. */
 const missingTools = ["curl", "sqlite3"].filter((tool) => !isInstalled(tool))
@@ -110,7 +110,7 @@ class Terminal {
   }
 }
 
-for (const document of documents.filter((name) => name !== recipes)) {
+for (const document of documents.filter((name) => name !== recipes && name !== chinese)) {
   const examples = examplesOf(document, "sh")
   if (examples.length === 0) continue
 
