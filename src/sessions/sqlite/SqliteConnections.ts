@@ -7,10 +7,10 @@ import type { IdCase } from "../../domain/Settings.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import { companionsOf, placeOf } from "../FilePlace.js"
 import { Sqlite } from "./SqliteDriver.js"
-import { makePrivate } from "./PrivateFile.js"
 import { markAsMaking, requireWhole, takeOverMaking } from "./SqliteMaking.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
+import { makePrivate } from "./PrivateFile.js"
 import {
   alsoMissing,
   asText,
@@ -72,6 +72,7 @@ export const openConnections = (
 ): Effect.Effect<Connections, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     if (!first) yield* usablePath(filename, readonly)
+    if (first && !readonly) makePrivate(path)
     const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const how = readonly ? "readonly" : first ? (marksMaking ? "make whole" : "make") : "follow"
     const sql = yield* Scope.extend(openClient(path, filename, how, idCase), sqlScope)
@@ -119,7 +120,6 @@ type How = "readonly" | "make" | "make whole" | "follow"
 const openClient = (path: string, filename: string, how: How, idCase: IdCase) =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
-    if (how === "make" || how === "make whole") makePrivate(path)
     // The client caches no statements, because it would also cache a failure to prepare one, such as "locked";
     // `SqliteDriver` caches them instead. `prepareFile` sets the journal mode, because the client's own switch would
     // block the event loop while the file is locked.
