@@ -31,7 +31,8 @@ const permitting = (path: string, mode: number) =>
     () => Effect.sync(() => chmodSync(path, 0o700)),
   )
 
-const permissionHint = "Give the proxy's user write permission on the file and on its folder."
+const permissionHint =
+  "Give the proxy's user write permission on the file and on its folder, or name another file with --db-path."
 
 /** The modes of a database and of what SQLite keeps beside it, with one session written. */
 const modesOf = (filename: string) =>
