@@ -2,11 +2,11 @@
 //
 // - settings: the tables in docs/CONFIGURATION.md and docs/LIBRARY.md
 // - policies: the tables in docs/CONFIGURATION.md and docs/DATABASE.md
-// - errors: docs/ERRORS.md and the table in README.md
+// - errors: docs/ERRORS.md
 // - causes of errors, for the dashboard: src/dashboard/Causes.json
 // - the API: docs/openapi.json
 // - metrics: docs/METRICS.md
-// - speed: the tables in README.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
+// - speed: the tables in README.md, README.zh.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
 // - help: the expected help texts in test/cli/help
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -44,7 +44,6 @@ const {
   withFlagTables,
   withPolicyTable,
   withSettingTable,
-  withShortTable,
 } = documents
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 
@@ -60,8 +59,8 @@ writeFileSync(join(root, "docs", "ERRORS.md"), errorsDocument())
 writeFileSync(join(root, "src", "dashboard", "Causes.json"), causesOfPage())
 writeFileSync(join(root, "docs", "openapi.json"), apiDescription())
 writeFileSync(join(root, "docs", "METRICS.md"), metricsDocument())
-rewrite("README.md", withShortTable, (text) => withFigures(text, figures))
-rewrite("docs/PERFORMANCE.md", (text) => withFigures(text, figures))
+for (const document of ["README.md", "README.zh.md", "docs/PERFORMANCE.md"])
+  rewrite(document, (text) => withFigures(text, figures))
 rewrite("docs/CONFIGURATION.md", withFlagTables)
 rewrite("docs/LIBRARY.md", withSettingTable)
 rewrite("docs/DATABASE.md", withPolicyTable)

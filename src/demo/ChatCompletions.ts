@@ -2,12 +2,12 @@ import { Clock, Effect, ParseResult, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { eventAnswer, jsonAnswer } from "./DemoAnswer.js"
 import type { DemoAnswer } from "./DemoAnswer.js"
-import { DemoRefusal, wholeBody } from "./DemoRequest.js"
+import { DemoRefusal, numberIn, wholeBody } from "./DemoRequest.js"
 import type { DemoRequest } from "./DemoRequest.js"
 
 const modelName = "demo-echo"
-/** Milliseconds before each word. */
-const wordInterval = 20
+/** Milliseconds before each word, where the query names no other `interval`: slow enough to be seen. */
+const wordInterval = 150
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
@@ -72,8 +72,14 @@ const wholeCompletion = (completion: Completion, { messages }: ChatRequest): Dem
 
 const event = (data: string) => `data: ${data}\n\n`
 
-/** Events: the role, each word, the finish reason, the usage if requested, and `[DONE]`. */
-const streamedCompletion = (completion: Completion, { messages, stream_options }: ChatRequest): DemoAnswer => {
+/**
+ * Events: the role, each word after `interval` milliseconds, the finish reason, the usage if requested, and `[DONE]`.
+ */
+const streamedCompletion = (
+  completion: Completion,
+  { messages, stream_options }: ChatRequest,
+  interval: number,
+): DemoAnswer => {
   const reply = replyTo(messages)
   const withUsage = stream_options?.include_usage === true
   const part = (choices: ReadonlyArray<object>, usage: object | null) =>
@@ -81,7 +87,7 @@ const streamedCompletion = (completion: Completion, { messages, stream_options }
   const delta = (delta: object, finish_reason: "stop" | null = null) =>
     part([{ index: 0, delta, logprobs: null, finish_reason }], null)
   const words = Stream.fromIterable(reply).pipe(
-    Stream.tap(() => Effect.sleep(wordInterval)),
+    Stream.tap(() => Effect.sleep(interval)),
     Stream.map((content) => delta({ content })),
   )
   const ending = [delta({}, "stop"), ...(withUsage ? [part([], usageOf(messages, reply))] : []), event("[DONE]")]
@@ -102,13 +108,19 @@ export const chatCompletions = (request: DemoRequest): Effect.Effect<DemoAnswer>
   Effect.gen(function* () {
     const body = yield* wholeBody(request)
     const chat = yield* decodeChat(body.toString("utf8"))
+    const interval = yield* numberIn(request.query.get("interval"), {
+      name: "interval",
+      min: 0,
+      max: 60_000,
+      fallback: wordInterval,
+    })
     const now = yield* Clock.currentTimeMillis
     const completion = {
       id: `chatcmpl-${randomUUID()}`,
       created: Math.floor(now / 1000),
       model: chat.model ?? modelName,
     }
-    return chat.stream === true ? streamedCompletion(completion, chat) : wholeCompletion(completion, chat)
+    return chat.stream === true ? streamedCompletion(completion, chat, interval) : wholeCompletion(completion, chat)
   }).pipe(
     Effect.catchTags({
       DemoRefusal: ({ detail, status }: DemoRefusal) => Effect.succeed(invalidRequest(detail, status)),

@@ -59,7 +59,7 @@ const routes: ReadonlyArray<DemoRoute> = [
   route("GET", "/sse", events, "?count&interval&drop: server-sent events"),
   route("POST PUT PATCH", "/upload", countUpload, "counts the bytes of the body"),
   route("GET", "/v1/models", models, "the models of an OpenAI-style API"),
-  route("POST", "/v1/chat/completions", chatCompletions, "its completions, streamed or not: an echo"),
+  route("POST", "/v1/chat/completions", chatCompletions, "its completions, whole or word by word: an echo; ?interval"),
 ]
 
 /** First line of the page at `/`. `isDemoServer` recognises a demo server by it. */

@@ -27,7 +27,9 @@ const bodyOf = async (response: IncomingMessage): Promise<string> =>
   Buffer.concat((await response.toArray()) as Array<Buffer>).toString("utf8")
 
 const saying = (text: string) => ({ messages: [{ role: "user", content: text }], model: "any-model" })
-const clientOf = (url: string) => new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 })
+/** Without the pauses between words. */
+const clientOf = (url: string) =>
+  new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, defaultQuery: { interval: "0" } })
 
 layer(DemoDownstream.layer, { excludeTestServices: true })("DemoDownstream", (it) => {
   it.effect(
@@ -381,8 +383,17 @@ layer(DemoDownstream.layer, { excludeTestServices: true })("DemoDownstream", (it
           .catch((error: unknown) => error)
         expect(refused).toBeInstanceOf(BadRequestError)
         expect(refused).toMatchObject({ type: "invalid_request_error" })
-        for (const body of ["{", "", "[]", '{"messages":"hi"}', " ".repeat(1_000_000)]) {
-          const response = await fetch(`${url}/v1/chat/completions`, { method: "POST", body })
+        const valid = JSON.stringify(saying("hi"))
+        for (const [body, query] of [
+          ["{", ""],
+          ["", ""],
+          ["[]", ""],
+          ['{"messages":"hi"}', ""],
+          [" ".repeat(1_000_000), ""],
+          [valid, "?interval=60001"],
+          [valid, "?interval=soon"],
+        ] as const) {
+          const response = await fetch(`${url}/v1/chat/completions${query}`, { method: "POST", body })
           expect([response.status, await response.json()]).toMatchObject([
             400,
             { error: { type: "invalid_request_error" } },

@@ -7,6 +7,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url))
 /** Every document whose examples are tried. */
 export const documents: ReadonlyArray<string> = [
   "README.md",
+  "README.zh.md",
   "CHANGELOG.md",
   ...readdirSync(`${root}docs`)
     .filter((name) => name.endsWith(".md"))
@@ -14,6 +15,9 @@ export const documents: ReadonlyArray<string> = [
 ]
 
 export const textOf = (document: string): string => readFileSync(`${root}${document}`, "utf8")
+
+/** README.md in Chinese. Its examples are those of README.md: test/docs/Chinese.test.ts holds it to that. */
+export const chinese = "README.zh.md"
 
 /** A document whose recipes are each followed on their own, with the software that they are for: see test/recipes. */
 export const recipes = "docs/RECIPES.md"

@@ -115,7 +115,6 @@ describe("the worked examples for contributors", () => {
     expect(await complaintsOf("scripts/docs.mjs")).toBe("")
     const expected = [
       ["docs/ERRORS.md", "## 414 `query_too_long`"],
-      ["README.md", "| 414 | `query_too_long` |"],
       ["docs/METRICS.md", "| `ss_proxy_long_queries_total` | counter |"],
       ["docs/CONFIGURATION.md", "| `--max-query` | `SS_PROXY_MAX_QUERY` | `32k` |"],
       ["docs/LIBRARY.md", "| `maxQueryBytes` | `32768` | bytes |"],

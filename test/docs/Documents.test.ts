@@ -7,7 +7,7 @@ import { runGroups } from "../../src/cli/ProgramFlags.js"
 import { sessionsDocs } from "../../src/cli/Sessions.js"
 import { defaultSettings } from "../../src/domain/ProxyConfig.js"
 import { blocksOf, documents, recipes, root, textOf } from "./Blocks.js"
-import { causesOfPage, errorsDocument, withShortTable } from "./ErrorReference.js"
+import { causesOfPage, errorsDocument } from "./ErrorReference.js"
 import { withFlagTables, withPolicyTable, withSettingTable } from "./SettingTables.js"
 import { withFigures } from "./SpeedTables.js"
 
@@ -104,15 +104,10 @@ describe("the account of errors", () => {
     expect(textOf("docs/ERRORS.md")).toBe(errorsDocument())
     expect(textOf("src/dashboard/Causes.json")).toBe(causesOfPage())
   })
-
-  it("in README.md is that of the program; `node scripts/docs.mjs` writes it", () => {
-    expect(textOf("README.md")).toContain("<!-- errors -->")
-    expect(textOf("README.md")).toBe(withShortTable(textOf("README.md")))
-  })
 })
 
 describe("the figures of speed", () => {
-  it.each(["README.md", "docs/PERFORMANCE.md"])(
+  it.each(["README.md", "README.zh.md", "docs/PERFORMANCE.md"])(
     "in %s are those of scripts/bench/figures.json; `node scripts/docs.mjs` writes them",
     (document) => {
       expect(textOf(document)).toContain("<!-- bench: ")

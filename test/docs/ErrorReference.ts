@@ -218,13 +218,6 @@ export const causesOfPage = (): string => {
   return `${JSON.stringify(Object.fromEntries(causes), undefined, 2)}\n`
 }
 
-/** The short table of README.md. */
-export const shortTable = (): string =>
-  table(
-    ["status", "`code`", "when"],
-    lines.map(({ status, code, meaning }) => [String(status), `\`${code}\``, meaning]),
-  )
-
 const sections = (): string =>
   lines
     .map(({ status, code, tokens, fault, meaning, remedy, retry }) =>
@@ -269,9 +262,3 @@ ${table(
 
 ${sections()}
 `
-
-const mark = /(<!-- errors -->\n)[^]*?(<!-- \/errors -->)/
-
-/** README.md with its table of errors brought up to date. */
-export const withShortTable = (readme: string): string =>
-  readme.replace(mark, (_whole, open: string, close: string) => `${open}\n${shortTable()}\n\n${close}`)

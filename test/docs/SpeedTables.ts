@@ -59,19 +59,51 @@ const titles: Readonly<Record<string, string>> = {
 }
 const titleOf = (proxy: string): string => titles[proxy] ?? proxy
 
-/** The proxies that README.md has a column for. */
-const inReadme = ["ss-proxy", "rust", "floor", "reply-from", "http-proxy", "configurable-http-proxy", "nginx"]
+/** The proxies that README.md has a column for: itself and four others. */
+const inReadme = ["ss-proxy", "rust", "reply-from", "configurable-http-proxy", "nginx"]
 
-const rowsOfReadme: ReadonlyArray<Shown> = [
-  ["get", "cpu", "GET of 118 bytes, µs"],
-  ["post", "cpu", "POST of 1 KiB, µs"],
-  ["large", "cpu", "GET of 64 KiB, µs"],
-  ["events", "cpu", "server-sent event, µs"],
-  ["download", "cpu", "GiB down, ms"],
-  ["upload", "cpu", "GiB up, ms"],
-  ["ws-single", "cpu", "WebSocket echo, 64 bytes, µs"],
-  ["ws-large", "cpu", "WebSocket echo, 16 KiB, µs"],
-]
+/** The table of README.md, in the language of the document. */
+interface ReadmeTable {
+  readonly about: (report: Report) => string
+  readonly corner: string
+  readonly rows: ReadonlyArray<Shown>
+}
+
+const english: ReadmeTable = {
+  about: (report) =>
+    `CPU time of the proxy's process for each piece of work: medians of ${report.run.rounds} rounds of \`npm run bench\`, all proxies in turn\n` +
+    `(${machineOf(report)}). Where a cell is empty, that proxy cannot do the work: @fastify/reply-from\n` +
+    "has no WebSockets, and the program in Rust takes no body of more than 2 MB.",
+  corner: "work",
+  rows: [
+    ["get", "cpu", "GET of 118 bytes, µs"],
+    ["post", "cpu", "POST of 1 KiB, µs"],
+    ["large", "cpu", "GET of 64 KiB, µs"],
+    ["events", "cpu", "server-sent event, µs"],
+    ["download", "cpu", "GiB down, ms"],
+    ["upload", "cpu", "GiB up, ms"],
+    ["ws-single", "cpu", "WebSocket echo, 64 bytes, µs"],
+    ["ws-large", "cpu", "WebSocket echo, 16 KiB, µs"],
+  ],
+}
+
+const chinese: ReadmeTable = {
+  about: ({ machine, run }) =>
+    `每项工作消耗的代理进程 CPU 时间：所有代理轮流运行 \`npm run bench\`，取 ${run.rounds} 轮的中位数` +
+    `（${run.at.slice(0, 10)}，${machine.cpu} 的 ${machine.cores} 个核，Node ${machine.node.slice(1)}）。` +
+    "空格表示该代理做不了这项工作：@fastify/reply-from 不支持 WebSocket，Rust 版不接受超过 2 MB 的请求体。",
+  corner: "工作",
+  rows: [
+    ["get", "cpu", "GET，118 字节，µs"],
+    ["post", "cpu", "POST，1 KiB，µs"],
+    ["large", "cpu", "GET，64 KiB，µs"],
+    ["events", "cpu", "一个 SSE 事件，µs"],
+    ["download", "cpu", "下载 1 GiB，ms"],
+    ["upload", "cpu", "上传 1 GiB，ms"],
+    ["ws-single", "cpu", "WebSocket 回显，64 字节，µs"],
+    ["ws-large", "cpu", "WebSocket 回显，16 KiB，µs"],
+  ],
+}
 
 /** The tables of docs/PERFORMANCE.md that have a row for each proxy, by the name in their marks. */
 const proxyTables: Readonly<Record<string, ReadonlyArray<Shown>>> = {
@@ -131,17 +163,14 @@ const cellOf = ({ sections }: Report, workload: string, figure: string, proxy: s
 const machineOf = ({ machine, run }: Report): string =>
   `${run.at.slice(0, 10)}, ${machine.cores} cores of an ${machine.cpu}, Node ${machine.node.slice(1)}`
 
-const readmeTable = (report: Report): string => {
-  const rows = rowsOfReadme.map(([workload, figure, title]) => [
-    title,
-    ...inReadme.map((proxy) => cellOf(report, workload, figure, proxy)),
-  ])
-  return (
-    `CPU time of the proxy's process, medians of ${report.run.rounds} rounds of \`npm run bench\`, all proxies in turn\n` +
-    `(${machineOf(report)}). "Floor" is node's own server with a bare undici client behind it.\n\n` +
-    tableOf(["a", ...inReadme.map(titleOf)], rows)
-  )
-}
+const readmeTable = (report: Report, { about, corner, rows }: ReadmeTable): string =>
+  `${about(report)}\n\n${tableOf(
+    [corner, ...inReadme.map(titleOf)],
+    rows.map(([workload, figure, title]) => [
+      title,
+      ...inReadme.map((proxy) => cellOf(report, workload, figure, proxy)),
+    ]),
+  )}`
 
 const proxyTable = (report: Report, shown: ReadonlyArray<Shown>): string => {
   const rows = report.proxies
@@ -169,7 +198,9 @@ const textOf = (report: Report, name: string): string => {
   const { machine, proxies } = report
   switch (name) {
     case "readme":
-      return readmeTable(report)
+      return readmeTable(report, english)
+    case "readmeInChinese":
+      return readmeTable(report, chinese)
     case "targets":
       return targetTable(report)
     case "machine":

@@ -12,6 +12,7 @@ const parts = [
   "scripts",
   "docs",
   "README.md",
+  "README.zh.md",
   "package.json",
   "tsconfig.json",
   "vitest.config.ts",
