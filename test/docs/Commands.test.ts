@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { binary, start } from "../cli/Program.js"
 import { isInstalled } from "../support/Tool.js"
-import { type Block, documents, examplesOf, nameOf, recipes, root, shows } from "./Blocks.js"
+import { type Block, blocksOf, documents, examplesOf, nameOf, recipes, root, shows } from "./Blocks.js"
 
 /** Programs that the examples use and that not every machine has. */
 const missingTools = ["curl", "sqlite3"].filter((tool) => !isInstalled(tool))
@@ -116,7 +116,11 @@ for (const document of documents.filter((name) => name !== recipes)) {
 
   describe(`the commands of ${document}`, () => {
     const terminal = new Terminal()
-    beforeAll(() => terminal.open())
+    beforeAll(async () => {
+      await terminal.open()
+      for (const { file, kind, text } of blocksOf(document))
+        if (kind === "file") writeFileSync(join(terminal.folder, file), terminal.here(text))
+    })
     afterAll(() => terminal.close())
 
     for (const { block, output } of examples) {
