@@ -216,7 +216,7 @@ describeUnless(lacking("openssl"))("certificates of a program's own", () => {
         expect(yield* textOf(yield* call({}, sessionAt(origin.url())))).toBe("hello")
       }
       expect(log).toEqual([
-        "WARN the new certificates for servers of sessions cannot be used; those before stay in force",
+        "WARN the new certificates for servers of sessions cannot be used; the old ones stay in use",
       ])
     }),
   )

@@ -69,7 +69,7 @@ describe("a password in a URL that is mistyped", () => {
       [["add", "x", "http://***@h"], "its user name and password were left out where it was shown"],
       [["set", "other", "--url", "***@h"], "its user name and password were left out where it was shown"],
       [["add", "http://admin:hunter2@h", "x"], "the id before the URL"],
-      [["add", "x", "y", "http://admin:hunter2@h"], '"http://***@h" is one word too many'],
+      [["add", "x", "y", "http://admin:hunter2@h"], 'unexpected argument "http://***@h"'],
       [["http://admin:hunter2@h"], '"http://***@h" is not a command'],
     ] as const) {
       const { code, stdout, stderr } = await sessions(...words)

@@ -27,7 +27,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   SessionNotFound: {
     samples: [new Errors.SessionNotFound({ sessionId })],
-    meaning: "No session has this id, or the path names no session.",
+    meaning: "There is no session with this id, or the path names no session.",
     remedy: "Compare the first segment of the path with `ss-proxy sessions list`.",
   },
   MethodNotAllowed: {
@@ -62,7 +62,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
     meaning:
       "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`; or so many requests wait for the session's server, which cannot be reached, as `--max-held-per-session` says.",
     remedy:
-      "Try again after `Retry-After`. Who uses the session asks for more at a time than it may have; neither its server nor the proxy has failed. So it counts as the fault of the client, and is not among the failures that `ss-proxy errors` shows.",
+      "Try again after `Retry-After`. Its clients ask for more at a time than the session may have; neither its server nor the proxy has failed. So it counts as the client's fault, and `ss-proxy errors` does not show it.",
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],
@@ -133,9 +133,10 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   SystemShortage: {
     samples: shortages.map((lacking) => new Errors.SystemShortage({ lacking, address, hint: "" })),
-    meaning: "Or the proxy's system has no file descriptor, port or memory for a connection to the session's server.",
+    meaning:
+      "Also: the proxy's machine has no file descriptor, port or memory left for a connection to the session's server.",
     remedy:
-      "In the last case the log says what is missing, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
+      "If the machine has run out of something, the log says what is missing and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
@@ -146,9 +147,9 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   Defect: {
     samples: [new Errors.Defect({ place: "hook", cause: undefined })],
     meaning:
-      "Something threw that should not have: a hook or a stage of the program that embeds the proxy, or the proxy.",
+      "Code threw an exception that it should not have: a hook or a stage of the program that embeds the proxy, or the proxy itself.",
     remedy:
-      'The log has it: "a defect in …" says in what, with the calls that led there. Mend the hook or the stage; report what is the proxy\'s.',
+      'The log has it: "a defect in …" says in what, with the calls that led there. Correct the hook or the stage. If the proxy is at fault, please report it.',
   },
   DownstreamTimeout: {
     samples: [new Errors.DownstreamTimeout({ address, milliseconds: 0 })],
