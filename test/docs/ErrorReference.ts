@@ -122,7 +122,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   Draining: {
     samples: [new Errors.Draining()],
     meaning:
-      "The proxy is stopping. `/health` says so at once. A request for a session gets this only if its head had begun before, and was still not complete 2.5 seconds after the proxy had closed its port.",
+      "The proxy is stopping. `/health` says so at once. A request for a session gets this only if its head began before the stop and was not complete 2.5 seconds after the proxy had closed its port.",
     remedy: "Try again, at another proxy if there is one.",
   },
   Overloaded: {
@@ -247,18 +247,18 @@ export const errorsDocument = (): string => `# Errors
 
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
-These are the errors that the proxy itself answers with. Any other status, 4xx and 5xx included, is the answer of the session's
+These are the proxy's own errors. Any other status, even 4xx and 5xx, is the answer of the session's
 server, passed on unchanged. Only the proxy's own errors have \`Proxy-Status: ss-proxy; …\`: if a server sends a member of that
-name, the proxy removes it.
+name, the proxy removes it. [TROUBLESHOOTING.md](TROUBLESHOOTING.md) says where to look for each.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
   If \`Accept\` prefers \`text/html\` to JSON, as in browsers, the client gets a small page with the same facts. An \`Accept\` of
   more than 1,000 bytes is not read.
-- \`code\` is stable. Programs should use it. \`detail\` is for people and may change.
-- \`Proxy-Status\` (RFC 9209) has the error type. It is one of the RFC's registry, if one fits.
-- \`X-Request-Id\` is the request's own id, or a new one. The line with the same \`request_id\` in the proxy's log names the
-  server's address and the cause. The client gets neither. Faults of clients are logged at level \`debug\`.
-- If a response breaks off after its head was passed on, there is no error answer. The client's connection is reset, so that the
+- \`code\` is stable: use it in programs. \`detail\` is for people and may change.
+- \`Proxy-Status\` (RFC 9209) has the error type, from the RFC's registry if one fits.
+- \`X-Request-Id\` is the request's own id, or a new one. The line with the same \`request_id\` in the proxy's log has the
+  server's address and the cause. The client sees neither. Mistakes of clients are logged at level \`debug\`.
+- If a response breaks off after its head was passed on, there can be no error answer. The client's connection is reset, so that the
   truncated response does not look complete.
 - In a program that embeds the proxy, hooks may refuse requests with a status and \`code\` of their own
   ([LIBRARY.md](LIBRARY.md#a-hook-before-forwarding)).
