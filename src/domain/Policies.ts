@@ -22,7 +22,7 @@ export interface Policy<A> {
   readonly flag?: string
   /** The setting that it replaces; absent where it replaces none. */
   readonly inPlaceOf?: Setting<NonNullable<A>>
-  /** A flag that takes it back, where its own cannot. */
+  /** A flag that removes the policy, for a policy whose own flag cannot. */
   readonly opposite?: { readonly flag: string; readonly help: string }
   /** What the flag does, for the help: in plain text. */
   readonly help: string

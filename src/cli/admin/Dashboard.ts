@@ -76,7 +76,7 @@ const show = (address: string, serves: boolean, { json, open }: Shown): Effect.E
   Effect.gen(function* () {
     const { cyan, dim } = styleOf(process.stdout)
     yield* printResult(json ? renderJson({ url: address, serves }) : cyan(address))
-    const note = "The address holds a token: whoever has it may change all. Stop with Ctrl-C."
+    const note = "The address holds a token: anybody who has it may change everything. Stop with Ctrl-C."
     if (serves && !json) yield* printDiagnostic(dim(note))
     if (open) yield* openInBrowser(address)
   })
