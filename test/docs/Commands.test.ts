@@ -13,17 +13,23 @@ import { type Block, blocksOf, documents, examplesOf, nameOf, recipes, root, sho
 /** Programs that the examples use and that not every machine has. */
 const missingTools = ["curl", "sqlite3"].filter((tool) => !isInstalled(tool))
 
-/** What the documents call the proxy's address and that of a server of one's own. */
+/** What the documents call the proxy's address, and the ports of servers of one's own. */
 const proxyName = "localhost:8080"
-const ownName = "localhost:9000"
+const ownPorts = ["9000", "9001", "9002", "9003", "9005"]
+const namedPorts = new RegExp(`\\b(?:${ownPorts.join("|")})\\b`, "g")
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
+/** Ports that nobody has, all of them different. */
+const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
+  await Promise.all(servers.map((server) => once(server, "listening")))
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address()
+      server.close()
+      await once(server, "close")
+      return typeof address === "object" && address !== null ? address.port : 0
+    }),
+  )
 }
 
 /** Waits until somebody listens. */
@@ -45,14 +51,16 @@ class Terminal {
   readonly folder = mkdtempSync(join(tmpdir(), "ss-proxy-docs-"))
   private readonly background: Array<ReturnType<typeof spawn>> = []
   private proxyPort = 0
-  private ownPort = 0
+  private ports = new Map<string, number>()
 
-  async open(): Promise<void> {
+  /** `files`: those that the document has its reader write, and the packages that these use, are in the folder. */
+  async open(files: ReadonlyArray<Block>): Promise<void> {
     symlinkSync(join(root, "dist"), join(this.folder, "dist"))
     const program = join(this.folder, "ss-proxy")
     writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`)
     chmodSync(program, 0o755)
-    this.ownPort = await freePort()
+    const free = await freePorts(ownPorts.length)
+    this.ports = new Map(ownPorts.map((port, index) => [port, free[index] ?? 0]))
     const proxy = start(["run", "--demo", "--port", "0"], { cwd: this.folder })
     this.background.push(proxy)
     this.proxyPort = await new Promise((resolve, reject) => {
@@ -64,6 +72,8 @@ class Terminal {
       })
       proxy.once("exit", () => reject(new Error(`the proxy did not start: ${said}`)))
     })
+    if (files.length > 0) symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"))
+    for (const { file, text } of files) writeFileSync(join(this.folder, file), this.here(text))
   }
 
   async close(): Promise<void> {
@@ -82,8 +92,7 @@ class Terminal {
   here(text: string): string {
     return text
       .replaceAll(proxyName, `localhost:${this.proxyPort}`)
-      .replaceAll(ownName, `localhost:${this.ownPort}`)
-      .replaceAll("9000", String(this.ownPort))
+      .replaceAll(namedPorts, (port) => String(this.ports.get(port)))
   }
 
   /** Types a block, and gives back what it printed; fails where a command of it does. */
@@ -101,7 +110,7 @@ class Terminal {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
     if (block.kind === "background") {
       this.background.push(child)
-      await listening(this.ownPort)
+      await listening(this.ports.get(block.text.match(namedPorts)?.[0] ?? "") ?? 0)
       return ""
     }
     const [code] = await once(child, "close")
@@ -116,11 +125,7 @@ for (const document of documents.filter((name) => name !== recipes)) {
 
   describe(`the commands of ${document}`, () => {
     const terminal = new Terminal()
-    beforeAll(async () => {
-      await terminal.open()
-      for (const { file, kind, text } of blocksOf(document))
-        if (kind === "file") writeFileSync(join(terminal.folder, file), terminal.here(text))
-    })
+    beforeAll(() => terminal.open(blocksOf(document).filter(({ kind }) => kind === "file")))
     afterAll(() => terminal.close())
 
     for (const { block, output } of examples) {
