@@ -48,7 +48,7 @@ describe("a socket that is handed over", () => {
   it.effect("decides where to listen, which is said where the settings name another place", () =>
     Effect.gen(function* () {
       const { log } = yield* asked({ LISTEN_FDS: "1", LISTEN_PID: ours }, { port: 9_000 })
-      assert.include(log, "--host and --port do not count")
+      assert.include(log, "--host and --port are ignored")
     }),
   )
 
