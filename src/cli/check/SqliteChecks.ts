@@ -84,7 +84,7 @@ const readers = ({ filename }: SqliteDatabase): Finding => {
 }
 
 const attempt = (check: string, look: () => Finding): Finding =>
-  Either.getOrElse(Either.try(look), () => findingsOf(check).warn("it cannot be told here", "look at it yourself"))
+  Either.getOrElse(Either.try(look), () => findingsOf(check).warn("this cannot be checked here", "check it yourself"))
 
 /** All that is to be known of the database. One that is missing is not made. */
 export const sqliteChecks = (database: SqliteDatabase): Effect.Effect<ReadonlyArray<Finding>> =>
