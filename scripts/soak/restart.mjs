@@ -69,7 +69,7 @@ function startProxy({ database, folder }, { fd, port }) {
     const begun = performance.now()
     child.kill("SIGTERM")
     const [code] = await once(child, "close")
-    if (code !== 0 || /not everything ended|a defect/.test(log)) throw new Error(`a proxy ended with ${code}: ${log}`)
+    if (code !== 0 || /not everything stopped|a defect/.test(log)) throw new Error(`a proxy ended with ${code}: ${log}`)
     return {
       took: performance.now() - begun,
       waitedFor: /draining: (.*)/.exec(log)?.[1] ?? "",

@@ -160,7 +160,7 @@ const checkArguments = (doc: CommandDoc, args: ReadonlyArray<string>): Either.Ei
     return usageError(`${doc.path.join(" ")} needs ${missing.name}`, seeHelp(doc))
   const extra = doc.args.at(-1)?.repeated === true ? undefined : args[doc.args.length]
   if (extra === undefined) return Either.void
-  return usageError(`${JSON.stringify(redactUrl(extra))} is one word too many for ${fullName(doc)}`, seeHelp(doc))
+  return usageError(`unexpected argument ${JSON.stringify(redactUrl(extra))}`, seeHelp(doc))
 }
 
 /**

@@ -126,5 +126,5 @@ export const replace: Flag<boolean> = {
 export const json: Flag<boolean> = {
   name: "json",
   reading: Readings.onOrOff,
-  about: "Prints one JSON value on standard output, and nothing else there. An error is JSON, too.",
+  about: "Prints one JSON value on standard output, and nothing else. Errors are JSON, too.",
 }

@@ -29,10 +29,10 @@ export const healthDoc: CommandDoc = {
   path: ["health"],
   summary: "Ask a running proxy for its health.",
   about:
-    "Asks whether a proxy takes requests, for 2 seconds at most, and says on one line what came: exit code 0 if it does, " +
-    "1 if it does not, or stops. For the health check of a container without curl. Asks GET /readyz on the admin sockets " +
-    "beside the database: all proxies there have to be up. With --url, --host or --port, or where there is no socket, it asks " +
-    "GET /health there.",
+    "Asks whether a proxy takes requests, and waits 2 seconds at most. Exit code 0 if it does, 1 if it does not or is " +
+    "stopping. For the health check of a container without curl. It asks for /readyz on the admin sockets beside the " +
+    "database: all proxies there have to be up. With --url, --host or --port, or if there is no socket, it asks for " +
+    "/health there.",
   args: [],
   groups: [
     { title: "Options", flags: [url, Flag.json] },
@@ -101,14 +101,14 @@ const ask = (place: Place): Effect.Effect<Asked> => {
       up: false,
       status: 0,
       problem: `${at} cannot be asked: ${reason}`,
-      hint: "see whether the proxy runs there",
+      hint: "check that the proxy runs there",
     }),
     onSuccess: (status) => ({
       at,
       up: status === 200,
       status,
       problem: status === 200 ? null : `${at} answers ${status}`,
-      hint: status === 503 ? "the proxy stops, or is not ready" : "see whether this is the proxy",
+      hint: status === 503 ? "the proxy stops, or is not ready" : "check that this is the proxy",
     }),
   })
 }

@@ -14,8 +14,8 @@ export const dbPath: Flag<string> = {
   alias: "d",
   reading: text("PATH"),
   env: "SS_PROXY_DB_PATH",
-  about: "SQLite database of sessions; made on first use.",
-  guide: "SQLite database of sessions; made on first use ([DATABASE.md](DATABASE.md)).",
+  about: "SQLite database of sessions, created on first use.",
+  guide: "SQLite database of sessions, created on first use ([DATABASE.md](DATABASE.md)).",
   fallback: defaultDatabase,
 }
 
@@ -25,16 +25,17 @@ export const db: Flag<string> = {
   env: "SS_PROXY_DB",
   about: "The database as a URL: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE.",
   guide:
-    "The database as a URL: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` ([DATABASE.md](DATABASE.md#postgresql)). In a command line anybody on the machine can read a password; in the variable, or in `PGPASSWORD`, nobody else can.",
+    "The database as a URL: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` ([DATABASE.md](DATABASE.md#postgresql)). Other users of the machine can read a password in a command line, but not in the variable or in `PGPASSWORD`.",
 }
 
 export const dbListen: Flag<string> = {
   name: "db-listen",
   reading: text("URL"),
   env: "SS_PROXY_DB_LISTEN",
-  about: "Where PostgreSQL tells of changes, if --db is a pooler such as pgbouncer: the URL of the server itself.",
+  about:
+    "The URL of the PostgreSQL server itself, if --db is a pooler such as pgbouncer. The proxy listens there for changes.",
   guide:
-    "Where PostgreSQL tells of changes, if `--db` is a pooler such as pgbouncer ([why](DATABASE.md#poolers)): the URL of the server itself.",
+    "The URL of the PostgreSQL server itself, if `--db` is a pooler such as pgbouncer. The proxy listens there for changes ([why](DATABASE.md#poolers)).",
 }
 
 export const demo: Flag<boolean> = {
@@ -42,7 +43,7 @@ export const demo: Flag<boolean> = {
   reading: onOrOff,
   about: 'Starts a small demo server as the session "demo", to try the proxy.',
   guide:
-    "Starts a small demo server as the session `demo`, which is removed when the proxy stops. If several proxies use one file, the session is that of the first.",
+    "Starts a small demo server as the session `demo`, which is removed when the proxy stops. If several proxies use one file, the session belongs to the first.",
 }
 
 /** What is logged. */
@@ -83,9 +84,9 @@ export const workers: Flag<number | "auto"> = {
   name: "workers",
   reading: countOrAuto(mostWorkers),
   env: "SS_PROXY_WORKERS",
-  about: "So many processes serve the port; auto: one for each core. 1: no other process is started.",
+  about: "How many processes serve the port. auto: one for each core. 1: no other process is started.",
   guide:
-    "So many processes serve the port ([how](OPERATIONS.md#several-cores)); `auto`: one for each core that this process may use. `1`: no other process is started.",
+    "How many processes serve the port ([how](OPERATIONS.md#several-cores)). `auto`: one for each core that this process may use. `1`: no other process is started.",
   fallback: "1",
 }
 

@@ -8,7 +8,7 @@ export const adminSettings = {
     fallback: "auto",
     flag: { name: "admin-socket" },
     group: "Admin listener",
-    help: "Unix socket of the admin listener; auto is beside the database, DB.HEX.sock, and off is none.",
+    help: "Unix socket of the admin listener. auto: beside the database, DB.HEX.sock. off: none.",
     guide:
       "Unix socket of the admin listener ([ADMIN.md](ADMIN.md)). `auto` is beside the database, `sessions.db.1a2b3c.sock`; a program that embeds the proxy has none then. `off`: none.",
   }),
@@ -17,17 +17,17 @@ export const adminSettings = {
     fallback: 0o600,
     flag: { name: "admin-socket-mode" },
     group: "Admin listener",
-    help: "Who may use that socket: 0600 the user of the proxy, 0660 its group too.",
-    guide: "Who may use that socket: with `0600` the user of the proxy, with `0660` its group too.",
+    help: "Who may use that socket. 0600: the user of the proxy. 0660: also its group.",
+    guide: "Who may use that socket. `0600`: the user of the proxy. `0660`: also its group.",
   }),
   adminPort: setting({
     reading: Reading.portOrOff,
     fallback: "off",
     flag: { name: "admin-port" },
     group: "Admin listener",
-    help: "Port for the admin API, /metrics, /livez and /readyz; 0 takes a free one, off listens nowhere.",
+    help: "Port for the admin API, /metrics, /livez and /readyz. 0 chooses a free one. off: no port.",
     guide:
-      "Port for the admin API ([ADMIN.md](ADMIN.md)), `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` takes a free one and says which, `off` listens nowhere.",
+      "Port for the admin API ([ADMIN.md](ADMIN.md)), `/metrics`, `/livez` and `/readyz` ([METRICS.md](METRICS.md)); `0` chooses a free one and prints it. `off`: no port.",
   }),
   adminHost: setting({
     reading: Reading.hostName,
@@ -42,27 +42,27 @@ export const adminSettings = {
     fallback: [],
     flag: { name: "admin-hosts" },
     group: "Admin listener",
-    help: "Names that it may be asked under, beside addresses and localhost.",
+    help: "Host names under which the admin port answers, besides addresses and localhost.",
     guide:
-      "Names that it may be asked under, beside addresses and `localhost`: a request with any other `Host` gets `421`.",
+      "Host names under which the admin port answers, besides addresses and `localhost`. A request with any other `Host` gets `421`.",
   }),
   metricsSessions: setting({
     reading: Reading.countUpTo(1_000),
     fallback: 0,
     flag: { name: "metrics-sessions" },
     group: "Admin listener",
-    help: "So many sessions have series of their own in /metrics, which then needs a token on the port.",
+    help: "How many sessions have series of their own in /metrics, which then needs a token on the port.",
     guide:
-      "So many sessions have [series of their own](METRICS.md#one-session) in `/metrics`, which then needs a token on the port.",
+      "How many sessions have [series of their own](METRICS.md#one-session) in `/metrics`, which then needs a token on the port.",
   }),
   adminTokenFile: setting({
     reading: Reading.filePath,
     fallback: "",
     flag: { name: "admin-token-file" },
     group: "Admin listener",
-    help: "File of tokens for that port, one a line; after the word read and a space, one that changes nothing.",
+    help: "File of tokens for the admin port, one on each line. A token behind the word read may only read.",
     guide:
-      "File of tokens for that port, one a line; after `read` and a space, one that changes nothing ([ADMIN.md](ADMIN.md#tokens)). It is read again when it changes.",
+      "File of tokens for the admin port, one on each line. A token after `read` and a space may only read ([ADMIN.md](ADMIN.md#tokens)). The file is read again when it changes.",
   }),
   adminToken: settingOfPrograms({
     reading: Reading.token,

@@ -33,18 +33,18 @@ export const clientSettings = {
     fallback: 60_000,
     flag: { name: "send-timeout" },
     group: "Limits for clients",
-    help: "Resets a client that takes no byte of what is sent to it for this long. 0: no limit.",
+    help: "Resets a client that accepts no byte for this long. 0: no limit.",
     guide:
-      "Resets a client that takes no byte of what is sent to it for this long; the reset may come up to half as long later. On Linux a byte is taken when the client's system acknowledges it, elsewhere when the proxy's own system accepts it. `0`: no limit.",
+      "Resets a client that accepts no byte for this long; the reset may come up to half as long later. On Linux a byte is accepted when the client's system acknowledges it, elsewhere when the proxy's own system takes it. `0`: no limit.",
   }),
   minRate: setting({
     reading: Reading.byteSize,
     fallback: 0,
     flag: { name: "min-rate" },
     group: "Limits for clients",
-    help: "Least rate of a request's body in bytes a second, over 5 seconds, else 408. 0: no limit.",
+    help: "Lowest rate of a request's body in bytes a second, averaged over 5 seconds; below it: 408. 0: no limit.",
     guide:
-      "Least rate of a request's body in bytes a second, on average over 5 seconds while the proxy waits for it; else `408`. `0`: no limit.",
+      "Lowest rate of a request's body in bytes a second, averaged over 5 seconds in which the proxy waits for it; below it: `408`. `0`: no limit.",
   }),
   minRateTime: settingOfPrograms({
     reading: Reading.positiveSeconds,

@@ -23,7 +23,7 @@ export interface Policy<A> {
   readonly flag?: string
   /** The setting that it replaces; absent where it replaces none. */
   readonly inPlaceOf?: Setting<NonNullable<A>>
-  /** A flag that takes it back, where its own cannot. */
+  /** A flag that removes the policy, for a policy whose own flag cannot. */
   readonly opposite?: { readonly flag: string; readonly help: string }
   /** What the flag does, for the help: in plain text. */
   readonly help: string
@@ -93,7 +93,7 @@ export const policies = {
   insecure: ownSwitch({
     column: "insecure",
     flag: "insecure",
-    help: "Does not verify the certificate of the session's server. Anybody on the way can pretend to be it.",
+    help: "Does not verify the certificate of the session's server. Anybody on the network path can pretend to be it.",
     opposite: { flag: "no-insecure", help: "Verifies the certificate of the session's server again." },
     shown: "yes: the certificate of the server is not verified",
     guide:
@@ -108,13 +108,13 @@ export const policies = {
   host: inPlaceOf(settings.hostField, {
     column: "host",
     flag: "host-field",
-    help: "The Host field that this session's server gets: server (its own), client (the client's), or auto.",
+    help: "The Host field that this session's server gets. server: its own. client: the client's. auto: as for --host-field of run.",
     guide: "the `Host` that the server gets, in place of [`--host-field`](ROUTING.md#host)",
   }),
   path: inPlaceOf(settings.path, {
     column: "path",
     flag: "path",
-    help: "strip: this session's server does not get the id in the path. keep: it does.",
+    help: "The path that this session's server gets. strip: without the id. keep: with the id.",
     guide: "in place of [`--path`](ROUTING.md#path)",
   }),
   slash: inPlaceOf(settings.slash, {
@@ -126,13 +126,13 @@ export const policies = {
   location: inPlaceOf(settings.location, {
     column: "location",
     flag: "location",
-    help: "rewrite: redirects of this session's server come back under /ID. relay: as they are.",
+    help: "rewrite: redirects of this session's server get /ID before their path. relay: they are not changed.",
     guide: "in place of [`--location`](ROUTING.md#location)",
   }),
   cookies: inPlaceOf(settings.cookies, {
     column: "cookies",
     flag: "cookies",
-    help: "confine: cookies of this session's server are only sent back to it. relay: as they are.",
+    help: "confine: browsers send the cookies of this session to it alone. relay: cookies are not changed.",
     guide: "in place of [`--cookies`](ROUTING.md#cookies)",
   }),
   wsExtensions: inPlaceOf(settings.wsExtensions, {
@@ -144,7 +144,7 @@ export const policies = {
   wsPing: inPlaceOf(settings.wsPing, {
     column: "ws_ping",
     flag: "ws-ping",
-    help: "Seconds after which a silent side of a WebSocket of this session is dropped; 0: never.",
+    help: "Closes a WebSocket of this session when one side is silent for so many seconds; 0: never.",
     guide: "seconds, in place of [`--ws-ping`](ROUTING.md#a-side-that-vanished)",
   }),
   wsIdleTimeout: inPlaceOf(settings.wsIdleTimeout, {
@@ -198,13 +198,13 @@ export const policies = {
   lenient: inPlaceOf(settings.lenient, {
     column: "lenient",
     flag: "lenient",
-    help: "on: takes answers of this session's server that break the rules but can be read.",
+    help: "on: accepts answers of this session's server that break the rules but can be read.",
     guide: "in place of [`--lenient`](ROUTING.md#answers-of-old-servers)",
   }),
   hold: inPlaceOf(settings.hold, {
     column: "hold",
     flag: "hold",
-    help: "Seconds for which a server of this session that cannot be reached is tried again; 0: not at all.",
+    help: "Seconds that requests wait for this session's server if it cannot be reached; 0: not at all.",
     guide: "seconds, in place of [`--hold`](ROUTING.md#a-server-that-is-just-starting)",
   }),
   cors: inPlaceOf(settings.cors, {
@@ -216,26 +216,26 @@ export const policies = {
   setFields: inPlaceOf(settings.setFields, {
     column: "set_fields",
     flag: "set-fields",
-    help: "Fields that this session's server gets in place of the client's.",
+    help: "Fields to set in requests to this session's server; they replace the client's.",
     guide:
       "a JSON object, in place of [`--set-fields`](ROUTING.md#fields-of-your-own); counts only with [`set_fields_url`](#secrets-and-set_fields_url)",
   }),
   stripFields: inPlaceOf(settings.stripFields, {
     column: "strip_fields",
     flag: "strip-fields",
-    help: "Fields of clients that this session's server does not get.",
+    help: "Fields to remove from requests to this session's server.",
     guide: "a JSON array of names, in place of [`--strip-fields`](ROUTING.md#fields-of-your-own)",
   }),
   setResponseFields: inPlaceOf(settings.setResponseFields, {
     column: "set_response_fields",
     flag: "set-response-fields",
-    help: "Fields that every answer for this session has in place of its server's.",
+    help: "Fields to set in every answer for this session; they replace the server's.",
     guide: "a JSON object, in place of [`--set-response-fields`](ROUTING.md#fields-of-your-own)",
   }),
   stripResponseFields: inPlaceOf(settings.stripResponseFields, {
     column: "strip_response_fields",
     flag: "strip-response-fields",
-    help: "Fields of this session's server that clients do not get.",
+    help: "Fields to remove from answers of this session's server.",
     guide: "a JSON array of names, in place of [`--strip-response-fields`](ROUTING.md#fields-of-your-own)",
   }),
   setFieldsUrl: companion({

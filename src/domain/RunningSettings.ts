@@ -33,9 +33,9 @@ export const runningSettings = {
     fallback: 0,
     flag: { name: "drain-delay" },
     group: "Running",
-    help: "Behind a balancer: serves on for so long after SIGTERM or SIGINT, while /health says 503.",
+    help: "Behind a load balancer: how long the proxy serves on after SIGTERM or SIGINT, while /health says 503.",
     guide:
-      "Behind a load balancer: for so long after a signal the proxy accepts and serves as ever, while `/health` says `503` ([why](OPERATIONS.md#restart-without-a-failed-request)). Then `--grace` begins.",
+      "Behind a load balancer: how long the proxy accepts and serves as before after a signal, while `/health` says `503` ([why](OPERATIONS.md#restart-without-a-failed-request)). Then `--grace` begins.",
   }),
   grace: setting({
     reading: Reading.seconds,

@@ -8,26 +8,27 @@ export const serverSettings = {
     fallback: "off",
     flag: { name: "lenient" },
     group: "Servers of sessions",
-    help: "on: takes answers of old servers that break the rules of HTTP/1.1 but can be read in one way only.",
+    help: "on: accepts answers of old servers that break the rules of HTTP/1.1, if they can be read in one way only.",
     guide:
-      "`on`: takes answers of old and embedded servers that break the rules of HTTP/1.1 but can be read ([which](ROUTING.md#answers-of-old-servers)).",
+      "`on`: accepts answers of old and embedded servers that break the rules of HTTP/1.1, if they can be read in one way only ([which](ROUTING.md#answers-of-old-servers)).",
   }),
   hold: setting({
     reading: Reading.seconds,
     fallback: 0,
     flag: { name: "hold" },
     group: "Servers of sessions",
-    help: "Tries a server that cannot be reached again for this long, for requests that can wait. 0: answers 502 at once.",
+    help: "How long a request waits for a server that cannot be reached, which is tried again. Then it gets 502. 0: at once.",
     guide:
-      "Tries a server that cannot be reached again for this long before the request gets `502` ([how](ROUTING.md#a-server-that-is-just-starting)). `0`: at once.",
+      "How long a request waits for a server that cannot be reached, which is tried again ([how](ROUTING.md#a-server-that-is-just-starting)). Then it gets `502`. `0`: at once.",
   }),
   maxHeld: setting({
     reading: Reading.count,
     fallback: 1_000,
     flag: { name: "max-held" },
     group: "Servers of sessions",
-    help: "Most requests and handshakes that wait so at a time in each worker; one more gets 503. 0: no limit.",
-    guide: "Most requests and handshakes that wait so at a time in each worker; one more gets `503`. `0`: no limit.",
+    help: "Most requests and handshakes that wait like this at a time, in each worker; one more gets 503. 0: no limit.",
+    guide:
+      "Most requests and handshakes that wait like this at a time, in each worker; one more gets `503`. `0`: no limit.",
     zeroIsNoLimit: true,
   }),
   maxHeldPerSession: setting({
@@ -53,7 +54,7 @@ export const serverSettings = {
     fallback: [],
     flag: { name: "allow-downstream" },
     group: "Servers of sessions",
-    help: "Addresses that a session's server may have although a larger block is denied.",
+    help: "Exceptions from denied blocks: addresses that a session's server may have.",
   }),
   downstreamCa: setting({
     reading: Reading.pem,
@@ -114,32 +115,32 @@ export const serverSettings = {
     fallback: 10_000,
     flag: { name: "queue-timeout" },
     group: "Servers of sessions",
-    help: "Longest such wait, then 503, or 429 if the session's own limit is reached. 0: no limit.",
+    help: "Longest wait for such a connection; then 503, or 429 if the session's own limit is reached. 0: no limit.",
     guide:
-      "Longest wait of a request for such a connection, then `503`, or `429` if the session's own limit is reached. `0`: as long as the client waits.",
+      "Longest wait for such a connection; then `503`, or `429` if the session's own limit is reached. `0`: as long as the client waits.",
   }),
   healthCheck: setting({
     reading: Reading.targetPath,
     fallback: "off",
     flag: { name: "health-check" },
     group: "Servers of sessions",
-    help: "Asks the server of each session in use for this path every so often: 2xx and 3xx are ok. Shown, nothing else.",
+    help: "Requests this path from the server of each session in use, at intervals. 2xx and 3xx are ok. The result is only shown.",
     guide:
-      "Asks the server of each session in use for this path every so often; `2xx` and `3xx` are ok. It is shown, and no request is refused for it ([how](ADMIN.md#checks)). The path of the session's URL comes before it.",
+      "Requests this path from the server of each session in use, at intervals. `2xx` and `3xx` are ok. The result is only shown; no request is refused for it ([how](ADMIN.md#checks)). The path of the session's URL comes before it.",
   }),
   healthCheckInterval: setting({
     reading: Reading.positiveSeconds,
     fallback: 30_000,
     flag: { name: "health-check-interval" },
     group: "Servers of sessions",
-    help: "How often; the checks of all sessions are spread over this time.",
-    guide: "How often each server is asked; the checks of all sessions are spread over this time.",
+    help: "Time between two checks of a server; the checks of all sessions are spread over it.",
+    guide: "Time between two checks of a server; the checks of all sessions are spread over it.",
   }),
   healthCheckTimeout: setting({
     reading: Reading.positiveSeconds,
     fallback: 5_000,
     flag: { name: "health-check-timeout" },
     group: "Servers of sessions",
-    help: "Longest wait for the head of such an answer, the connection included.",
+    help: "Longest wait for the answer to a check, from the start of its connection to the head.",
   }),
 }

@@ -11,35 +11,35 @@ export const sessionSettings = {
     fallback: 30_000,
     flag: { name: "activity-interval" },
     group: "Sessions",
-    help: "How often it is written down when sessions were last active, beside the database; 0 never does.",
+    help: "How often the proxy records when sessions were last active, in a file beside the database. 0: never.",
     guide:
-      "How often it is written down when sessions were last active, beside the database ([how](DATABASE.md#activity)). `0` never does.",
+      "How often the proxy records when sessions were last active, in a file beside the database ([how](DATABASE.md#activity)). `0`: never.",
   }),
   activityIgnore: setting({
     reading: Reading.pathGlobs,
     fallback: [],
     flag: { name: "activity-ignore" },
     group: "Sessions",
-    help: "Paths behind a session's id whose requests are no activity: clients that poll. * is any part of a segment, ** any number of segments.",
+    help: "Requests for these paths, written without the id, do not count as activity: for clients that poll. * is any part of a segment, ** any number of segments.",
     guide:
-      "Paths behind a session's id whose requests are no activity ([what is](DATABASE.md#activity)), for clients that poll: `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
+      "Requests for these paths, written without the id, do not count as [activity](DATABASE.md#activity): for clients that poll, `/api/status,/kernels/*/ping`. `*` is any part of a segment, `**` any number of segments.",
   }),
   idCase: setting({
     reading: idCaseRule,
     fallback: "exact",
     flag: { name: "id-case" },
     group: "Sessions",
-    help: "fold: ids are compared without regard to the case of A to Z, for MAC addresses. exact: letter by letter.",
+    help: "fold: the case of A to Z in ids does not matter, for MAC addresses. exact: it does.",
     guide:
-      "`fold`: ids are compared without regard to the case of A to Z ([how](ROUTING.md#ids-in-any-case)), for MAC addresses. `exact`: letter by letter.",
+      "`fold`: the case of A to Z in ids does not matter ([how](ROUTING.md#ids-in-any-case)), for MAC addresses. `exact`: it does.",
   }),
   maxStale: setting({
     reading: Reading.secondsFrom(5),
     fallback: 0,
     flag: { name: "max-stale" },
     group: "Sessions",
-    help: "For how long known sessions are served and live traffic goes on while the database is away: at least 5. 0: for ever.",
+    help: "How long the proxy serves known sessions, and lets live traffic go on, without its database: at least 5. 0: no limit.",
     guide:
-      "For how long sessions that are known are served, and live traffic goes on, while the database is away ([what then](DATABASE.md#when-the-database-is-somewhere-else)): at least 5 s. `0`: for ever.",
+      "How long the proxy serves known sessions, and lets live traffic go on, without its database ([what then](DATABASE.md#when-the-database-is-somewhere-else)): at least 5 s. `0`: no limit.",
   }),
 }

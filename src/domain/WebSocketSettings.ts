@@ -22,25 +22,25 @@ export const webSocketSettings = {
     group: "WebSockets",
     help: "hide: servers do not see which extensions a client offers, so that nothing is compressed.",
     guide:
-      "`hide`: servers do not see which extensions a client offers, so that nothing is compressed, for [devices that cannot inflate](ROUTING.md#compression). `relay`: the two agree among themselves.",
+      "`hide`: servers do not see which extensions a client offers, so that nothing is compressed, for [devices that cannot inflate](ROUTING.md#compression). `relay`: client and server agree on them.",
   }),
   wsStrictKey: setting({
     reading: Reading.onOrOff,
     fallback: false,
     flag: { name: "ws-strict-key" },
     group: "WebSockets",
-    help: "Refuses a WebSocket handshake whose key is not 16 bytes in base64. Without it, that is left to the server.",
+    help: "Refuses a WebSocket handshake whose key is not 16 bytes in base64. Without this flag, the server decides.",
     guide:
-      "Refuses a WebSocket handshake whose key is not 16 bytes in base64: `400`. Without it, that is [left to the server](ROUTING.md#handshakes-of-devices).",
+      "Refuses a WebSocket handshake whose key is not 16 bytes in base64: `400`. Without this flag, [the server decides](ROUTING.md#handshakes-of-devices).",
   }),
   wsPing: setting({
     reading: Reading.seconds,
     fallback: 0,
     flag: { name: "ws-ping" },
     group: "WebSockets",
-    help: "Drops a side of a WebSocket that is silent for this long; it gets a ping after half of it. 0: off.",
+    help: "Closes a WebSocket when one side is silent for this long; that side gets a ping after half of it. 0: off.",
     guide:
-      "Drops a side of a WebSocket that is silent for this long ([how](ROUTING.md#a-side-that-vanished)); it gets a ping after half of it. `0`: off.",
+      "Closes a WebSocket when one side is silent for this long ([how](ROUTING.md#a-side-that-vanished)); that side gets a ping after half of it. `0`: off.",
   }),
   wsMaxMessage: largest({
     flag: { name: "ws-max-message" },
@@ -54,8 +54,8 @@ export const webSocketSettings = {
     fallback: 0,
     flag: { name: "ws-idle-timeout" },
     group: "WebSockets",
-    help: "Closes a WebSocket if only pings and pongs passed for this long. 0: no limit.",
-    guide: "Closes a WebSocket with 1001 if only pings and pongs passed for this long. `0`: no limit.",
+    help: "Closes a WebSocket on which nothing but pings and pongs has passed for this long. 0: no limit.",
+    guide: "Closes a WebSocket with 1001 on which nothing but pings and pongs has passed for this long. `0`: no limit.",
   }),
   wsMaxLifetime: setting({
     reading: Reading.seconds,

@@ -206,7 +206,7 @@ export class Dialer {
   private warnOfInsecure(target: SessionTarget, socket: TLSSocket): void {
     if (this.warnedOf.has(target)) return
     this.warnedOf.add(target)
-    this.context.warn("the certificate of this session's server is not verified: the session is insecure", {
+    this.context.warn("the certificate of this session's server is not verified, because the session is insecure", {
       session: target.sessionId,
       address: addressOf(target),
       // Null where verifying would have found nothing wrong, which node's types leave out.

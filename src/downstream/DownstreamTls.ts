@@ -57,7 +57,7 @@ export class TlsContext {
       this.context = downstreamSecureContext(certificates)
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause)
-      this.warn("the new certificates for servers of sessions cannot be used; those before stay in force", { problem })
+      this.warn("the new certificates for servers of sessions cannot be used; the old ones stay in use", { problem })
     }
   }
 }

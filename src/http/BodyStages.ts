@@ -131,7 +131,7 @@ const downloadThrough =
 const idleThrough = (idleTimeout: number, rounds: DeadlineRounds, next: Download | undefined): Download => {
   const watched = (session: LiveSession, answer: Answer): Answer => {
     const limit = session.policy.idleTimeout ?? idleTimeout
-    // It may have been taken back since the request was sent.
+    // The policy may have been removed since the request was sent.
     if (limit === 0) return answer
     return { ...answer, body: through(answer.body, [idleLimit(session, rounds.of(limit))]) }
   }

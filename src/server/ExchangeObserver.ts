@@ -18,7 +18,7 @@ export interface Refused {
 
 /** Counts what is over, and tells whoever wants to know of it. A defect in any of that ends no request. */
 export class ExchangeObserver {
-  /** `sinks`: whoever wants records, at any moment; `withRing`: the same, who is told of failures that no client is to blame for. */
+  /** `sinks`: whoever wants records, at any moment; `withRing`: the same, and who is told of failures that are not a client's fault. */
   constructor(
     private readonly counters: Counters,
     private readonly sinks: ReadonlyArray<RecordSink>,

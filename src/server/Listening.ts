@@ -78,7 +78,7 @@ const inheritedError = (fd: number, cause: Error | undefined): ListenError => {
     EINVAL: "it does not listen",
   }
   const reason = reasons[code] ?? cause?.message ?? code
-  return new ListenError({ where: `the socket that was handed over (descriptor ${fd})`, reason, hint: madeOtherwise })
+  return new ListenError({ where: `the socket that was passed in (descriptor ${fd})`, reason, hint: madeOtherwise })
 }
 
 /** Waits until a server listens, as `begin` tells it to. Gives the real address; that of no IP socket is an error. */

@@ -399,7 +399,7 @@ class Directory {
       if (isStale) yield* inSlices(this.sessions.outdated(), (key) => this.sessions.endStale(key))
       else if (!this.isFailing) yield* Effect.logWarning(`live traffic goes on unchecked: ${describe(cause)}`)
       if (isStale && !this.wasStale)
-        yield* Effect.logWarning(`live traffic is ended, for its sessions cannot be verified: ${describe(cause)}`)
+        yield* Effect.logWarning(`live traffic is closed because its sessions cannot be checked: ${describe(cause)}`)
       this.wasStale = isStale
       this.isFailing = true
       yield* Effect.sleep(watchInterval)

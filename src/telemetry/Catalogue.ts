@@ -155,7 +155,7 @@ export const catalogue = {
   requests: counter(
     "ss_proxy_http_requests_total",
     {
-      help: "Requests that are over, but for handshakes that became WebSockets; cause: code of the proxy's own answer, empty for a server's",
+      help: "Finished requests, except handshakes that became WebSockets; cause: code of the proxy's own answer, empty for a server's",
       convention: "count of `http.server.request.duration`; `error.type`",
     },
     label("method", methods),
@@ -167,11 +167,11 @@ export const catalogue = {
     label("by", ["client", "server", "session", "proxy"]),
   ),
   requestsInFlight: gauge("ss_proxy_http_requests_in_flight", "sum", {
-    help: "Requests under way",
+    help: "Requests in progress",
     convention: "`http.server.active_requests`",
   }),
   responsesStreaming: gauge("ss_proxy_http_responses_streaming", "sum", {
-    help: "Requests under way whose answer's head is out and whose body is moving",
+    help: "Requests in progress whose answer has begun",
   }),
   requestDuration: histogram(
     "ss_proxy_http_request_duration_seconds",
@@ -185,20 +185,20 @@ export const catalogue = {
   bodyBytes: counter(
     "ss_proxy_http_body_bytes_total",
     {
-      help: "Bytes of content, from clients and to them; of requests under way, too",
+      help: "Bytes of content, from clients and to them, including requests in progress",
       convention: "sums of `http.server.request.body.size` and `http.server.response.body.size`",
     },
     directions,
   ),
   connections: gauge("ss_proxy_client_connections", "sum", {
-    help: "Connections of clients that are open, those of WebSockets included",
+    help: "Open connections of clients, including WebSockets",
   }),
   connectionsAccepted: counter("ss_proxy_client_connections_total", {
     help: "Connections of clients that were accepted",
   }),
   refused: counter(
     "ss_proxy_client_refused_total",
-    { help: "What clients sent, or tried, that never became a request" },
+    { help: "Connections and messages of clients that were refused before they became a request" },
     label("cause", refusalCodes),
   ),
   dials: counter(
@@ -208,15 +208,15 @@ export const catalogue = {
   ),
   leases: counter(
     "ss_proxy_downstream_leases_total",
-    { help: "Requests that were given a connection: one from the pool or a new one" },
+    { help: "Requests that got a connection, from the pool or a new one" },
     label("source", ["pool", "new"]),
   ),
   dialDuration: histogram("ss_proxy_downstream_dial_seconds", latencies, {
-    help: "Time for TCP and TLS to a session's server, where that succeeded",
+    help: "Time to connect to a session's server, TCP and TLS, if it succeeded",
     convention: "part of `http.client.request.duration`",
   }),
   serverFirstByte: histogram("ss_proxy_downstream_first_byte_seconds", latencies, {
-    help: "From a request, sent to its session's server, to the head of the response",
+    help: "From sending a request to its session's server to the head of the response",
     convention: "part of `http.client.request.duration`",
   }),
   serverConnections: gauge(
@@ -226,7 +226,7 @@ export const catalogue = {
     label("state", ["busy", "idle", "websocket"]),
   ),
   retries: counter("ss_proxy_downstream_retries_total", {
-    help: "Requests sent again on a new connection, for the pooled one had just been closed",
+    help: "Requests sent again on a new connection because the pooled one had just been closed",
     convention: "`http.request.resend_count`",
   }),
   queueWaiting: gauge("ss_proxy_downstream_queue_waiting", "sum", {
@@ -236,36 +236,36 @@ export const catalogue = {
     help: "Requests and handshakes that wait for a server that cannot be reached",
   }),
   queueDuration: histogram("ss_proxy_downstream_queue_seconds", latencies, {
-    help: "How long requests waited that had to wait for a connection to a session's server",
+    help: "Time that requests waited for a connection to a session's server, if they had to",
   }),
   healthChecks: counter(
     "ss_proxy_health_checks_total",
     {
-      help: "Health checks of sessions' servers; status: neither 2xx nor 3xx; broken: no answer in HTTP; skipped: there was no connection to be had for one",
+      help: "Health checks of sessions' servers; status: neither 2xx nor 3xx; broken: no HTTP answer; skipped: no connection was free",
     },
     label("result", checkResults),
   ),
-  webSocketsOpen: gauge("ss_proxy_websockets_open", "sum", { help: "WebSockets that are open" }),
+  webSocketsOpen: gauge("ss_proxy_websockets_open", "sum", { help: "Open WebSockets" }),
   handshakes: counter(
     "ss_proxy_websocket_handshakes_total",
     {
-      help: "WebSocket handshakes that are over; refused: answered otherwise; failed: no answer of the server came of it",
+      help: "Finished WebSocket handshakes; refused: another answer than 101; failed: no answer of the server",
     },
     label("result", ["switched", "refused", "failed"]),
   ),
   messages: counter(
     "ss_proxy_websocket_messages_total",
-    { help: "Complete data messages, from clients and to them; of open WebSockets, too" },
+    { help: "Complete data messages, from clients and to them, including open WebSockets" },
     directions,
   ),
   frameBytes: counter(
     "ss_proxy_websocket_bytes_total",
-    { help: "Bytes of frames, from clients and to them; of open WebSockets, too" },
+    { help: "Bytes of frames, from clients and to them, including open WebSockets" },
     directions,
   ),
   webSocketsClosed: counter(
     "ss_proxy_websocket_closed_total",
-    { help: "WebSockets that are over, by the close code that came first and by who sent it or was lost" },
+    { help: "Closed WebSockets, by the first close code and by who sent it or was lost" },
     label("code", closeCodes),
     label("by", ["client", "server", "proxy"]),
   ),
@@ -279,7 +279,7 @@ export const catalogue = {
     label("forwards", ["true", "false"]),
   ),
   sessionsFailing: gauge("ss_proxy_sessions_failing", "max", {
-    help: "Sessions known in memory whose server failed when it was asked last: no connection, a reset before the answer, or a health check",
+    help: "Sessions in memory whose server failed at its last request: no connection, a reset before the answer, or a failed health check",
   }),
   sessionsEnded: counter(
     "ss_proxy_sessions_ended_total",
@@ -289,25 +289,25 @@ export const catalogue = {
   lookups: counter(
     "ss_proxy_directory_lookups_total",
     {
-      help: "Lookups of sessions; hit: from memory; read: a row was read; missing: there was none; failed: it could not be read",
+      help: "Lookups of sessions; hit: from memory; read: a row was read; missing: no such row; failed: it could not be read",
     },
     label("result", ["hit", "read", "missing", "failed"]),
   ),
   refreshes: counter("ss_proxy_directory_refreshes_total", { help: "Times that the store was found to have changed" }),
-  directoryEntries: gauge("ss_proxy_directory_entries", "sum", { help: "Sessions that are known in memory" }),
+  directoryEntries: gauge("ss_proxy_directory_entries", "sum", { help: "Sessions in memory" }),
   directoryAge: gauge("ss_proxy_directory_age_seconds", "max", {
-    help: "Since the store last told whether it has changed; it is asked for requests and while something is under way",
+    help: "Time since the store last said whether it has changed; it is asked for requests and while something is live",
   }),
   storeFailures: counter("ss_proxy_store_failures_total", {
     help: "Reads and writes of the store that failed; while it cannot be read, it is tried ten times a second",
   }),
   accessLogDropped: counter("ss_proxy_access_log_dropped_total", {
-    help: "Lines of the access log that were dropped, for nobody took them fast enough",
+    help: "Lines of the access log that were dropped because its file or reader was too slow",
   }),
   accessLogFailures: counter("ss_proxy_access_log_failures_total", { help: "Writes of the access log that failed" }),
   traceSpans: counter(
     "ss_proxy_trace_spans_total",
-    { help: "Spans of traces, by what became of them" },
+    { help: "Spans of traces, by their fate" },
     label("result", ["sent", "dropped", "failed"]),
   ),
   adminRequests: counter(
@@ -316,13 +316,13 @@ export const catalogue = {
     label("route", adminRoutes),
     label("status", ["2xx", "3xx", "4xx", "5xx"]),
   ),
-  draining: gauge("ss_proxy_draining", "max", { help: "1 while the proxy is about to stop" }),
+  draining: gauge("ss_proxy_draining", "max", { help: "1 while the proxy is stopping" }),
   eventLoopDelay: histogram("ss_proxy_event_loop_delay_seconds", delays, {
     help: "How late a timer of 500 ms is",
     convention: "`nodejs.eventloop.delay.*`",
   }),
   eventLoopUtilization: gauge("ss_proxy_event_loop_utilization_ratio", "each", {
-    help: "Part of the time since the last scrape in which the event loop was at work",
+    help: "Share of the time since the last scrape in which the event loop was busy",
     convention: "`nodejs.eventloop.utilization`",
   }),
   cpu: metric({
@@ -341,9 +341,9 @@ export const catalogue = {
     help: "Open file descriptors; on Linux only",
     convention: "`process.open_file_descriptor.count`",
   }),
-  mostFiles: gauge("process_max_fds", "each", { help: "Most file descriptors that may be open; on Linux only" }),
+  mostFiles: gauge("process_max_fds", "each", { help: "Limit of open file descriptors; on Linux only" }),
   startTime: gauge("process_start_time_seconds", "each", {
-    help: "When the process began, in seconds since the epoch",
+    help: "Start of the process, in seconds since the epoch",
   }),
   heapUsed: gauge("nodejs_heap_size_used_bytes", "each", {
     help: "Memory in use in the heap of JavaScript",
@@ -373,19 +373,19 @@ export const sessionMetrics = {
   requests: {
     name: "ss_proxy_session_requests_total",
     type: "counter",
-    help: "Requests of a session that are over, but for handshakes that became WebSockets",
+    help: "Finished requests of a session, except handshakes that became WebSockets",
     labels: ["session", "status"],
   },
   bytes: {
     name: "ss_proxy_session_bytes_total",
     type: "counter",
-    help: "Bytes of content and of frames of a session, from clients and to them; of what is under way, too",
+    help: "Bytes of content and of frames of a session, from clients and to them, including what is in progress",
     labels: ["session", "direction"],
   },
   webSocketsOpen: {
     name: "ss_proxy_session_websockets_open",
     type: "gauge",
-    help: "WebSockets of a session that are open",
+    help: "Open WebSockets of a session",
     labels: ["session"],
   },
   firstByte: {
@@ -399,6 +399,6 @@ export const sessionMetrics = {
 /** The one metric whose labels are no numbers of ours: they say which program a process runs. Its value is always 1. */
 export const buildInfo = {
   name: "ss_proxy_build_info",
-  help: "Which program runs: the version of ss-proxy, and of Node",
+  help: "Versions of ss-proxy and of Node",
   labels: ["version", "node"],
 } as const

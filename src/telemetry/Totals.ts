@@ -26,7 +26,7 @@ export const totalCount = totalPlaces.firstBytes + bucketsOf(firstByte)
 export const durationBounds = requestDuration.bounds
 export const firstByteBounds = firstByte.bounds
 
-/** Of each kind of answer its class; and whether it is an error of the proxy's for which no client is to blame. */
+/** Of each kind of answer its class; and whether it is an error of the proxy's that is not the client's fault. */
 const classes = Uint8Array.from(answerCauses, ({ status }) => statusClasses.indexOf(status))
 const areErrors = Uint8Array.from(answerCauses, ({ cause, status }) =>
   status === "5xx" && cause !== "" && cause !== "reply" ? 1 : 0,

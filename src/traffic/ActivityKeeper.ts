@@ -78,13 +78,13 @@ class ActivityKeeper {
   private readonly tell = ({ problem, hint }: StoreUnavailable): Effect.Effect<void> => {
     if (this.told === problem) return Effect.void
     this.told = problem
-    return Effect.logWarning(`${problem}: when sessions are active is not written down, and traffic goes on. ${hint}`)
+    return Effect.logWarning(`${problem}: activity of sessions is not recorded; traffic goes on. ${hint}`)
   }
 
   private get tellOfReturn(): Effect.Effect<void> {
     if (this.told === undefined) return Effect.void
     this.told = undefined
-    return Effect.logInfo("when sessions are active is written down again")
+    return Effect.logInfo("activity of sessions is recorded again")
   }
 }
 

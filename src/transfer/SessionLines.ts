@@ -87,7 +87,7 @@ export class SessionLines {
     return this.format === "csv"
   }
 
-  /** Whether nothing can be read for want of a header line. */
+  /** Whether nothing can be read because there is no header line. */
   get lacksHeader(): boolean {
     return this.format === "csv" && this.columns === undefined
   }

@@ -24,7 +24,7 @@ export const defaultStatus = "active"
 const allowedIn = ({ inPlaceOf, reading }: Policy<unknown>): string =>
   inPlaceOf === undefined ? reading.allowedValue : `${inPlaceOf.reading.allowed}, or null`
 
-/** Reads a member of a policy. Null takes it back. */
+/** Reads a member of a policy. Null removes the policy. */
 const policyOf = (column: string, value: unknown): Parsed<Partial<SessionPolicy>> => {
   const [name = "", row] = Object.entries(policyRows).find(([, row]) => row.column === column) ?? []
   if (row === undefined) return Either.left(unknownField(column, members))
@@ -43,7 +43,7 @@ const memberOf = (name: string, value: unknown): Parsed<SessionChange> => {
 }
 
 /**
- * What the members of a JSON object say of a session, by the names that `export` gives them; null takes back all but the URL.
+ * What the members of a JSON object say of a session, by the names that `export` gives them; null removes anything but the URL.
  * Left: every member that is wrong, or is none of a session's.
  */
 export const changeOf = (

@@ -110,8 +110,8 @@ export const trimUrl = (text: string): string => {
 export const parseDownstreamUrl = (stored: string): Either.Either<DownstreamUrl, InvalidDownstreamUrl> => {
   const text = trimUrl(stored)
   if (text === "") return invalid("it is empty")
-  if (spaceAround.test(text)) return invalid("it has a space of an unusual kind before or behind it; leave it out")
-  if (quoteAround.test(text)) return invalid("it has a quotation mark before or behind it; leave it out")
+  if (spaceAround.test(text)) return invalid("it has an unusual kind of space before or after it; remove that")
+  if (quoteAround.test(text)) return invalid("it has a quotation mark before or after it; remove that")
   if (forbiddenBytes.test(text)) return invalid("it holds a space, a backslash or a control character")
   if (loneSurrogate.test(text)) return invalid("it is not valid Unicode")
   const problem = schemeProblem(text)

@@ -161,7 +161,7 @@ describe("--access-log", () => {
       while (!existsSync(path)) await pause(2)
     }
     await asked
-    await says(/opened anew/)
+    await says(/was opened again/)
     await stop()
     const counts = new Map<unknown, number>()
     for (const { target } of [...moved, path].flatMap(linesIn)) counts.set(target, (counts.get(target) ?? 0) + 1)

@@ -54,7 +54,7 @@ describe("ss-proxy sessions list --idle-for", () => {
     const missing = await sessions("list", "--idle-for", "1h")
     expect(missing).toMatchObject({ code: 1, stdout: "" })
     expect(missing.stderr).toMatch(
-      /^ss-proxy: nobody knows which sessions are idle: .*sessions\.db\.activity does not exist; a proxy writes it down/,
+      /^ss-proxy: cannot tell which sessions are idle: .*sessions\.db\.activity does not exist; a running proxy records this/,
     )
     writeFileSync(file, "not a database, though long enough to be one\n".repeat(50))
     const garbage = await sessions("list", "--idle-for", "1h")
@@ -92,7 +92,7 @@ describe("ss-proxy sessions show", () => {
     writeFileSync(file, "not a database, though long enough to be one\n".repeat(50))
     const shown = await sessions("show", "a", "--json")
     expect(json(shown)).toMatchObject({ id: "a", last_request_at: null })
-    expect(shown.stderr).toMatch(/^note: when it was last active cannot be told: .* is not an SQLite database\n$/)
+    expect(shown.stderr).toMatch(/^note: its last activity is unknown: .* is not an SQLite database\n$/)
   })
 })
 

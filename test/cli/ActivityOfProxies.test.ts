@@ -100,7 +100,7 @@ describe("a proxy", () => {
     const { database, file } = laboratory()
     writeFileSync(file, "not a database, though long enough to be one\n".repeat(50))
     const proxy = await startProxy(database, "--activity-interval", "0.1")
-    await proxy.says(/(is not an SQLite database: when sessions are active is not written down, and traffic goes on)/)
+    await proxy.says(/(is not an SQLite database: activity of sessions is not recorded; traffic goes on)/)
     for (let asked = 0; asked < 5; asked++) {
       expect(await proxy.ask("/demo/get")).toBe(200)
       await new Promise((resolve) => setTimeout(resolve, 300))

@@ -105,7 +105,7 @@ describe("ss-proxy errors", () => {
     expect(stderr).toMatch(/no proxy runs on .*sessions\.db.*; start one with .* run -d /)
     const none = await runProgram(["errors", "--admin", "/no/such.sock", "-d", file])
     expect(none.code).toBe(1)
-    expect(none.stderr).toContain("the proxy was asked in vain: connect ENOENT /no/such.sock")
+    expect(none.stderr).toContain("the proxy gave no usable answer: connect ENOENT /no/such.sock")
   })
 })
 

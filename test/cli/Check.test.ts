@@ -97,7 +97,13 @@ describe("the checks of a database", () => {
   it.scopedLive("find nothing wrong with one that a proxy has made", () =>
     Effect.gen(function* () {
       const findings = yield* databaseChecks(yield* databaseWith({ a: "http://h:1", b: "http://h:2" }))
-      assert.deepInclude(resultsOf(findings), { database: "ok", writing: "ok", journal: "ok", clock: "ok" })
+      assert.deepInclude(resultsOf(findings), {
+        database: "ok",
+        writing: "ok",
+        journal: "ok",
+        clock: "ok",
+        readers: "ok",
+      })
       assert.match(findings[0]?.message ?? "", /: 2 sessions, 2 of a status that forwards$/)
     }),
   )
@@ -109,6 +115,22 @@ describe("the checks of a database", () => {
       assert.deepStrictEqual([finding?.result, more], ["fail", []])
       assert.include(finding?.todo, "sessions add my-session http://localhost:9000 ")
       assert.isFalse(existsSync(filename))
+    }),
+  )
+
+  it.scopedLive("warn of one that everybody may read", () =>
+    Effect.gen(function* () {
+      const { filename } = yield* databaseWith({ a: "http://h:1" })
+      chmodSync(filename, 0o644)
+      const found = yield* databaseChecks(sqliteAt(filename))
+      assert.deepInclude(found, {
+        check: "readers",
+        result: "warn",
+        message: "everybody on this machine may read the database (mode 0644), and URLs may hold passwords",
+        todo: `chmod o= ${filename}*`,
+      })
+      chmodSync(filename, 0o640)
+      assert.deepInclude(resultsOf(yield* databaseChecks(sqliteAt(filename))), { readers: "ok" })
     }),
   )
 

@@ -123,7 +123,7 @@ describeUnless(lacking("openssl"))("the files of TLS", () => {
       const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")]
       expect(log).toEqual([
         `WARN the key in ${key} is not that of the first certificate in ${cert}; ` +
-          "what was read there before stays in force until it is mended",
+          "the files that were read before stay in use until this is corrected",
         `INFO read again: ${cert}, ${key}`,
       ])
     }),
@@ -150,7 +150,7 @@ describeUnless(lacking("openssl"))("the files of TLS", () => {
       }
       expect(log).toEqual([
         `WARN cannot read ${join(folder, "ca.pem")}: there is no such file; ` +
-          "what was read there before stays in force until it is mended",
+          "the files that were read before stay in use until this is corrected",
       ])
       put("cert.pem", after.cert)
       put("key.pem", after.key)
@@ -217,7 +217,7 @@ describeUnless(lacking("openssl"))("certificates of a program's own", () => {
         expect(yield* textOf(yield* call({}, sessionAt(origin.url())))).toBe("hello")
       }
       expect(log).toEqual([
-        "WARN the new certificates for servers of sessions cannot be used; those before stay in force",
+        "WARN the new certificates for servers of sessions cannot be used; the old ones stay in use",
       ])
     }),
   )

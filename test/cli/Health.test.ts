@@ -33,7 +33,7 @@ describe("the health of a proxy", () => {
 
   it.each([
     [503, "answers 503; the proxy stops"],
-    [302, "answers 302; see whether this is the proxy"],
+    [302, "answers 302; check that this is the proxy"],
   ])("is bad where the answer is %i", async (status, message) => {
     const port = await serve((_request, response) => void response.writeHead(status, { location: "/" }).end())
     const { code, stdout, stderr } = await runProgram(["health", "-p", port])
@@ -46,7 +46,7 @@ describe("the health of a proxy", () => {
     expect((await runProgram(["health", "-p", port])).stderr).toContain("no answer within 2 s")
     const gone = await runProgram(["health", "--url", "http://127.0.0.1:1"])
     expect([gone.code, gone.stderr.split("\n").length]).toEqual([1, 2])
-    expect(gone.stderr).toContain("see whether the proxy runs there")
+    expect(gone.stderr).toContain("check that the proxy runs there")
   })
 
   it("is that of all proxies whose sockets are beside the database, where no other is named", async () => {

@@ -48,7 +48,7 @@ describe("a socket that is handed over", () => {
   it.effect("decides where to listen, which is said where the settings name another place", () =>
     Effect.gen(function* () {
       const { log } = yield* asked({ LISTEN_FDS: "1", LISTEN_PID: ours }, { port: 9_000 })
-      assert.include(log, "--host and --port do not count")
+      assert.include(log, "--host and --port are ignored")
     }),
   )
 
@@ -65,7 +65,7 @@ describe("a socket that is handed over", () => {
   it.effect("must be the only one", () =>
     Effect.gen(function* () {
       const { result } = yield* asked({ LISTEN_FDS: "2", LISTEN_PID: ours, LISTEN_FDNAMES: "http:other" })
-      assert.include(JSON.stringify(result), "cannot use 2 sockets that were handed over (LISTEN_FDS: http:other)")
+      assert.include(JSON.stringify(result), "cannot use 2 sockets that were passed in (LISTEN_FDS: http:other)")
     }),
   )
 })
@@ -124,7 +124,7 @@ describeUnless(lacking("systemd-socket-activate"))("ss-proxy run below a socket 
       )
       const { code, stderr } = yield* run
       assert.strictEqual(code, 1)
-      assert.match(stderr, /cannot listen on the socket that was handed over \(descriptor 3\): it is no TCP socket; /)
+      assert.match(stderr, /cannot listen on the socket that was passed in \(descriptor 3\): it is no TCP socket; /)
     }),
   )
 })

@@ -64,12 +64,12 @@ describe("a password in a URL that is mistyped", () => {
     expect(refused.stdout + refused.stderr).not.toMatch(secret)
     for (const [words, said] of [
       [["add", "x", "http:/admin:hunter2@h"], "its scheme is misspelt; write http:// or https:// before the host"],
-      [["add", "x", ' "http://admin:hunter2@h"'], "it has a quotation mark before or behind it; leave it out"],
-      [["set", "other", "--url", '"http://admin:hunter2@h"'], "it has a quotation mark before or behind it"],
+      [["add", "x", ' "http://admin:hunter2@h"'], "it has a quotation mark before or after it; remove that"],
+      [["set", "other", "--url", '"http://admin:hunter2@h"'], "it has a quotation mark before or after it"],
       [["add", "x", "http://***@h"], "its user name and password were left out where it was shown"],
       [["set", "other", "--url", "***@h"], "its user name and password were left out where it was shown"],
       [["add", "http://admin:hunter2@h", "x"], "the id before the URL"],
-      [["add", "x", "y", "http://admin:hunter2@h"], '"http://***@h" is one word too many'],
+      [["add", "x", "y", "http://admin:hunter2@h"], 'unexpected argument "http://***@h"'],
       [["http://admin:hunter2@h"], '"http://***@h" is not a command'],
     ] as const) {
       const { code, stdout, stderr } = await sessions(...words)

@@ -50,7 +50,7 @@ describe("a program that is told to stop, and cannot", () => {
     const { code, after, said } = await program.ended()
     expect(code).toBe(0)
     expect(after).toBeLessThan(1_000 + leeway)
-    expect(said).toMatch(/ERROR not everything ended in time: .*resources=.*Timeout=.* left=0\n/)
+    expect(said).toMatch(/ERROR not everything stopped in time, .*resources=.*Timeout=.* left=0\n/)
   })
 
   it("ends within a second of its grace where nothing of it can be cut", async () => {
@@ -104,7 +104,7 @@ describe("ss-proxy run with a WebSocket that nothing can close", () => {
       expect(yield* proxy.ended).toBe(0)
       expect(performance.now() - startedAt).toBeLessThan(1_200 + leeway)
       expect(proxy.said).toMatch(/WARN {2}cut .*session=app/)
-      expect(proxy.said).toMatch(/ERROR not everything ended in time: .*among_them="websocket app \S+".* left=1\n/)
+      expect(proxy.said).toMatch(/ERROR not everything stopped in time, .*among_them="websocket app \S+".* left=1\n/)
     }),
   )
 
@@ -134,7 +134,7 @@ describe("ss-proxy run with idle WebSockets and no grace", () => {
       yield* proxy.signal("SIGTERM")
       expect(yield* proxy.ended).toBe(0)
       expect(proxy.said).toContain("stopped")
-      expect(proxy.said).not.toContain("not everything ended")
+      expect(proxy.said).not.toContain("not everything stopped")
     }),
   )
 })

@@ -60,7 +60,7 @@ describe("ss-proxy run", () => {
       assert.strictEqual(yield* program.stop, 0)
       assert.isBelow(fairNow() - begun, 4_500)
       assert.match(program.said(), /WARN\s+spans were not sent before the end .*unsent=3/)
-      assert.notMatch(program.said(), /not everything ended in time/)
+      assert.notMatch(program.said(), /not everything stopped in time/)
     }),
   )
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { isInstalled } from "../support/Tool.js"
-import { chinese, documents, examplesOf, nameOf, recipes, shows } from "./Blocks.js"
+import { blocksOf, chinese, documents, examplesOf, nameOf, recipes, shows } from "./Blocks.js"
 import { Terminal } from "./Terminal.js"
 
 /** Programs that the examples use and that not every machine has. */
@@ -12,7 +12,7 @@ for (const document of documents.filter((name) => name !== recipes && name !== c
 
   describe(`the commands of ${document}`, () => {
     const terminal = new Terminal()
-    beforeAll(() => terminal.open())
+    beforeAll(() => terminal.open(blocksOf(document).filter(({ kind }) => kind === "file")))
     afterAll(() => terminal.close())
 
     for (const { block, output } of examples) {

@@ -27,7 +27,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   SessionNotFound: {
     samples: [new Errors.SessionNotFound({ sessionId })],
-    meaning: "No session has this id, or the path names no session.",
+    meaning: "There is no session with this id, or the path names no session.",
     remedy: "Compare the first segment of the path with `ss-proxy sessions list`.",
   },
   MethodNotAllowed: {
@@ -62,7 +62,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
     meaning:
       "`--max-requests-per-session`, `--max-websockets-per-session` or `--max-websockets` is reached; or `--max-downstream-per-session` is, and no connection became free within `--queue-timeout`; or so many requests wait for the session's server, which cannot be reached, as `--max-held-per-session` says.",
     remedy:
-      "Try again after `Retry-After`. Who uses the session asks for more at a time than it may have; neither its server nor the proxy has failed. So it counts as the fault of the client, and is not among the failures that `ss-proxy errors` shows.",
+      "Try again after `Retry-After`. Its clients ask for more at a time than the session may have; neither its server nor the proxy has failed. So it counts as the client's fault, and `ss-proxy errors` does not show it.",
   },
   ClientLimit: {
     samples: [new Errors.ClientLimit({ limit: 0 })],
@@ -122,7 +122,7 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   Draining: {
     samples: [new Errors.Draining()],
     meaning:
-      "The proxy is stopping. `/health` says so at once. A request for a session gets this only if its head had begun before, and was still not complete 2.5 seconds after the proxy had closed its port.",
+      "The proxy is stopping. `/health` says so at once. A request for a session gets this only if its head began before the stop and was not complete 2.5 seconds after the proxy had closed its port.",
     remedy: "Try again, at another proxy if there is one.",
   },
   Overloaded: {
@@ -133,9 +133,10 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   },
   SystemShortage: {
     samples: shortages.map((lacking) => new Errors.SystemShortage({ lacking, address, hint: "" })),
-    meaning: "Or the proxy's system has no file descriptor, port or memory for a connection to the session's server.",
+    meaning:
+      "Also: the proxy's machine has no file descriptor, port or memory left for a connection to the session's server.",
     remedy:
-      "In the last case the log says what is missing, and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
+      "If the machine has run out of something, the log says what is missing and what to do ([CONFIGURATION.md](CONFIGURATION.md#limits-of-the-system)).",
   },
   StoreUnavailable: {
     samples: [new Errors.StoreUnavailable({ problem: "", hint: "" })],
@@ -146,9 +147,9 @@ const entries: { readonly [Tag in Exclude<ProxyError["_tag"], "HookRefused" | "S
   Defect: {
     samples: [new Errors.Defect({ place: "hook", cause: undefined })],
     meaning:
-      "Something threw that should not have: a hook or a stage of the program that embeds the proxy, or the proxy.",
+      "Code threw an exception that it should not have: a hook or a stage of the program that embeds the proxy, or the proxy itself.",
     remedy:
-      'The log has it: "a defect in …" says in what, with the calls that led there. Mend the hook or the stage; report what is the proxy\'s.',
+      'The log has it: "a defect in …" says in what, with the calls that led there. Correct the hook or the stage. If the proxy is at fault, please report it.',
   },
   DownstreamTimeout: {
     samples: [new Errors.DownstreamTimeout({ address, milliseconds: 0 })],
@@ -239,18 +240,18 @@ export const errorsDocument = (): string => `# Errors
 
 <!-- Made by \`node scripts/docs.mjs\` from src/wire/Reply.ts and test/docs/ErrorReference.ts. -->
 
-These are the errors that the proxy itself answers with. Any other status, 4xx and 5xx included, is the answer of the session's
+These are the proxy's own errors. Any other status, even 4xx and 5xx, is the answer of the session's
 server, passed on unchanged. Only the proxy's own errors have \`Proxy-Status: ss-proxy; …\`: if a server sends a member of that
-name, the proxy removes it.
+name, the proxy removes it. [TROUBLESHOOTING.md](TROUBLESHOOTING.md) says where to look for each.
 
 - The body is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`request_id\`.
   If \`Accept\` prefers \`text/html\` to JSON, as in browsers, the client gets a small page with the same facts. An \`Accept\` of
   more than 1,000 bytes is not read.
-- \`code\` is stable. Programs should use it. \`detail\` is for people and may change.
-- \`Proxy-Status\` (RFC 9209) has the error type. It is one of the RFC's registry, if one fits.
-- \`X-Request-Id\` is the request's own id, or a new one. The line with the same \`request_id\` in the proxy's log names the
-  server's address and the cause. The client gets neither. Faults of clients are logged at level \`debug\`.
-- If a response breaks off after its head was passed on, there is no error answer. The client's connection is reset, so that the
+- \`code\` is stable: use it in programs. \`detail\` is for people and may change.
+- \`Proxy-Status\` (RFC 9209) has the error type, from the RFC's registry if one fits.
+- \`X-Request-Id\` is the request's own id, or a new one. The line with the same \`request_id\` in the proxy's log has the
+  server's address and the cause. The client sees neither. Mistakes of clients are logged at level \`debug\`.
+- If a response breaks off after its head was passed on, there can be no error answer. The client's connection is reset, so that the
   truncated response does not look complete.
 - In a program that embeds the proxy, hooks may refuse requests with a status and \`code\` of their own
   ([LIBRARY.md](LIBRARY.md#a-hook-before-forwarding)).

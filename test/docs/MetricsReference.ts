@@ -90,10 +90,10 @@ The proxy always counts. \`--admin-port\` shows the numbers:
 | --- | --- |
 | \`/metrics\` | everything below, in Prometheus' text format 0.0.4 |
 | \`/livez\` | \`200 ok\` as long as the process answers |
-| \`/readyz\` | \`200 ok\`, or \`503\` if the proxy drains or could not read its store when it read it last |
+| \`/readyz\` | \`200 ok\`, or \`503\` if the proxy is draining or its last read of the store failed |
 
-\`?verbose\` shows each check of a probe on its own line. A probe reads neither disk nor network. So it does not notice that the
-store is lost before a request does. That the store is back, the proxy finds out by itself within a second.
+\`?verbose\` shows each check of a probe on its own line. A probe itself reads neither disk nor network. So it notices a lost store
+only after a request has. When the store is back, the proxy notices by itself within a second.
 
 These three paths need no token, unless [sessions have series of their own](#one-session). They show no session id, no URL and no address of a client. The listener accepts only requests
 whose \`Host\` is an IP address, \`localhost\` or a name of \`--admin-hosts\`. It refuses pages of other origins and sends no CORS
@@ -110,11 +110,11 @@ scrape_configs:
 
 [grafana.json](grafana.json) is a board for Grafana: import it and choose the data source.
 
-The values of every label are a fixed list. Clients, rows and servers cannot add one. An unknown method counts as
+Every label has a fixed list of values. Clients, rows and servers cannot add one. An unknown method counts as
 \`_OTHER\`, an unknown close code as \`other\`. So the number of series, fewer than 800, is the same from the first
 scrape on; only \`ss_proxy_directory_age_seconds\` comes with the first request for a session.
 
-Bytes and messages of requests and WebSockets in flight are in the counters too. So a stream of three hours grows at every scrape.
+Counters include bytes and messages of requests and WebSockets in progress. So a stream of three hours grows at every scrape.
 
 ${sectionTexts()}
 
@@ -122,40 +122,40 @@ ${sectionTexts()}
 
 ## One session
 
-\`--metrics-sessions 50\` gives fifty sessions series of their own. It is off by default, and costs nothing then.
+\`--metrics-sessions 50\` gives fifty sessions series of their own. It is off by default, and then costs nothing.
 
 ${ofSessions}
 
-- The first fifty sessions that are asked for have them. All others are added up as \`session=""\`. Requests that name no
-  session are in neither.
-- A session's place is free again when its row is gone, or after an hour in which nothing was under way on it. Its series end then.
-- Who knows the id of a session reaches its server. So \`/metrics\` needs [a token](ADMIN.md#tokens) on the port; one that only reads is
+- The first fifty sessions with requests get them. All others are added up as \`session=""\`. Requests that name no
+  session are not counted here.
+- A session loses its series when its row is gone, or after an hour without live traffic. Another session may then get the place.
+- Whoever knows the id of a session can reach its server. So \`/metrics\` then needs [a token](ADMIN.md#tokens) on the port; a read-only one is
   enough. Prometheus sends it with \`authorization: {credentials_file: FILE}\`. The admin socket needs none.
-- To see which sessions are busy just now, \`ss-proxy top\` and \`GET /v1/sessions?sort=requests\` need none of this.
+- You do not need this to see which sessions are busy now: use \`ss-proxy top\` or \`GET /v1/sessions?sort=requests\`.
 
 ## Buckets
 
 ${buckets()}
 
-A time that is exactly a bound counts in that bound's bucket.
+A time that is exactly on a bound counts in that bound's bucket.
 
 ## Several processes
 
 With \`run --workers\` the supervisor shows the numbers of all workers as those of one proxy ([ADMIN](ADMIN.md#several-processes)). It asks
-them at each scrape. What is counted never falls while the supervisor runs: a worker that does not answer within a second counts with what
-it said last, and one that has ended leaves what it has counted. What a worker has counted since it was last asked, which is once a second,
-is lost if it is killed. The same holds for [series of sessions](#one-session); these are only asked for at a scrape.
+them at each scrape. Counters never fall while the supervisor runs: for a worker that does not answer within a second it uses the last
+values, and what an ended worker has counted stays. The supervisor also asks once a second, so a killed worker loses at most what it
+counted in its last second. [Series of sessions](#one-session) are only asked for at a scrape.
 
-Numbers of several processes are added up, except for these. \`worker\` names the process, and is \`supervisor\` for that; a worker that takes
-the place of another has a name of its own.
+Numbers of several processes are added up, except for these. \`worker\` names the process: \`supervisor\`, or the unique name of a worker; a replacement
+gets a new name.
 
-${table(["metric", "what several processes come to"], apart)}
+${table(["metric", "combined value"], apart)}
 
 ## What to watch
 
 | question | query |
 | --- | --- |
-| Which part of the requests fails by fault of servers or of the proxy? | \`sum(rate(${catalogue.requests.name}{status="5xx"}[5m])) / sum(rate(${catalogue.requests.name}[5m]))\` |
+| Which share of requests fails because of servers or the proxy? | \`sum(rate(${catalogue.requests.name}{status="5xx"}[5m])) / sum(rate(${catalogue.requests.name}[5m]))\` |
 | How long do users wait for the first byte? | \`histogram_quantile(0.99, sum by (le) (rate(${catalogue.firstByte.name}_bucket[5m])))\` |
 | Are servers of sessions gone? | \`sum by (result) (rate(${catalogue.dials.name}{result!="ok"}[5m]))\` |
 | Is the event loop late? | \`histogram_quantile(0.99, sum by (le) (rate(${catalogue.eventLoopDelay.name}_bucket[5m])))\` |

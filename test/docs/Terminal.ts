@@ -14,17 +14,23 @@ const binary = join(root, "dist", "bin.js")
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SS_PROXY_|FORCE_COLOR$)/.test(name)))
 
-/** What the documents call the proxy's address and that of a server of one's own. */
+/** What the documents call the proxy's address, and the ports of servers of one's own. */
 const proxyName = "localhost:8080"
-const ownName = "localhost:9000"
+const ownPorts = ["9000", "9001", "9002", "9003", "9005"]
+const namedPorts = new RegExp(`\\b(?:${ownPorts.join("|")})\\b`, "g")
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
+/** Ports that nobody has, all of them different. */
+const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
+  await Promise.all(servers.map((server) => once(server, "listening")))
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address()
+      server.close()
+      await once(server, "close")
+      return typeof address === "object" && address !== null ? address.port : 0
+    }),
+  )
 }
 
 /** Waits until somebody listens. */
@@ -46,14 +52,16 @@ export class Terminal {
   readonly folder = mkdtempSync(join(tmpdir(), "ss-proxy-docs-"))
   private readonly background: Array<ReturnType<typeof spawn>> = []
   private proxyPort = 0
-  private ownPort = 0
+  private ports = new Map<string, number>()
 
-  async open(): Promise<void> {
+  /** `files`: those that the document has its reader write, and the packages that these use, are in the folder. */
+  async open(files: ReadonlyArray<Block> = []): Promise<void> {
     symlinkSync(join(root, "dist"), join(this.folder, "dist"))
     const program = join(this.folder, "ss-proxy")
     writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`)
     chmodSync(program, 0o755)
-    this.ownPort = await freePort()
+    const free = await freePorts(ownPorts.length)
+    this.ports = new Map(ownPorts.map((port, index) => [port, free[index] ?? 0]))
     const proxy = spawn(process.execPath, [binary, "run", "--demo", "--port", "0"], {
       cwd: this.folder,
       env: cleanEnvironment(),
@@ -69,6 +77,8 @@ export class Terminal {
       })
       proxy.once("exit", () => reject(new Error(`the proxy did not start: ${said}`)))
     })
+    if (files.length > 0) symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"))
+    for (const { file, text } of files) writeFileSync(join(this.folder, file), this.here(text))
   }
 
   async close(): Promise<void> {
@@ -87,8 +97,7 @@ export class Terminal {
   here(text: string): string {
     return text
       .replaceAll(proxyName, `localhost:${this.proxyPort}`)
-      .replaceAll(ownName, `localhost:${this.ownPort}`)
-      .replaceAll("9000", String(this.ownPort))
+      .replaceAll(namedPorts, (port) => String(this.ports.get(port)))
   }
 
   /**
@@ -111,7 +120,7 @@ export class Terminal {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
     if (block.kind === "background") {
       this.background.push(child)
-      await listening(this.ownPort)
+      await listening(this.ports.get(block.text.match(namedPorts)?.[0] ?? "") ?? 0)
       return ""
     }
     const [code] = await once(child, "close")

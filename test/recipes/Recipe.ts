@@ -28,7 +28,7 @@ export const lackingPackage = (name: string): string | undefined => {
 const longestStart = 60_000
 
 /** Ports as the recipes name them. Each reader has others in their place. */
-const portsOfDocument = /\b(?:443|3000|7860|8000|8080|8123|8443|8501|8888|9000|9090|11434)\b/g
+const portsOfDocument = /\b(?:443|3000|7860|8000|8001|8080|8123|8443|8501|8888|9000|9090|11434)\b/g
 const proxyPort = "8080"
 const tlsPort = "443"
 

@@ -9,7 +9,7 @@ describe("a listener", () => {
       const error = yield* Effect.flip(listenOnInherited(createServer(), 9_999, 1))
       assert.match(
         error.message,
-        /^cannot listen on the socket that was handed over \(descriptor 9999\): .*ListenStream=/,
+        /^cannot listen on the socket that was passed in \(descriptor 9999\): .*ListenStream=/,
       )
     }),
   )

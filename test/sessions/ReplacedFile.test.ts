@@ -156,7 +156,7 @@ describe.concurrent("a file that is replaced while it is open", () => {
           yield* filling.add({ id: "a", url: "http://new", status: "active" })
           // Longer than between two attempts.
           yield* Effect.sleep(250)
-          expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being made` })
+          expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being created` })
         }).pipe(Effect.scoped)
         expect(yield* target).toBe("http://new")
         expect(sqlite3(filename, ".tables")).not.toContain("ss_proxy_making")
@@ -171,7 +171,7 @@ describe.concurrent("a file that is replaced while it is open", () => {
         yield* removed()
         left(0)
         yield* Effect.sleep(250)
-        expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being made` })
+        expect(yield* Effect.flip(repo.find("a"))).toMatchObject({ problem: `${filename} is still being created` })
         yield* Effect.scoped(Layer.build(layerSqlite({ filename, marksMaking: true })))
         expect(yield* target).toBe("http://killed")
 

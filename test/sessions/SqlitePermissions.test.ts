@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer } from "effect"
-import { chmodSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { chmodSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { SessionRepo } from "../../src/sessions/SessionRepo.js"
 import { layerSqlite, type SqliteOptions } from "../../src/sessions/sqlite/SqliteSessionRepo.js"
 import { temporaryFile } from "./temporary.js"
@@ -31,7 +31,51 @@ const permitting = (path: string, mode: number) =>
     () => Effect.sync(() => chmodSync(path, 0o700)),
   )
 
-const permissionHint = "Give the proxy's user write permission on the file and on its folder."
+const permissionHint =
+  "Give the proxy's user write permission on the file and on its folder, or name another file with --db-path."
+
+/** The modes of a database and of what SQLite keeps beside it, with one session written. */
+const modesOf = (filename: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const repo = yield* open({ filename })
+      yield* repo.add({ id: "alpha", url: "http://user:secret@h", status: "active" })
+      return ["", "-wal", "-shm"].map((end) => (statSync(`${filename}${end}`).mode & 0o777).toString(8))
+    }),
+  )
+
+describe("who may read a database", () => {
+  it.scopedLive("is its owner alone, where the program makes it, whatever the umask is", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      const before = yield* Effect.sync(() => process.umask(0))
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.umask(before)))
+      expect(yield* modesOf(filename)).toEqual(["600", "600", "600"])
+    }),
+  )
+
+  it.scopedLive("is its owner alone where a link leads to where it is made", () =>
+    Effect.gen(function* () {
+      const link = yield* temporaryFile("sessions.db")
+      const filename = join(dirname(link), "elsewhere.db")
+      symlinkSync(filename, link)
+      yield* Effect.scoped(open({ filename: link }))
+      expect((statSync(filename).mode & 0o777).toString(8)).toBe("600")
+    }),
+  )
+
+  it.scopedLive("stays as it was where the file was there, empty or not", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      writeFileSync(filename, "")
+      chmodSync(filename, 0o660)
+      expect(yield* modesOf(filename)).toEqual(["660", "660", "660"])
+      chmodSync(filename, 0o640)
+      yield* Effect.scoped(open({ filename }))
+      expect((statSync(filename).mode & 0o777).toString(8)).toBe("640")
+    }),
+  )
+})
 
 describe("permissions", () => {
   it.scopedLive("a read-only file is refused", () =>

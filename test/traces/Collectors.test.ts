@@ -134,7 +134,7 @@ describe("a collector that", () => {
       yield* until(proxy, { sent: 2 })
       const [lost, back, ...more] = aboutSpans(proxy.log)
       assert.match(lost ?? "", /spans cannot be sent/)
-      assert.match(back ?? "", /the collector takes spans again.*lost=3/)
+      assert.match(back ?? "", /the collector accepts spans again.*lost=3/)
       assert.deepStrictEqual(more, [])
     })
   })

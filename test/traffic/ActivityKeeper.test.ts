@@ -123,9 +123,8 @@ describe("what is known of activity", () => {
       problem = undefined
       yield* later(1_000)
       expect(idsOf(yield* inner.page(""))).toEqual(["a", "b", "c", "d", "e"])
-      const trouble = (what: string) =>
-        `WARN ${what}: when sessions are active is not written down, and traffic goes on. Help.`
-      expect(lines).toEqual([trouble("locked"), trouble("full"), "INFO when sessions are active is written down again"])
+      const trouble = (what: string) => `WARN ${what}: activity of sessions is not recorded; traffic goes on. Help.`
+      expect(lines).toEqual([trouble("locked"), trouble("full"), "INFO activity of sessions is recorded again"])
     }),
   )
 

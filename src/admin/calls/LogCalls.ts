@@ -55,7 +55,7 @@ export const layerLogCalls = HttpApiBuilder.group(AdminApi, "log", (handlers) =>
         Effect.gen(function* () {
           if (log === undefined) return yield* noControl()
           const { reopen } = log
-          if (reopen === undefined) return yield* notAvailable("The access log is no file that could be opened anew.")
+          if (reopen === undefined) return yield* notAvailable("There is no access log file to open again.")
           yield* noting(request, Effect.sync(reopen), () => ({ reopened: "access log" }))
         }),
       )

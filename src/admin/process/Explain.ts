@@ -315,7 +315,7 @@ const stepsOf = (
   ...(session !== undefined && head !== undefined
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),
-  ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash behind it"] : []),
+  ...(isRedirected ? ["a browser, which asks for HTML, gets 308 to the path with a slash at its end"] : []),
   ...(head === undefined ? [] : answerSteps(change, head)),
   ...healthStep(health),
   ...policyStep(policies),

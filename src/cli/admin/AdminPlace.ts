@@ -25,6 +25,6 @@ export const tokenFor = (place: AdminPlace): string | undefined => ("path" in pl
 export const askedInVain = (problem: string): CommandFailed =>
   new CommandFailed({
     code: "proxy_failed",
-    problem: `the proxy was asked in vain: ${problem}`,
+    problem: `the proxy gave no usable answer: ${problem}`,
     hint: "see its log, or check --admin",
   })

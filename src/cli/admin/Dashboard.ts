@@ -23,8 +23,9 @@ export const dashboardDoc: CommandDoc = {
   path: ["dashboard"],
   summary: "Show the dashboard of a running proxy.",
   about:
-    "Prints the address of the dashboard, with a token for 12 hours. If the proxy has no --admin-port, this command serves " +
-    "the dashboard itself, on a free port of this machine, until Ctrl-C. Whoever has the address may change all.",
+    "Prints the address of the dashboard, with a token for 12 hours. If the proxy has no --admin-port, this command " +
+    "serves the dashboard itself, on a free port of this machine, until Ctrl-C. Anybody who has the address may " +
+    "change everything.",
   args: [],
   groups: [
     { title: "Options", flags: [open, Flag.json, admin] },
@@ -75,7 +76,7 @@ const show = (address: string, serves: boolean, { json, open }: Shown): Effect.E
   Effect.gen(function* () {
     const { cyan, dim } = styleOf(process.stdout)
     yield* printResult(json ? renderJson({ url: address, serves }) : cyan(address))
-    const note = "The address holds a token: whoever has it may change all. Stop with Ctrl-C."
+    const note = "The address holds a token: anybody who has it may change everything. Stop with Ctrl-C."
     if (serves && !json) yield* printDiagnostic(dim(note))
     if (open) yield* openInBrowser(address)
   })

@@ -15,8 +15,8 @@ export const errorsDoc: CommandDoc = {
   path: ["errors"],
   summary: "Show what went wrong lately.",
   about:
-    "Shows the latest requests that failed by the fault of a session's server or of the proxy, newest first. Running " +
-    "proxies remember 200 each. What clients do wrong is not among them.",
+    "Shows the latest requests that failed because of a session's server or of the proxy, newest first. Each running " +
+    "proxy remembers 200. Mistakes of clients are not shown.",
   args: [{ name: "ID", about: "Only those of this session.", optional: true }],
   groups: [
     { title: "Options", flags: [Flag.json, admin] },

@@ -33,15 +33,16 @@ const webSocket: Flag.Flag<boolean> = {
 
 const sessionHosts = {
   ...Flag.flagOf(settings.sessionHosts),
-  about: "The proxy's --session-hosts, where none runs: names below which each session has one of its own.",
+  about: "The proxy's --session-hosts, for when no proxy runs.",
 }
 
 export const explainDoc: CommandDoc = {
   path: ["explain"],
-  summary: "Say what would become of a request.",
+  summary: "Show where a request would go, and why.",
   about:
-    "Says step by step where a request would go, or why not. Nothing is sent. A running proxy is asked; without one the " +
-    "database alone tells, with the default settings. Exits with 1 if the request would not be forwarded.",
+    "Shows step by step where a request would go, or why it would not. Nothing is sent. It asks a running proxy; if " +
+    "none runs, it reads the database and assumes the default settings. Exits with 1 if the request would not be " +
+    "forwarded.",
   args: [{ name: "URL", about: "The URL of the request, or its path." }],
   groups: [
     { title: "Options", flags: [method, webSocket, sessionHosts, Flag.json, admin] },

@@ -28,7 +28,7 @@ const isTrusted = (path: string, database: Database): boolean => {
 
 const stranger = (path: string): CommandFailed =>
   new CommandFailed({
-    problem: `${path} is no socket of yours, of root, or of the owner of the database`,
+    problem: `${path} is not a socket of yours, of root, or of the owner of the database`,
     hint: "name another with --admin",
   })
 
@@ -38,7 +38,7 @@ const placeOf = (given: string, database: Database): Effect.Effect<AdminPlace, C
     if (/^http:\/\//i.test(given)) {
       if (!URL.canParse(given))
         return yield* new CommandFailed({
-          problem: `${given} is no URL`,
+          problem: `${given} is not a URL`,
           hint: "--admin is http://HOST:PORT, or a path",
         })
       const token = Option.getOrUndefined(yield* variable("SS_PROXY_ADMIN_TOKEN"))

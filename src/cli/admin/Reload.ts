@@ -9,11 +9,11 @@ import { admin, adminOption, callFailed, neededProxies } from "./Proxies.js"
 
 export const reloadDoc: CommandDoc = {
   path: ["reload"],
-  summary: "Start the workers of a running proxy anew.",
+  summary: "Restart the workers of a running proxy.",
   about:
-    "Starts the workers of all proxies on the database anew (run --workers). They read the program, certificates and tokens " +
-    "as they are on the disk by now; then the old workers finish what they have begun. Flags and variables stay those of the " +
-    "start. If the new workers cannot start, the old ones go on.",
+    "Starts new workers for all proxies on the database (run --workers), and lets the old ones finish what they have " +
+    "begun. New workers read the program, certificates and tokens from the disk again. Flags and variables stay as " +
+    "they were at the start. If the new workers cannot start, the old ones go on.",
   args: [],
   groups: [
     { title: "Options", flags: [Flag.json, admin] },

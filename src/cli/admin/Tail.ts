@@ -16,15 +16,15 @@ import { admin, adminOption } from "./Proxies.js"
 const failed: Flag.Flag<boolean> = {
   name: "failed",
   reading: onOrOff,
-  about: "Only what the proxy answered with an error, or what broke off.",
+  about: "Only requests that got an error of the proxy, or whose answer broke off.",
 }
 
 export const tailDoc: CommandDoc = {
   path: ["tail"],
   summary: "Show requests and WebSockets as they end.",
   about:
-    "Shows what ends from now on, a line each, as the access log has it, of all proxies on the database. It goes on until " +
-    "Ctrl-C, also when a proxy is started again, and says how many lines it has missed.",
+    "Shows requests and WebSockets as they end, one on a line, with what the access log has, for all proxies on the " +
+    "database. It runs until Ctrl-C, also when a proxy is restarted, and says how many lines it has missed.",
   args: [{ name: "ID", about: "Only those of this session.", optional: true }],
   groups: [
     { title: "Options", flags: [failed, Flag.json, admin] },

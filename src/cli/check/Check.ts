@@ -36,10 +36,10 @@ export const checkDoc: CommandDoc = {
   path: ["check"],
   summary: "Look for what could go wrong.",
   about:
-    "Looks at the settings that run would have with the same flags and variables, at variables that mean nothing, at the database, ports, file " +
-    "descriptors, the clock, the admin socket and its tokens, rows that cannot be used, names of sessions, and connects " +
-    "to servers of sessions. Says on a line each: ok, warn or fail, and what to do. Changes nothing, and works whether a proxy runs or not. Exits with 1 if anything " +
-    "fails.",
+    "Checks what could go wrong: the settings that run would have with the same flags and variables, unknown " +
+    "variables, the database, ports, file descriptors, the clock, the admin socket and its tokens, rows that cannot " +
+    "be used, and names of sessions. It also connects to servers of sessions. Each line is ok, warn or fail, with " +
+    "what to do. It changes nothing, and works whether a proxy runs or not. Exits with 1 if anything fails.",
   args: [],
   groups: [
     { title: "Options", flags: [downstreams, Flag.json] },

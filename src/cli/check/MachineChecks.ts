@@ -99,8 +99,8 @@ export const fileChecks = (
   const ofProxies = proxies.flatMap(filesOfProxy)
   if (ofProxies.length > 0) return ofProxies
   const most = openFilesOf("self")?.most
-  if (most === undefined) return [ok("the limit cannot be told on this system")]
-  const message = `a proxy that is started from here may have ${most} file descriptors`
+  if (most === undefined) return [ok("the limit is unknown on this system")]
+  const message = `a proxy started here may have ${most} file descriptors`
   const isEnough = most >= fewFiles && (maxConnections === 0 || most >= 2 * maxConnections)
   return [isEnough ? ok(message) : warn(`${message}; a request has two`, raise)]
 }

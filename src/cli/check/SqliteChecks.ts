@@ -1,5 +1,5 @@
 import { Clock, Effect, Either } from "effect"
-import { statfsSync } from "node:fs"
+import { statfsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { layerSqlite } from "../../sessions/sqlite/SqliteSessionRepo.js"
@@ -73,8 +73,18 @@ const space = ({ filename }: SqliteDatabase): Finding => {
   return free < scarce ? warn(message, "make room there") : ok(message)
 }
 
+const readers = ({ filename }: SqliteDatabase): Finding => {
+  const { ok, warn } = findingsOf("readers")
+  const mode = statSync(filename).mode & 0o777
+  if ((mode & 0o007) === 0) return ok("not everybody on this machine may read the database")
+  return warn(
+    `everybody on this machine may read the database (mode 0${mode.toString(8)}), and URLs may hold passwords`,
+    `chmod o= ${filename}*`,
+  )
+}
+
 const attempt = (check: string, look: () => Finding): Finding =>
-  Either.getOrElse(Either.try(look), () => findingsOf(check).warn("it cannot be told here", "look at it yourself"))
+  Either.getOrElse(Either.try(look), () => findingsOf(check).warn("this cannot be checked here", "check it yourself"))
 
 /** All that is to be known of the database. One that is missing is not made. */
 export const sqliteChecks = (database: SqliteDatabase): Effect.Effect<ReadonlyArray<Finding>> =>
@@ -95,5 +105,7 @@ export const sqliteChecks = (database: SqliteDatabase): Effect.Effect<ReadonlyAr
       onLeft: (error) => [unavailable("journal", error)],
       onRight: (found) => [journal(found), clock(found, now)],
     })
-    return [content, yield* writing(database), ...probed, attempt("disk", () => space(database))]
+    // Windows has other rights, of which the mode of a file says nothing.
+    const rights = process.platform === "win32" ? [] : [attempt("readers", () => readers(database))]
+    return [content, yield* writing(database), ...probed, attempt("disk", () => space(database)), ...rights]
   })

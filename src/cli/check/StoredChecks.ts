@@ -15,11 +15,11 @@ const problemOf = (session: Session): string | undefined =>
   isForwarding(session.status) ? rowFault(session) : undefined
 
 const findingFor = (unusable: number, shown: ReadonlyArray<string>): Finding => {
-  if (unusable === 0) return ok("what is stored for each session can be used")
+  if (unusable === 0) return ok("every stored session can be used")
   const more = unusable > shown.length ? [`${unusable - shown.length} more`] : []
   return warn(
     `requests get 502 for ${countInWords(unusable, "session")} whose row cannot be used: ${[...shown, ...more].join("; ")}`,
-    "mend them with `ss-proxy sessions set`, or where they were written",
+    "correct them with `ss-proxy sessions set`, or where they were written",
   )
 }
 

@@ -96,7 +96,10 @@ export const reopenReport = (say: Say): ((error: Fault) => void) => {
     const now = performance.now()
     if (now - toldAt < tellInterval) return
     toldAt = now
-    say("the access log cannot be opened anew; the old one goes on", { problem: error.code ?? error.message, times })
+    say("the access log file cannot be opened again; the old one stays in use", {
+      problem: error.code ?? error.message,
+      times,
+    })
     times = 0
   }
 }

@@ -82,7 +82,7 @@ class Followed<A extends object> {
 
   private keep({ problem }: CommandFailed, log: LogLine): boolean {
     if (!this.isInvalid)
-      log(Effect.logWarning(`${problem}; what was read there before stays in force until it is mended`))
+      log(Effect.logWarning(`${problem}; the files that were read before stay in use until this is corrected`))
     this.isInvalid = true
     return false
   }

@@ -19,7 +19,7 @@ const takeVariables = (): Readonly<Record<(typeof variables)[number], string>> =
 
 const tooMany = (count: string, names: string): CommandFailed =>
   new CommandFailed({
-    problem: `cannot use ${count} sockets that were handed over (LISTEN_FDS${names === "" ? "" : `: ${names}`})`,
+    problem: `cannot use ${count} sockets that were passed in (LISTEN_FDS${names === "" ? "" : `: ${names}`})`,
     hint: "the proxy takes one: leave one ListenStream= in its socket unit",
   })
 
@@ -27,7 +27,7 @@ const tooMany = (count: string, names: string): CommandFailed =>
 const sayWhatDecides = ({ host, port }: ListenSettings): Effect.Effect<void> =>
   host === settings.host.fallback && port === settings.port.fallback
     ? Effect.void
-    : Effect.logInfo("the socket that was handed over decides where to listen; --host and --port do not count")
+    : Effect.logInfo("listening on the socket that was passed in; --host and --port are ignored")
 
 /** Where the settings say to listen. */
 type ListenSettings = Pick<ProxySettings, "host" | "port">

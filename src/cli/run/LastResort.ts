@@ -20,7 +20,7 @@ const resources = (): string => {
 }
 
 const logLeft = (live: ReadonlyArray<TrafficView>): Effect.Effect<void> =>
-  Effect.logError("not everything ended in time: the process is ended where it stands; please report it").pipe(
+  Effect.logError("not everything stopped in time, so the process exits now; please report it").pipe(
     Effect.annotateLogs({
       left: live.length,
       ...(live.length === 0 ? {} : { among_them: live.slice(0, maxNamed).map(named).join(", ") }),

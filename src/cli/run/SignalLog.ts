@@ -17,12 +17,12 @@ const answerTo = (signal: NodeJS.Signals, { reload, reopen, toggleDebug }: Signa
   if (signal === "SIGUSR2")
     return Effect.suspend(() => {
       const level = toggleDebug()
-      return Effect.logInfo(`the log level is ${level} from now on; another SIGUSR2 takes that back`)
+      return Effect.logInfo(`the log level is ${level} from now on; another SIGUSR2 sets it back`)
     })
   if (signal === "SIGUSR1")
     return reopen === undefined
-      ? Effect.logInfo("SIGUSR1 is ignored: the access log is no file that could be opened anew")
-      : Effect.zipRight(Effect.sync(reopen), Effect.logInfo("the file of the access log is opened anew"))
+      ? Effect.logInfo("SIGUSR1 is ignored: there is no access log file to open again")
+      : Effect.zipRight(Effect.sync(reopen), Effect.logInfo("the access log file was opened again"))
   if (reload !== undefined) return reload
   return Effect.logInfo(
     `${signal} is ignored: there is nothing to read again, and standard input is no terminal that is gone; stop with SIGTERM`,

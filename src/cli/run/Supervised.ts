@@ -50,7 +50,7 @@ export const workersOf = (
       })
     }
     if (problem === undefined || asked.most === 1) return asked.most
-    yield* Effect.logInfo(`there is one process, for there cannot be workers here: ${problem}`)
+    yield* Effect.logInfo(`running as one process, because workers are not possible here: ${problem}`)
     return 1
   })
 

@@ -18,7 +18,7 @@ const withoutEncoding = (id: string): string =>
 export const idNote = (id: string, url: string): string | undefined => {
   if (mayBeSwapped(id, url))
     return (
-      `note: ${JSON.stringify(id)} is the id now, and ${JSON.stringify(url)} the URL; if it was meant the other way round, ` +
+      `note: ${JSON.stringify(id)} is the id now, and ${JSON.stringify(url)} the URL. If you swapped them, ` +
       "remove it, and add it with the id first"
     )
   if (!id.includes("%")) return undefined

@@ -50,12 +50,12 @@ export const copyDoc: CommandDoc = {
   path: ["sessions", "copy"],
   summary: "Copy every session to another database.",
   about:
-    "Copies every session as it is stored, also one that leads nowhere: URL, status, policies, kills and drains, " +
-    "created_at, updated_at, and when it was last active. Sessions are written in batches of 500, each one change, and " +
-    "those that are there and the same are passed over: a copy that was interrupted goes on when it is run again. At the " +
-    "end every session is read again on both sides and compared. Without --replace the target may hold nothing but what " +
-    "is the same, else nothing is written. A session that the target refuses is named and left out, and the exit code is " +
-    "1. Passwords are best in PGPASSWORD or the password file, where nobody else sees them.",
+    "Copies every session as it is stored, even if no proxy could use it: URL, status, policies, kills and drains, " +
+    "created_at, updated_at, and when it was last active. Sessions are written in batches of 500, each one change. " +
+    "Sessions that are there already and the same are skipped, so an interrupted copy goes on when you run it again. " +
+    "At the end every session is read again on both sides and compared. Without --replace, nothing is written if the " +
+    "target has other sessions. A session that the target refuses is named and left out, and the exit code is 1. Put " +
+    "passwords into PGPASSWORD or the password file, where nobody else sees them.",
   args: [],
   groups: [{ title: "Options", flags: [from, to, replace, dryRun, Flag.json] }],
   examples: [

@@ -38,9 +38,9 @@ export const drainDoc: CommandDoc = {
   path: ["sessions", "drain"],
   summary: "Let a session finish what is under way, and take nothing new.",
   about:
-    "Lets a session finish what is under way. New requests are answered with 503, and Retry-After is the time that is " +
-    'left. When that is over, what is left is killed: streams are cut, WebSockets are closed with 1001. Then 503, until "sessions resume". ' +
-    "Holds on every proxy on this database. The status stays as it is.",
+    "Lets a session finish what is under way. New requests get 503, with the time that is left as Retry-After. When " +
+    "the time is over, what is left is killed: streams are cut, WebSockets are closed with 1001. Requests get 503 " +
+    'until "sessions resume". This applies to every proxy on this database. The status does not change.',
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [grace, wait, json, admin] },

@@ -77,8 +77,8 @@ export const waitForDrain = (
       if (left.drainingUntil === null)
         return yield* new CommandFailed({
           code: "drain_ended",
-          problem: `${id} takes requests again: somebody ended its drain`,
-          hint: "drain it again, if that was not meant",
+          problem: `${id} takes requests again: another program ended its drain`,
+          hint: "drain it again if you did not intend this",
         })
       yield* tell(id, left, json, progress)
       // A proxy that has not seen yet that the session drains may still take something.

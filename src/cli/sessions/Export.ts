@@ -31,8 +31,9 @@ export const exportDoc: CommandDoc = {
   summary: "Print every session as JSON, NDJSON or CSV, for import.",
   about:
     'Prints every session, ordered by id, with the fields of "sessions list --json". Unlike there, user names and ' +
-    "passwords in URLs and values of fields are included, so that import brings back what was there: keep the file safe. Sessions are read " +
-    "500 at a time, so that nobody waits: one that changes meanwhile is there as it was before or after.",
+    "passwords in URLs and values of fields are included, so that import restores everything: keep the file safe. " +
+    "Sessions are read 500 at a time, so that nobody has to wait. A session that changes meanwhile is exported as it " +
+    "was before or after the change.",
   args: [],
   groups: [
     { title: "Options", flags: [formatFlag, output] },

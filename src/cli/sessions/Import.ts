@@ -44,11 +44,11 @@ export const importDoc: CommandDoc = {
   summary: "Add the sessions of a file: JSON, NDJSON or CSV.",
   about:
     "Adds the sessions of a file, with id, url and perhaps status, " +
-    `${policyColumns.join(", ")}, as export prints them. What else export prints, forwards, created_at, updated_at and draining_until, is passed over. ` +
-    "A JSON array is checked first, then written by one change: if anything is wrong, or a signal comes, nothing is. " +
-    "NDJSON (a JSON object a line) and CSV (with a header line) are read in pieces and written in batches of 500, each " +
-    "one change, so that nobody waits long however large the file is; an import that stops says how far it came. There, " +
-    'an entry with "remove": true removes the session. Lines count in their order. With --on-error skip an import that ' +
+    `${policyColumns.join(", ")}, as export prints them. Other fields of an export (forwards, created_at, updated_at, draining_until) are ignored. ` +
+    "A JSON array is checked first, then written as one change: if anything is wrong, or a signal comes, nothing is written. " +
+    "NDJSON (one JSON object on each line) and CSV (with a header line) are read in pieces and written in batches of 500, each " +
+    "one change, so that other programs never wait long. An import that stops says how far it came. There, " +
+    'an entry with "remove": true removes the session. Entries are applied in their order. With --on-error skip, an import that ' +
     "skipped anything ends with exit code 1.",
   args: [{ name: "FILE", about: "Path of the file; - reads standard input." }],
   groups: [

@@ -32,15 +32,16 @@ const reason: Flag.Flag<string> = {
 const live: Flag.Flag<string> = {
   name: "live",
   reading: text("LIVE"),
-  about: "Ends only the one thing of this id, as GET /v1/live and top show it. Needs a running proxy.",
+  about:
+    "Closes only one request, stream or WebSocket, by the id that GET /v1/live and top show. Needs a running proxy.",
 }
 
 export const killDoc: CommandDoc = {
   path: ["sessions", "kill"],
-  summary: "End what is live on a session.",
+  summary: "Close what is live on a session.",
   about:
-    "Ends what is live on a session within a second, on every proxy on this database: streams are cut, WebSockets are " +
-    "closed, and what has no answer yet is answered with 503. The session stays, and takes the next request.",
+    "Closes what is live on a session within a second, on every proxy on this database: streams are cut, WebSockets " +
+    "are closed, and requests without an answer get 503. The session stays, and takes the next request.",
   args: [{ name: "ID", about: "The session's id; none with --live.", optional: true }],
   groups: [
     { title: "Options", flags: [live, code, reason, Flag.json, admin] },
@@ -48,7 +49,7 @@ export const killDoc: CommandDoc = {
   ],
   examples: [
     ["ss-proxy sessions kill my-session", "its WebSockets are closed with 1001"],
-    ['ss-proxy sessions kill my-session --code 4001 --reason "signed out"', "or as its clients understand"],
+    ['ss-proxy sessions kill my-session --code 4001 --reason "signed out"', "with a code that its clients understand"],
     ["ss-proxy sessions kill --live 1f2e3d4c-5a", "one WebSocket, request or stream"],
   ],
 }
@@ -84,7 +85,7 @@ const killLive = (live: string, close: Close, proxies: ReadonlyArray<AdminCalls>
       return yield* new CommandFailed({
         code: "live_not_found",
         problem: `nothing with the id ${JSON.stringify(live)} is under way`,
-        hint: "it is over, or of a proxy that has ended; GET /v1/live and top show what is there",
+        hint: "it has ended, or its proxy has; GET /v1/live and top show what is live",
       })
     yield* printResult(json ? renderJson({ live, ended: true }) : printable(`ended ${live}`))
   })

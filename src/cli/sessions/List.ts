@@ -47,7 +47,7 @@ const sort: Flag.Flag<SessionQuery["sort"]> = {
 const limit: Flag.Flag<number> = {
   name: "limit",
   reading: count,
-  about: "Lists so many at most; 0 lists all.",
+  about: "Lists at most this many; 0 lists all.",
   fallback: "0",
 }
 
@@ -55,8 +55,9 @@ export const listDoc: CommandDoc = {
   path: ["sessions", "list"],
   summary: "List the sessions.",
   about:
-    "Lists the sessions, ordered by id, or the latest first. User names and passwords in URLs are not shown. With --idle-for: those that are " +
-    "in nobody's use, as far as proxies have written it down (docs/DATABASE.md); a new session counts from when it was added.",
+    "Lists the sessions, ordered by id, or the latest first. User names and passwords in URLs are not shown. With " +
+    "--idle-for: sessions that nobody has used for that time, as far as proxies have recorded it (docs/DATABASE.md); " +
+    "a new session counts from when it was added.",
   args: [],
   groups: [
     { title: "Options", flags: [status, prefix, idleFor, live, sort, limit, Flag.json, admin] },
@@ -69,7 +70,7 @@ export const listDoc: CommandDoc = {
       `for a program: id, url, status, forwards, ${policyColumns.join(", ")}, created_at, updated_at, draining_until`,
     ],
     ["ss-proxy sessions list --prefix team-a/ --sort updated --limit 20", "those that changed last"],
-    ["ss-proxy sessions list --live --idle-for 30m", "those that hold a connection and do nothing"],
+    ["ss-proxy sessions list --live --idle-for 30m", "sessions with an open connection on which nothing happens"],
     ["ss-proxy sessions list --idle-for 30m --json", `the same, and ${activityFields}`],
   ],
 }

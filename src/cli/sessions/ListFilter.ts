@@ -13,8 +13,8 @@ import { viewOf } from "./SessionView.js"
 const nobodyKnows = ({ problem }: StoreUnavailable): CommandFailed =>
   new CommandFailed({
     code: "store_unavailable",
-    problem: `nobody knows which sessions are idle: ${problem}`,
-    hint: "a proxy writes it down while it runs, unless its --activity-interval is 0",
+    problem: `cannot tell which sessions are idle: ${problem}`,
+    hint: "a running proxy records this, unless its --activity-interval is 0",
   })
 
 /** Leaves of a page those that have been idle for so long. Without what is known of activity none may be taken for idle. */

@@ -15,15 +15,15 @@ import { describe, renderJson, viewOf } from "./SessionView.js"
 const ifExists: Flag.Flag<boolean> = {
   name: "if-exists",
   reading: onOrOff,
-  about: "Passes over ids that are not there.",
+  about: "Ignores ids that do not exist.",
 }
 
 export const removeDoc: CommandDoc = {
   path: ["sessions", "remove"],
   summary: "Remove sessions.",
   about:
-    "Removes sessions. What is live on them ends: streams are cut, WebSockets are closed with 1001. If one of the ids " +
-    "is not there, none is removed, unless --if-exists says that it need not be.",
+    "Removes sessions and closes their connections: streams are cut, WebSockets are closed with 1001. If one of the " +
+    "ids does not exist, none is removed, unless --if-exists is given.",
   args: [{ name: "ID", about: "The ids of the sessions.", repeated: true }],
   groups: [
     { title: "Options", flags: [ifExists, Flag.json] },
@@ -31,7 +31,7 @@ export const removeDoc: CommandDoc = {
   ],
   examples: [
     ["ss-proxy sessions remove my-session other-session", "removes both"],
-    ["ss-proxy sessions remove my-session --if-exists", "exit code 0 as well if it is gone already"],
+    ["ss-proxy sessions remove my-session --if-exists", "exit code 0 even if it is gone already"],
   ],
 }
 

@@ -13,8 +13,8 @@ export const resumeDoc: CommandDoc = {
   path: ["sessions", "resume"],
   summary: "End the drain of a session.",
   about:
-    "Ends the drain of a session: it takes requests again, and what is still under way goes on. Does nothing to a session " +
-    "that does not drain.",
+    "Ends the drain of a session: it takes requests again, and what is still under way goes on. Does nothing if the " +
+    "session does not drain.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [Flag.json] },

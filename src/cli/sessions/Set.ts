@@ -30,8 +30,8 @@ export const setDoc: CommandDoc = {
   examples: [
     ["ss-proxy sessions set my-session --url http://10.0.0.8:9000", "moves it to another server"],
     ["ss-proxy sessions set my-session --status paused", "new requests are answered with 503"],
-    ["ss-proxy sessions set my-session --ws-path strip", "its server knows of no session"],
-    ["ss-proxy sessions set my-session --ws-path default --timeout default", "both as the proxy's flags say again"],
+    ["ss-proxy sessions set my-session --ws-path strip", "its server knows nothing about sessions"],
+    ["ss-proxy sessions set my-session --ws-path default --timeout default", "back to the proxy's own settings"],
     ["ss-proxy sessions set my-session --set-fields @token.json", "a token for its server, which no client sees"],
   ],
 }

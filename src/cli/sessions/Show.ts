@@ -37,8 +37,8 @@ export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
   summary: "Show one session.",
   about:
-    "Shows one session; when it was last active, as running proxies know it, or have written it down; and how its server " +
-    "does, as far as a running proxy has seen it. A user name and password in its URL are not shown.",
+    "Shows one session, when it was last active, and how its server does, as far as running proxies know it or have " +
+    "recorded it. A user name and password in its URL are not shown.",
   args: [{ name: "ID", about: "The session's id." }],
   groups: [
     { title: "Options", flags: [...sessionHostsFlags, Flag.json] },
@@ -105,7 +105,7 @@ const writtenActivity = (database: Database, id: string) =>
     const store = yield* openActivity(database, "read")
     const found = yield* Effect.either(Effect.provide(activityOf(id), store))
     if (Either.isRight(found)) return found.right
-    yield* printDiagnostic(printable(`note: when it was last active cannot be told: ${found.left.problem}`))
+    yield* printDiagnostic(printable(`note: its last activity is unknown: ${found.left.problem}`))
     return undefined
   })
 

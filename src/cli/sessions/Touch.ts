@@ -14,10 +14,10 @@ import { renderJson } from "./SessionView.js"
 
 export const touchDoc: CommandDoc = {
   path: ["sessions", "touch"],
-  summary: "Count sessions as active now.",
+  summary: "Mark sessions as active now.",
   about:
-    "Counts sessions as active now, as if a client had sent something: for what is in use otherwise than through the " +
-    "proxy. If one of the ids is not there, none is touched.",
+    "Marks sessions as active now, as if a client had sent something: for sessions that are used in ways that the " +
+    "proxy does not see. If one of the ids does not exist, none is marked.",
   args: [{ name: "ID", about: "The ids of the sessions.", repeated: true }],
   groups: [
     { title: "Options", flags: [Flag.json] },

@@ -23,8 +23,8 @@ export const watchDoc: CommandDoc = {
   path: ["sessions", "watch"],
   summary: "Show sessions as they change.",
   about:
-    "Shows which sessions are stored, changed or removed from now on, a line each, whoever does it. No proxy needs to run. It goes " +
-    "on until Ctrl-C. reset: something may have changed, and it is not known what; list them again.",
+    "Shows each session that is added, changed or removed from now on, one on a line, whoever changes it. No proxy " +
+    "needs to run. It runs until Ctrl-C. The line reset means that any session may have changed: list them again.",
   args: [],
   groups: [
     { title: "Options", flags: [prefix, Flag.json] },

@@ -49,11 +49,11 @@ export const topDoc: CommandDoc = {
   path: ["top"],
   summary: "Watch what the sessions do, and step in.",
   about:
-    "Shows what runs through the proxies on a database, the busiest sessions first, and asks them every second. On a terminal " +
-    "keys act: s next order, / filter, Enter what is live on a session, k kill and d drain (both ask first), r resume, p pause, " +
-    "? help, q quit. k kills, as in htop; the arrow keys move. It needs 60 columns. Numbers of several proxies are added up; of " +
-    "p50 and p99 the worst is shown. A proxy that is restarted is found again. However it ends, the terminal is as it was, " +
-    "except after SIGKILL: then run reset.",
+    "Shows the sessions of all proxies on a database, the busiest first, and updates every second. Keys on a " +
+    "terminal: s next order, / filter, Enter what is live on a session, k kill and d drain (both ask first), r " +
+    "resume, p pause, ? help, q quit. k kills, as in htop; the arrow keys move. It needs 60 columns. Numbers of " +
+    "several proxies are added up; of p50 and p99 it shows the worst. It finds a proxy again that was restarted. It " +
+    "restores the terminal when it ends; after SIGKILL, run reset.",
   args: [],
   groups: [
     { title: "Options", flags: [sort, filter, interval, once, json, admin] },

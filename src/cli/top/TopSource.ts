@@ -228,4 +228,4 @@ const looksBetweenSearches = 5
 
 const firstFailure = (answers: ReadonlyArray<Either.Either<ProxyAnswer, CommandFailed>>): CommandFailed =>
   answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left] : []))[0] ??
-  new CommandFailed({ code: "no_proxy", problem: "no proxy answers", hint: "see whether one runs" })
+  new CommandFailed({ code: "no_proxy", problem: "no proxy answers", hint: "check that one runs" })

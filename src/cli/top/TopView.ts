@@ -117,7 +117,7 @@ const help: ReadonlyArray<readonly [keys: string, meaning: string]> = [
   ["d", "drain: nothing new, 30 s for the rest (asks)"],
   ["r", "resume: it takes requests again after a drain"],
   ["p", "pause, and go on"],
-  ["^L  ^Z", "draw anew; suspend (fg comes back)"],
+  ["^L  ^Z", "draw again; suspend (fg comes back)"],
   ["q  ^C", "quit"],
 ]
 

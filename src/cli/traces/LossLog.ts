@@ -46,7 +46,7 @@ export const makeLossLog = ({ host, pathname, protocol }: URL): Effect.Effect<Lo
           if (refused > 0) return warn("the collector refuses spans", {})
           if (!isFailing) return Effect.void
           isFailing = false
-          const told = Effect.annotateLogs(Effect.logInfo("the collector takes spans again"), { lost, url })
+          const told = Effect.annotateLogs(Effect.logInfo("the collector accepts spans again"), { lost, url })
           lost = 0
           return told
         }),
@@ -54,7 +54,7 @@ export const makeLossLog = ({ host, pathname, protocol }: URL): Effect.Effect<Lo
         Effect.suspend(() => {
           lost += spans
           isFailing = true
-          return warn("spans cannot be sent, and are lost until they can; requests do not wait for that", {
+          return warn("spans cannot be sent and are lost until they can; requests do not wait for this", {
             problem: problemOf(cause),
           })
         }),

@@ -84,7 +84,7 @@ const silent = (speaks: string, listens: string): StoreUnavailable =>
   speaks === listens
     ? new StoreUnavailable({
         problem: `notices of ${speaks} do not arrive`,
-        hint: "Name the server itself in --db-listen: a pooler such as pgbouncer hands on no notices in its transaction mode.",
+        hint: "Name the server itself in --db-listen: a pooler such as pgbouncer passes on no notices in transaction mode.",
       })
     : new StoreUnavailable({
         problem: `a notice that was sent by ${speaks} does not arrive at ${listens}`,

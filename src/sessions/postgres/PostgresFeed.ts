@@ -55,7 +55,7 @@ export const startFeed = (options: FeedOptions): Effect.Effect<PostgresFeed, Sto
     return feed
   })
 
-const notYet = new StoreUnavailable({ problem: "the database has not been heard of yet", hint: "Wait." })
+const notYet = new StoreUnavailable({ problem: "the database has not answered yet", hint: "Wait." })
 
 const asDefect = (defect: unknown): Effect.Effect<StoreUnavailable> =>
   Effect.succeed(
@@ -201,7 +201,7 @@ class Feed implements PostgresFeed {
       this.away = error
       if (!wasUp) return Effect.void
       this.tell()
-      return Effect.logWarning(`sessions that are known go on unchecked, others are refused: ${error.message}`)
+      return Effect.logWarning(`known sessions go on unchecked, all others are refused: ${error.message}`)
     })
   }
 }

@@ -197,7 +197,7 @@ const faultOf = (state: State, wanted: Wanted, table: TableKind): StoreUnavailab
   const extra = found.find(({ demanding, name }) => demanding && !table.columns.some((column) => column.name === name))
   if (extra !== undefined) return wrong(`demands a value for the column ${extra.name}`)
   if (!state.unique.includes(table.name))
-    return wrong("may have an id twice", `Mend it: ${alter} ADD PRIMARY KEY (session_id)`)
+    return wrong("may have an id twice", `Correct it: ${alter} ADD PRIMARY KEY (session_id)`)
   return undefined
 }
 

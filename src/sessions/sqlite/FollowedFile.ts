@@ -235,7 +235,7 @@ export class FollowedFile<A> {
 const gone = (filename: string): StoreUnavailable =>
   new StoreUnavailable({
     problem: `${filename} is gone`,
-    hint: "Put it back: it is taken within a second. `ss-proxy sessions add` and `import` make another.",
+    hint: "Put it back: it is used again within a second. `ss-proxy sessions add` and `import` create another.",
   })
 
 const remove = (path: string): void => rmSync(path, { force: true })

@@ -11,6 +11,7 @@ import { openDatabase } from "./SqliteDriver.js"
 import { markAsMaking, requireWhole, takeOverMaking } from "./SqliteMaking.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
+import { makePrivate } from "./PrivateFile.js"
 import {
   alsoMissing,
   asText,
@@ -72,6 +73,7 @@ export const openConnections = (
 ): Effect.Effect<Connections, StoreUnavailable, Scope.Scope | Reactivity> =>
   Effect.gen(function* () {
     if (!first) yield* usablePath(filename, readonly)
+    if (first && !readonly) makePrivate(path)
     const sqlScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const how = readonly ? "readonly" : first ? (marksMaking ? "make whole" : "make") : "follow"
     const sql = yield* Scope.extend(openClient(path, filename, how, idCase), sqlScope)

@@ -49,7 +49,7 @@ interface Explanation {
 }
 
 const tableHint =
-  "Name the right file with --db-path, or move this table aside: an absent table is made again when the proxy starts."
+  "Name the right file with --db-path, or move this table aside: the proxy creates a missing table when it starts."
 
 const ownTableProblem = (file: string, table: string) =>
   `the ${table} table in ${file} has other columns than the proxy's`
@@ -59,7 +59,7 @@ const explanations: ReadonlyArray<Explanation> = [
   {
     code: /^SQLITE_NOTADB/,
     problem: (file) => `${file} is not an SQLite database`,
-    hint: "Name another file with --db-path, or move this one away: a new database is made on the next start.",
+    hint: "Name another file with --db-path, or move this one away: a new database is created at the next start.",
   },
   {
     code: /^SQLITE_(BUSY|LOCKED)/,
@@ -105,7 +105,7 @@ const explanations: ReadonlyArray<Explanation> = [
     code: /^SQLITE_ERROR (?=.*session_(policies|control)).*(no such column|no column named)/,
     problem: (file, message) =>
       ownTableProblem(file, message.includes("session_control") ? "session_control" : "session_policies"),
-    hint: "Restart the proxy: it adds what the table of an earlier version lacks.",
+    hint: "Restart the proxy: it adds the columns that an older version lacks.",
   },
   {
     code: /^SQLITE_ERROR .*(no such column|no column named)/,
@@ -143,5 +143,5 @@ export const tableFault = (filename: string, problem: string): StoreUnavailable 
 export const ownTableFault = (filename: string, table: string): StoreUnavailable =>
   new StoreUnavailable({
     problem: ownTableProblem(filename, table),
-    hint: "Move this table aside: an absent table is made again when the proxy starts.",
+    hint: "Move this table aside: the proxy creates a missing table when it starts.",
   })

@@ -71,7 +71,7 @@ export const requireWhole = (sql: SqlClient, filename: string): Effect.Effect<vo
     const marks = yield* sql.unsafe<Mark>(`SELECT pid, unixepoch() - since AS age FROM ${makingTable}`)
     if (marks.some(({ age, pid }) => age < (isRunning(pid) ? longest : longestLeft)))
       return yield* new StoreUnavailable({
-        problem: `${filename} is still being made`,
-        hint: "It is taken as soon as the command that makes it has ended. If that was killed, run it again.",
+        problem: `${filename} is still being created`,
+        hint: "It is used as soon as the command that creates it has ended. If that was killed, run it again.",
       })
   })

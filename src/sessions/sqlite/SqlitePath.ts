@@ -46,7 +46,8 @@ const check = (filename: string, readonly: boolean): Effect.Effect<string, Store
       ? refuse(`${filename} does not exist`, "Name the right file with --db-path; the proxy makes it when it starts.")
       : Effect.succeed(path)
   const real = file === undefined ? path : realpathSync(path)
-  const hint = "Give the proxy's user write permission on the file and on its folder."
+  const hint =
+    "Give the proxy's user write permission on the file and on its folder, or name another file with --db-path."
   if (file !== undefined && !isWritable(real)) return refuse(`${filename} is read-only`, hint)
   // SQLite makes its journal or WAL beside the file.
   if (!isWritable(dirname(real))) return refuse(`the folder of ${filename} is read-only`, hint)

@@ -100,7 +100,7 @@ describeUnless(lacking("tmux"))("top on a terminal", () => {
         yield* terminal.type(`node ${binary} top --admin ${adminSocket}`)
         yield* terminal.shows(/^> app /m)
         yield* Scope.close(first, Exit.void)
-        expect(yield* terminal.shows(/no answer for \d+s: the proxy was asked in vain/)).toMatch(/^> app /m)
+        expect(yield* terminal.shows(/no answer for \d+s: the proxy gave no usable answer/)).toMatch(/^> app /m)
         yield* startAdminLab({ settings: { adminSocket } })
         yield* terminal.shows(/1 of 1 session$/m)
         yield* terminal.press("q")
