@@ -1,4 +1,5 @@
 import { createRequire } from "node:module"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -19,6 +20,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/PostgresForAll.ts"],
     setupFiles: ["test/support/KeptDatabases.ts"],
+    // vitest leaves one core free, which is half of a small machine. Most tests wait more than they compute.
+    maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default"],
