@@ -5,19 +5,21 @@ import { chmodSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { absent, common, manifest, programBundle, root } from "./bundles.mjs"
+import { writeLicences } from "./licences.mjs"
 import { buildPage } from "./page.mjs"
 
 // Built beside dist/, which it replaces at the end, so that the old build works until then.
 const fresh = `dist.${process.pid}`
 process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }))
 
-await build({ ...programBundle, outdir: fresh })
+const program = await build({ ...programBundle, metafile: true, outdir: fresh })
 
-await buildPage(fresh)
+const page = await buildPage(fresh)
 
-const imported = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
-await build({
+const imported = Object.keys(manifest.peerDependencies)
+const library = await build({
   ...common,
+  metafile: true,
   entryPoints: { index: "src/index.ts" },
   // What is only loaded when somebody asks for it, such as the admin API, is in files of its own.
   splitting: true,
@@ -25,6 +27,8 @@ await build({
   outdir: fresh,
   external: [...imported.flatMap((name) => [name, `${name}/*`]), ...absent],
 })
+
+writeLicences(fresh, [program.metafile, library.metafile, page.metafile])
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
 const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.types.json", "--outDir", join(fresh, "types")], {

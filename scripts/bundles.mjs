@@ -65,7 +65,7 @@ export const programBundle = {
   chunkNames: "chunks/[name]-[hash]",
   minifySyntax: true,
   treeShaking: true,
-  external: ["better-sqlite3", ...absent],
+  external: absent,
   // The global of this name is a getter, which is called at each look at the clock.
   inject: ["scripts/performance.mjs"],
   plugins: [effectModules],

@@ -68,12 +68,13 @@ const writePage = (folder, outputs) => {
     throw new Error(`the page weighs ${weight(files)} bytes, and ${weight(gzipped)} gzipped: too much`)
 }
 
-/** Builds it into `outdir`/page. */
+/** Builds it into `outdir`/page, and says what is in it, as esbuild does. */
 export const buildPage = async (outdir) => {
   const folder = join(root, outdir, "page")
   mkdirSync(folder, { recursive: true })
   const { metafile } = await build(options(join(root, outdir)))
   writePage(folder, metafile.outputs)
+  return { metafile }
 }
 
 /** The same, again at every change. `outdir`: an absolute path. */

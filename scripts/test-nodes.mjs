@@ -2,8 +2,8 @@
 // The npm package `node` provides the versions, in a temporary folder. A version that is not available is reported and
 // skipped; a failing test is a failure.
 //
-// Tests of better-sqlite3 are not run here, because its native part is compiled for one version of Node, that of `npm
-// ci`.
+// The native part of better-sqlite3 is compiled for one version of Node, that of `npm ci`. On the others SQLite is that of
+// Node itself, where it has one that can be used: there the tests of stores run, too.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,6 +15,7 @@ const versions = ["20", "22", "24"]
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const program = join(root, "dist", "bin.js")
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
 const temporary = mkdtempSync(join(tmpdir(), "ss-proxy-nodes-"))
 process.on("exit", () => rmSync(temporary, { recursive: true, force: true }))
 
@@ -41,6 +42,17 @@ const nodeOf = (version) => {
   return join(folder, "node_modules", "node", "bin", "node")
 }
 
+/** The tests of sessions in SQLite, as vitest selects them. */
+const storeTests = ["test/sessions/Sqlite", "test/sessions/IdCase", "test/sessions/SessionSteps"]
+
+/** The first version whose own SQLite can be used. */
+const firstWithSqlite = 24
+
+const runStoreTests = (node) => {
+  const done = spawnSync(node, [vitest, "run", ...storeTests], { cwd: root, stdio: "inherit" })
+  return done.status ?? 1
+}
+
 /** The problem on a version; `undefined` if there is none. */
 const tryOn = (version) => {
   const node = nodeOf(version)
@@ -49,10 +61,11 @@ const tryOn = (version) => {
   say(`Node ${found}`)
   if (existsSync(program) && answerOf(node, [program, "--version"]) === undefined)
     return { version, isMissing: false, problem: "does not run the built program" }
-  return runFastTests(node) === 0 ? undefined : { version, isMissing: false, problem: "has tests that fail" }
+  const failed = runFastTests(node) !== 0 || (Number(version) >= firstWithSqlite && runStoreTests(node) !== 0)
+  return failed ? { version, isMissing: false, problem: "has tests that fail" } : undefined
 }
 
 const problems = versions.map(tryOn).filter((problem) => problem !== undefined)
 for (const { version, problem } of problems) say(`Node ${version} ${problem}`)
-if (problems.length === 0) say(`Node ${versions.join(", ")}: all fast tests pass`)
+if (problems.length === 0) say(`Node ${versions.join(", ")}: all tests pass`)
 process.exit(problems.some(({ isMissing }) => !isMissing) ? 1 : 0)

@@ -1,55 +1,101 @@
-// The cost of the two reads that a request may wait for, on each of the two connections of a store: CPU time in
-// microseconds, the median of seven rounds that alternate between them. `npm run bench:sqlite`.
-import { mkdtempSync, rmSync } from "node:fs"
+// The cost of the two reads that a request may wait for, by each library for SQLite that this Node has, and by a client of
+// @effect/sql: CPU time in microseconds, the median of seven rounds that alternate between them. Then what a row of an
+// import costs. `npm run bench:sqlite`.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { SqlClient } from "@effect/sql"
-import { SqliteClient } from "@effect/sql-sqlite-node"
-import Database from "better-sqlite3"
-import { Effect, ManagedRuntime } from "effect"
+import { pathToFileURL } from "node:url"
+import { build } from "esbuild"
+import { root } from "../bundles.mjs"
 
 const rows = 10_000
 const reads = 5_000
 const rounds = 7
 
+/** What the proxy itself opens databases with, from its sources. */
+const source = `
+  export { loadBetterSqlite, openBetter } from "./BetterSqlite.js"
+  export { loadNodeSqlite, openNode } from "./NodeSqlite.js"
+  export { openSqliteClient } from "./SqliteClient.js"
+  export * as Reactivity from "@effect/experimental/Reactivity"
+  export { Effect, ManagedRuntime, Layer, Context } from "effect"`
+const cache = join(root, "node_modules", ".cache")
+mkdirSync(cache, { recursive: true })
+const bundle = join(cache, `bench-sqlite-${process.pid}.mjs`)
+await build({
+  stdin: { contents: source, resolveDir: join(root, "src", "sessions", "sqlite"), loader: "ts" },
+  outfile: bundle,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+})
 const folder = mkdtempSync(join(tmpdir(), "ss-proxy-sqlite-"))
-const filename = join(folder, "sessions.db")
-const database = new Database(filename)
-database.pragma("journal_mode = WAL")
-database.exec("CREATE TABLE sessions(session_id TEXT PRIMARY KEY NOT NULL, url TEXT NOT NULL)")
-const insert = database.prepare("INSERT INTO sessions VALUES (?, ?)")
-database.transaction(() => {
-  for (let row = 0; row < rows; row++) insert.run(`session-${row}`, "http://127.0.0.1:1")
-})()
+process.on("exit", () => [bundle, folder].forEach((path) => rmSync(path, { recursive: true, force: true })))
+const {
+  Context,
+  Effect,
+  Layer,
+  loadBetterSqlite,
+  loadNodeSqlite,
+  ManagedRuntime,
+  openBetter,
+  openNode,
+  openSqliteClient,
+  Reactivity,
+} = await import(pathToFileURL(bundle).href)
 
-const runtime = ManagedRuntime.make(SqliteClient.layer({ filename }))
-const sql = await runtime.runPromise(SqlClient.SqlClient)
-const version = database.prepare("PRAGMA data_version").pluck()
-const find = database.prepare("SELECT * FROM sessions WHERE session_id = ?")
-const idOf = (read) => `session-${(read * 7919) % rows}`
-
-const ways = {
-  "version, directly": () => version.get(),
-  "version, @effect/sql": () => runtime.runPromise(sql`PRAGMA data_version`),
-  "row, directly": (read) => find.get(idOf(read)),
-  "row, @effect/sql": (read) => runtime.runPromise(sql`SELECT * FROM sessions WHERE session_id = ${idOf(read)}`),
+const openers = {
+  "better-sqlite3": (path) => openBetter(loadBetterSqlite(), path, { timeout: 0 }),
+  "node:sqlite": (path) => openNode(loadNodeSqlite(), path, { timeout: 0 }),
 }
 
-const microseconds = async (way) => {
+const microsecondsOf = async (count, work) => {
   const before = process.cpuUsage()
-  for (let read = 0; read < reads; read++) await way(read)
+  for (let turn = 0; turn < count; turn++) await work(turn)
   const { system, user } = process.cpuUsage(before)
-  return (system + user) / reads
+  return (system + user) / count
 }
+
+const table = `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+  CREATE TABLE sessions(session_id TEXT PRIMARY KEY NOT NULL, url TEXT NOT NULL)`
+const idOf = (read) => `session-${(read * 7919) % rows}`
+const ways = {}
+const imports = {}
+for (const [name, open] of Object.entries(openers)) {
+  const filename = join(folder, `${name.replace(":", "-")}.db`)
+  try {
+    open(filename).exec(table)
+  } catch {
+    console.log(`${name} cannot be had on Node ${process.version}`)
+    continue
+  }
+  const database = open(filename)
+  const insert = database.prepare("INSERT INTO sessions VALUES (?, ?)")
+  database.exec("BEGIN")
+  imports[name] = await microsecondsOf(rows, (row) => insert.run(`session-${row}`, "http://127.0.0.1:1"))
+  database.exec("COMMIT")
+  const version = database.prepare("PRAGMA data_version").pluck()
+  const find = database.prepare("SELECT * FROM sessions WHERE session_id = ?")
+  ways[`version, ${name}`] = () => version.get()
+  ways[`row, ${name}`] = (read) => find.get(idOf(read))
+}
+
+const [filename] = Object.keys(imports).map((name) => join(folder, `${name.replace(":", "-")}.db`))
+const layer = Layer.scopedContext(
+  Effect.map(openSqliteClient(filename, { timeout: 0 }), (client) =>
+    Context.make(Context.GenericTag("client"), client),
+  ),
+)
+const runtime = ManagedRuntime.make(Layer.provide(layer, Reactivity.layer))
+const sql = await runtime.runPromise(Context.GenericTag("client"))
+ways["version, @effect/sql"] = () => runtime.runPromise(sql`PRAGMA data_version`)
+ways["row, @effect/sql"] = (read) => runtime.runPromise(sql`SELECT * FROM sessions WHERE session_id = ${idOf(read)}`)
 
 const costs = new Map(Object.keys(ways).map((name) => [name, []]))
 for (let round = 0; round < rounds; round++)
-  for (const [name, way] of Object.entries(ways)) costs.get(name).push(await microseconds(way))
+  for (const [name, way] of Object.entries(ways)) costs.get(name).push(await microsecondsOf(reads, way))
 for (const [name, measured] of costs)
-  console.log(`${name.padEnd(22)}${measured.toSorted((a, b) => a - b)[rounds >> 1].toFixed(1)} us`)
-
-await Effect.runPromise(runtime.disposeEffect)
-// Garbage collection of a statement while no JavaScript runs aborts some versions of Node: see
-// src/sessions/sqlite/SqliteDriver.ts.
-globalThis.kept = [database, version, find, insert]
-rmSync(folder, { recursive: true, force: true })
+  console.log(`${name.padEnd(26)}${measured.toSorted((a, b) => a - b)[rounds >> 1].toFixed(1)} us`)
+for (const [name, cost] of Object.entries(imports))
+  console.log(`${`import, ${name}`.padEnd(26)}${cost.toFixed(1)} us a row`)
+await runtime.dispose()

@@ -1,12 +1,11 @@
 // `npm run soak:restart`: see `--help`.
-import { fork, spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import net from "node:net"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { parseArgs } from "node:util"
+import { join } from "node:path"
 import { answerOf, freePort, here, pause } from "./Lab.mjs"
+import { builtProgram, optionsOf, soakWith, withDatabase } from "./restart/Beginning.mjs"
 
 const usage = `Restarts the proxy under load, and counts the requests that fail. The load is made of new connections, busy and quiet
 keep-alive connections, uploads, streams and WebSockets. A WebSocket that is told 1001 has not failed.
@@ -29,21 +28,14 @@ usage: npm run soak:restart -- [--mode all] [--restarts 10] [--seconds 3] [--gra
   --help         this text
 `
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    mode: { type: "string", default: "all" },
-    restarts: { type: "string", default: "10" },
-    seconds: { type: "string", default: "3" },
-    grace: { type: "string", default: "10" },
-    stream: { type: "string", default: "4" },
-    bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
-  },
+const values = optionsOf(usage, {
+  mode: "all",
+  restarts: "10",
+  seconds: "3",
+  grace: "10",
+  stream: "4",
+  bin: builtProgram,
 })
-if (values.help) {
-  process.stdout.write(usage)
-  process.exit()
-}
 
 /** A socket that is bound and never accepts. Node makes one for its cluster by this function, which is not documented. */
 function holdSocket() {
@@ -140,22 +132,17 @@ function report(mode, told, stops) {
   return sum(Object.values(told).map(({ failures }) => failures.filter(isOurs).length))
 }
 
-async function soak(mode, url) {
-  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-restart-"))
-  const database = join(folder, "sessions.db")
-  const children = []
-  try {
-    spawnSync(process.execPath, [values.bin, "sessions", "add", "app", url, "-d", database])
+const soak = (mode, url) =>
+  withDatabase({ bin: values.bin, node: process.execPath, url }, async ({ database, folder, keep, startClients }) => {
     const socket = mode === "alone" ? { port: await freePort() } : holdSocket()
     const start = async () => {
       const proxy = startProxy({ database, folder }, socket)
-      children.push(proxy.child)
+      keep(proxy.child)
       await proxy.listens
       return proxy
     }
     let proxy = await start()
-    const clients = fork(join(here, "restart", "Clients.mjs"), [String(socket.port), values.stream])
-    children.push(clients)
+    const clients = startClients(socket.port, values.stream)
     const stops = []
     for (let restart = 0; restart < Number(values.restarts); restart++) {
       await serving(clients)
@@ -165,23 +152,11 @@ async function soak(mode, url) {
     }
     await serving(clients)
     return report(mode, await answerOf(clients), stops)
-  } finally {
-    for (const child of children) child.kill("SIGKILL")
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+  })
 
-const server = fork(join(here, "restart", "Server.mjs"))
-try {
-  const [[port]] = await once(server, "message")
+await soakWith("soak:restart", async (url) => {
   const failed = []
   for (const mode of values.mode === "all" ? Object.keys(successions) : [values.mode])
-    failed.push(await soak(mode, `http://127.0.0.1:${port}`))
+    failed.push(await soak(mode, url))
   if (sum(failed) > 0) throw new Error(`${sum(failed)} requests failed`)
-} catch (error) {
-  process.stderr.write(`soak:restart: ${error.message}\n`)
-  process.exitCode = 1
-} finally {
-  server.kill("SIGKILL")
-}
-process.exit()
+})

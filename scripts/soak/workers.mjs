@@ -1,12 +1,11 @@
 // `npm run soak:workers`: see `--help`.
-import { fork, spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { request } from "node:http"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { parseArgs } from "node:util"
-import { answerOf, freePort, here, pause } from "./Lab.mjs"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { answerOf, freePort, pause } from "./Lab.mjs"
+import { builtProgram, optionsOf, soakWith, withDatabase } from "./restart/Beginning.mjs"
 
 const usage = `Reloads a proxy with workers under load, and kills its processes. Says which requests fail. The load is that of
 soak:restart. A WebSocket that is told 1001 has not failed.
@@ -29,21 +28,14 @@ usage: npm run soak:workers -- [--workers 2] [--rounds 3] [--seconds 3] [--longe
   --help         this text
 `
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    workers: { type: "string", default: "2" },
-    rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "3" },
-    longest: { type: "string", default: "15" },
-    bin: { type: "string", default: join(dirname(dirname(here)), "dist", "bin.js") },
-    node: { type: "string", default: process.execPath },
-  },
+const values = optionsOf(usage, {
+  workers: "2",
+  rounds: "3",
+  seconds: "3",
+  longest: "15",
+  bin: builtProgram,
+  node: process.execPath,
 })
-if (values.help) {
-  process.stdout.write(usage)
-  process.exit()
-}
 
 const grace = 10
 const longestStream = 2
@@ -124,17 +116,43 @@ const report = (scene, told) => {
 
 const serving = () => pause(Number(values.seconds) * 1_000)
 
-async function soak(url) {
-  const folder = mkdtempSync(join(tmpdir(), "ss-proxy-workers-"))
-  const children = []
-  try {
-    spawnSync(values.node, [values.bin, "sessions", "add", "app", url, "-d", join(folder, "sessions.db")])
+/** Waits until so many generations of workers are left, for a proxy refuses reloads while many still finish. */
+const untilFew = async (pid, generations) => {
+  while (childrenOf(pid).length > generations * Number(values.workers)) await pause(100)
+}
+
+async function reloads({ folder, pid }) {
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    await untilFew(pid, 2)
+    await Promise.all([reload(folder), pause(200).then(() => reload(folder))])
+    await serving()
+  }
+}
+
+/** Kills workers, one after another and then all at once. Gives what the clients saw of the last. */
+async function kills({ pid, proxy, since }) {
+  let dead = 0
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    process.kill(childrenOf(pid)[0], "SIGKILL")
+    await says(proxy, "was ended by SIGKILL", ++dead)
+    await serving()
+  }
+  report(`kill: ${values.rounds} workers`, await since())
+  const all = childrenOf(pid)
+  for (const worker of all) process.kill(worker, "SIGKILL")
+  await says(proxy, "was ended by SIGKILL", (dead += all.length))
+  await serving()
+  const told = await since()
+  report("all: all workers", told)
+  return told
+}
+
+const soak = (url) =>
+  withDatabase({ bin: values.bin, node: values.node, url }, async ({ folder, keep, startClients }) => {
     const port = await freePort()
     const proxy = await startProxy(folder, port)
-    children.push(proxy.child)
-    const clients = fork(join(here, "restart", "Clients.mjs"), [String(port), String(longestStream)])
-    children.push(clients)
-    const since = account(clients)
+    keep(proxy.child)
+    const since = account(startClients(port, longestStream))
     await serving()
     const { pid } = proxy.child
     const processes = [pid, ...childrenOf(pid)]
@@ -142,26 +160,11 @@ async function soak(url) {
       `memory under load, MiB (private, shared with others counted in part): ${processes.map((one) => `${mebibytes(one, "Private_Dirty")}, ${mebibytes(one, "Pss")}`).join("; ")}\n`,
     )
     report("before", await since())
-    for (let round = 1; round <= Number(values.rounds); round++) {
-      await Promise.all([reload(folder), pause(200).then(() => reload(folder))])
-      await serving()
-    }
+    await reloads({ folder, pid })
     const failed = report(`reload: ${proxy.log.split("reloaded:").length - 1} reloads`, await since())
     // Those from before are gone by then: a worker that is killed is one that works.
-    while (childrenOf(pid).length > Number(values.workers)) await pause(100)
-    let dead = 0
-    for (let round = 1; round <= Number(values.rounds); round++) {
-      process.kill(childrenOf(pid)[0], "SIGKILL")
-      await says(proxy, "was ended by SIGKILL", ++dead)
-      await serving()
-    }
-    report(`kill: ${values.rounds} workers`, await since())
-    const all = childrenOf(pid)
-    for (const worker of all) process.kill(worker, "SIGKILL")
-    await says(proxy, "was ended by SIGKILL", (dead += all.length))
-    await serving()
-    const told = await since()
-    report("all: all workers", told)
+    await untilFew(pid, 1)
+    const told = await kills({ pid, proxy, since })
     proxy.child.kill("SIGKILL")
     await pause((grace + 2) * 1_000)
     report("supervisor: it was killed, and its workers end within the grace", await since())
@@ -170,20 +173,6 @@ async function soak(url) {
     const slowest = Math.max(...told.filter(({ kind }) => kind !== "WebSockets").map(({ longest }) => longest))
     if (slowest > Number(values.longest) * 1_000) throw new Error(`a request took ${slowest / 1_000} s`)
     if (failed > 0) throw new Error(`${failed} requests failed in reloads`)
-  } finally {
-    for (const child of children) child.kill("SIGKILL")
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+  })
 
-const server = fork(join(here, "restart", "Server.mjs"))
-try {
-  const [[port]] = await once(server, "message")
-  await soak(`http://127.0.0.1:${port}`)
-} catch (error) {
-  process.stderr.write(`soak:workers: ${error.message}\n`)
-  process.exitCode = 1
-} finally {
-  server.kill("SIGKILL")
-}
-process.exit()
+await soakWith("soak:workers", soak)

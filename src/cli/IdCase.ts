@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
-import { type IdCase, idCaseRule } from "../domain/Settings.js"
+import type { IdCase } from "../domain/Settings.js"
+import { idCaseRule } from "../domain/SessionSettings.js"
 import { foldedId } from "../sessions/FoldedId.js"
 import { variable } from "./Flag.js"
 

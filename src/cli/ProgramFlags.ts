@@ -1,5 +1,6 @@
 import { countOrAuto, logPlace, onOrOff, oneOf, text } from "../domain/Reading.js"
-import { type FlaggedSetting, type Setting, settingGroups, settingRows } from "../domain/Settings.js"
+import { type FlaggedSetting, type Setting, settingGroups } from "../domain/Setting.js"
+import { settingRows } from "../domain/Settings.js"
 import { type LogThreshold, logLevels } from "../log/LogControl.js"
 import type { FlagGroup } from "./CommandDoc.js"
 import { type Flag, flagOf } from "./Flag.js"

@@ -1,6 +1,7 @@
 import { Option } from "effect"
 import { onOrOff, type Reading, textOrNone } from "./Reading.js"
-import { type Setting, settings } from "./Settings.js"
+import type { Setting } from "./Setting.js"
+import { settings } from "./Settings.js"
 
 /** What is known of one policy, for everybody who asks: stores, commands for sessions, documents. */
 export interface Policy<A> {

@@ -237,8 +237,8 @@ export class SystemShortage extends TaggedError("SystemShortage")<{
 export class StoreUnavailable extends TaggedError("StoreUnavailable")<{
   readonly problem: string
   readonly hint: string
-  /** So many ask for sessions that are not known here that this one's turn did not come. The store itself may do well. */
-  readonly isCrowded?: boolean
+  /** Who asked for a session that is not known here has waited as long as he may. The store itself may do well. */
+  readonly isLate?: boolean
   readonly cause?: unknown
 }> {
   readonly fault = "proxy"

@@ -1,4 +1,4 @@
-import { Cause, type Effect, Either, Exit } from "effect"
+import { Cause, type Effect, Exit } from "effect"
 import {
   BadRequest,
   BodyTooLarge,
@@ -7,7 +7,7 @@ import {
   Defect,
   DownstreamProtocol,
   type ProxyError,
-  RequestBroken,
+  type RequestBroken,
   RequestTimeout,
   ResponseBroken,
   SessionUnavailable,
@@ -17,42 +17,27 @@ import type { Answer, DownstreamCall, RequestBody, ResponseHead } from "../downs
 import type { LiveSession, SessionEnd } from "../sessions/LiveSession.js"
 import { type Call, type CallListener, errorOf, type Fork } from "../step/Call.js"
 import * as Step from "../step/Step.js"
-import type { RequestTrace, WebSocketTrace } from "../traces/RequestTrace.js"
 import { connectionFaultOf } from "../telemetry/ServerFaults.js"
-import type { CountedExchange, Counters } from "../telemetry/Telemetry.js"
-import type { Tracing } from "../traces/Tracing.js"
-import type { TrafficEnd, TrafficError } from "../telemetry/TrafficRecord.js"
+import type { TrafficEnd } from "../telemetry/TrafficRecord.js"
+import type { WebSocketTrace } from "../traces/RequestTrace.js"
 import type { LiveTraffic } from "../traffic/Traffic.js"
 import { empty } from "../wire/Body.js"
-import type { ChunkSource } from "../wire/ChunkSource.js"
 import { editedFields, editedOwnFields, type FieldEdits, keptFields } from "../wire/FieldEdits.js"
-import { type RawFields, receivedRequestId } from "../wire/HeaderFields.js"
-import { randomHex } from "../wire/RandomHex.js"
+import type { RawFields } from "../wire/HeaderFields.js"
 import type { Reply } from "../wire/Reply.js"
-import { usualRules } from "../wire/RequestRules.js"
-import type { RequestFraming } from "../wire/RequestFraming.js"
 import type { ParsedRequest } from "../wire/RequestParser.js"
-import { parseTarget, routeTemplate } from "../wire/Target.js"
 import { type AnswerOutlet, type AnswerProgress, AnswerWriter } from "./AnswerWriter.js"
-import { EndedExchange, type RecordedExchange } from "./ExchangeRecord.js"
+import { type ExchangeClient, type ExchangeContext, ExchangeFacts } from "./ExchangeFacts.js"
 import type { ForwardError } from "./Forwarder.js"
-import type { AnswerEditsFor } from "./AnswerEditsFor.js"
-import type { OriginsFor } from "./OriginsFor.js"
 import { answerTo, closesConnection, endedBy } from "./OwnAnswer.js"
-import type { AnswerChange, Client, ProxyRequest } from "./ProxyRequest.js"
-import { type ContentContext, type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
+import type { ProxyRequest } from "./ProxyRequest.js"
+import { type ContentInlet, type ContentListener, RequestContent } from "./RequestContent.js"
 import type { SwitchedUpgrade } from "./Upgrader.js"
 
-/** What can go wrong with an exchange, as the log is told. */
-export type ExchangeTrouble = ProxyError | ResponseBroken | ClientStalled
-
 /** The connection that an exchange belongs to. */
-export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
-  readonly client: Client
+export interface ExchangeOwner extends ExchangeClient, AnswerOutlet, ContentInlet {
   /** Something of the request behind this one has come, where all of this one has. */
   readonly hasNext: boolean
-  /** A request that comes later than this is not taken any more, by `performance.now()`; Infinity while the proxy does not stop. */
-  readonly lateFrom: number
   /** Runs an effect in a fiber that ends, at the latest, with the connection. */
   readonly fork: Fork
   /** Both sides have agreed on a WebSocket: the connection is no HTTP any more. */
@@ -63,29 +48,6 @@ export interface ExchangeOwner extends AnswerOutlet, ContentInlet {
   readonly reset: () => void
 }
 
-/** What the exchanges of a server share. */
-export interface ExchangeContext extends ContentContext {
-  /** Begins and ends the accounting of live traffic. */
-  readonly open: (traffic: LiveTraffic) => void
-  readonly close: (traffic: LiveTraffic) => void
-  /** Says in the log what went wrong with an exchange. */
-  readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
-  /** Says there what was put right of its answer. */
-  readonly logRepair: (exchange: Exchange, repair: string) => void
-  /** Begins the spans of requests; `undefined`: there are none. */
-  readonly tracing: Tracing | undefined
-  /** Whether the proxy is going away: connections are closed behind their answers. */
-  readonly isClosing: () => boolean
-  /** Whose scripts may read what goes wrong with requests for the session of this id, if any. */
-  readonly originsFor: OriginsFor
-  readonly answerEditsFor: AnswerEditsFor
-  readonly counters: Counters
-  /** Hears of the end of every exchange, well or badly, but for those that became WebSockets. `milliseconds`: how long it took. */
-  readonly finished: (exchange: Exchange, milliseconds: number) => void
-  /** Whether somebody wants to know, of a WebSocket that is over, what its handshake was. */
-  readonly keepsHandshakes: () => boolean
-}
-
 /**
  * How long a server may take to say `100 Continue` or something final before the proxy says the former in its place, in
  * milliseconds: not every server knows `Expect`, and a client may wait for ever (RFC 9110 section 10.1.1).
@@ -94,10 +56,6 @@ const continueAfter = 1_000
 
 /** Where an error happened. */
 const serverOf = ({ id, target }: LiveSession) => ({ sessionId: id, address: addressOf(target) })
-
-/** Whether something broke off, and was not held to a rule. */
-const isBreak = (error: ClientStalled | ClientError | ResponseBroken | RequestBroken) =>
-  error instanceof ResponseBroken || error instanceof RequestBroken
 
 const noContent: Exit.Exit<RequestBody> = Exit.succeed(empty)
 const noTrailers: RawFields = []
@@ -110,241 +68,20 @@ type Outcome = Answer | SwitchedUpgrade
  * connection, which owns it. It needs no fiber of its own as long as that effect is an `Exit` or a `Call`.
  */
 export class Exchange
-  implements
-    LiveTraffic,
-    ProxyRequest,
-    CallListener<Outcome, ForwardError>,
-    AnswerProgress,
-    ContentListener,
-    CountedExchange,
-    RecordedExchange
+  extends ExchangeFacts
+  implements LiveTraffic, ProxyRequest, CallListener<Outcome, ForwardError>, AnswerProgress, ContentListener
 {
-  readonly kind = "http"
-  readonly begun = performance.now()
-  serial = 0
-  registryIndex = -1
-  sessionIndex = -1
-  clientSignsSeen = 0
-  serverSignsSeen = -1
-  activeAt = 0
-  isIgnored = false
-  /** Its session's server has answered, and the client is told so. */
-  isServed = false
-  bytesIn = 0
-  bytesOut = 0
-  /** How often the request was sent to its server again. */
-  retries = 0
-  /** Id of the session that the request names, whether it exists or not; known once its target was read. */
-  sessionId: string | undefined
-  byHost = false
-  answerChange: AnswerChange | undefined
-  rules = usualRules
-  private liveSession: LiveSession | undefined
-  private incoming: RequestContent | undefined
   private call: Call<Outcome, ForwardError> | undefined
   private continueTimer: NodeJS.Timeout | undefined
-  private id: string | undefined
-  /** Of a trace that begins with this request, and is not recorded, the id. */
-  private trace: RequestTrace | string | undefined
   private release: (() => void) | undefined
-  /** Who broke it off, and what the client was told instead of an answer of the session's server. */
-  private cutFrom: TrafficEnd | undefined
-  private failure: ProxyError | "reply" | undefined
-  /** What broke its content off, of the request or of the answer. */
-  private broken: ClientStalled | ClientError | ResponseBroken | RequestBroken | undefined
-  /** When the head of the answer was written, by `performance.now()`; 0 while it is not. */
-  firstByteAt = 0
-  /** What its session's server is asked by. */
-  downstream: DownstreamCall | undefined
-  /** The content of the server's answer, where it came in pieces. */
-  private source: ChunkSource<ResponseBroken> | undefined
-  private isContentSkipped = false
-  /** While its head is being written, what ends with that ends at `firstByteAt`: to look at the clock again tells nothing. */
-  private phase: "asking" | "writing" | "answering" | "over" = "asking"
-  private readonly writer: AnswerWriter
+  protected readonly writer: AnswerWriter
+  /** As `ExchangeFacts` keeps it. */
+  declare protected readonly owner: ExchangeOwner
 
-  constructor(
-    private readonly context: ExchangeContext,
-    private readonly owner: ExchangeOwner,
-    private readonly request: ParsedRequest,
-  ) {
+  constructor(context: ExchangeContext, owner: ExchangeOwner, request: ParsedRequest) {
+    super(context, owner, request)
     this.writer = new AnswerWriter(owner, request, this)
     context.counters.exchangeBegan()
-  }
-
-  get method(): string {
-    return this.request.method
-  }
-
-  get since(): number {
-    return performance.timeOrigin + this.begun
-  }
-
-  /** How long it has taken up to now, in milliseconds. */
-  get age(): number {
-    return performance.now() - this.begun
-  }
-
-  get framing(): RequestFraming {
-    return this.request.framing
-  }
-
-  /** The request target, raw, as latin1. */
-  get target(): string {
-    return this.request.target
-  }
-
-  get httpVersion(): string {
-    return this.request.httpVersion
-  }
-
-  /** Raw field pairs of the request. */
-  get fields(): RawFields {
-    return this.request.fields
-  }
-
-  get client(): Client {
-    return this.owner.client
-  }
-
-  get isLate(): boolean {
-    return this.begun > this.owner.lateFrom
-  }
-
-  get requestId(): string {
-    this.id ??= receivedRequestId(this.request.fields) ?? this.ownTraceId ?? randomHex(16)
-    return this.id
-  }
-
-  /** The id of a trace that begins with this request. That a tracer throws is told when the trace is to end. */
-  private get ownTraceId(): string | undefined {
-    try {
-      const trace = this.traceInAnyCase
-      if (typeof trace === "string") return trace
-      return trace?.isFirst === true ? trace.traceId : undefined
-    } catch {
-      return undefined
-    }
-  }
-
-  /** Its trace, of a request too that was refused at once, before anybody asked for it. */
-  private get traceInAnyCase(): RequestTrace | string | undefined {
-    if (this.trace !== undefined || this.context.tracing === undefined) return this.trace
-    const route = parseTarget(this.method, this.target)
-    return this.traceOf(!this.byHost && Either.isRight(route) ? routeTemplate(route.right) : undefined)
-  }
-
-  /** The trace that it belongs to; known once something of it was recorded, or would have been. */
-  get traceId(): string | undefined {
-    return typeof this.trace === "string" ? this.trace : this.trace?.traceId
-  }
-
-  /** The session that the request goes to; known once it was looked up. */
-  get session(): LiveSession | undefined {
-    return this.liveSession
-  }
-
-  /** Status that the client got; 0 while there is none. */
-  get status(): number {
-    return this.writer.status
-  }
-
-  get end(): TrafficEnd {
-    return this.cutFrom ?? "complete"
-  }
-
-  /** The error that was answered; `undefined` for an answer of the session's server, and for none. */
-  get error(): ProxyError | undefined {
-    return this.failure === "reply" ? undefined : this.failure
-  }
-
-  /** What its client did, or did not do, where it was broken off for that. */
-  get blame(): ClientStalled | ClientError | undefined {
-    return this.broken === undefined || isBreak(this.broken) ? undefined : this.broken
-  }
-
-  get clientAddress(): string {
-    return this.owner.client.address
-  }
-
-  get clientSigns(): number {
-    return this.bytesIn
-  }
-
-  get serverSigns(): number {
-    return this.bytesOut
-  }
-
-  get pings(): number {
-    return 0
-  }
-
-  get hasFailed(): boolean {
-    return this.failure !== undefined || this.cutFrom === "server" || this.cutFrom === "proxy"
-  }
-
-  /** What went wrong, whoever was told: what broke it off, be it the answer to an error, else the error. */
-  get trouble(): TrafficError | undefined {
-    return this.broken ?? this.error
-  }
-
-  /** Whether what is answered is the proxy's own, and no error. */
-  get isOwnAnswer(): boolean {
-    return this.failure === "reply"
-  }
-
-  get messagesIn(): number {
-    return 0
-  }
-
-  get messagesOut(): number {
-    return 0
-  }
-
-  get isHandshake(): boolean {
-    return this.framing.upgrades
-  }
-
-  /** Whether the head of its answer is out, and the content is on its way. */
-  get isStreaming(): boolean {
-    return this.phase === "answering" && this.source !== undefined
-  }
-
-  /** Address and port of its session's server, if that was asked. */
-  get server(): string | undefined {
-    return this.downstream === undefined || this.liveSession === undefined
-      ? undefined
-      : addressOf(this.liveSession.target)
-  }
-
-  /** How long it was held, in milliseconds, for a server that was just starting. */
-  get heldFor(): number {
-    return this.downstream?.holdTime ?? 0
-  }
-
-  /** As it is known when it is over, after so many milliseconds. */
-  endedAfter(milliseconds: number): EndedExchange {
-    const { counters } = this.context
-    return new EndedExchange(this, counters, this.serial === 0 ? counters.nextSerial() : this.serial, milliseconds)
-  }
-
-  /** Whether its answer is there, or on its way. */
-  get isAnswered(): boolean {
-    return this.phase !== "asking"
-  }
-
-  /** Whether everything that the client had to send has arrived. */
-  get requestIsComplete(): boolean {
-    return !this.hasContent || this.isContentSkipped || this.incoming?.isComplete === true
-  }
-
-  private get hasContent(): boolean {
-    const { content } = this.framing
-    return content !== "none" && content !== 0
-  }
-
-  get edits(): FieldEdits | undefined {
-    return this.rules.edits
   }
 
   // What the way to the answer asks for.
@@ -371,12 +108,6 @@ export class Exchange
   hold(release: () => void): void {
     if (this.isAnswered) return release()
     this.release = release
-  }
-
-  traceOf(route: string | undefined): RequestTrace | string | undefined {
-    const { tracing } = this.context
-    if (tracing !== undefined) this.trace ??= tracing.begin(this, route, this.begun)
-    return this.trace
   }
 
   informational(head: ResponseHead): void {
@@ -565,22 +296,6 @@ export class Exchange
     if (this.context.tracing !== undefined) this.endTrace(endedAt - this.begun)
     this.context.finished(this, endedAt - this.begun)
     this.owner.exchangeOver(this, staysOpen, endedAt)
-  }
-
-  private traceSwitched(trace: RequestTrace): WebSocketTrace | undefined {
-    const now = performance.now()
-    return trace.switched({ ...this.endedAfter(now - this.begun).record(), status: 101 }, now)
-  }
-
-  /** What a tracer throws is nothing to the connection. */
-  private endTrace(milliseconds: number): void {
-    try {
-      const trace = this.traceInAnyCase
-      if (typeof trace === "object" && trace.isRecorded)
-        trace.end(this.endedAfter(milliseconds).view, this.begun + milliseconds)
-    } catch (cause) {
-      this.context.logError(this, Defect.at("proxy", cause))
-    }
   }
 
   private changed(head: ResponseHead): ResponseHead {

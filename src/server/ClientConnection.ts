@@ -8,7 +8,8 @@ import type { TurnListener } from "../clock/EndOfTurn.js"
 import type { ClientRefusal, NoRequest } from "../telemetry/Causes.js"
 import { PeerProbe, type ProbeSubject } from "../traffic/PeerProbe.js"
 import { SendClock, type SendLimit, type Sender } from "../traffic/SendClock.js"
-import { Exchange, type ExchangeContext, type ExchangeOwner } from "../http/Exchange.js"
+import { Exchange, type ExchangeOwner } from "../http/Exchange.js"
+import type { ExchangeContext } from "../http/ExchangeFacts.js"
 import { handshakeOf } from "../http/ExchangeRecord.js"
 import type { Forwarder } from "../http/Forwarder.js"
 import type { Client } from "../http/ProxyRequest.js"
@@ -294,9 +295,14 @@ export class ClientConnection
     return this.phase === "idle" || this.isFresh ? "idle" : "request"
   }
 
+  /** A part of the head of a request has come. */
+  get isInHead(): boolean {
+    return this.phase === "head" && this.reader?.isInHead === true
+  }
+
   /** Nothing has come of a first request. */
   private get isFresh(): boolean {
-    return this.phase === "head" && this.reader?.isInHead !== true
+    return this.phase === "head" && !this.isInHead
   }
 
   /**
@@ -327,8 +333,7 @@ export class ClientConnection
 
   /** What was waited for has not come in time. */
   expire(): void {
-    if (this.phase === "head" && this.reader?.isInHead === true)
-      this.refuse(new RequestTimeout({ detail: "The head of the request did not arrive in time." }))
+    if (this.isInHead) this.refuse(new RequestTimeout({ detail: "The head of the request did not arrive in time." }))
     else if (this.phase === "idle") this.linger()
     else this.cut()
   }
@@ -386,7 +391,7 @@ export class ClientConnection
    * error of the socket is followed by its close, which does the rest.
    */
   private readonly lost = (): void => {
-    if (this.phase !== "head" || this.reader?.isInHead !== true) return
+    if (!this.isInHead) return
     this.phase = "lingering"
     this.noteRefused(new RequestBroken({ problem: "the client left in the midst of a head" }), requestIdOf([]))
   }

@@ -2,7 +2,7 @@ import { Cause, Effect, LogLevel, Runtime } from "effect"
 import type { Scope } from "effect"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Defect, type DefectPlace } from "../domain/ProxyError.js"
-import type { Exchange, ExchangeTrouble } from "../http/Exchange.js"
+import type { ExchangeFacts, ExchangeTrouble } from "../http/ExchangeFacts.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { NoRequest } from "../telemetry/Causes.js"
 import { causeOf, failureOf } from "../telemetry/Failure.js"
@@ -14,9 +14,9 @@ import { describeError } from "../wire/Reply.js"
 /** Tells the log about exchanges. */
 export interface ExchangeReporter {
   /** An exchange failed. */
-  readonly logError: (exchange: Exchange, error: ExchangeTrouble) => void
+  readonly logError: (exchange: ExchangeFacts, error: ExchangeTrouble) => void
   /** A server's answer broke the rules, and was put right. */
-  readonly logRepair: (exchange: Exchange, repair: string) => void
+  readonly logRepair: (exchange: ExchangeFacts, repair: string) => void
   /** A client sent, or tried, what never became a request. */
   readonly refused: (client: Client, requestId: string, error: NoRequest) => void
   /** Something of ours threw. */
@@ -25,21 +25,28 @@ export interface ExchangeReporter {
 
 const messageOf = (cause: unknown): string | undefined => (cause instanceof Error ? cause.message : undefined)
 
-/** Names of what errors tell, as the log has them: a session's status is not that of the answer. */
-const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "session_status" }
+/** Names of what errors tell, as the log has them: why a session takes no requests is not the status of the answer. */
+const namesInLog: Readonly<Record<string, string>> = { sessionId: "session", status: "reason" }
+
+/** How long a drain still takes, in place of when it ends by a clock that nobody else has. */
+const drainLeft = (error: ExchangeTrouble | NoRequest): { readonly drain_ends_in_s?: number } => {
+  if (error._tag !== "SessionUnavailable" || error.drainEndsAt === undefined) return {}
+  return { drain_ends_in_s: Math.max(0, Math.ceil((error.drainEndsAt - performance.now()) / 1_000)) }
+}
 
 /** What only the operator is told about an error. */
 const internals = (error: ExchangeTrouble | NoRequest): Record<string, unknown> => {
   const { _tag, fault, ...rest } = error
-  const known: Record<string, unknown> = {}
+  const known: Record<string, unknown> = drainLeft(error)
   for (const [key, value] of Object.entries(rest)) {
-    if (typeof value === "string" || typeof value === "number") known[namesInLog[key] ?? key] = value
+    const isTold = key !== "drainEndsAt" && (typeof value === "string" || typeof value === "number")
+    if (isTold) known[namesInLog[key] ?? key] = value
   }
   const detail = "cause" in error ? messageOf(error.cause) : undefined
   return { cause: causeOf(error), error: _tag, fault, ...known, ...(detail === undefined ? {} : { detail }) }
 }
 
-const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> => ({
+const lineOf = (exchange: ExchangeFacts, query: QueryRule): Record<string, unknown> => ({
   request_id: exchange.requestId,
   client: exchange.client.address,
   ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
@@ -48,7 +55,7 @@ const lineOf = (exchange: Exchange, query: QueryRule): Record<string, unknown> =
 })
 
 /** What a client did, or did not do, that its request was broken off for. */
-const blameOf = ({ blame }: Exchange): { readonly cause?: string; readonly reason?: string } => {
+const blameOf = ({ blame }: ExchangeFacts): { readonly cause?: string; readonly reason?: string } => {
   if (blame === undefined) return {}
   const reason = blame._tag === "ClientStalled" ? blame.message : describeError(blame).detail
   return { cause: causeOf(blame), reason }
@@ -68,8 +75,8 @@ const thrownAs = (thrown: unknown): Cause.Cause<unknown> => (Cause.isCause(throw
  * same failure of a session when it comes again.
  */
 const errorsTo =
-  (log: LineLog, isNews: (exchange: Exchange, error: ExchangeTrouble) => boolean, query: QueryRule) =>
-  (exchange: Exchange, error: ExchangeTrouble): void => {
+  (log: LineLog, isNews: (exchange: ExchangeFacts, error: ExchangeTrouble) => boolean, query: QueryRule) =>
+  (exchange: ExchangeFacts, error: ExchangeTrouble): void => {
     if (error._tag === "Defect")
       return log.write(
         LogLevel.Error,
@@ -92,7 +99,7 @@ const errorsTo =
 /** Logs, for debugging, what was put right of answers: a server that breaks the rules does so with each. */
 const repairsTo =
   (log: LineLog, query: QueryRule) =>
-  (exchange: Exchange, repair: string): void => {
+  (exchange: ExchangeFacts, repair: string): void => {
     if (log.has(LogLevel.Debug)) log.write(LogLevel.Debug, "repaired", { ...lineOf(exchange, query), repair })
   }
 
@@ -118,7 +125,7 @@ const summaryInterval = 60_000
  */
 const makeIsNews = (
   log: LineLog,
-): Effect.Effect<(exchange: Exchange, error: ExchangeTrouble) => boolean, never, Scope.Scope> =>
+): Effect.Effect<(exchange: ExchangeFacts, error: ExchangeTrouble) => boolean, never, Scope.Scope> =>
   Effect.gen(function* () {
     const summary = new FailureSummary()
     let timer: NodeJS.Timeout | undefined

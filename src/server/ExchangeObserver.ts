@@ -1,4 +1,4 @@
-import type { Exchange } from "../http/Exchange.js"
+import type { ExchangeFacts } from "../http/ExchangeFacts.js"
 import type { Client } from "../http/ProxyRequest.js"
 import type { NoRequest } from "../telemetry/Causes.js"
 import type { RecordSink } from "../telemetry/RecordSink.js"
@@ -26,7 +26,7 @@ export class ExchangeObserver {
     private readonly defect: (cause: unknown) => void,
   ) {}
 
-  readonly finished = (exchange: Exchange, milliseconds: number): void => {
+  readonly finished = (exchange: ExchangeFacts, milliseconds: number): void => {
     this.counters.exchangeEnded(exchange, milliseconds)
     const { trouble } = exchange
     const isOfClient = trouble === undefined || trouble.fault === "client"

@@ -50,6 +50,13 @@ export class OpenConnections {
     }
   }
 
+  /** The addresses of clients that have sent a part of the head of a request, and nothing else that is under way. */
+  unfinishedHeads(): ReadonlyArray<string> {
+    const addresses: Array<string> = []
+    for (const connection of this.all) if (connection.isInHead) addresses.push(connection.client.address)
+    return addresses
+  }
+
   /** Ends every connection now. */
   cut(): void {
     for (const connection of this.all) connection.cut()

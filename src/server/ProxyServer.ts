@@ -4,7 +4,7 @@ import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { Deadlines } from "../clock/Deadlines.js"
 import { EndOfTurn } from "../clock/EndOfTurn.js"
 import { OwnListeners } from "../downstream/OwnListeners.js"
-import type { ExchangeContext } from "../http/Exchange.js"
+import type { ExchangeContext } from "../http/ExchangeFacts.js"
 import { Forwarder } from "../http/Forwarder.js"
 import { makeAnswerEditsFor } from "../http/AnswerEditsFor.js"
 import { makeOriginsFor } from "../http/OriginsFor.js"
@@ -81,6 +81,17 @@ const openListener = (
     const address = yield* listenOnInherited(server, on.fd, maxWaiting)
     return { address, host: address.address }
   })
+
+/** Most clients that a line of the log names. */
+const mostNamed = 5
+
+/** Tells of clients that have been sending the head of a request until now: nothing else names them. */
+const logUnfinished = (clients: ReadonlyArray<string>): Effect.Effect<void> =>
+  clients.length === 0
+    ? Effect.void
+    : Effect.logWarning("cut: heads of requests that did not come to their end").pipe(
+        Effect.annotateLogs({ count: clients.length, clients: [...new Set(clients)].slice(0, mostNamed).join(", ") }),
+      )
 
 /** The proxy's listener. It is up as long as its Layer is. */
 export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
@@ -179,6 +190,7 @@ export class ProxyServer extends Context.Tag("@ss-proxy/ProxyServer")<
       const cut = Effect.gen(function* () {
         for (const { kind, sessionId, requestId } of yield* traffic.live)
           yield* Effect.logWarning("cut").pipe(Effect.annotateLogs({ kind, session: sessionId, request_id: requestId }))
+        yield* logUnfinished(connections.unfinishedHeads())
         yield* traffic.cutAll
         slots?.cut()
         connections.cut()

@@ -1,5 +1,6 @@
 import { Exit, Option } from "effect"
 import { SessionNotFound } from "../domain/ProxyError.js"
+import type { Session } from "../domain/Session.js"
 import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import { drainedClose, type KillClose } from "../domain/SessionControl.js"
 import { closeOf, KnownRow, type LifetimeKeeper, type KeyedRow, type RowAnswer } from "./KnownRow.js"
@@ -79,8 +80,17 @@ export class LiveSessions implements LifetimeKeeper {
 
   /** What is known of a session, be it outdated; not where its row was named as one that has changed since it was read. */
   lastKnown(key: string): RowAnswer | undefined {
+    return this.standing(key)?.answer
+  }
+
+  /** The row of a session, in the same case. */
+  standingRow(id: string): Session | undefined {
+    return this.standing(this.keyOf(id))?.row.session
+  }
+
+  private standing(key: string): KnownRow | undefined {
     const entry = this.entries.get(key)
-    return entry !== undefined && entry.epoch >= entry.outdatedIn ? entry.answer : undefined
+    return entry !== undefined && entry.epoch >= entry.outdatedIn ? entry : undefined
   }
 
   /** Whether what was read then may be gone by. */

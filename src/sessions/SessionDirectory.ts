@@ -4,6 +4,7 @@ import { sliceTime } from "../clock/Slices.js"
 import { ProxyConfig } from "../domain/ProxyConfig.js"
 import { StoreUnavailable } from "../domain/ProxyError.js"
 import type { LiveSession, SessionEnd } from "./LiveSession.js"
+import type { Session } from "../domain/Session.js"
 import type { StoredPolicy } from "../domain/SessionPolicy.js"
 import type { KeyedRow, RowAnswer, RowError } from "./KnownRow.js"
 import { DueRows } from "./DueRows.js"
@@ -58,6 +59,8 @@ export class SessionDirectory extends Context.Tag("@ss-proxy/SessionDirectory")<
     readonly healthOf: (id: string) => ServerHealth | undefined
     /** What a session that was looked up wants otherwise than the settings say, as it is stored; asks nobody. */
     readonly policyOf: (id: string) => StoredPolicy | undefined
+    /** The row that requests for a session go by while the store is away; `undefined` where they could not. Asks nobody. */
+    readonly rowOf: (id: string) => Session | undefined
     /** The ids of sessions that are known in memory, while they are: some come and go as one goes through them. */
     readonly known: () => Iterable<string>
     /** What there is to tell of it now. */
@@ -123,6 +126,7 @@ const make: Effect.Effect<typeof SessionDirectory.Service, never, ProxyConfig | 
       activityOf: (id) => sessions.activityOf(id),
       healthOf: (id) => sessions.healthOf(id),
       policyOf: (id) => sessions.policyOf(id),
+      rowOf: (id) => sessions.standingRow(id),
       draining: () => sessions.draining,
       known: () => sessions.ids(),
     }
@@ -282,7 +286,7 @@ class Directory {
   ): Exit.Exit<LiveSession, LookupError> {
     this.noteReading(found)
     if (Exit.isFailure(found)) {
-      const standing = isCrowded(found) ? undefined : this.standing(key)
+      const standing = isLate(found) ? undefined : this.standing(key)
       if (standing !== undefined) return standing
       this.lookupsFailed++
       return Exit.failCause(found.cause)
@@ -298,7 +302,7 @@ class Directory {
       this.state.succeeded()
       return this.mayRest()
     }
-    if (isCrowded(found)) return
+    if (isLate(found)) return
     this.state.failed()
     this.awake.unsafeOpen()
   }
@@ -416,8 +420,8 @@ const inSlices = (keys: ReadonlyArray<string>, each: (key: string) => void): Eff
   })
 
 /** That a store has too much to do says nothing of whether it is there. */
-const isCrowded = (found: Exit.Exit<unknown, StoreUnavailable>): boolean =>
-  Exit.isFailure(found) && Cause.isFailType(found.cause) && found.cause.error.isCrowded === true
+const isLate = (found: Exit.Exit<unknown, StoreUnavailable>): boolean =>
+  Exit.isFailure(found) && Cause.isFailType(found.cause) && found.cause.error.isLate === true
 
 const describe = (cause: Cause.Cause<StoreUnavailable>): string => {
   const error = Cause.squash(cause)

@@ -114,7 +114,18 @@ export class Channel {
   }
 
   /** Asks the other side; within `answerTime` there is an answer, or there is none. */
-  ask<A, I, B, J>({ answer, name, question }: Question<A, I, B, J>, asked: NoInfer<A>): Effect.Effect<B, NoAnswer> {
+  ask<A, I, B, J>(asks: Question<A, I, B, J>, asked: NoInfer<A>): Effect.Effect<B, NoAnswer> {
+    return Effect.timeoutFail(this.askPatiently(asks, asked), {
+      duration: answerTime,
+      onTimeout: () => new NoAnswer({ question: asks.name, reason: "late", detail: "" }),
+    })
+  }
+
+  /** The same without a time limit, for an answer that is not given twice: it comes, or the other side is gone. */
+  askPatiently<A, I, B, J>(
+    { answer, name, question }: Question<A, I, B, J>,
+    asked: NoInfer<A>,
+  ): Effect.Effect<B, NoAnswer> {
     const read = Schema.decodeUnknownEither(answer)
     return Effect.async<B, NoAnswer>((resume) => {
       const none = (reason: NoAnswer["reason"], detail: string) =>
@@ -131,12 +142,7 @@ export class Channel {
       })
       this.wire.send({ kind: "question", id, name, body: Schema.encodeSync(question)(asked) })
       return Effect.sync(() => void this.asked.delete(id))
-    }).pipe(
-      Effect.timeoutFail({
-        duration: answerTime,
-        onTimeout: () => new NoAnswer({ question: name, reason: "late", detail: "" }),
-      }),
-    )
+    })
   }
 
   /** Answers a kind of question from now on, until the function is called that this returns. A defect is said to who asked. */

@@ -33,6 +33,7 @@ export const answerFleet = (channel: Channel): Effect.Effect<void, never, Proces
     answer(questions.numbers, answers.numbers)
     answer(questions.known, answers.known)
     answer(questions.draining, answers.draining)
+    answer(questions.rows, answers.rows)
     answer(questions.seen, answers.seen)
     answer(questions.watched, answers.watched)
     answer(questions.activity, answers.activity)

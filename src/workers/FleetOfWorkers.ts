@@ -13,12 +13,15 @@ import { lastCounted, onWire } from "./FleetQuestions.js"
 import { followWorkers } from "./FleetTail.js"
 import { type WorkerLink, Workers } from "./Workers.js"
 
-/** A worker as the admin listener asks it. Whoever may not be interrupted still waits no longer than an answer may take. */
+/**
+ * A worker as the admin listener asks it. Whoever may not be interrupted still waits no longer than an answer may take. Records
+ * that are over are handed out once: however late they come, they are awaited.
+ */
 const asked = (worker: WorkerLink): Answers<ProcessSilent> => {
   const ask =
-    <Q, I, A>(row: Row<Q, I, A>) =>
+    <Q, I, A>(row: Row<Q, I, A>, by: WorkerLink["ask"] = worker.ask) =>
     (question: Q): Effect.Effect<A, ProcessSilent> =>
-      worker.ask(onWire(row), question).pipe(
+      by(onWire(row), question).pipe(
         Effect.interruptible,
         Effect.flatMap(row.read),
         Effect.mapError(() => new ProcessSilent()),
@@ -36,13 +39,14 @@ const asked = (worker: WorkerLink): Answers<ProcessSilent> => {
     numbers: ask(questions.numbers),
     known: ask(questions.known),
     draining: ask(questions.draining),
+    rows: ask(questions.rows),
     seen: ask(questions.seen),
     watched: ask(questions.watched),
     activity: ask(questions.activity),
     touch: ask(questions.touch),
     errors: ask(questions.errors),
     explain: ask(questions.explain),
-    tail: ask(questions.tail),
+    tail: ask(questions.tail, worker.askPatiently),
     leave: ask(questions.leave),
   }
 }

@@ -33,6 +33,17 @@ export interface Supervision {
   readonly kill: () => void
 }
 
+/**
+ * So many generations may still finish what they began: each costs the memory of its workers for as long as somebody has a
+ * stream or a WebSocket there, and reloads may come in a loop.
+ */
+const mostRetiring = 3
+
+const tooMany = (count: number) =>
+  new ReloadFailed({
+    problem: `the workers of ${count} reloads still finish what they have begun, which --grace bounds; try again when some have ended`,
+  })
+
 const stopping = () => new ReloadFailed({ problem: "the proxy stops" })
 
 /** Runs workers for as long as the scope lasts. They accept connections by then, or it fails with what the first one said that cannot. */
@@ -54,6 +65,8 @@ export const supervise = (pool: WorkerPool): Effect.Effect<Supervision, WorkerFa
     const { begun } = current
 
     const renew = Effect.gen(function* () {
+      const retiring = pool.othersThan(current.number)
+      if (retiring >= mostRetiring) return yield* tooMany(retiring)
       const next = yield* Generation.begin(pool, ++lastNumber)
       const { number: old } = current
       yield* Fiber.interrupt(keeper)

@@ -86,6 +86,11 @@ export class WorkerPool {
     for (const worker of this.live) if (!worker.isRetiring && worker.generation === generation) worker.retire(true)
   }
 
+  /** How many generations but this one have workers that live. */
+  othersThan(generation: number): number {
+    return new Set(Array.from(this.live, (worker) => worker.generation).filter((one) => one !== generation)).size
+  }
+
   /** Tells all workers to retire, for the proxy stops. None is started from then on. */
   retireAll(): void {
     this.options.sockets.letGo()

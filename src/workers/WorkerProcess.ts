@@ -38,6 +38,9 @@ const spawned = ({ descriptor, file }: WorkerPlan): ChildProcess =>
 const endOf = (code: number | null, signal: NodeJS.Signals | null): string =>
   signal === null ? `ended with exit code ${code ?? 0}` : `was ended by ${signal}`
 
+/** How a process has ended. */
+type Exited = Pick<Ending, "lastWords" | "exitCode">
+
 /** How long what a process has said last may take behind its end, in milliseconds. */
 const lastMessageTime = 1_000
 
@@ -55,6 +58,7 @@ export class WorkerProcess implements WorkerLink {
   readonly generation: number
   readonly pid: number
   readonly ask: WorkerLink["ask"]
+  readonly askPatiently: WorkerLink["askPatiently"]
   readonly tell: WorkerLink["tell"]
   readonly hear: WorkerLink["hear"]
   readonly answer: WorkerLink["answer"]
@@ -76,6 +80,7 @@ export class WorkerProcess implements WorkerLink {
     this.generation = plan.task.generation
     this.pid = child.pid ?? 0
     this.ask = channel.ask.bind(channel)
+    this.askPatiently = channel.askPatiently.bind(channel)
     this.tell = channel.tell.bind(channel)
     this.hear = channel.hear.bind(channel)
     this.answer = channel.answer.bind(channel)
@@ -86,8 +91,9 @@ export class WorkerProcess implements WorkerLink {
   /** Starts it. It need not be ready yet. */
   static readonly start = (plan: WorkerPlan): Effect.Effect<WorkerProcess, never, Scope.Scope> =>
     Effect.gen(function* () {
+      const exit = yield* Deferred.make<Exited>()
       const child = yield* Effect.acquireRelease(
-        Effect.sync(() => spawned(plan)),
+        Effect.sync(() => tellExit(spawned(plan), exit)),
         (child) => Effect.sync(() => child.kill("SIGKILL")),
       )
       const ended = yield* Deferred.make<Ending>()
@@ -95,7 +101,7 @@ export class WorkerProcess implements WorkerLink {
       const channel = yield* Channel.make(wireTo(child))
       const worker = new WorkerProcess(plan, child, channel, { ready, ended, replace: yield* Deferred.make<void>() })
       // A process is gone behind its last message.
-      const gone = exitOf(child).pipe(
+      const gone = Deferred.await(exit).pipe(
         // One that could not be started need not have had a channel.
         Effect.tap(() => Effect.timeoutOption(channel.closed, lastMessageTime)),
         Effect.flatMap((end) => worker.buried(end)),
@@ -161,7 +167,7 @@ export class WorkerProcess implements WorkerLink {
     this.hear(Messages.pleaseReplace, () => Deferred.unsafeDone(replace, Effect.void))
   }
 
-  private buried({ lastWords, exitCode }: Pick<Ending, "lastWords" | "exitCode">): Effect.Effect<void> {
+  private buried({ lastWords, exitCode }: Exited): Effect.Effect<void> {
     const { accepting, last = { connections: 0, loopDelay: 0 }, milestones, said } = this
     const couldNotBegin = said !== undefined && !accepting
     const failure = said ?? {
@@ -175,13 +181,16 @@ export class WorkerProcess implements WorkerLink {
   }
 }
 
-/** How a child has ended, or why it could not be started. */
-const exitOf = (child: ChildProcess): Effect.Effect<Pick<Ending, "lastWords" | "exitCode">> =>
-  Effect.async((resume) => {
-    child.once("exit", (code, signal) =>
-      resume(Effect.succeed({ lastWords: endOf(code, signal), exitCode: code ?? 1 })),
-    )
-    child.once("error", (error) =>
-      resume(Effect.succeed({ lastWords: `could not be started: ${error.message}`, exitCode: 1 })),
-    )
+/**
+ * Tells how a child has ended, or why it could not be started. It is listened to at once: an error that nobody hears ends this
+ * process. One of a child that was started, such as that a message could not be sent, is not its end.
+ */
+const tellExit = (child: ChildProcess, exit: Deferred.Deferred<Exited>): ChildProcess => {
+  // Safe: whoever awaits it is a fiber, and what comes behind the first is passed over.
+  const tell = (exited: Exited) => Deferred.unsafeDone(exit, Effect.succeed(exited))
+  child.on("exit", (code, signal) => tell({ lastWords: endOf(code, signal), exitCode: code ?? 1 }))
+  child.on("error", ({ message }) => {
+    if (child.pid === undefined) tell({ lastWords: `could not be started: ${message}`, exitCode: 1 })
   })
+  return child
+}

@@ -12,6 +12,8 @@ export interface WorkerLink {
   readonly pid: number
   /** Asks it; the answer comes within a second, or there is none. */
   readonly ask: <A, I, B, J>(question: Question<A, I, B, J>, asked: NoInfer<A>) => Effect.Effect<B, NoAnswer>
+  /** The same without a time limit, for an answer that is not given twice. */
+  readonly askPatiently: WorkerLink["ask"]
   /** Tells it something. */
   readonly tell: <A, I>(notice: Notice<A, I>, told: NoInfer<A>) => void
   /** Calls `taker` for each notice of a kind, until the function is called that this returns. */

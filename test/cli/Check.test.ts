@@ -9,7 +9,7 @@ import { sqliteAt } from "../../src/cli/Database.js"
 import { type Finding, findingLines } from "../../src/cli/check/Finding.js"
 import { fileChecks, portChecks, socketCheck, tokenChecks } from "../../src/cli/check/MachineChecks.js"
 import { nameChecks } from "../../src/cli/check/NameChecks.js"
-import type { RunningProxy } from "../../src/cli/check/RunningProxies.js"
+import { proxyFindings, type RunningProxy } from "../../src/cli/check/RunningProxies.js"
 import { dialServers, serverFindings } from "../../src/cli/check/ServerChecks.js"
 import { storedChecks } from "../../src/cli/check/StoredChecks.js"
 import { plainStyle } from "../../src/cli/Style.js"
@@ -139,6 +139,8 @@ describe("the checks of a database", () => {
 
 const running = (port: number): RunningProxy => ({
   pid: process.pid,
+  role: "proxy",
+  worker: null,
   version: "0",
   uptimeSeconds: 1,
   draining: false,
@@ -146,6 +148,16 @@ const running = (port: number): RunningProxy => ({
 })
 
 describe("the checks of a machine", () => {
+  it("say which process of a proxy it is that they tell of", () => {
+    const processes = [
+      { ...running(0), pid: 7, role: "supervisor" as const },
+      { ...running(0), pid: 8, role: "worker" as const, worker: "1.2", draining: true },
+    ]
+    const messages = proxyFindings(processes).map(({ message }) => message)
+    assert.match(messages[0] ?? "", /^the supervisor, process 7, runs on this database for 1 s/)
+    assert.strictEqual(messages[1], "worker 1.2, process 8, runs on this database for 1 s, and is about to stop")
+  })
+
   it.scopedLive("tell a port that a proxy of ours holds from one that somebody else does", () =>
     Effect.gen(function* () {
       const port = yield* Effect.map(RawOrigin.start(silent), (origin) => origin.port)

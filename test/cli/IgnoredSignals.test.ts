@@ -101,6 +101,18 @@ describeUnless(lacking("python3"))("a terminal that is closed", () => {
     expect(await closed).toEqual([0, null])
   })
 
+  it("stops all workers of one, and leaves no process", async () => {
+    const workers = [...words(), "--workers", "2"]
+    const { child, closed, log, says } = await listening(underTerminal(process.execPath, binary, ...workers))
+    await says(/with 2 workers/)
+    child.stdin.end()
+    expect(await closed).toEqual([0, null])
+    const folder = /(\S+)\/sessions\.db/.exec(log.said)?.[1] ?? ""
+    // A process that is left would have it in its command line, or in the file that it holds.
+    const left = spawnSync("pgrep", ["-f", folder], { encoding: "utf8" }).stdout
+    expect([folder === "", left]).toEqual([false, ""])
+  })
+
   it("does not stop a proxy that nohup has started there", async () => {
     const file = join(temporaryFolder(), "log")
     const script = 'log=$1; shift; nohup "$@" >/dev/null 2>"$log" & echo pid=$!; wait'

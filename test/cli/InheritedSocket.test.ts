@@ -82,10 +82,14 @@ const activated = (listen: ReadonlyArray<string>) =>
   ])
 
 describeUnless(lacking("systemd-socket-activate"))("ss-proxy run below a socket unit", () => {
-  it.scopedLive("answers the connection that it was started for, and says where it listens", () =>
+  it.scopedLive.each([
+    ["", []],
+    [", which its workers share", ["--workers", "2"]],
+  ] as const)("answers the connection that it was started for, and says where it listens%s", ([, flags]) =>
     Effect.gen(function* () {
       const port = yield* unusedPort
-      const child = yield* startTool("systemd-socket-activate", yield* activated(["-l", `127.0.0.1:${port}`]))
+      const words = yield* activated(["-l", `127.0.0.1:${port}`])
+      const child = yield* startTool("systemd-socket-activate", [...words, ...flags])
       const changes = new Changes()
       let log = ""
       child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -101,7 +105,7 @@ describeUnless(lacking("systemd-socket-activate"))("ss-proxy run below a socket 
       const client = yield* RawClient.connect(port)
       yield* client.send(request("GET /health"))
       // It starts now, for as long as that takes.
-      yield* changes.when(() => log.includes(`listening on http://127.0.0.1:${port};`))
+      yield* changes.when(() => log.includes(`listening on http://127.0.0.1:${port}`))
       assert.strictEqual((yield* client.response()).status, 200)
       yield* client.finish
       child.kill("SIGTERM")

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
@@ -7,14 +7,16 @@ import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { describeUnless } from "../support/LeftOut.js"
 import { lackingPostgres } from "../support/PostgresServer.js"
+import { Relay } from "../support/Relay.js"
 import { testDatabase } from "../support/SharedPostgres.js"
 import { json, runProgram, start, temporaryFolder } from "./Program.js"
 
 /** The program on an empty database of its own, whose URL comes by the variable, with a password. */
-const onPostgres = async () => {
-  const { run, url } = await Effect.runPromise(testDatabase())
+const onPostgres = async (through: (port: number) => Promise<number> = async (port) => port) => {
+  const { run, server, url } = await Effect.runPromise(testDatabase())
+  const port = await through(server.port)
   const env = {
-    SS_PROXY_DB: url.replace("@", ":s3cret@"),
+    SS_PROXY_DB: url.replace("@", ":s3cret@").replace(String(server.port), String(port)),
     XDG_RUNTIME_DIR: temporaryFolder(),
   }
   const program = async (...args: ReadonlyArray<string>) => {
@@ -23,6 +25,15 @@ const onPostgres = async () => {
     return outcome
   }
   return { url, env, program, run: (statement: string) => Effect.runPromise(run(statement)) }
+}
+
+/** A way to the database that can be taken away. */
+const relayed = () => {
+  const scope = Effect.runSync(Scope.make())
+  const end = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  onTestFinished(end)
+  const through = async (port: number) => (await Effect.runPromise(Scope.extend(Relay.to(port), scope))).port
+  return { through, end }
 }
 
 /** A server that says the same to everybody. */
@@ -57,7 +68,7 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     expect(json(await program("sessions", "list", "--json"))).toMatchObject([{ id: "a", status: "paused" }])
     expect(await program("sessions", "touch", "a")).toMatchObject({ code: 0, stderr: "" })
     expect(json(await program("sessions", "list", "--idle-for", "60", "--json"))).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it("says what is wrong with a URL, or with the database, and never the password", async () => {
     const { program, url } = await onPostgres()
@@ -70,10 +81,11 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     expect(json(checked)).toMatchObject({
       checks: expect.arrayContaining([expect.objectContaining({ check: "database", result: "fail" })]),
     })
-  })
+  }, 180_000)
 
   it("runs the proxy, which goes by the database at once, and which commands find by a socket of their own", async () => {
-    const { env, program, run } = await onPostgres()
+    const way = relayed()
+    const { env, program, run } = await onPostgres(way.through)
     const [one, other] = [await serverSaying("one"), await serverSaying("other")]
     const proxy = start(["run", "--host", "127.0.0.1", "--port", "0"], { env })
     onTestFinished(() => void proxy.kill("SIGKILL"))
@@ -108,8 +120,22 @@ describeUnless(lackingPostgres)("the program on PostgreSQL", () => {
     expect(explained).toMatchObject({ code: 0, stderr: "" })
     const checked = await program("check", "--port", "0", "--json")
     expect(json(checked)).toMatchObject({ result: "ok" })
+
+    // The database is away: what is served is told of, and how old that is.
+    await way.end()
+    while (!said.includes("go on unchecked")) await once(proxy.stderr, "data")
+    expect(await answer("/a/")).toBe("other")
+    const shown = await program("sessions", "show", "a")
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^id {2,}a\nurl {2,}http.*\nstatus {2,}/) })
+    expect(shown.stderr).toMatch(/^note: the database .* cannot be reached.* which heard of it last \d+ s ago\n$/)
+    expect(json(await program("sessions", "show", "a", "--json"))).toMatchObject({ id: "a", as_of: expect.any(String) })
+    expect((await program("sessions", "show", "b")).code).toBe(1)
+    const away = await program("explain", "/a/")
+    expect(away).toMatchObject({ code: 0, stdout: expect.stringContaining("the database is away") })
+    const top = await program("top", "--once")
+    expect(top).toMatchObject({ code: 0, stdout: expect.stringMatching(/the database is away: .* ago\n.*\na /) })
     proxy.kill("SIGTERM")
     expect((await once(proxy, "close"))[0]).toBe(0)
     expect(said).not.toContain("s3cret")
-  }, 60_000)
+  }, 180_000)
 })

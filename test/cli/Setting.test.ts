@@ -4,7 +4,8 @@ import { resolveDatabase } from "../../src/cli/Database.js"
 import { settingOptions } from "../../src/cli/SettingOptions.js"
 import { defaultSettings, type ProxySettings } from "../../src/domain/ProxyConfig.js"
 import * as Setting from "../../src/domain/Reading.js"
-import { settingRows, wsPathRule } from "../../src/domain/Settings.js"
+import { settingRows } from "../../src/domain/Settings.js"
+import { wsPathRule } from "../../src/domain/WebSocketSettings.js"
 import { readOptions, withVariables } from "./Options.js"
 
 /** Flags, by the names of their settings. */

@@ -2,7 +2,8 @@ import type { Flag } from "../../src/cli/Flag.js"
 import { policyChangeFlags } from "../../src/cli/sessions/PolicyChoice.js"
 import { runGroups } from "../../src/cli/ProgramFlags.js"
 import { policyRows } from "../../src/domain/Policies.js"
-import { settingGroups, settingRows } from "../../src/domain/Settings.js"
+import { settingGroups } from "../../src/domain/Setting.js"
+import { settingRows } from "../../src/domain/Settings.js"
 import { table } from "./MarkdownTable.js"
 
 const code = (text: string | undefined): string => (text === undefined ? "" : `\`${text}\``)

@@ -126,7 +126,7 @@ describe("the access log", () => {
       )
       const [failed = ""] = proxy.log.filter((line) => /message=failed\b/.test(line))
       assert.deepStrictEqual(
-        ["status", "session_status", "session"].map((key) => valueIn(failed, key)),
+        ["status", "reason", "session"].map((key) => valueIn(failed, key)),
         ["503", "paused", "asleep"],
       )
     }),

@@ -184,10 +184,14 @@ describe("a proxy that is told to stop", () => {
     Effect.gen(function* () {
       const { origin, proxy, client } = yield* underWay(150)
       const idle = yield* proxy.connect
+      const unfinished = yield* proxy.connect
+      yield* unfinished.send("GET /app/late HTTP/1.1\r\n")
       yield* proxy.server.drain
       assert.strictEqual(yield* client.gone, "reset")
       yield* idle.gone
+      yield* unfinished.gone
       yield* origin.deserted
+      assert.include(proxy.log.join("\n"), "heads of requests that did not come to their end")
       assert.isTrue(
         proxy.log.some((line) => /\bcut\b/.test(line) && line.includes("app")),
         proxy.log.join("\n"),

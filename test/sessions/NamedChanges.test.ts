@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, FastCheck as fc, Fiber, Option } from "effect"
+import { Deferred, Effect, Exit, FastCheck as fc, Fiber, Layer, Option } from "effect"
 import { nextTurn } from "../../src/clock/NextTurn.js"
 import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { Session } from "../../src/domain/Session.js"
@@ -7,6 +7,11 @@ import { noControl } from "../../src/domain/SessionControl.js"
 import { defaultPolicy } from "../../src/domain/SessionPolicy.js"
 import type { LiveSession, SessionEnd } from "../../src/sessions/LiveSession.js"
 import { LiveSessions } from "../../src/sessions/LiveSessions.js"
+import { SessionRepo } from "../../src/sessions/SessionRepo.js"
+import { request } from "../support/HttpText.js"
+import { startProxy } from "../support/TestProxy.js"
+import { WsOrigin } from "../support/WsOrigin.js"
+import { openWs } from "../support/WsPeer.js"
 import { startTelling, type TellingStore } from "./TellingStore.js"
 
 const at = (id: string, port = 9001) => ({ id, url: `http://127.0.0.1:${port}`, status: "active" })
@@ -308,7 +313,7 @@ describe("while a store that tells is away", () => {
       const { directory, rows, store } = yield* startTelling()
       yield* rows.add(at("a"))
       yield* directory.lookup("a")
-      store.fault = new StoreUnavailable({ ...away, isCrowded: true })
+      store.fault = new StoreUnavailable({ ...away, isLate: true })
       store.tell(["a"])
       assert.strictEqual((yield* Effect.flip(directory.lookup("a")))._tag, "StoreUnavailable")
       assert.isTrue(directory.numbers().isReadable)
@@ -337,6 +342,25 @@ describe("for longer than maxStale a store that is away", () => {
         // Until something is read, what hangs on a session goes on: it can be read now.
         yield* Effect.sleep(250)
         assert.isUndefined(next.ended)
+      }),
+    ),
+  )
+
+  it.live("closes WebSockets with 1013, and answers 503", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const echo = yield* WsOrigin.start()
+        const { rows, store } = yield* startTelling()
+        yield* rows.add({ id: "a", url: echo.url, status: "active" })
+        const repo = Layer.succeed(SessionRepo, store.repo)
+        const proxy = yield* startProxy({ repo, settings: { maxStale: 5_000 } })
+        const socket = yield* openWs(`${proxy.url.replace("http", "ws")}/a/`)
+        store.leave(away, 5_001)
+        assert.strictEqual((yield* socket.closed).code, 1_013)
+        const client = yield* proxy.connect
+        const refused = yield* client.ask(request("GET /a/"))
+        assert.strictEqual(refused.status, 503)
+        assert.include(refused.text, "store_unavailable")
       }),
     ),
   )

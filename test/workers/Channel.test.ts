@@ -47,6 +47,29 @@ describe("the talk between supervisor and worker", () => {
     }),
   )
 
+  it.scoped("waits as long as it takes for an answer that is not given twice", () =>
+    Effect.gen(function* () {
+      const { cut, one, other } = yield* talk
+      const [asked, slow] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      other.answer(doubled, (number) =>
+        Effect.as(Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(slow)), number * 2),
+      )
+      const [first, second] = [yield* Effect.fork(one.askPatiently(doubled, 1)), yield* Deferred.make<string>()]
+      yield* Deferred.await(asked)
+      yield* TestClock.adjust(60_000)
+      yield* Deferred.succeed(slow, undefined)
+      assert.strictEqual(yield* Fiber.join(first), 2)
+      other.answer(doubled, () => Effect.never)
+      const unanswered = Effect.flatMap(Effect.flip(one.askPatiently(doubled, 1)), ({ reason }) =>
+        Deferred.succeed(second, reason),
+      )
+      yield* Effect.fork(unanswered)
+      yield* Effect.yieldNow()
+      cut()
+      assert.strictEqual(yield* Deferred.await(second), "gone")
+    }),
+  )
+
   it.scoped("refuses what it does not know, what does not fit, and what ends in a defect", () =>
     Effect.gen(function* () {
       const { inject, one, other } = yield* talk

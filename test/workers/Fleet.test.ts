@@ -6,7 +6,9 @@ import { ProcessView } from "../../src/admin/api/ProxyViews.js"
 import { SessionView } from "../../src/admin/api/SessionViews.js"
 import { StatsView } from "../../src/admin/api/StatsGroup.js"
 import type { ProxySettings } from "../../src/domain/ProxyConfig.js"
+import { StoreUnavailable } from "../../src/domain/ProxyError.js"
 import { EventReader } from "../admin/EventReader.js"
+import { TellingStore } from "../sessions/TellingStore.js"
 import { eventually } from "../support/Changes.js"
 import { request } from "../support/HttpText.js"
 import { hello } from "../support/Lab.js"
@@ -21,6 +23,17 @@ const liveOf = Schema.decodeUnknownSync(
   Schema.Struct({ live: Schema.Array(LiveView), next: Schema.NullOr(Schema.String) }),
 )
 const sessionsOf = Schema.decodeUnknownSync(Schema.Struct({ sessions: Schema.Array(SessionView) }))
+const pageOf = (page: unknown) => {
+  const { sessions, ...rest } = readPage(page)
+  return { ...rest, sessions: sessions.map(({ id }) => id) }
+}
+const readPage = Schema.decodeUnknownSync(
+  Schema.Struct({
+    sessions: Schema.Array(SessionView),
+    truncated: Schema.Boolean,
+    as_of: Schema.optionalWith(Schema.String, { exact: true }),
+  }),
+)
 const sessionOf = Schema.decodeUnknownSync(SessionView)
 const statsOf = Schema.decodeUnknownSync(StatsView)
 const explanationOf = Schema.decodeUnknownSync(ExplainView)
@@ -31,10 +44,53 @@ const startLab = (script: Script = answering(hello), settings: Partial<ProxySett
     return yield* startFleetLab(origin.url, settings)
   })
 
+/** The same over a database that may be away. */
+const startTelling = Effect.gen(function* () {
+  const origin = yield* RawOrigin.start(answering(hello))
+  let telling: TellingStore | undefined
+  const lab = yield* startFleetLab(origin.url, {}, (rows) => (telling = new TellingStore(rows)).repo)
+  return telling === undefined ? yield* Effect.dieMessage("there is no store") : { lab, store: telling }
+})
+
 const answered = 'ss_proxy_http_requests_total{method="GET",status="2xx",cause=""}'
 const ofApp = 'ss_proxy_session_requests_total{session="app",status="2xx"}'
 
 describe("several workers, as the admin listener of their supervisor shows them", () => {
+  it.scopedLive("tell of sessions that are served while the database is away, and when that was heard of last", () =>
+    Effect.gen(function* () {
+      const { lab, store } = yield* startTelling
+      const [one] = [yield* lab.startWorker(1), yield* lab.startWorker(2)]
+      yield* one.ask(request("GET /app/"))
+      const before = sessionOf(yield* lab.get("/v1/sessions/app"))
+      assert.isUndefined(before.as_of)
+
+      store.leave(new StoreUnavailable({ problem: "the database is away", hint: "Wait." }), 5_000)
+      assert.include((yield* one.ask(request("GET /app/"))).startLine, "200")
+      const { activity, as_of: heardAt = "", live, ...row } = sessionOf(yield* lab.get("/v1/sessions/app"))
+      assert.deepInclude(before, row)
+      assert.strictEqual(activity?.requests, 2)
+      assert.isDefined(live)
+      assert.isAtLeast(Date.now() - Date.parse(heardAt), 5_000)
+      assert.include((yield* lab.askAdmin("GET /v1/sessions/other")).startLine, "503")
+
+      // What `top` asks for; nobody knows what else there is.
+      const asked = yield* lab.get("/v1/sessions?sort=requests&include=live,activity&q=a")
+      assert.deepStrictEqual(pageOf(asked), { sessions: ["app"], truncated: true, as_of: heardAt })
+      assert.deepInclude(statsOf(yield* lab.get("/v1/stats")).store, { state: "failing", last_ok_at: heardAt })
+
+      const known = explanationOf(yield* lab.get("/v1/explain?url=/app/x"))
+      assert.deepInclude(known, { as_of: heardAt, worker: one.link.name })
+      assert.isTrue(known.verdict.forwards)
+      assert.include(known.steps.join(), `the database is away; it was last heard of at ${heardAt}`)
+      const unknown = explanationOf(yield* lab.get("/v1/explain?url=/other/x"))
+      assert.deepInclude(unknown.verdict, { status: 503, code: "store_unavailable" })
+      assert.include(unknown.steps.join(), "does not know the session")
+
+      store.comeBack()
+      assert.isUndefined(sessionOf(yield* lab.get("/v1/sessions/app")).as_of)
+    }),
+  )
+
   it.scopedLive("count together, and what is gone goes on counting, however it went", () =>
     Effect.gen(function* () {
       const lab = yield* startLab(answering(hello), { metricsSessions: 10 })

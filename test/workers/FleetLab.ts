@@ -68,16 +68,25 @@ const linkOf = (channel: Channel, number: number, generation: number): WorkerLin
   generation,
   pid: 1_000 + number,
   ask: channel.ask.bind(channel),
+  askPatiently: channel.askPatiently.bind(channel),
   tell: channel.tell.bind(channel),
   hear: channel.hear.bind(channel),
   answer: channel.answer.bind(channel),
 })
 
-/** A supervisor's admin socket, and workers that it asks by a wire in memory. All share a store with the sessions `app` and `other`. */
-export const startFleetLab = (url: string, given: Partial<ProxySettings> = {}) =>
+/**
+ * A supervisor's admin socket, and workers that it asks by a wire in memory. All share a store with the sessions `app` and
+ * `other`; `storeOf`: what they have of it.
+ */
+export const startFleetLab = (
+  url: string,
+  given: Partial<ProxySettings> = {},
+  storeOf: (rows: typeof SessionRepo.Service) => typeof SessionRepo.Service = (rows) => rows,
+) =>
   Effect.gen(function* () {
     const adminSocket = join(yield* temporaryFolder, "admin.sock")
-    const repo = yield* Layer.build(layerMemory(["app", "other"].map((id) => ({ id, url, status: "active" }))))
+    const rows = yield* Layer.build(layerMemory(["app", "other"].map((id) => ({ id, url, status: "active" }))))
+    const repo = Context.make(SessionRepo, storeOf(Context.get(rows, SessionRepo)))
     const settings = ProxyConfig.layer({ host: "127.0.0.1", port: 0, adminSocket, ...given })
     const shared = Layer.merge(settings, Layer.succeedContext(repo))
     const pool = new LabPool()

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { LiveView } from "../../src/admin/api/LiveView.js"
 import { ProcessView } from "../../src/admin/api/ProxyViews.js"
@@ -97,6 +98,17 @@ describe("a proxy of several processes", () => {
         tail.until("records of the new worker", (now) => now.named("record").length > requests + 1),
         Effect.forever(Effect.zipRight(asking, Effect.sleep(50))),
       )
+
+      // What new workers cannot begin with: those from before go on.
+      renameSync(proxy.database, `${proxy.database}.away`)
+      writeFileSync(proxy.database, "no database, though it has this name\n".repeat(50))
+      const refused = yield* askAdmin("POST /v1/reload")
+      assert.strictEqual(refused.status, 409)
+      assert.include(refused.text, '"code":"reload_failed"')
+      assert.include(refused.text, "is not an SQLite database")
+      assert.strictEqual((yield* workers).length, 2)
+      renameSync(`${proxy.database}.away`, proxy.database)
+      assert.strictEqual((yield* askAdmin("POST /v1/reload")).status, 200)
       yield* proxy.signal("SIGTERM")
       assert.strictEqual(yield* proxy.ended, 0)
     }),

@@ -6,7 +6,7 @@ import { sharedSocket } from "../../src/workers/HeldSocket.js"
 import { type PoolOptions, WorkerPool } from "../../src/workers/WorkerPool.js"
 
 /** What a played worker does, once it has been given its task. */
-export type Part = "works" | "dies" | "fails" | "is silent" | "asks to be replaced" | "begins when told"
+export type Part = "works" | "dies" | "fails" | "is silent" | "asks to be replaced" | "begins when told" | "stays"
 
 /** A process that plays a worker, and loads nothing for it. Its part stands in its command line, by generation. */
 const script = `
@@ -15,6 +15,7 @@ const accept = () => {
   tell("beat", { connections: 7, loopDelay: 3 })
   tell("ready", { version: "9.9.9", address: { host: "127.0.0.1", port: 1 }, sessions: 0 })
 }
+let staying = false
 const parts = {
   works: () => {
     accept()
@@ -33,11 +34,15 @@ const parts = {
     accept()
     tell("pleaseReplace", {})
   },
+  stays: () => {
+    staying = true
+    parts.works()
+  },
   "begins when told": () => process.on("message", ({ name }) => name === "setLogLevel" && parts.works()),
 }
 process.on("message", ({ name, body }) => {
   if (name === "start") parts[body.words[body.generation - 1] ?? "works"]()
-  if (name === "retire" || name === "cut") process.exit(0)
+  if ((name === "retire" && !staying) || name === "cut") process.exit(0)
 })
 `
 

@@ -1,7 +1,8 @@
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Exit } from "effect"
 import { readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
+import { eventually } from "../support/Changes.js"
 import { ProxyProcess } from "../support/ProxyProcess.js"
 import { RawClient } from "../support/RawClient.js"
 import { answering, RawOrigin, silent } from "../support/RawOrigin.js"
@@ -67,19 +68,20 @@ const relay = Effect.gen(function* () {
   return { port, target }
 })
 
-const startWithLoop: Effect.Effect<ProxyProcess, unknown, Scope.Scope> = Effect.gen(function* () {
-  const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
-  const { port, target } = yield* relay
-  const sessions = { app: origin.url, loop: `http://127.0.0.1:${port}/loop` }
-  const proxy = yield* ProxyProcess.start(sessions, withWorkers)
-  target.port = portOf(proxy)
-  return proxy
-})
+const startWithLoop = (others: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const origin = yield* RawOrigin.start(answering(answer("200 OK", "hello")))
+    const { port, target } = yield* relay
+    const sessions = { app: origin.url, loop: `http://127.0.0.1:${port}/loop`, ...others }
+    const proxy = yield* ProxyProcess.start(sessions, withWorkers)
+    target.port = portOf(proxy)
+    return proxy
+  })
 
 describe("ss-proxy run --workers 2", () => {
   it.scoped("loses the connections of a worker that dies, and no other; is reloaded; and stops as one", () =>
     Effect.gen(function* () {
-      const proxy = yield* startWithLoop
+      const proxy = yield* startWithLoop()
       const both = yield* connectionsToBoth(proxy)
       const [killed = 0] = childrenOf(proxy.pid)
       process.kill(killed, "SIGKILL")
@@ -107,10 +109,42 @@ describe("ss-proxy run --workers 2", () => {
 
   it.scoped("serves who connects while no worker lives", () =>
     Effect.gen(function* () {
-      const proxy = yield* startWithLoop
+      const proxy = yield* startWithLoop()
       for (const worker of childrenOf(proxy.pid)) process.kill(worker, "SIGKILL")
       yield* connection(proxy)
     }),
+  )
+
+  it.scopedLive(
+    "replaces a worker that is stopped; and takes no connection while it stops itself",
+    () =>
+      Effect.gen(function* () {
+        const origin = yield* RawOrigin.start(silent)
+        const proxy = yield* startWithLoop({ slow: origin.url })
+        const both = yield* connectionsToBoth(proxy)
+        const [stopped = 0] = childrenOf(proxy.pid)
+        process.kill(stopped, "SIGSTOP")
+        const isReplaced = Effect.sync(() => proxy.said.includes("was ended by SIGKILL; another one takes its place"))
+        yield* Effect.repeat(Effect.delay(isReplaced, 50), { until: (replaced) => replaced })
+        const dead = Number(/worker (\d) is stuck: it is killed/.exec(proxy.said)?.[1])
+        yield* both.get(dead)?.gone ?? Effect.die("no connection to it")
+        const other = both.get(3 - dead) ?? (yield* Effect.die("no connection to the other one"))
+        assert.strictEqual((yield* other.ask(get("/app/"))).status, 200)
+        yield* connectionsToBoth(proxy)
+
+        yield* other.send(get("/slow/"))
+        const at = yield* origin.connection()
+        yield* at.request
+        yield* proxy.signal("SIGTERM")
+        yield* eventually(
+          Effect.map(Effect.exit(Effect.scoped(RawClient.connect(portOf(proxy)))), Exit.isFailure),
+          "a port that is closed",
+        )
+        yield* at.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert.strictEqual((yield* other.response()).status, 200)
+        assert.strictEqual(yield* proxy.ended, 0)
+      }),
+    60_000,
   )
 
   it.scoped("finishes what is under way when its supervisor is killed, and leaves no process", () =>

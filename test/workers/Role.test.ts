@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Queue } from "effect"
 import { Channel } from "../../src/workers/Channel.js"
-import { cut, protocol, retire, start } from "../../src/workers/Messages.js"
+import { cut, protocol, reopenLog, retire, setLogLevel, start } from "../../src/workers/Messages.js"
 import { takeRole } from "../../src/workers/Role.js"
 import { wirePair } from "./WirePair.js"
 
@@ -18,9 +18,13 @@ describe("the role of a worker", () => {
       supervisor.tell(retire, { othersGoOn: false })
       supervisor.tell(retire, { othersGoOn: true })
       supervisor.tell(cut, {})
-      const { orders } = yield* Fiber.join(taking)
+      supervisor.tell(setLogLevel, { level: "debug" })
+      supervisor.tell(reopenLog, {})
+      const { logging, orders } = yield* Fiber.join(taking)
       const taken = yield* Queue.takeN(orders, 3)
       assert.deepStrictEqual(Chunk.toReadonlyArray(taken), ["drain", "retire", "cut"])
+      const asked = yield* Queue.takeN(logging, 2)
+      assert.deepStrictEqual(Chunk.toReadonlyArray(asked), [{ _tag: "Level", level: "debug" }, { _tag: "Reopen" }])
     }),
   )
 })

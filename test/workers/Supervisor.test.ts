@@ -136,6 +136,22 @@ describe("a supervisor", () => {
     }),
   )
 
+  itQuietly("refuses a reload while the workers of three others still finish what they have begun", () =>
+    Effect.gen(function* () {
+      const pool = yield* playedBy(["stays", "stays", "stays", "works"], { count: 1 })
+      const { gone } = yield* comings(pool)
+      const { reload } = yield* supervise(pool)
+      for (const generation of [2, 3, 4]) assert.strictEqual((yield* reload).generation, generation)
+      const { problem } = yield* Effect.flip(reload)
+      assert.include(problem, "the workers of 3 reloads still finish what they have begun")
+      assert.deepEqual(generations(pool), [1, 2, 3, 4])
+      const [oldest] = pool.service.all()
+      process.kill(oldest?.pid ?? assert.fail("there is to be one"), "SIGKILL")
+      yield* Queue.take(gone)
+      assert.strictEqual((yield* reload).generation, 5)
+    }),
+  )
+
   itQuietly("stops: all retire, none is replaced, and a reload that is under way comes to nothing", () =>
     Effect.gen(function* () {
       const pool = yield* playedBy(["works", "begins when told"])

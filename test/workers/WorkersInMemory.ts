@@ -24,6 +24,7 @@ const linkOf = (number: number, channel: Channel): WorkerLink => ({
   generation: 1,
   pid: 0,
   ask: (question, asked) => channel.ask(question, asked),
+  askPatiently: (question, asked) => channel.askPatiently(question, asked),
   tell: (notice, told) => channel.tell(notice, told),
   hear: (notice, taker) => channel.hear(notice, taker),
   answer: (question, answerTo) => channel.answer(question, answerTo),

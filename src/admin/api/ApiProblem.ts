@@ -95,7 +95,7 @@ export const reloadFailed = (problem: string): ApiProblem =>
   new ApiProblem({
     status: 409,
     code: "reload_failed",
-    detail: `The workers from before go on. New ones could not be started: ${problem}.`,
+    detail: `The workers from before go on. No new ones were started: ${problem}.`,
   })
 
 export const internalError = (): ApiProblem =>

@@ -34,6 +34,8 @@ export const ExplainView = Schema.Struct({
     detail: Schema.String,
   }),
   steps: Schema.Array(Schema.String),
+  /** Only while the database is away: when it was last heard of. */
+  as_of: optional(Schema.String),
   /** Where there are several, whose word this is; `limits` are of all. */
   worker: optional(Schema.String),
 }).annotations({ identifier: "Explanation" })

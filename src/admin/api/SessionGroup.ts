@@ -35,6 +35,8 @@ const SessionPage = Schema.Struct({
   /** Sorted by what is known of more sessions than are remembered. */
   truncated: Schema.Boolean,
   missing: Missing,
+  /** Only while the database is away: these are those that processes know, and the database was last heard of then. */
+  as_of: optional(Schema.String),
 })
 
 /** Calls about sessions. */

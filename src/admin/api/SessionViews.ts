@@ -59,6 +59,8 @@ export const SessionView = Schema.Struct(
     health: Nullable(HealthView),
     live: optional(LiveCounts),
     activity: optional(ActivityTimesView),
+    /** Only while the database is away: this is what the session is served by, and the database was last heard of then. */
+    as_of: optional(Schema.String),
   },
   { key: Schema.String, value: Schema.Unknown },
 ).annotations({ identifier: "Session" })

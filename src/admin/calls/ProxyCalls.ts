@@ -2,7 +2,8 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect } from "effect"
 import { ProxyConfig, type ProxySettings } from "../../domain/ProxyConfig.js"
-import { type Setting, settingRows } from "../../domain/Settings.js"
+import type { Setting } from "../../domain/Setting.js"
+import { settingRows } from "../../domain/Settings.js"
 import { version } from "../../domain/Version.js"
 import { Access, type Origin, SettingOrigins } from "../access/Access.js"
 import { Reload } from "../access/Reload.js"
@@ -76,8 +77,11 @@ export const layerProxyCalls = HttpApiBuilder.group(AdminApi, "proxy", (handlers
       .handle("reload", ({ request }) =>
         Effect.gen(function* () {
           if (reload === undefined) return yield* oneProcess()
+          const incoming = NodeHttpServerRequest.toIncomingMessage(request)
+          // Starts may take a minute on a busy machine. With its next request the connection has the listener's limit again.
+          incoming.socket.setTimeout(0)
           const done = yield* Effect.mapError(reload, ({ problem }) => reloadFailed(problem))
-          changes.note(NodeHttpServerRequest.toIncomingMessage(request), { generation: done.generation })
+          changes.note(incoming, { generation: done.generation })
           return done
         }),
       )

@@ -22,6 +22,7 @@ import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
 import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
 import { makeSessionWrites } from "./SessionWrites.js"
+import { orStanding, standingRows } from "./StandingRows.js"
 import type { Place } from "./TopList.js"
 
 const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>
@@ -68,21 +69,24 @@ const makeExtras = Effect.gen(function* () {
       return (id: string) => liveCountsView(watched.get(id), counts.get(id) ?? noneLive)
     })
 
-  /** Makes what is shown of any of these sessions. */
-  return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">) =>
+  /** Makes what is shown of any of these sessions. `as_of`: of rows that stand while the store is away, which then is not asked. */
+  return (sessions: ReadonlyArray<Session>, include: ReadonlyArray<"live" | "activity">, as_of?: string) =>
     Effect.gen(function* () {
-      if (include.length === 0) return (): SessionExtras => ({})
+      const standing = as_of === undefined ? {} : { as_of }
+      if (include.length === 0) return (): SessionExtras => standing
       const ids = sessions.map(({ id }) => id)
       const seen = yield* seenSessions(fleet, ids)
       const live = include.includes("live") ? yield* liveOf(ids) : undefined
       const isActivityShown = include.includes("activity")
-      const stored = isActivityShown && store !== undefined ? yield* storedTimes(store, sessions) : noTimes
+      const isStored = isActivityShown && store !== undefined && as_of === undefined
+      const stored = isStored ? yield* storedTimes(store, sessions) : noTimes
       const now = yield* Clock.currentTimeMillis
       return (session: Session): SessionExtras => {
         const { id } = session
         const { activity, health } = seen.get(id) ?? unseen
         const times = mergedTimes(activity ?? neverActive, stored.get(id) ?? neverActive)
         return {
+          ...standing,
           ...(live !== undefined && { health, live: live(id) }),
           ...(isActivityShown && { activity: activityTimesView(session, times, activity ?? noneCounted, now) }),
         }
@@ -117,14 +121,24 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
     const extrasOf = yield* makeExtras
     const list = yield* makeSessionList
 
-    const find = (id: string) =>
+    const stored = (id: string) =>
       Effect.flatMap(
         repo.find(id),
-        Option.match({ onNone: sessionNotFound, onSome: ({ session }) => Effect.succeed(session) }),
+        Option.match({
+          onNone: sessionNotFound,
+          onSome: ({ session }) => Effect.succeed({ session, asOf: undefined }),
+        }),
+      )
+    const find = (id: string) =>
+      orStanding(repo)(stored(id), (asOf, fault) =>
+        Effect.gen(function* () {
+          const [session] = (yield* standingRows(fleet, [id])).values()
+          return session === undefined ? yield* fault : { session, asOf }
+        }),
       )
     /** A session with its entity tag. */
-    const tagged = (session: Session, status: 200 | 201) =>
-      Effect.map(extrasOf([session], ["live", "activity"]), (extras) =>
+    const tagged = (session: Session, status: 200 | 201, asOf?: string) =>
+      Effect.map(extrasOf([session], ["live", "activity"], asOf), (extras) =>
         HttpServerResponse.unsafeJson(sessionView(session, extras(session)), {
           status,
           headers: { etag: etagOf(session) },
@@ -139,17 +153,20 @@ export const layerSessionCalls = HttpApiBuilder.group(AdminApi, "sessions", (han
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
           const { include = [], sort = "id" } = urlParams
-          const { last, sessions, truncated } = yield* list(yield* listQueryOf(urlParams))
-          const extras = yield* extrasOf(sessions, include)
+          const { asOf, last, sessions, truncated } = yield* list(yield* listQueryOf(urlParams))
+          const extras = yield* extrasOf(sessions, include, asOf)
           const array = yield* jsonArraySliced(sessions, (session) => sessionView(session, extras(session)))
           const cursor = sort === "id" ? ({ id }: Place) => cursorOf(id) : cursorOfPlace
-          const rest = JSON.stringify({ next: last === undefined ? null : cursor(last), truncated, missing: [] })
+          const next = last === undefined ? null : cursor(last)
+          const rest = JSON.stringify({ next, truncated, missing: [], as_of: asOf })
           return HttpServerResponse.text(`{"sessions":${array},${rest.slice(1)}`, {
             contentType: "application/json",
           })
         }).pipe(asProblem),
       )
-      .handle("find", ({ path }) => Effect.flatMap(find(path.id), (session) => tagged(session, 200)).pipe(asProblem))
+      .handle("find", ({ path }) =>
+        Effect.flatMap(find(path.id), ({ asOf, session }) => tagged(session, 200, asOf)).pipe(asProblem),
+      )
       .handle("put", writes.put)
       .handleRaw("patch", writes.patch)
       .handle("remove", writes.remove)

@@ -9,6 +9,7 @@ import type { SessionSort } from "../api/SessionGroup.js"
 import { Fleet } from "../fleet/Fleet.js"
 import { type NumberedSessions, numberedSessions, seenSessions } from "../fleet/SessionsSeen.js"
 import { eachSliced } from "../fleet/Sliced.js"
+import { orStanding, standingRows } from "./StandingRows.js"
 import { type Place, TopList } from "./TopList.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */
@@ -38,7 +39,12 @@ export interface Listed {
   readonly last: Place | undefined
   /** There are more than are remembered: some may stand among those of which nothing is known. */
   readonly truncated: boolean
+  /** When the store was last heard of, where it is away and these are those that processes know. */
+  readonly asOf?: string
 }
+
+/** Reads rows by their ids. */
+type RowsOf = (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, Session>, StoreUnavailable>
 
 /** Which of some sessions fit. */
 type Fitting = (sessions: ReadonlyArray<Session>) => Effect.Effect<ReadonlyArray<Session>>
@@ -113,15 +119,23 @@ export const makeSessionList = Effect.gen(function* () {
       }
     })
 
+  const storedRows: RowsOf = (ids) =>
+    Effect.map(repo.findMany(ids), (rows) => new Map(rows.map(({ session }) => [session.id, session])))
+
   /** Sessions with a number above 0, behind `after`. A page has fewer than it may where some of them are gone, or do not fit. */
-  const listNumbered = ({ after, descends, limit }: ListQuery, { numbers }: NumberedSessions, fitting: Fitting) =>
+  const listNumbered = (
+    { after, descends, limit }: ListQuery,
+    { numbers }: NumberedSessions,
+    fitting: Fitting,
+    rowsOf: RowsOf = storedRows,
+  ) =>
     Effect.gen(function* () {
       const top = new TopList(limit, descends, after?.key === 0 ? undefined : after)
       yield* eachSliced(numbers, ([id, key]) => top.add({ key, id }))
       const sessions: Array<Session> = []
       for (let at = 0; at < top.places.length; at += sliceSize) {
         const slice = top.places.slice(at, at + sliceSize).map(({ id }) => id)
-        const rows = new Map((yield* repo.findMany(slice)).map(({ session }) => [session.id, session]))
+        const rows = yield* rowsOf(slice)
         sessions.push(...(yield* fitting(slice.flatMap((id) => rows.get(id) ?? []))))
         yield* nextTurn
       }
@@ -153,7 +167,7 @@ export const makeSessionList = Effect.gen(function* () {
       return { sessions: [...sessions, ...found.sessions], last: found.last, truncated }
     })
 
-  return (query: ListQuery): Effect.Effect<Listed, StoreUnavailable> =>
+  const listStored = (query: ListQuery): Effect.Effect<Listed, StoreUnavailable> =>
     Effect.gen(function* () {
       const { after, sort } = query
       const fitting = yield* fittingOf(query)
@@ -161,4 +175,20 @@ export const makeSessionList = Effect.gen(function* () {
       const { last, sessions } = yield* listById(repo, query, after?.id, fitting)
       return { sessions, last: last === undefined ? undefined : { key: 0, id: last }, truncated: false }
     })
+
+  /** While the store is away: those that are sorted by a number and have one, by the rows that stand. Of others nobody knows. */
+  const listStanding = (
+    query: ListQuery,
+    asOf: string,
+    fault: StoreUnavailable,
+  ): Effect.Effect<Listed, StoreUnavailable> =>
+    Effect.gen(function* () {
+      const { part, prefix, sort } = query
+      if (sort === "id") return yield* fault
+      const all = yield* numberedSessions(fleet, { sort, prefix, part })
+      const found = yield* listNumbered(query, all, yield* fittingOf(query), (ids) => standingRows(fleet, ids))
+      return { ...found, truncated: true, asOf }
+    })
+
+  return (query: ListQuery) => orStanding(repo)(listStored(query), (asOf, fault) => listStanding(query, asOf, fault))
 })

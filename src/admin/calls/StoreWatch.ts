@@ -41,7 +41,8 @@ export const makeStoreWatch = (repo: typeof SessionRepo.Service): Effect.Effect<
 
     const state = Effect.gen(function* () {
       const found = yield* Effect.exit(repo.find(nobody))
-      if (Exit.isFailure(found)) return { problem: describe(found.cause), lastOkAt }
+      const heardAt = repo.feed === undefined ? lastOkAt : performance.timeOrigin + repo.feed.heardAt()
+      if (Exit.isFailure(found)) return { problem: describe(found.cause), lastOkAt: heardAt }
       lastOkAt = yield* Clock.currentTimeMillis
       return { problem: undefined, lastOkAt }
     })

@@ -1,4 +1,5 @@
 import { type Effect, Schema } from "effect"
+import { Session } from "../../domain/Session.js"
 import type { ActivityKind } from "../../sessions/SessionActivity.js"
 import { ExplainView } from "../api/ExplainView.js"
 import { LiveKind, LiveView } from "../api/LiveView.js"
@@ -110,6 +111,9 @@ export const SeenSession = Schema.Struct({
 })
 export type SeenSession = typeof SeenSession.Type
 
+/** A row of a session as its process has read it, secrets and all: it is shown without them. */
+const KnownSession = Schema.Struct(Session.fields)
+
 /** What the last second brought of a session that somebody looks at. */
 export const WatchedNumbers = Schema.Struct({
   /** At the end of that second. */
@@ -211,6 +215,8 @@ export const questions = {
   known: one("known", Nothing, Schema.Number),
   /** How many of these drain. Looks at each. */
   draining: one("draining", Nothing, Schema.Number),
+  /** The rows of those of these sessions that are served by them while the store is away. */
+  rows: many("rows", Ids, KnownSession),
   seen: many("seen", Ids, ofSession(SeenSession)),
   /** Watches these sessions for the next ten seconds. */
   watched: many("watched", Ids, ofSession(WatchedNumbers)),

@@ -49,6 +49,7 @@ export interface SessionExtras {
   readonly health?: typeof HealthView.Type | null
   readonly live?: typeof LiveCounts.Type
   readonly activity?: typeof ActivityTimesView.Type
+  readonly as_of?: string
 }
 
 export const sessionView = (session: Session, extras: SessionExtras = {}): typeof SessionView.Type => ({

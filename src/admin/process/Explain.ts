@@ -28,7 +28,7 @@ import type { ExplainView } from "../api/ExplainView.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
 import { policiesInForce } from "./PoliciesInForce.js"
 import type { QuestionOf } from "../fleet/Questions.js"
-import { healthView, sessionView } from "../fleet/Shapes.js"
+import { healthView, sessionView, timestamp } from "../fleet/Shapes.js"
 
 export type ExplainQuery = QuestionOf<"explain">
 
@@ -43,6 +43,13 @@ interface Outcome {
   /** What becomes of the answers of its server. */
   readonly change: AnswerChange | undefined
 }
+
+/** A row, or none; and when the store was last heard of, in milliseconds since the epoch, where it is away. */
+interface FoundRow {
+  readonly row: Session | undefined
+  readonly asOf: number | undefined
+}
+const noRow: FoundRow = { row: undefined, asOf: undefined }
 
 /** Says what would become of a request, by the very code that would forward it. Nothing is sent, and no hook is asked. */
 export class Explain extends Context.Tag("@ss-proxy/Explain")<
@@ -135,6 +142,17 @@ const make = Effect.gen(function* () {
     !query.upgrades &&
     slash.appliesTo(query.method, session, route)
 
+  /** The row of a session; while the store is away the one that it is served by. */
+  const rowOf = (id: string): Effect.Effect<FoundRow, StoreUnavailable> =>
+    Effect.matchEffect(repo.find(id), {
+      onSuccess: (row) =>
+        Effect.succeed({ row: Option.getOrUndefined(Option.map(row, ({ session }) => session)), asOf: undefined }),
+      onFailure: (fault) =>
+        repo.feed === undefined
+          ? fault
+          : Effect.succeed({ row: directory.rowOf(id), asOf: performance.timeOrigin + repo.feed.heardAt() }),
+    })
+
   const explain = (query: ExplainQuery) =>
     Effect.gen(function* () {
       const parsed = Either.getOrUndefined(parseTarget(query.method, query.target, query.host, hosts))
@@ -143,8 +161,7 @@ const make = Effect.gen(function* () {
       const request = new HypotheticalRequest(query)
       const outcome = yield* lead(request, query.upgrades)
       const { session } = outcome
-      const row = id === undefined ? Option.none() : yield* repo.find(session?.id ?? id)
-      const found = Option.getOrUndefined(Option.map(row, ({ session }) => session))
+      const { asOf, row: found } = id === undefined ? noRow : yield* rowOf(session?.id ?? id)
       const verdict = verdictOf(outcome)
       const policies = session === undefined ? [] : policiesInForce(session.policy, settings)
       const known = isKnown ? directory.healthOf(id) : undefined
@@ -165,11 +182,12 @@ const make = Effect.gen(function* () {
         verdict,
         steps: stepsOf(
           query,
-          { route: parsed, row: found, health, policies, isRedirected: isRedirected(query, parsed, session) },
+          { route: parsed, row: found, asOf, health, policies, isRedirected: isRedirected(query, parsed, session) },
           outcome,
           verdict,
           hooks.length,
         ),
+        ...(asOf !== undefined && { as_of: timestamp(asOf) }),
       }
     })
   return { explain }
@@ -228,16 +246,19 @@ const routeStep = (route: Route | undefined): string => {
   }
 }
 
-const rowStep = (
-  route: Route | undefined,
-  row: Session | undefined,
-  error: Outcome["error"],
-): ReadonlyArray<string> => {
+const rowStep = (route: Route | undefined, { asOf, row }: FoundRow, error: Outcome["error"]): ReadonlyArray<string> => {
   if (route?._tag !== "Session") return []
   const unusable = unusableStep(error)
-  if (row === undefined) return unusable.length > 0 ? unusable : ["there is no session with this id"]
+  const away = asOf === undefined ? [] : [`the database is away; it was last heard of at ${timestamp(asOf)}`]
+  if (row === undefined) {
+    if (unusable.length > 0) return [...away, ...unusable]
+    return asOf === undefined
+      ? ["there is no session with this id"]
+      : [...away, "this process does not know the session"]
+  }
   const until = drainingUntil(row)
-  return [`its status is ${row.status}${until === undefined ? "" : `, and it drains until ${until}`}`, ...unusable]
+  const status = `its status is ${row.status}${until === undefined ? "" : `, and it drains until ${until}`}`
+  return [...away, status, ...unusable]
 }
 
 /** What is wrong with what is stored, which clients are not told. */
@@ -276,22 +297,21 @@ const policyStep = (policies: Explanation["policies"]): ReadonlyArray<string> =>
 }
 
 /** What was found on the way. */
-interface Found extends Pick<Explanation, "health" | "policies"> {
+interface Found extends Pick<Explanation, "health" | "policies">, FoundRow {
   readonly route: Route | undefined
-  readonly row: Session | undefined
   /** Browsers are sent to the path with a slash behind it. */
   readonly isRedirected: boolean
 }
 
 const stepsOf = (
   { method, upgrades }: ExplainQuery,
-  { health, isRedirected, policies, route, row }: Found,
+  { asOf, health, isRedirected, policies, route, row }: Found,
   { change, error, head, session }: Outcome,
   { code, forwards, status }: Verdict,
   hooks: number,
 ): ReadonlyArray<string> => [
   routeStep(route),
-  ...rowStep(route, row, error),
+  ...rowStep(route, { asOf, row }, error),
   ...(session !== undefined && head !== undefined
     ? [`${upgrades ? "the handshake" : method} becomes ${urlOf(session, head)}`]
     : []),

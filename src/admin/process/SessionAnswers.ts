@@ -61,7 +61,10 @@ export const sessionAnswers = ({
   directory,
   traffic,
   watched,
-}: SessionParts): Pick<Answers, "numbers" | "known" | "draining" | "seen" | "watched" | "activity" | "touch"> => {
+}: SessionParts): Pick<
+  Answers,
+  "numbers" | "known" | "draining" | "rows" | "seen" | "watched" | "activity" | "touch"
+> => {
   /** Those with a number above 0. */
   const numbersOf = (sort: Exclude<NumbersQuestion["sort"], "live">, wanted: (id: string) => boolean) =>
     Effect.gen(function* () {
@@ -94,6 +97,7 @@ export const sessionAnswers = ({
       }),
     known: () => Effect.sync(() => directory.numbers().entries),
     draining: () => Effect.sync(() => directory.draining()),
+    rows: ({ ids }) => Effect.sync(() => ids.flatMap((id) => directory.rowOf(id) ?? [])),
     seen: ({ ids }) => Effect.sync(() => ids.map((id) => [id, seen(id)] as const)),
     watched: ({ ids }) => Effect.sync(() => watched.look(ids)),
     activity: ({ id }) => orTrouble(activity.report(id)),

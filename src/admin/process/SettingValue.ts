@@ -1,5 +1,5 @@
 import { shownText } from "../../domain/Reading.js"
-import type { Setting } from "../../domain/Settings.js"
+import type { Setting } from "../../domain/Setting.js"
 
 /** A value as its flag takes it, for somebody who may read but not know secrets. */
 export const shownValue = ({ isSecret, reading, zeroIsNoLimit }: Setting<unknown>, value: unknown): string => {

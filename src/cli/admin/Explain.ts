@@ -8,7 +8,7 @@ import { defaultSettings, ProxyConfig } from "../../domain/ProxyConfig.js"
 import { onOrOff, text } from "../../domain/Reading.js"
 import { settings } from "../../domain/Settings.js"
 import type { CommandDoc } from "../CommandDoc.js"
-import { type Database, databaseFlags, databaseOptions, readingDatabase } from "../Database.js"
+import { type DatabaseChoice, databaseFlags, databaseOptions, readingDatabase, resolveDatabase } from "../Database.js"
 import { CommandFailed, UsageError } from "../Failure.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
@@ -98,7 +98,8 @@ interface Asked {
   readonly hosts: ReadonlyArray<string>
 }
 
-const explainWith = (proxies: ReadonlyArray<AdminCalls>, { hosts, query, url }: Asked) =>
+/** Where a proxy runs the database need not be there. */
+const explainWith = (proxies: ReadonlyArray<AdminCalls>, database: DatabaseChoice, { hosts, query, url }: Asked) =>
   Effect.gen(function* () {
     const [first] = proxies
     if (first !== undefined) return yield* askProxy(first, url, query)
@@ -106,7 +107,7 @@ const explainWith = (proxies: ReadonlyArray<AdminCalls>, { hosts, query, url }: 
       "note: no proxy runs on this database, or none with an admin socket beside it (--admin names another), " +
         "so this is what the database alone says, with the default settings",
     )
-    return yield* askDatabase(query, hosts)
+    return yield* readingDatabase(database, () => askDatabase(query, hosts))
   })
 
 const queryOf = (url: string, method: string, isWebSocket: boolean): Effect.Effect<ExplainQuery, UsageError> => {
@@ -130,11 +131,8 @@ export const explain = Command.make(
   ({ hosts, isWebSocket, json, method, url, ...choice }) =>
     Effect.gen(function* () {
       const query = yield* queryOf(url, method, isWebSocket)
-      const explained: Explanation = yield* readingDatabase(choice.database, (database: Database) =>
-        Effect.flatMap(runningProxies(choice.admin, database), (proxies) =>
-          explainWith(proxies, { url, query, hosts }),
-        ),
-      )
+      const proxies = yield* runningProxies(choice.admin, yield* resolveDatabase(choice.database))
+      const explained: Explanation = yield* explainWith(proxies, choice.database, { url, query, hosts })
       yield* printResult(json ? renderJson(explained) : linesOf(explained).map(printable).join("\n"))
       if (!explained.verdict.forwards)
         return yield* new CommandFailed({

@@ -11,7 +11,7 @@ import { besideOf } from "../DatabasePlace.js"
 import { fileFault } from "../FileFault.js"
 import { countInWords } from "../InWords.js"
 import { type Finding, findingsOf } from "./Finding.js"
-import type { RunningProxy } from "./RunningProxies.js"
+import { processText, type RunningProxy } from "./RunningProxies.js"
 
 /** A port that a proxy is to listen on. */
 interface PortToTry {
@@ -76,17 +76,17 @@ const openFilesOf = (pid: string): OpenFiles | undefined =>
 /** A number of a process may be one of another machine's, or of a container's. */
 const isProxy = (pid: number): boolean =>
   Either.getOrElse(
-    Either.try(() => /ss-proxy|bin\.js/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))),
+    Either.try(() => /ss-proxy|bin\.js|worker\.js/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))),
     () => false,
   )
 
 const raise = "raise the limit: LimitNOFILE= of its systemd unit, --ulimit nofile= of its container, or ulimit -n"
 
-const filesOfProxy = ({ pid }: RunningProxy): ReadonlyArray<Finding> => {
+const filesOfProxy = (proxy: RunningProxy): ReadonlyArray<Finding> => {
   const { ok, warn } = findingsOf("open files")
-  const files = isProxy(pid) ? openFilesOf(String(pid)) : undefined
+  const files = isProxy(proxy.pid) ? openFilesOf(String(proxy.pid)) : undefined
   if (files === undefined) return []
-  const message = `process ${pid} has ${files.open} of ${files.most} file descriptors open`
+  const message = `${processText(proxy)} has ${files.open} of ${files.most} file descriptors open`
   return [files.open > files.most * mostlyUsed ? warn(message, raise) : ok(message)]
 }
 

@@ -9,7 +9,7 @@ import { SlotsElsewhere } from "../../traffic/Slots.js"
 import { Traffic } from "../../traffic/Traffic.js"
 import { version } from "../../domain/Version.js"
 import { askedSlots } from "../../workers/AskedSlots.js"
-import { ready, reopenLog, setLogLevel, socketDescriptor } from "../../workers/Messages.js"
+import { ready, socketDescriptor } from "../../workers/Messages.js"
 import { answerFleet } from "../../workers/FleetAnswers.js"
 import { beats, type Order, type Role } from "../../workers/Role.js"
 import { type AccessLogOutput, openAccessLog } from "./AccessLogOutput.js"
@@ -79,13 +79,21 @@ const start = (given: RunChoice, accessLog: AccessLogOutput, { channel, task }: 
       Effect.provide(obey(orders, settings.drainDelay + settings.grace, end), context)
   }).pipe(Effect.catchTag("ListenError", cannotListen))
 
+/** Does what is asked of the log, also what was asked before there was one. */
+const followLogging = ({ logging }: Role, log: ProgramLog, accessLog: AccessLogOutput): Effect.Effect<never> =>
+  Effect.forever(
+    Effect.map(Queue.take(logging), (order) => {
+      if (order._tag === "Level") log.setLevel(order.level)
+      else accessLog.reopen?.()
+    }),
+  )
+
 const withAccessLog = (given: RunChoice, role: Role, log: ProgramLog) =>
   Effect.gen(function* () {
-    const { channel, task } = role
+    const { task } = role
     const accessLog = yield* openAccessLog(given.accessLog, log, given.settings.logQuery)
     if (task.logLevel !== undefined) log.setLevel(task.logLevel)
-    channel.hear(setLogLevel, ({ level }) => log.setLevel(level))
-    channel.hear(reopenLog, () => accessLog.reopen?.())
+    yield* Effect.forkScoped(followLogging(role, log, accessLog))
     yield* followSignals({ reopen: accessLog.reopen, toggleDebug: log.toggleDebug, reload: undefined })
     const orders = yield* ordersOf(role)
     yield* Effect.scoped(untilStopped(orders, start(given, accessLog, role)))

@@ -20,7 +20,8 @@ const ranks: Readonly<Record<Health["state"], number>> = { failing: 0, ok: 1, un
 
 const timeOf = (timestamp: string | null): number => (timestamp === null ? 0 : Date.parse(timestamp))
 
-const timesOf = ({ activity }: typeof SessionView.Type): ReadonlyArray<ActivityTimes> =>
+/** When a session was last active, as a proxy has it. */
+export const timesOf = ({ activity }: typeof SessionView.Type): ReadonlyArray<ActivityTimes> =>
   activity === undefined
     ? []
     : [

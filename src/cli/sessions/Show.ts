@@ -14,21 +14,24 @@ import {
   isAbsentFile,
   openActivity,
   readingDatabase,
+  resolveDatabase,
 } from "../Database.js"
 import * as Flag from "../Flag.js"
 import { printDiagnostic, printResult } from "../Output.js"
 import { idCaseInUse, idInNames } from "../IdCase.js"
-import { namesOf, sessionHostsFlags, sessionHostsOption, withoutName } from "../SessionNames.js"
+import { namesOf, sessionHostsFlags, sessionHostsOption } from "../SessionNames.js"
 import { printable } from "../../wire/PrintableText.js"
 import { activityFileOf } from "../../sessions/ActivityStore.js"
 import { type ActivityTimes, mergedTimes } from "../../sessions/SessionActivity.js"
 import { idProblem } from "../../sessions/SessionRules.js"
 import { inWords } from "../InWords.js"
 import { activityInWords, activityOf, activityViewOf, idleTimeOf } from "./ActivityView.js"
+import { type Detail, nameDetails, renderDetails } from "./Details.js"
 import { healthInWords } from "./HealthInWords.js"
 import { type Seen, seenByProxies } from "./SeenByProxies.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
+import { showStanding } from "./ShowStanding.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
@@ -43,8 +46,6 @@ export const showDoc: CommandDoc = {
   ],
   examples: [["ss-proxy sessions show my-session", "where it goes, and whether it takes requests"]],
 }
-
-type Detail = readonly [name: string, value: string]
 
 /** What the session wants otherwise than the proxy's settings say. */
 const policyDetails = (session: Session): ReadonlyArray<Detail> =>
@@ -77,20 +78,13 @@ const activityDetails = (session: Session, times: ActivityTimes | undefined, now
   ]
 }
 
-/** The names that it has below `--session-hosts`, or why it has none; nothing where nobody has one. `id`: as names have it. */
-const nameDetails = (id: string, hosts: ReadonlyArray<string>): ReadonlyArray<Detail> => {
-  if (hosts.length === 0) return []
-  const names = namesOf(id, hosts)
-  return [["name", names.length > 0 ? names.join(", ") : `none: ${withoutName(id, hosts)}`]]
-}
-
 const details = (session: Session, names: ReadonlyArray<Detail>, { health, times }: Seen, now: number): string => {
   const { id, url, status, created_at, updated_at } = viewOf(session)
   const problem = urlFault(session)
   const badUrl = problem === undefined ? undefined : `cannot be used: ${problem}; requests are answered with 502`
   const badStatus = isForwarding(status) ? undefined : "does not forward: requests are answered with 503"
   const badId = Option.getOrUndefined(Option.map(idProblem(id), (problem) => `never reached: ${problem}`))
-  const rows: ReadonlyArray<Detail> = [
+  return renderDetails([
     ["id", withFault(id, badId)],
     ...names,
     ["url", withFault(url, badUrl)],
@@ -101,9 +95,7 @@ const details = (session: Session, names: ReadonlyArray<Detail>, { health, times
     ...(health === null ? [] : [["server", healthInWords(health, now)] as const]),
     ["created", created_at === null ? "unknown" : `${created_at} UTC`],
     ["updated", updated_at === null ? "unknown" : `${updated_at} UTC`],
-  ]
-  const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n")
+  ])
 }
 
 /** What is written down of its activity; `undefined` where nobody writes it down, or it cannot be read, which is said. */
@@ -117,6 +109,35 @@ const writtenActivity = (database: Database, id: string) =>
     return undefined
   })
 
+/** What is to be shown, and how. */
+interface ShowChoice {
+  readonly id: string
+  readonly hosts: ReadonlyArray<string>
+  readonly json: boolean
+}
+
+/** Shows a session as the database has it. */
+const showStored = ({ hosts, id, json }: ShowChoice, database: Database) =>
+  Effect.gen(function* () {
+    const repo = yield* SessionRepo
+    const found = yield* repo.find(id)
+    if (Option.isNone(found)) return yield* unknownSession(id)
+    const { session } = found.value
+    const written = yield* writtenActivity(database, id)
+    const { health, times: seen } = yield* seenByProxies(id, database)
+    const times = written !== undefined && seen !== undefined ? mergedTimes(written, seen) : (written ?? seen)
+    const now = yield* Clock.currentTimeMillis
+    const label = idInNames(id, yield* idCaseInUse)
+    const view = {
+      ...viewOf(session),
+      names: namesOf(label, hosts),
+      ...activityViewOf(session, times, now),
+      health,
+    }
+    yield* printResult(json ? renderJson(view) : details(session, nameDetails(label, hosts), { health, times }, now))
+    yield* warnOfInsecure([session])
+  })
+
 export const show = Command.make(
   "show",
   {
@@ -125,24 +146,13 @@ export const show = Command.make(
     json: Flag.isOn(Flag.json),
     database: databaseOptions,
   },
-  ({ id, hosts, json, database }) =>
+  ({ database: chosen, ...choice }) =>
     Effect.gen(function* () {
-      const { session, ...known } = yield* readingDatabase(database, (database) =>
-        Effect.gen(function* () {
-          const repo = yield* SessionRepo
-          const found = yield* repo.find(id)
-          if (Option.isNone(found)) return yield* unknownSession(id)
-          const written = yield* writtenActivity(database, id)
-          const { health, times: seen } = yield* seenByProxies(id, database)
-          const times = written !== undefined && seen !== undefined ? mergedTimes(written, seen) : (written ?? seen)
-          return { session: found.value.session, times, health }
-        }),
+      const database = yield* resolveDatabase(chosen)
+      yield* Effect.catchTag(
+        readingDatabase(chosen, (database) => showStored(choice, database)),
+        "StoreUnavailable",
+        (fault) => (database._tag === "Postgres" ? showStanding(choice, database, fault) : fault),
       )
-      const now = yield* Clock.currentTimeMillis
-      const label = idInNames(id, yield* idCaseInUse)
-      const names = namesOf(label, hosts)
-      const view = { ...viewOf(session), names, ...activityViewOf(session, known.times, now), health: known.health }
-      yield* printResult(json ? renderJson(view) : details(session, nameDetails(label, hosts), known, now))
-      yield* warnOfInsecure([session])
     }),
 ).pipe(Command.withDescription(showDoc.summary))

@@ -1,13 +1,19 @@
-import { bytesText, latencyText, longSecondsText, numberText, rateText } from "../Figures.js"
+import { bytesText, latencyText, longSecondsText, numberText, rateText, secondsText } from "../Figures.js"
 import { countInWords } from "../InWords.js"
 import { type Look, type Span, span } from "./Line.js"
-import type { Totals } from "./Snapshot.js"
+import type { Snapshot, Totals } from "./Snapshot.js"
 
 /** What is bad where there is any of it. */
 export const redAbove0 = (value: number | undefined): Look => ((value ?? 0) > 0 ? "red" : "plain")
 
 const stoppingText = ({ draining, processes }: Totals): string =>
   draining < processes ? `${numberText(draining)} of them stopping` : "stopping"
+
+/** That the database is away, and how old what is shown of sessions may be. `now`: milliseconds since the epoch. */
+export const awayText = ({ asOf }: Pick<Snapshot, "asOf">, now: number): string | undefined =>
+  asOf === undefined
+    ? undefined
+    : `the database is away: sessions as proxies knew them ${secondsText(Math.max(0, now - asOf) / 1_000)} ago`
 
 /** What all processes do together, in phrases. */
 export const totalPhrases = (totals: Totals): ReadonlyArray<Span> => {

@@ -9,6 +9,8 @@ export interface ProxyAnswer {
   readonly live: ReadonlyArray<LiveRow>
   /** Processes of it that did not answer. */
   readonly missing: ReadonlyArray<string>
+  /** When the database was last heard of, in milliseconds since the epoch, where it is away. */
+  readonly asOf: number | undefined
 }
 
 /** Of percentiles the worst: those of all requests together cannot be made of them. */
@@ -68,5 +70,6 @@ export const mergedAnswers = (
     sessions: [...sessions.values()],
     hasMore: answers.some(({ hasMore }) => hasMore),
     missing: [...answers.flatMap(({ missing }) => missing), ...silent],
+    asOf: answers.map(({ asOf }) => asOf).reduce(least),
   }
 }

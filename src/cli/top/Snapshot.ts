@@ -54,6 +54,8 @@ export interface Snapshot {
   readonly hasMore: boolean
   /** Proxies that did not answer. */
   readonly missing: ReadonlyArray<string>
+  /** When the database was last heard of, where it is away and the rows are what proxies know of them. */
+  readonly asOf: number | undefined
 }
 
 /** Something that is under way. */

@@ -4,7 +4,7 @@ import { styleOf } from "../Style.js"
 import { type Column, renderTable, terminalWidth } from "../Table.js"
 import { renderJsonLine } from "../sessions/SessionView.js"
 import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
-import { totalPhrases } from "./Headline.js"
+import { awayText, totalPhrases } from "./Headline.js"
 import { ordered, type Rates, type SessionRow, type Snapshot, type TopSort, type Totals } from "./Snapshot.js"
 
 const headline = (totals: Totals): string =>
@@ -35,7 +35,8 @@ export const printTable = (snapshot: Snapshot, sort: TopSort, filter: string): E
   const { stdout } = process
   const rows = ordered(snapshot.sessions, sort, filter)
   const table = renderTable(columnsOf(rows), styleOf(stdout), terminalWidth(stdout))
-  return printPiece(`${headline(snapshot.totals)}\n${table}\n`)
+  const away = awayText(snapshot, snapshot.time)
+  return printPiece(`${headline(snapshot.totals)}\n${away === undefined ? "" : `${away}\n`}${table}\n`)
 }
 
 const ratesView = (rates: Rates) => ({
@@ -62,7 +63,7 @@ const sessionView = (row: SessionRow) => ({
 
 /** Prints a line of JSON. These names are stable. */
 export const printJsonLine = (snapshot: Snapshot, sort: TopSort, filter: string): Effect.Effect<void> => {
-  const { hasMore, missing, sessions, time, totals } = snapshot
+  const { asOf, hasMore, missing, sessions, time, totals } = snapshot
   const { draining, processes, streams, uptime, version, websockets } = totals
   const view = {
     time: new Date(time).toISOString(),
@@ -77,6 +78,7 @@ export const printJsonLine = (snapshot: Snapshot, sort: TopSort, filter: string)
     sessions: ordered(sessions, sort, filter).map(sessionView),
     truncated: hasMore,
     missing,
+    as_of: asOf === undefined ? null : new Date(asOf).toISOString(),
   }
   return printPiece(`${renderJsonLine(view)}\n`)
 }

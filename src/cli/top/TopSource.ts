@@ -131,6 +131,7 @@ const headsAt = (calls: AdminCalls, { filter, limit, sort }: Wanted) =>
       sessions: Array.from(views.values(), sessionRow),
       hasMore: pages.some(({ next }) => next !== null),
       missing: pages.flatMap(({ missing }) => missing),
+      asOf: pages.flatMap(({ as_of }) => (as_of === undefined ? [] : [Date.parse(as_of)]))[0],
     }
   })
 
@@ -163,6 +164,7 @@ const ask = ({ calls }: Proxy, wanted: Wanted): Effect.Effect<ProxyAnswer, Comma
       hasMore: page.hasMore,
       live: under.live.map(liveRow),
       missing: [...new Set([...running.missing, ...page.missing])],
+      asOf: page.asOf,
     }
   }).pipe(Effect.mapError(callFailed))
 

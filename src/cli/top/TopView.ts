@@ -1,7 +1,7 @@
 import { bytesText, millisecondsText, numberText, rateText, secondsText } from "../Figures.js"
 import { countInWords } from "../InWords.js"
 import { clipped, filled } from "../TextWidth.js"
-import { redAbove0, totalPhrases } from "./Headline.js"
+import { awayText, redAbove0, totalPhrases } from "./Headline.js"
 import { type Line, type Look, type Span, span, wrapped } from "./Line.js"
 import type { LiveRow, SessionRow } from "./Snapshot.js"
 import { sessionsOf, tableOf, type TopState } from "./TopState.js"
@@ -63,8 +63,10 @@ const scopePhrases = (state: TopState, now: number): ReadonlyArray<Span> => {
   const { filter, isPaused, silence, snapshot } = state
   const table = tableOf(state)
   const missing = snapshot?.missing ?? []
+  const away = snapshot === undefined ? undefined : awayText(snapshot, now)
   return [
     ...(isPaused ? [span("paused, p goes on", "yellow")] : []),
+    ...(away === undefined ? [] : [span(away, "red")]),
     ...(missing.length === 0 ? [] : [span(`no answer from ${missing.join(", ")}`, "yellow")]),
     ...(silence === undefined
       ? []

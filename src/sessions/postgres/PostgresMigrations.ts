@@ -51,7 +51,7 @@ interface State {
   readonly indexes: ReadonlyArray<string>
   /** The functions, with what they consist of. */
   readonly functions: ReadonlyMap<string, string>
-  /** Triggers that always fire, as `TABLE NAME`. */
+  /** The triggers, as `firingText` has them. */
   readonly triggers: ReadonlyArray<string>
   readonly hasSchema: boolean
   /** How the database holds texts. */
@@ -86,9 +86,12 @@ const indexStatement = `SELECT c.relname::text AS name FROM pg_class c JOIN pg_n
 const functionStatement = `SELECT p.proname::text AS name, p.prosrc AS source
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.pronargs = 0`
 
-const triggerStatement = `SELECT c.relname || ' ' || t.tgname AS name
+const triggerStatement = `SELECT c.relname || ' ' || t.tgname || ' ' || t.tgenabled::text AS name
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE ${ofTables} AND t.tgenabled = 'A'`
+  WHERE ${ofTables}`
+
+/** A trigger that fires when it is to, as `triggerStatement` tells it. */
+const firingText = ({ fires, name, table }: TellTrigger): string => `${table} ${name} ${fires}`
 
 const schemaStatement = `SELECT pg_catalog.current_setting('server_encoding') AS encoding,
     EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS found`
@@ -149,7 +152,7 @@ const missingIn = (state: State, { folds }: Wanted): Missing => ({
   ),
   indexes: indexesFor(folds).filter(({ name }) => !state.indexes.includes(name)),
   functions: tellFunctions.filter((kind) => !hasFunction(state, kind)),
-  triggers: tellTriggers.filter(({ name, table }) => !state.triggers.includes(`${table} ${name}`)),
+  triggers: tellTriggers.filter((kind) => !state.triggers.includes(firingText(kind))),
 })
 
 const isNothing = (missing: Missing): boolean => Object.values(missing).every(({ length }) => length === 0)
@@ -221,11 +224,7 @@ const statementsFor = ({ columns, functions, indexes, tables, triggers }: Missin
   ...columns.map(([table, column]) => addColumn(schema, table.name, column)),
   ...indexes.map((index) => createIndex(schema, index)),
   ...functions.map(({ statement }) => statement(schema)),
-  ...triggers.flatMap(({ name, statement, table }) => [
-    `DROP TRIGGER IF EXISTS ${name} ON ${tableIn(schema, table)}`,
-    statement(schema),
-    `ALTER TABLE ${tableIn(schema, table)} ENABLE ALWAYS TRIGGER ${name}`,
-  ]),
+  ...triggers.flatMap(({ statements }) => statements(schema)),
 ]
 
 /** What is missing of tables that are fit for use. */
@@ -292,9 +291,9 @@ export const requireTables = (sql: SqlClient, wanted: Wanted): Effect.Effect<voi
     })
   })
 
-/** The triggers that are not there, or do not always fire; as `TABLE NAME`. */
+/** The triggers that are not there, or do not fire when they are to; as `TABLE NAME`. */
 export const missingTriggers = async (client: Client, schema: string): Promise<ReadonlyArray<string>> => {
   const { rows } = await client.query<Named>(triggerStatement, [schema])
-  const wanted = tellTriggers.map(({ name, table }) => `${table} ${name}`)
-  return wanted.filter((trigger) => !rows.some(({ name }) => name === trigger))
+  const missing = tellTriggers.filter((kind) => !rows.some(({ name }) => name === firingText(kind)))
+  return missing.map(({ name, table }) => `${table} ${name}`)
 }

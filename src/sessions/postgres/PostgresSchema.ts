@@ -107,33 +107,68 @@ export interface TellFunction {
 /** How the text of a function begins, so that a proxy sees which it is. */
 const versionMark = (version: number): string => `-- ss-proxy ${version}`
 
+// A later text of the functions is a later number, whatever a table has gained since.
+const textVersion = 1_000
+
+const functionOf = (
+  name: string,
+  version: number,
+  body: (schema: string) => { readonly declares?: string; readonly does: string },
+): TellFunction => ({
+  name,
+  version,
+  statement: (schema) => {
+    const { declares = "", does } = body(schema)
+    return `CREATE OR REPLACE FUNCTION ${tableIn(schema, name)}() RETURNS trigger LANGUAGE plpgsql AS $tell$
+${versionMark(version)}
+${declares}BEGIN
+${does}
+  RETURN NULL;
+END $tell$`
+  },
+})
+
+/**
+ * Where rows are written as a replica (`session_replication_role`), triggers for rows tell of them. The worker that applies
+ * what logical replication brings fires no others.
+ */
+const isReplica = "pg_catalog.current_setting('session_replication_role') = 'replica'"
+
 /**
  * Tells the ids that `changed` has, by one notice: a JSON array of texts. `changed`: a SELECT of `session_id` over the
  * transition tables.
  */
-const tell = (name: string, version: number, changed: (schema: string) => string): TellFunction => ({
-  name,
-  version,
-  statement: (
-    schema,
-  ) => `CREATE OR REPLACE FUNCTION ${tableIn(schema, name)}() RETURNS trigger LANGUAGE plpgsql AS $tell$
-${versionMark(version)}
-DECLARE
-  ids text;
-  number bigint;
-BEGIN
+const tell = (name: string, version: number, changed: string): TellFunction =>
+  functionOf(name, version, (schema) => ({
+    declares: "DECLARE\n  ids text;\n  number bigint;\n",
+    does: `  IF ${isReplica} THEN RETURN NULL; END IF;
   SELECT pg_catalog.count(*), pg_catalog.json_agg(session_id)::text INTO number, ids
-    FROM (SELECT DISTINCT session_id FROM (${changed(schema)}) AS changed LIMIT ${mostIds + 1}) AS few;
+    FROM (SELECT DISTINCT session_id FROM (${changed}) AS changed LIMIT ${mostIds + 1}) AS few;
   IF number > ${mostIds} OR pg_catalog.octet_length(ids) > ${mostBytes} THEN ids := '${anySession}'; END IF;
-  IF number > 0 THEN PERFORM pg_catalog.pg_notify(${literal(channelOf(schema))}, ids); END IF;
-  RETURN NULL;
-END $tell$`,
-})
+  IF number > 0 THEN PERFORM pg_catalog.pg_notify(${literal(channelOf(schema))}, ids); END IF;`,
+  }))
+
+/** Counts, for the transaction that runs, the notices of triggers for rows: a setting of our own, which ends with it. */
+const rowCount = "ss_proxy.rows_told"
+
+/**
+ * Tells the ids of one row, before and after. Behind so many rows of a transaction it says that any session may have changed:
+ * PostgreSQL sends the same notice of a transaction once, and a table that is copied may have any number of rows.
+ */
+const tellRow = (name: string, version: number, ids: ReadonlyArray<string>, unless?: string): TellFunction =>
+  functionOf(name, version, (schema) => ({
+    declares: "DECLARE\n  ids text;\n  number bigint;\n",
+    does: `${unless === undefined ? "" : `  IF ${unless} THEN RETURN NULL; END IF;\n`}  number := 1 + coalesce(nullif(pg_catalog.current_setting('${rowCount}', true), ''), '0')::bigint;
+  PERFORM pg_catalog.set_config('${rowCount}', number::text, true);
+  SELECT pg_catalog.json_agg(DISTINCT id)::text INTO ids FROM pg_catalog.unnest(ARRAY[${ids.join(", ")}]::text[]) AS id;
+  IF number > ${mostIds} OR pg_catalog.octet_length(ids) > ${mostBytes} THEN ids := '${anySession}'; END IF;
+  PERFORM pg_catalog.pg_notify(${literal(channelOf(schema))}, ids);`,
+  }))
 
 const columnsOf = (columns: ReadonlyArray<string>): string => columns.map(identifier).join(", ")
 
 /** Whoever comes or goes changes; the name of the transition table is the same in both triggers. */
-const rowsFunction = tell("ss_proxy_tell_rows", 1, () => "SELECT session_id FROM changed_rows")
+const rowsFunction = tell("ss_proxy_tell_rows", textVersion, "SELECT session_id FROM changed_rows")
 
 /** Of an update only what is different now: other columns, such as a time, may change as often as anybody likes. */
 const updateFunction = (table: TableKind): TellFunction => {
@@ -142,47 +177,90 @@ const updateFunction = (table: TableKind): TellFunction => {
     `SELECT session_id FROM (SELECT ${columns} FROM ${one} EXCEPT SELECT ${columns} FROM ${other}) AS differing`
   const changed = `${differing("old_rows", "new_rows")} UNION ALL ${differing("new_rows", "old_rows")}`
   // A new column of a table is a new number: the first had six, and each policy adds one.
-  return tell(`ss_proxy_tell_${table.name}`, table.told.length, () => changed)
+  return tell(`ss_proxy_tell_${table.name}`, textVersion + table.told.length, changed)
 }
 
-const allFunction: TellFunction = {
-  name: "ss_proxy_tell_all",
-  version: 1,
-  statement: (
-    schema,
-  ) => `CREATE OR REPLACE FUNCTION ${tableIn(schema, "ss_proxy_tell_all")}() RETURNS trigger LANGUAGE plpgsql AS $tell$
-${versionMark(1)}
-BEGIN
-  PERFORM pg_catalog.pg_notify(${literal(channelOf(schema))}, '${anySession}');
-  RETURN NULL;
-END $tell$`,
+const insertedFunction = tellRow("ss_proxy_tell_inserted", textVersion, ["NEW.session_id"])
+const deletedFunction = tellRow("ss_proxy_tell_deleted", textVersion, ["OLD.session_id"])
+
+/** The same of one row of an update. */
+const updatedFunction = ({ name, told }: TableKind): TellFunction => {
+  const values = (row: string) => `ROW(${told.map((column) => `${row}.${identifier(column)}`).join(", ")})`
+  const isSame = `${values("NEW")} IS NOT DISTINCT FROM ${values("OLD")}`
+  const version = textVersion + told.length
+  return tellRow(`ss_proxy_tell_updated_${name}`, version, ["OLD.session_id", "NEW.session_id"], isSame)
 }
 
-export const tellFunctions: ReadonlyArray<TellFunction> = [rowsFunction, ...tables.map(updateFunction), allFunction]
+const allFunction = functionOf("ss_proxy_tell_all", 1, (schema) => ({
+  does: `  PERFORM pg_catalog.pg_notify(${literal(channelOf(schema))}, '${anySession}');`,
+}))
 
-/** A trigger of one of the tables. It fires also for what replication writes. */
+export const tellFunctions: ReadonlyArray<TellFunction> = [
+  rowsFunction,
+  ...tables.map(updateFunction),
+  allFunction,
+  insertedFunction,
+  deletedFunction,
+  ...tables.map(updatedFunction),
+]
+
+/** When a trigger fires, as PostgreSQL has it (`pg_trigger.tgenabled`): always, or for what is written as a replica alone. */
+type Firing = "A" | "R"
+
+/** A trigger of one of the tables. */
 export interface TellTrigger {
   readonly table: string
   readonly name: string
-  readonly statement: (schema: string) => string
+  readonly fires: Firing
+  /** How it is made. */
+  readonly statements: (schema: string) => ReadonlyArray<string>
 }
 
-const trigger = (table: string, event: string, transition: string, calls: string): TellTrigger => {
-  const name = `ss_proxy_${event.toLowerCase()}`
-  return {
-    table,
-    name,
-    statement: (schema) => `CREATE TRIGGER ${name} AFTER ${event} ON ${tableIn(schema, table)} ${transition}
-      FOR EACH STATEMENT EXECUTE FUNCTION ${tableIn(schema, calls)}()`,
-  }
-}
+const trigger = (table: string, name: string, fires: Firing, rest: (schema: string) => string): TellTrigger => ({
+  table,
+  name,
+  fires,
+  statements: (schema) => {
+    const on = tableIn(schema, table)
+    return [
+      `DROP TRIGGER IF EXISTS ${name} ON ${on}`,
+      `CREATE TRIGGER ${name} ${rest(schema)}`,
+      `ALTER TABLE ${on} ENABLE ${fires === "A" ? "ALWAYS" : "REPLICA"} TRIGGER ${name}`,
+    ]
+  },
+})
 
 // One trigger for each event: transition tables allow no more.
+const ofStatements = (table: string, event: string, transition: string, calls: string): TellTrigger =>
+  trigger(
+    table,
+    `ss_proxy_${event.toLowerCase()}`,
+    "A",
+    (schema) => `AFTER ${event} ON ${tableIn(schema, table)} ${transition}
+      FOR EACH STATEMENT EXECUTE FUNCTION ${tableIn(schema, calls)}()`,
+  )
+
+const ofRows = (table: string, event: string, calls: string): TellTrigger =>
+  trigger(
+    table,
+    `ss_proxy_replica_${event.toLowerCase()}`,
+    "R",
+    (schema) => `AFTER ${event} ON ${tableIn(schema, table)} FOR EACH ROW EXECUTE FUNCTION ${tableIn(schema, calls)}()`,
+  )
+
 export const tellTriggers: ReadonlyArray<TellTrigger> = tables.flatMap((table) => [
-  trigger(table.name, "INSERT", "REFERENCING NEW TABLE AS changed_rows", rowsFunction.name),
-  trigger(table.name, "UPDATE", "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows", updateFunction(table).name),
-  trigger(table.name, "DELETE", "REFERENCING OLD TABLE AS changed_rows", rowsFunction.name),
-  trigger(table.name, "TRUNCATE", "", allFunction.name),
+  ofStatements(table.name, "INSERT", "REFERENCING NEW TABLE AS changed_rows", rowsFunction.name),
+  ofStatements(
+    table.name,
+    "UPDATE",
+    "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    updateFunction(table).name,
+  ),
+  ofStatements(table.name, "DELETE", "REFERENCING OLD TABLE AS changed_rows", rowsFunction.name),
+  ofStatements(table.name, "TRUNCATE", "", allFunction.name),
+  ofRows(table.name, "INSERT", insertedFunction.name),
+  ofRows(table.name, "UPDATE", updatedFunction(table).name),
+  ofRows(table.name, "DELETE", deletedFunction.name),
 ])
 
 const definition = ({ name, rule, type }: ColumnKind): string => `${identifier(name)} ${type} ${rule}`.trimEnd()

@@ -14,7 +14,7 @@ export interface Lane<A> {
   readonly underWay: number
   /** Questions of so long come into one query, in milliseconds; 0: those of one turn of the event loop. */
   readonly collects: number
-  /** Who waits longer, in milliseconds, is told that there are too many; absent: nobody is. */
+  /** Who waits longer, in milliseconds, is told why; absent: nobody is. */
   readonly patience?: number
 }
 
@@ -31,7 +31,13 @@ const mostKeys = 200
 const crowded = new StoreUnavailable({
   problem: "too many ask for sessions that are not known here: the database has not been asked within a second",
   hint: "Look for who asks for so many ids, and for what slows the database down.",
-  isCrowded: true,
+  isLate: true,
+})
+
+const slow = new StoreUnavailable({
+  problem: "the database has not answered within a second",
+  hint: "Look at pg_stat_activity and pg_locks: it may be busy, or another program holds a lock on the tables.",
+  isLate: true,
 })
 
 class Question<A> {
@@ -40,6 +46,8 @@ class Question<A> {
   constructor(
     readonly key: string,
     readonly known: SessionRow | undefined,
+    /** How many queries were answered before it came. */
+    readonly cameAt: number,
   ) {}
 }
 
@@ -49,23 +57,26 @@ class Question<A> {
  */
 export const batches = <A>(lane: Lane<A>): Effect.Effect<Batches<A>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const waiting = new Set<Question<A>>()
-    const asked = new Set<Question<A>>()
+    const [waiting, asked] = [new Set<Question<A>>(), new Set<Question<A>>()]
     // Opened by who asks, which is a plain call in a fiber of his own.
     const some = Effect.unsafeMakeLatch(false)
-    yield* Effect.replicateEffect(
-      Effect.forkScoped(Effect.forever(round(lane, { asked, some, waiting }))),
-      lane.underWay,
-    )
+    const queue: Queue<A> = { asked, some, waiting, answered: 0 }
+    yield* Effect.replicateEffect(Effect.forkScoped(Effect.forever(round(lane, queue))), lane.underWay)
     const { patience } = lane
-    const waitFor = ({ answer }: Question<A>): Effect.Effect<A, StoreUnavailable> =>
+    // Whoever was not asked for while others were answered has too many before him. Else nobody gets an answer.
+    const whyLate = (question: Question<A>): StoreUnavailable =>
+      waiting.has(question) && queue.answered > question.cameAt ? crowded : slow
+    const waitFor = (question: Question<A>): Effect.Effect<A, StoreUnavailable> =>
       patience === undefined
-        ? Deferred.await(answer)
-        : Effect.timeoutFail(Deferred.await(answer), { duration: patience, onTimeout: () => crowded })
+        ? Deferred.await(question.answer)
+        : Effect.timeoutFail(Deferred.await(question.answer), {
+            duration: patience,
+            onTimeout: () => whyLate(question),
+          })
     return {
       find: (key, known) =>
         Effect.suspend(() => {
-          const question = new Question<A>(key, known)
+          const question = new Question<A>(key, known, queue.answered)
           waiting.add(question)
           some.unsafeOpen()
           return Effect.ensuring(
@@ -80,15 +91,18 @@ export const batches = <A>(lane: Lane<A>): Effect.Effect<Batches<A>, never, Scop
     }
   })
 
-interface Round<A> {
+interface Queue<A> {
   readonly waiting: Set<Question<A>>
   readonly asked: Set<Question<A>>
   readonly some: Effect.Latch
+  /** How many queries were answered. */
+  answered: number
 }
 
 /** One query, for what has come together. */
-const round = <A>({ ask, collects }: Lane<A>, { asked, some, waiting }: Round<A>): Effect.Effect<void> =>
+const round = <A>({ ask, collects }: Lane<A>, queue: Queue<A>): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { asked, some, waiting } = queue
     yield* some.await
     yield* collects === 0 ? nextTurn : Effect.sleep(collects)
     const questions = Array.from(Iterable.take(waiting, mostKeys))
@@ -100,6 +114,7 @@ const round = <A>({ ask, collects }: Lane<A>, { asked, some, waiting }: Round<A>
     if (questions.length === 0) return
     const known = new Map(questions.map((question) => [question.key, question.known]))
     const found = yield* Effect.exit(ask(Array.from(known.keys()), (key) => known.get(key)))
+    if (Exit.isSuccess(found)) queue.answered++
     for (const question of questions) {
       asked.delete(question)
       Deferred.unsafeDone(

@@ -8,7 +8,8 @@ import { activityFileOf, ActivityStore, pageSize } from "../ActivityStore.js"
 import { type FilePlace, isSameFile, placeOf } from "../FilePlace.js"
 import type { StoredActivity } from "../SessionActivity.js"
 import { type ActivityTable, openTable } from "./SqliteActivityTable.js"
-import { Sqlite } from "./SqliteDriver.js"
+import type { Database } from "./SqliteDatabase.js"
+import { openDatabase, sqliteErrorOf } from "./SqliteDriver.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { isWritable, usablePath } from "./SqlitePath.js"
 
@@ -55,7 +56,8 @@ const explanations: ReadonlyArray<Explanation> = [
 const faultOf = (filename: string) => {
   const fault = storeFault(filename)
   return (error: unknown): StoreUnavailable => {
-    const described = error instanceof Sqlite.SqliteError ? `${error.code} ${error.message}` : ""
+    const sqlite = sqliteErrorOf(error)
+    const described = sqlite === undefined ? "" : `${sqlite.code} ${sqlite.message}`
     const found = explanations.find(({ pattern }) => pattern.test(described))
     const { problem } = fault(error)
     if (found === undefined) return fault(error)
@@ -90,7 +92,7 @@ const makeLike = (path: string, sessions: string): void => {
 
 /** What is open: a database whose table may not have been usable yet. */
 interface Opened {
-  readonly database: Sqlite.Database
+  readonly database: Database
   place: FilePlace
   table: ActivityTable | undefined
 }
@@ -98,7 +100,7 @@ interface Opened {
 /**
  * The file, opened where it is needed. A file that was removed or replaced is let go of before anything is written: it is
  * looked at each time. A database that was opened is never opened again while its file is there, whatever is wrong with
- * it, for none may be garbage (`SqliteDriver.ts`).
+ * it, for none may be garbage (`BetterSqlite.ts`).
  */
 class ActivityFile {
   readonly filename: string
@@ -152,7 +154,7 @@ class ActivityFile {
     // Who may only read would leave behind what SQLite makes beside the file, which the proxy may not be able to write then.
     const mayWrite = !readonly || (isWritable(path) && isWritable(dirname(path)))
     const opened = this.opened ?? {
-      database: new Sqlite(path, { readonly: !mayWrite, fileMustExist: readonly, timeout: busyTimeout }),
+      database: openDatabase(path, { readonly: !mayWrite, fileMustExist: readonly, timeout: busyTimeout }),
       place: placeOf(path),
       table: undefined,
     }

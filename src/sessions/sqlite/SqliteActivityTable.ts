@@ -1,4 +1,4 @@
-import type { Sqlite } from "./SqliteDriver.js"
+import type { Database } from "./SqliteDatabase.js"
 import { pageSize } from "../ActivityStore.js"
 import { activityKindOf, type ActivityTimes, farAhead, type StoredActivity } from "../SessionActivity.js"
 
@@ -68,7 +68,7 @@ interface Bound {
 }
 
 /** How a file is brought to what the statements need. Nothing in it is changed or removed. */
-const prepareTable = (database: Sqlite.Database): void => {
+const prepareTable = (database: Database): void => {
   // Readers and a writer do not wait for each other in this mode. Nothing waits for the disk: what a power cut may cost are
   // dates. And the log is brought into the file a little at a time, for this process waits meanwhile.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 100")
@@ -91,8 +91,8 @@ export interface ActivityTable {
 }
 
 /** `readonly`: the table has to be there. Throws what the driver throws. */
-export const openTable = (database: Sqlite.Database, readonly: boolean): ActivityTable => {
-  // First, for these need no table: whatever is wrong with the file, `SqliteDriver` keeps the database from here on.
+export const openTable = (database: Database, readonly: boolean): ActivityTable => {
+  // First, for these need no table: whatever is wrong with the file, `BetterSqlite` keeps the database from here on.
   const begin = database.prepare("BEGIN IMMEDIATE")
   const commit = database.prepare("COMMIT")
   const rollback = database.prepare("ROLLBACK")

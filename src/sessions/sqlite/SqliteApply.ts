@@ -12,7 +12,7 @@ import type { Run } from "./SqliteTransaction.js"
 
 /**
  * Rows of one statement. There is a statement for so many rows, and one for a single row: a text of its own for each
- * number of rows would be kept for each (`SqliteDriver.ts`). With 100 rows the median turn of an import took 1.6 ms, with
+ * number of rows would be kept for each (`SqliteDatabase.ts`). With 100 rows the median turn of an import took 1.6 ms, with
  * 25 it takes 1.2, and all of it no longer.
  */
 const rowsAtOnce = 25

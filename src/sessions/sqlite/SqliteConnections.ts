@@ -1,12 +1,13 @@
 import type { Reactivity } from "@effect/experimental/Reactivity"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, ExecutionStrategy, Schedule, Scope } from "effect"
 import type { IdCase } from "../../domain/Settings.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import { companionsOf, placeOf } from "../FilePlace.js"
-import { Sqlite } from "./SqliteDriver.js"
+import { openSqliteClient } from "./SqliteClient.js"
+import type { Database, Statement } from "./SqliteDatabase.js"
+import { openDatabase } from "./SqliteDriver.js"
 import { markAsMaking, requireWhole, takeOverMaking } from "./SqliteMaking.js"
 import { storeFault, whileBusy } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
@@ -30,14 +31,14 @@ const closeTimeout = 2_500
 
 /**
  * The second connection, for the reads of requests. It sees commits of the first connection like those of any other. It
- * is better-sqlite3 itself and not a client of @effect/sql, because a request would need a fiber for that: many times
+ * is the driver itself and not a client of @effect/sql, because a request would need a fiber for that: many times
  * the cost of the query itself (docs/ARCHITECTURE.md has the figures).
  */
 export interface Reader {
   readonly find: (id: string) => RowText | undefined
   /** Those whose ids differ in nothing but case. */
   readonly findFolded: (id: string) => ReadonlyArray<RowText>
-  readonly version: Sqlite.Statement<[], number>
+  readonly version: Statement<[], number>
   /**
    * Whether the connection uses a WAL; also true if SQLite cannot tell, because another program has damaged the file.
    */
@@ -118,13 +119,7 @@ type How = "readonly" | "make" | "make whole" | "follow"
 const openClient = (path: string, filename: string, how: How, idCase: IdCase) =>
   Effect.gen(function* () {
     const readonly = how === "readonly"
-    // The client caches no statements, because it would also cache a failure to prepare one, such as "locked";
-    // `SqliteDriver` caches them instead. `prepareFile` sets the journal mode, because the client's own switch would
-    // block the event loop while the file is locked.
-    const options = { filename: path, readonly, disableWAL: true, prepareCacheTTL: 0 }
-    // The client lets exceptions of the driver through as defects.
-    const sql = yield* makeClient(options).pipe(Effect.catchAllDefect(Effect.fail))
-    yield* sql`PRAGMA busy_timeout = 0`
+    const sql = yield* openSqliteClient(path, { readonly, timeout: 0 })
     yield* whileBusy(how === "follow" ? requestLockTimeout : lockTimeout)(
       Effect.gen(function* () {
         // A file that replaces another may still be incomplete, so no table is made in it.
@@ -164,7 +159,7 @@ const openReader = (
   Effect.gen(function* () {
     // Recovery after a crashed writer: in WAL mode a read-only connection can do it, because it only rebuilds the WAL
     // index. In another mode a hot journal must be rolled back, which needs a connection that can write.
-    const open = Effect.try({ try: () => new Sqlite(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
+    const open = Effect.try({ try: () => openDatabase(path, { readonly, timeout: 0 }), catch: storeFault(filename) })
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* Effect.try({
       try: () => {
@@ -193,7 +188,7 @@ const openReader = (
  * Finds a row and what the proxy's own tables have of it with one statement. SQLite prepares it again by itself after a
  * schema change.
  */
-const finder = (database: Sqlite.Database): Pick<Reader, "find" | "findFolded"> => {
+const finder = (database: Database): Pick<Reader, "find" | "findFolded"> => {
   const statements = new Map<string, Finder>()
   const prepared = (statement: string): Finder => {
     const known = statements.get(statement)
@@ -242,5 +237,5 @@ const folded: Question<ReadonlyArray<RowText>> = {
 
 interface Finder {
   readonly names: ReadonlyArray<string>
-  readonly text: Sqlite.Statement<[id: string], string>
+  readonly text: Statement<[id: string], string>
 }

@@ -1,5 +1,5 @@
 import { SqlError } from "@effect/sql/SqlError"
-import { Sqlite } from "./SqliteDriver.js"
+import { driverFault, type SqliteError, sqliteErrorOf } from "./SqliteDriver.js"
 import { Schedule } from "effect"
 import * as Effect from "effect/Effect"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
@@ -7,11 +7,8 @@ import { StoreUnavailable } from "../../domain/ProxyError.js"
 /** The error of the driver, without the `SqlError`s around it. */
 const causeOf = (error: unknown): unknown => (error instanceof SqlError ? causeOf(error.cause) : error)
 
-/** The error of better-sqlite3; `undefined` for any other error. */
-const driverError = (error: unknown): InstanceType<typeof Sqlite.SqliteError> | undefined => {
-  const cause = causeOf(error)
-  return cause instanceof Sqlite.SqliteError ? cause : undefined
-}
+/** What SQLite said; `undefined` for any other error. */
+const driverError = (error: unknown): SqliteError | undefined => sqliteErrorOf(causeOf(error))
 
 /** SQLite's result code, such as `SQLITE_BUSY`; `""` for any other error. */
 const codeOf = (error: unknown): string => driverError(error)?.code ?? ""
@@ -116,19 +113,6 @@ const explanations: ReadonlyArray<Explanation> = [
     hint: tableHint,
   },
 ]
-
-/** Explains that the driver cannot be loaded; `undefined` for any other error. */
-const driverFault = (error: unknown): Pick<StoreUnavailable, "problem" | "hint"> | undefined => {
-  if (!(error instanceof Error)) return undefined
-  const isForeign = "code" in error && error.code === "ERR_DLOPEN_FAILED"
-  if (!isForeign && !error.message.includes("bindings file")) return undefined
-  return {
-    problem: isForeign
-      ? `better-sqlite3, which reads the database, was not built for this Node (${process.version})`
-      : "better-sqlite3, which reads the database, was not built",
-    hint: "Build it with `npm rebuild better-sqlite3` where ss-proxy is installed, with the Node that is to run it.",
-  }
-}
 
 const fallbackHint = "Check the file with `sqlite3 FILE .schema`."
 

@@ -2,7 +2,8 @@ import { Effect } from "effect"
 import type { StoreUnavailable } from "../../domain/ProxyError.js"
 import { companionsOf } from "../FilePlace.js"
 import { millisecondsOf } from "../SessionActivity.js"
-import { Sqlite } from "./SqliteDriver.js"
+import type { Database } from "./SqliteDatabase.js"
+import { openDatabase } from "./SqliteDriver.js"
 import { storeFault } from "./SqliteFault.js"
 import { usablePath } from "./SqlitePath.js"
 
@@ -21,11 +22,11 @@ const lockTimeout = 2_000
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
-const using = <A>(filename: string, use: (database: Sqlite.Database, path: string) => A) =>
+const using = <A>(filename: string, use: (database: Database, path: string) => A) =>
   Effect.gen(function* () {
     const path = yield* usablePath(filename, true)
     return yield* Effect.acquireUseRelease(
-      Effect.try(() => new Sqlite(path, { fileMustExist: true, timeout: lockTimeout })),
+      Effect.try(() => openDatabase(path, { fileMustExist: true, timeout: lockTimeout })),
       (database) => Effect.try(() => use(database, path)),
       (database) => Effect.sync(() => database.close()),
     ).pipe(Effect.mapError((error) => storeFault(filename)(error.error)))
@@ -35,10 +36,12 @@ const using = <A>(filename: string, use: (database: Sqlite.Database, path: strin
 export const probeSqlite = (filename: string): Effect.Effect<SqliteProbe, StoreUnavailable> =>
   using(filename, (database, path) => {
     const newest = (column: string): number =>
-      millisecondsOf(textOf(database.prepare(`SELECT CAST(max(${column}) AS TEXT) FROM sessions`).pluck().get())) ?? 0
+      millisecondsOf(
+        textOf(database.prepare<[], unknown>(`SELECT CAST(max(${column}) AS TEXT) FROM sessions`).pluck().get()),
+      ) ?? 0
     const [log] = companionsOf(path)
     return {
-      journalMode: String(database.pragma("journal_mode", { simple: true })),
+      journalMode: database.prepare<[], string>("PRAGMA journal_mode").pluck().get() ?? "",
       walBytes: typeof log === "string" ? 0 : Number(log.size),
       newest: Math.max(newest("created_at"), newest("updated_at")),
     }
@@ -69,4 +72,4 @@ export const tryToWrite = (filename: string): Effect.Effect<void, StoreUnavailab
  * than the proxy's, they would be in its way.
  */
 export const removeCompanions = (filename: string): Effect.Effect<void> =>
-  Effect.ignore(using(filename, (database) => database.pragma("schema_version")))
+  Effect.ignore(using(filename, (database) => database.prepare("PRAGMA schema_version").get()))

@@ -12,7 +12,8 @@ import {
   type StoredRow,
   storedRow,
 } from "../RowStore.js"
-import { Sqlite } from "./SqliteDriver.js"
+import type { Database } from "./SqliteDatabase.js"
+import { openDatabase, sqliteErrorOf } from "./SqliteDriver.js"
 import { isKeyConflict, storeFault } from "./SqliteFault.js"
 import { controlTable, policyTable } from "./SqliteMigrations.js"
 import { usablePath } from "./SqlitePath.js"
@@ -53,7 +54,7 @@ const toStored = (row: Row): StoredRow =>
   })
 
 /** What is selected of a table of the proxy's own, which may be missing, or of an earlier version. */
-const ownTable = (database: Sqlite.Database, table: string, names: ReadonlyArray<string>) => {
+const ownTable = (database: Database, table: string, names: ReadonlyArray<string>) => {
   const present = database.prepare<[string], string>("SELECT lower(name) FROM pragma_table_info(?)").pluck().all(table)
   if (present.length === 0) return { columns: "NULL", join: "" }
   const texts = names.map((name) => (present.includes(name) ? `CAST(${table}.${name} AS TEXT)` : "NULL"))
@@ -65,7 +66,7 @@ const ownTable = (database: Sqlite.Database, table: string, names: ReadonlyArray
 
 const text = (column: string): string => `ifnull(CAST(sessions.${column} AS TEXT), '')`
 
-const selectOf = (database: Sqlite.Database): string => {
+const selectOf = (database: Database): string => {
   const policy = ownTable(database, policyTable, policyNames)
   const control = ownTable(database, controlTable, controlNames)
   return `SELECT sessions.rowid AS place, ${text("session_id")} AS id, typeof(sessions.session_id) AS kind,
@@ -86,7 +87,7 @@ const orReplace = (names: ReadonlyArray<string>): string =>
 const sessionNames = ["downstream_server_url", "downstream_server_status", "created_at", "updated_at"]
 
 /** Writes what a table of the proxy's own has of a session, or takes that away. */
-const ownWriter = (database: Sqlite.Database, table: string, names: ReadonlyArray<string>) => {
+const ownWriter = (database: Database, table: string, names: ReadonlyArray<string>) => {
   const put = database.prepare<Values>(`${insertInto(table, names)}${orReplace(names)}`)
   const remove = database.prepare<[string]>(`DELETE FROM ${table} WHERE session_id = ?`)
   return (id: string, columns: Columns | undefined): void =>
@@ -94,7 +95,7 @@ const ownWriter = (database: Sqlite.Database, table: string, names: ReadonlyArra
 }
 
 /** Its tables have to be there, in the current version. */
-const writerOf = (database: Sqlite.Database) => {
+const writerOf = (database: Database) => {
   const [begin, commit, rollback] = ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"].map((word) => database.prepare(word))
   const insert = insertInto("sessions", sessionNames)
   const add = database.prepare<Values>(insert)
@@ -120,9 +121,9 @@ const writerOf = (database: Sqlite.Database) => {
 
 /** Whether a row is refused for what is in it, and not for the state of the file. */
 const refusalOf = (error: unknown): RowsRefused | undefined => {
-  if (!(error instanceof Sqlite.SqliteError) || !/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error.code))
-    return undefined
-  return new RowsRefused({ reason: isKeyConflict(error) ? isThere : `is refused (${error.message})` })
+  const sqlite = sqliteErrorOf(error)
+  if (sqlite === undefined || !/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(sqlite.code)) return undefined
+  return new RowsRefused({ reason: isKeyConflict(error) ? isThere : `is refused (${sqlite.message})` })
 }
 
 export interface SqliteRowsOptions {
@@ -141,12 +142,12 @@ export const openSqliteRows = ({
     const path = yield* usablePath(filename, !writes)
     const attempt = <A>(work: () => A) => Effect.try({ try: work, catch: fault })
     const options = { readonly: !writes, fileMustExist: true, timeout: lockTimeout }
-    const open = attempt(() => new Sqlite(path, options))
+    const open = attempt(() => openDatabase(path, options))
     const database = yield* Effect.acquireRelease(open, (opened) => Effect.sync(() => opened.close()))
     return yield* attempt(() => storeOn(database, fault, writes))
   })
 
-const storeOn = (database: Sqlite.Database, fault: (error: unknown) => StoreUnavailable, writes: boolean): RowStore => {
+const storeOn = (database: Database, fault: (error: unknown) => StoreUnavailable, writes: boolean): RowStore => {
   const attempt = <A>(work: () => A) => Effect.try({ try: work, catch: fault })
   const select = selectOf(database)
   const order = `ORDER BY sessions.rowid LIMIT ${rowsAtOnce}`

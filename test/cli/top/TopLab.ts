@@ -48,6 +48,7 @@ export const snapshotOf = (sessions: ReadonlyArray<SessionRow>, more: Partial<Sn
   sessions,
   hasMore: false,
   missing: [],
+  asOf: undefined,
   ...more,
 })
 
@@ -127,6 +128,7 @@ const snapshots: fc.Arbitrary<Snapshot> = fc.record({
   sessions: fc.array(sessions, { maxLength: 40 }),
   hasMore: fc.boolean(),
   missing: fc.array(hostile, { maxLength: 3 }),
+  asOf: known,
 })
 
 const named = fc.constantFrom(

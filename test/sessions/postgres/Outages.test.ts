@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { startFeed } from "../../../src/sessions/postgres/PostgresFeed.js"
+import { layerPostgres } from "../../../src/sessions/postgres/PostgresSessionRepo.js"
 import { eventually } from "../../support/Changes.js"
 import { describeUnless } from "../../support/LeftOut.js"
 import { lackingPostgres, newDatabase, PostgresServer, runIn, urlOf } from "../../support/PostgresServer.js"
@@ -29,11 +30,33 @@ const outages: ReadonlyArray<Outage> = [
   },
 ]
 
+type Sql = (...statements: ReadonlyArray<string>) => ReturnType<typeof runIn>
+
+/** Lets a database have what is written in another one, on the same server: a slot must be there before, else both wait. */
+const replicate = (
+  { folder, port }: PostgresServer,
+  from: { readonly name: string; readonly sql: Sql },
+  to: Sql,
+): Effect.Effect<void, Error, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.gen(function* () {
+      yield* from.sql(
+        "CREATE PUBLICATION everything FOR ALL TABLES",
+        "SELECT pg_create_logical_replication_slot('to_other', 'pgoutput')",
+      )
+      yield* to(
+        `CREATE SUBSCRIPTION everything CONNECTION 'host=${folder} port=${port} user=tester dbname=${from.name}'
+          PUBLICATION everything WITH (create_slot = false, slot_name = 'to_other')`,
+      )
+    }),
+    () => Effect.orDie(to("DROP SUBSCRIPTION everything")),
+  )
+
 /** One for all tests here, with a database for each. */
 class TheServer extends Context.Tag("test/TheServer")<TheServer, PostgresServer>() {}
 
 describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
-  layer(Layer.scoped(TheServer, PostgresServer.make()), { excludeTestServices: true })((it) => {
+  layer(Layer.scoped(TheServer, PostgresServer.make(["wal_level=logical"])), { excludeTestServices: true })((it) => {
     it.scoped("have what anybody commits in force, each of them, and end what hangs on it", () =>
       Effect.gen(function* () {
         const server = yield* TheServer
@@ -104,6 +127,39 @@ describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
           Effect.map(asked(proxy.url, "/alice/"), ({ text }) => text === "other"),
           "the change",
         )
+      }),
+    )
+
+    it.scoped("hear of what logical replication brings as soon as of what is written there", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const [from, to] = [yield* newDatabase(server), yield* newDatabase(server)]
+        const sqlIn =
+          (database: string): Sql =>
+          (...statements) =>
+            runIn(server, database, ...statements)
+        const write = sqlIn(from)
+        const [one, other] = [yield* named("one"), yield* named("other")]
+        yield* Layer.build(layerPostgres({ place: placeOf(urlOf(server, from)) }))
+        // The look at the counters comes too late.
+        const proxy = yield* startOn(urlOf(server, to), { times: { ...quick, safetyNet: 3_600_000 } })
+        const hears = (expected: string) =>
+          eventually(
+            Effect.map(asked(proxy.url, "/alice/"), ({ text }) => text.includes(expected)),
+            expected,
+          )
+        yield* hears("session_not_found")
+        yield* write(insert("alice", one.url))
+        yield* replicate(server, { name: from, sql: write }, sqlIn(to))
+        yield* hears("one")
+        yield* write(`UPDATE sessions SET downstream_server_url = '${other.url}'`)
+        yield* hears("other")
+        yield* write("INSERT INTO session_policies (session_id, ws_path) VALUES ('alice', 'sideways')")
+        yield* hears("session_policy_invalid")
+        yield* write("DELETE FROM session_policies")
+        yield* hears("other")
+        yield* write("TRUNCATE sessions")
+        yield* hears("session_not_found")
       }),
     )
 
