@@ -30,6 +30,7 @@ const isStoredPolicy = (value: unknown): value is StoredPolicy =>
     return typeof stored === "string" || reading.is(stored)
   })
 
+/** The schema of a stored policy. */
 export const StoredPolicy = Schema.declare(isStoredPolicy, { identifier: "StoredPolicy" })
 
 /** Validates the values of a policy, by the names of the policies. Left: a phrase about the first invalid value. */

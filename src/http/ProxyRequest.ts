@@ -18,6 +18,7 @@ export interface Client {
 
 /** What becomes of the heads of a server's answers to one request, interim ones too, before the client gets them. */
 export interface AnswerChange {
+  /** The head as the client gets it. */
   readonly changed: (head: ResponseHead) => ResponseHead
 }
 

@@ -108,6 +108,7 @@ export class LiveSession {
     if (isFirst) this.watcher?.watched(this)
   }
 
+  /** Tells `listener` no more. */
   detach(listener: SessionListener): void {
     const index = this.listeners.indexOf(listener)
     if (index < 0) return

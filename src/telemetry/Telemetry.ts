@@ -114,11 +114,13 @@ export class Counters {
 
   // Clients.
 
+  /** A connection of a client was accepted. */
   connectionOpened(): void {
     this.cells.add(connections.offset, 1)
     this.cells.add(connectionsAccepted.offset, 1)
   }
 
+  /** A connection of a client is closed. */
   connectionClosed(): void {
     this.cells.add(connections.offset, -1)
   }
@@ -135,6 +137,7 @@ export class Counters {
 
   // Requests.
 
+  /** A request has begun. */
   exchangeBegan(): void {
     this.cells.add(requestsInFlight.offset, 1)
   }
@@ -189,6 +192,7 @@ export class Counters {
     this.cells.add(cells.busy, -1)
   }
 
+  /** A connection to a server was made, or could not be, after so many milliseconds. */
   dialEnded(result: DialResult, milliseconds: number): void {
     this.cells.add(cellOf(catalogue.dials, result), 1)
     if (result === "ok") this.cells.observe(dialDuration, dialDuration.offset, milliseconds)
@@ -204,21 +208,25 @@ export class Counters {
     this.cells.observe(serverFirstByte, serverFirstByte.offset, milliseconds)
   }
 
+  /** A request was sent again. */
   requestRetried(): void {
     this.cells.add(catalogue.retries.offset, 1)
   }
 
+  /** The server of a session was checked. */
   healthChecked(result: CheckResult): void {
     this.cells.add(cellOf(catalogue.healthChecks, result), 1)
   }
 
   // WebSockets.
 
+  /** A WebSocket is open. */
   webSocketOpened(): void {
     this.cells.add(webSocketsOpen.offset, 1)
     this.cells.add(cells.webSocket, 1)
   }
 
+  /** A WebSocket is over, after so many milliseconds. */
   webSocketClosed(socket: CountedWebSocket, milliseconds: number): void {
     this.cells.add(webSocketsOpen.offset, -1)
     this.cells.add(cells.webSocket, -1)
@@ -248,10 +256,12 @@ export class Counters {
     this.cells.add(catalogue.accessLogDropped.offset, lines)
   }
 
+  /** A line of the access log could not be written. */
   accessLogFailed(): void {
     this.cells.add(catalogue.accessLogFailures.offset, 1)
   }
 
+  /** So many spans were sent to the collector, or not. */
   traceSpans(result: "sent" | "dropped" | "failed", spans: number): void {
     this.cells.add(cellOf(catalogue.traceSpans, result), spans)
   }

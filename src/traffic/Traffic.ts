@@ -232,6 +232,7 @@ export class Traffic extends Context.Tag("@ss-proxy/Traffic")<
   {
     /** Registers traffic, for as long as it lives. Plain calls: they stand on the path of every request. */
     readonly open: (traffic: LiveTraffic) => void
+    /** Forgets what `open` has registered: it is over. */
     readonly close: (traffic: LiveTraffic) => void
     /** Says when sessions were last active, for what stores and shows it. */
     readonly activity: ActivityRound

@@ -38,6 +38,7 @@ export interface Moving<E> extends Content<E> {
   readonly source: ChunkSource<E>
 }
 
+/** No content. */
 export const empty: Empty = { _tag: "Empty" }
 
 const noStages: ReadonlyArray<never> = []

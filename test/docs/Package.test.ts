@@ -16,9 +16,13 @@ const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(fo
 const { dependencies, devDependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = manifestOf(root)
 const dist = join(root, "dist")
 
-/** What a file imports, as it names it. */
+/** What a file imports, as it names it. The examples in its comments do not count. */
 const importsOf = (file: string): ReadonlyArray<string> =>
-  [...readFileSync(file, "utf8").matchAll(/(?:\bfrom|^import|\bimport\()\s*"([^"\s]+)"/gm)].map(([, name = ""]) => name)
+  [
+    ...readFileSync(file, "utf8")
+      .replaceAll(/^ *\*.*$/gm, "")
+      .matchAll(/(?:\bfrom|^import|\bimport\()\s*"([^"\s]+)"/gm),
+  ].map(([, name = ""]) => name)
 
 const isBuiltIn = (name: string): boolean => name.startsWith("node:") || builtinModules.includes(name)
 

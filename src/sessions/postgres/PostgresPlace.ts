@@ -19,6 +19,7 @@ export type SessionKind = (typeof sessionKinds)[number]
 export const bindings = ["disable", "prefer", "require"] as const
 export type ChannelBinding = (typeof bindings)[number]
 
+/** How the connections to a database are encrypted. */
 export interface PostgresTls {
   readonly mode: TlsMode
   /** Files in PEM, which are read when a connection is made. Without `rootCert`: what Node trusts. */
