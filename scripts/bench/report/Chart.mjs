@@ -8,15 +8,15 @@ const headHeight = 44
 
 /** The figures in the chart: workload, figure and title. */
 const drawn = /** @type {const} */ ([
-  ["get", "cpu", "GET, 118 bytes: CPU us a request"],
-  ["post", "cpu", "POST, 1 KiB: CPU us a request"],
-  ["large", "cpu", "GET, 64 KiB: CPU us a request"],
-  ["events", "cpu", "200 event streams: CPU us an event"],
+  ["get", "cpu", "GET, 118 bytes: CPU µs a request"],
+  ["post", "cpu", "POST, 1 KiB: CPU µs a request"],
+  ["large", "cpu", "GET, 64 KiB: CPU µs a request"],
+  ["events", "cpu", "200 event streams: CPU µs an event"],
   ["download", "cpu", "64 MiB down: CPU ms a GiB"],
   ["upload", "cpu", "64 MiB up: CPU ms a GiB"],
-  ["ws-single", "cpu", "WebSocket echo, 64 B, one in flight: CPU us"],
-  ["ws-many", "cpu", "WebSocket echo, 64 B, 16 in flight: CPU us"],
-  ["ws-large", "cpu", "WebSocket echo, 16 KiB: CPU us"],
+  ["ws-single", "cpu", "WebSocket echo, 64 B, one in flight: CPU µs"],
+  ["ws-many", "cpu", "WebSocket echo, 64 B, 16 in flight: CPU µs"],
+  ["ws-large", "cpu", "WebSocket echo, 16 KiB: CPU µs"],
   ["ws-idle", "each", "Idle WebSocket: KiB of memory"],
   ["rate", "p50Added", "1,000 requests a second: ms added to the median"],
 ])
