@@ -32,7 +32,10 @@ const works = (tarball, version) => {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
   const types = `@types/node@${manifest.devDependencies["@types/node"]}`
   // What the range forbids is only refused by npm: it may be tried here.
-  npm(["install", "--no-audit", "--no-fund", "--force", "--ignore-scripts", tarball, `effect@${version}`, types], folder)
+  npm(
+    ["install", "--no-audit", "--no-fund", "--force", "--ignore-scripts", tarball, `effect@${version}`, types],
+    folder,
+  )
   // Compiled once is enough: it is another package's, and takes a minute.
   const native = join("node_modules", "better-sqlite3", "build")
   cpSync(join(root, native), join(folder, native), { recursive: true })

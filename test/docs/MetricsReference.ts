@@ -84,7 +84,8 @@ export const metricsDocument = (): string => `# Metrics
 
 <!-- Made by \`node scripts/docs.mjs\` from src/telemetry/Catalogue.ts and test/docs/MetricsReference.ts. -->
 
-The proxy always counts. \`--admin-port\` shows the numbers:
+The proxy always counts. \`--admin-port\` shows the numbers. The [admin socket](ADMIN.md#the-socket) shows them without a port:
+\`curl --unix-socket sessions.db.*.sock http://admin/metrics\`.
 
 | path | answer |
 | --- | --- |
