@@ -7,6 +7,7 @@ import { flagsOf, fullName } from "./CommandDoc.js"
 import { UsageError } from "./Failure.js"
 import { type Flag, isSwitch } from "./Flag.js"
 import { mostSimilar } from "../domain/Similar.js"
+import { programName } from "./ProgramName.js"
 import { inFull, shortNames, synonyms } from "./ShortWords.js"
 
 const shells = ["bash", "zsh", "fish", "sh"] as const
@@ -121,7 +122,7 @@ const findCommand = (docs: ReadonlyArray<CommandDoc>, words: ReadonlyArray<strin
   return undefined
 }
 
-const seeHelp = (doc: CommandDoc): string => `see ${fullName(doc)} --help`
+const seeHelp = ({ path }: CommandDoc): string => `see ${[programName(), ...path].join(" ")} --help`
 
 const didYouMean = (guess: string | undefined, doc: CommandDoc): string =>
   guess === undefined ? seeHelp(doc) : `did you mean ${guess}? Or ${seeHelp(doc)}`
