@@ -245,15 +245,31 @@ const lost = {
 
 const ofWorkers = pattern(broken, "ws close (1001|1011|1012)")
 
-const workerKilled = {
-  name: "a worker killed",
-  weight: 3,
-  run: ({ random, windows, world }) =>
-    windows.during("a worker killed", {}, ofWorkers, async () => {
-      const [, ...workers] = world.pids
-      if (workers.length > 0) process.kill(random.pick(workers), "SIGKILL")
-      await pause(1_000)
-    }),
+/** The fifth death of one worker within 30 seconds ends the program, as it should. */
+const workerKilled = () => {
+  const mostDeaths = 4
+  const forgottenAfter = 35_000
+  let deaths = []
+  return {
+    name: "a worker killed",
+    weight: 3,
+    run: ({ random, windows, world }) =>
+      windows.during("a worker killed", {}, ofWorkers, async () => {
+        const [, ...workers] = world.pids
+        const now = performance.now()
+        deaths = deaths.filter((at) => now - at < forgottenAfter)
+        if (workers.length > 0 && deaths.length < mostDeaths) {
+          deaths.push(now)
+          process.kill(random.pick(workers), "SIGKILL")
+        }
+        await pause(1_000)
+      }),
+  }
+}
+
+/** A reload may be refused while old generations finish. */
+const unlessRefused = (error) => {
+  if (!/still finish what they have begun/.test(error.message)) throw error
 }
 
 const reloaded = {
@@ -261,7 +277,7 @@ const reloaded = {
   weight: 1,
   run: ({ windows, world, random }) =>
     windows.during("the program loaded anew", {}, pattern("cut", "ws close 1001", "short"), async () => {
-      await (random.chance(0.5) ? world.api("POST", "/v1/reload") : world.reload())
+      await (random.chance(0.5) ? world.api("POST", "/v1/reload") : world.reload()).catch(unlessRefused)
       await pause(5_000)
     }),
 }
@@ -284,4 +300,4 @@ const always = [
 ]
 
 /** The faults of a proxy with so many workers. */
-export const faultsOf = (workers) => (workers > 1 ? [...always, workerKilled, reloaded] : always)
+export const faultsOf = (workers) => (workers > 1 ? [...always, workerKilled(), reloaded] : always)
