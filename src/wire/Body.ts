@@ -43,6 +43,7 @@ export const empty: Empty = { _tag: "Empty" }
 
 const noStages: ReadonlyArray<never> = []
 const noTrailers: ReadonlyArray<string> = []
+const noBytes = new Uint8Array(0)
 
 /** Content that is here. */
 export const bytes = <E = never>(
@@ -57,6 +58,29 @@ export const moving = <E>(source: ChunkSource<E>, chunked: boolean): Moving<E> =
   source,
   chunked,
   stages: noStages,
+})
+
+/**
+ * Content that a Stream makes, framed in chunks. The Stream runs when the content is sent, is pulled only as fast as the
+ * receiver takes it, and is interrupted where nobody wants the rest; it fails the message where it fails. It runs again
+ * where a request is sent again.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Body } from "ss-proxy"
+ *
+ * const words = Stream.make("one ", "two").pipe(Stream.encodeText)
+ * console.log(await Effect.runPromise(Stream.mkString(Stream.decodeText(Body.streamOf(Body.fromStream(words))))))
+ * // prints: one two
+ * ```
+ */
+export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Bytes<E> => ({
+  _tag: "Bytes",
+  bytes: noBytes,
+  chunked: true,
+  trailers: noTrailers,
+  stages: [{ stream: () => stream, resizes: true }],
 })
 
 /** Whether a body that passes through these may leave with another length. */

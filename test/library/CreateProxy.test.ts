@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import { tmpdir } from "node:os"
@@ -13,6 +14,9 @@ import {
   type ProxyOptions,
   type Verdict,
 } from "../../src/index.js"
+import { describeUnless } from "../support/LeftOut.js"
+import { lackingPostgres } from "../support/PostgresServer.js"
+import { testDatabase } from "../support/SharedPostgres.js"
 
 const cleanups: Array<() => unknown> = []
 afterEach(async () => {
@@ -301,5 +305,22 @@ describe("a proxy for programs without Effect", () => {
     const proxy = await startProxy({ adminPort: 0 })
     expect((await fetch(`${proxy.adminUrl}/livez`)).status).toBe(200)
     expect((await startProxy({})).adminUrl).toBeUndefined()
+  })
+})
+
+describeUnless(lackingPostgres)("createProxy over PostgreSQL", () => {
+  it("serves what its sessions say, whoever writes them, and lets go of the database", async () => {
+    const { run, url } = await Effect.runPromise(testDatabase())
+    const proxy = await startProxy({ database: url })
+    const server = await startServer((request, response) => response.end(request.url))
+    await proxy.sessions.set("alice", server)
+    expect(await (await fetch(`${proxy.url}/alice/x`)).text()).toBe("/x")
+    await Effect.runPromise(run("DELETE FROM sessions"))
+    await untilStatus(`${proxy.url}/alice/x`, 404)
+    await proxy.close({ grace: 0 })
+    const others =
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    // The server notices that a connection has ended a moment after it has.
+    while ((await Effect.runPromise(run(others)))[0]?.["count"] !== "0");
   })
 })

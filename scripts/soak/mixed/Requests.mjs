@@ -39,8 +39,11 @@ function ask({ port, random }, { path, session, method = "GET", headers = {}, st
     }
     const leaving = leaveAfter === undefined ? undefined : setTimeout(leave, leaveAfter)
     const waiting = setTimeout(() => end({ error: "hung" }), patience)
-    call.on("error", (error) => end({ error: `${wordOf(error)} before head` }))
+    let hasHead = false
+    // A reset is an error of the request, also after the head has come.
+    call.on("error", (error) => end({ error: hasHead ? "cut" : `${wordOf(error)} before head` }))
     call.on("response", (response) => {
+      hasHead = true
       const isRefusal = response.statusCode !== status
       let text = ""
       response.on("data", (data) => {
