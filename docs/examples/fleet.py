@@ -102,7 +102,10 @@ class Fleet:
     def stop(self, *users):
         """The sessions first: their clients are let go, and nobody new comes. Then their servers."""
         for user in users:
-            self.sessions.remove(user)
+            try:
+                self.sessions.remove(user)
+            except sqlite3.Error as error:  # The row is left; the server must not be. The next start removes it.
+                self.say(f"{user}: the database: {error}")
         processes = [server.process for server in map(self.servers.pop, users) if server.process is not None]
         for process in processes:
             process.terminate()
@@ -177,15 +180,18 @@ class Fleet:
 class Door(HTTPServer):
     """Calls of your own program. One thread serves them and looks after the fleet, so nothing needs a lock."""
 
-    def __init__(self, address, fleet):
-        self.fleet = fleet
+    def __init__(self, address, options):
+        # The port first: a second run by mistake ends here, and the rows of the first are left alone.
         super().__init__(address, Call)
+        self.fleet = Fleet(options)
 
     def service_actions(self):
         try:
             self.fleet.tick()
         except sqlite3.Error as error:  # Locked for too long, or the disk is full: the next tick tries again.
             self.fleet.say(f"the database: {error}")
+        except OSError as error:  # No such command, or too many processes.
+            self.fleet.say(f"a server cannot be started: {error}")
 
 
 class Call(BaseHTTPRequestHandler):
@@ -232,15 +238,15 @@ def main():
         default=shlex.join([sys.executable, str(Path(__file__).with_name("server.py")), "{port}", "{user}"]),
         help="the command that starts a server; {port} and {user} are filled in",
     )
-    fleet = Fleet(parser.parse_args())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        with Door(("127.0.0.1", fleet.options.door), fleet) as door:
+    options = parser.parse_args()
+    with Door(("127.0.0.1", options.door), options) as door:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
             door.serve_forever()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        fleet.stop(*fleet.servers)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            door.fleet.stop(*door.fleet.servers)
 
 
 main()

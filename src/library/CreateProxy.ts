@@ -17,7 +17,7 @@ import { type EmbeddedProxy, RunningProxy } from "./EmbeddedProxy.js"
 import { layerLookUp, type LookUp } from "./LookUpStore.js"
 import { ProxyEvents } from "./ProxyEvents.js"
 import { hookOf, type OnRequest } from "./ProxyHook.js"
-import { layerLog, type LogLine } from "./ProxyLog.js"
+import { layerLog, type LogLine, tellLog } from "./ProxyLog.js"
 import { type SessionInput, sessionOf } from "./SessionInput.js"
 
 /** Where sessions come from: one of these. With none of them, there are no sessions until `proxy.sessions.set` makes some. */
@@ -117,7 +117,14 @@ const listenerFailed =
   (log: ProxyOptions["log"]) =>
   (thrown: unknown): void => {
     const cause = thrown instanceof Error ? thrown.stack : String(thrown)
-    log?.({ time: new Date(), level: "error", message: "a listener of the proxy failed", fields: {}, cause })
+    const line: LogLine = {
+      time: new Date(),
+      level: "error",
+      message: "a listener of the proxy failed",
+      fields: {},
+      cause,
+    }
+    if (log !== undefined) tellLog(log, line)
   }
 
 /** Closes the proxy when the signal is aborted, for as long as it runs. */

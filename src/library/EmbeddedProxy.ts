@@ -2,6 +2,8 @@ import { Cause, Effect, Exit, type ManagedRuntime, Option } from "effect"
 import type { Session } from "../domain/Session.js"
 import type { KillClose } from "../domain/SessionControl.js"
 import type { ProxyServer } from "../server/ProxyServer.js"
+import { SettingsError } from "../domain/ProxyConfig.js"
+import { StoreUnavailable } from "../domain/ProxyError.js"
 import { localUrl } from "../server/Listening.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import type { ProxyEvent, ProxyEvents, ProxyListener } from "./ProxyEvents.js"
@@ -12,7 +14,7 @@ export interface StoredSession extends Pick<Session, "id" | "url" | "status" | "
 
 /**
  * The sessions of a proxy. A change is in force within 10 ms of its promise. Every promise rejects with `StoreUnavailable`
- * where the store is away, and for sessions of `lookUp`, which are changed elsewhere.
+ * where the store is away, the proxy is closed, or `lookUp` has the sessions, which are changed elsewhere.
  */
 export interface ProxySessions {
   /** A session; `undefined` where there is none. */
@@ -51,7 +53,10 @@ export interface EmbeddedProxy extends AsyncDisposable {
   readonly sessions: ProxySessions
   /** Tells `listener` of every event of this kind. Returns what removes it. */
   readonly on: <Event extends ProxyEvent>(event: Event, listener: ProxyListener<Event>) => () => void
-  /** Stops accepting, lets what is in flight finish, and lets go of everything. However often it is called, it closes once. */
+  /**
+   * Stops accepting, lets what is in flight finish, and lets go of everything. However often it is called, it closes once. Rejects
+   * with `SettingsError`, and closes nothing, where `grace` is no time.
+   */
   readonly close: (options?: CloseOptions) => Promise<void>
 }
 
@@ -64,18 +69,26 @@ export interface Running {
   readonly events: ProxyEvents
 }
 
+const closedStore = new StoreUnavailable({ problem: "the proxy is closed", hint: "Make another with createProxy." })
+
 /** Runs an Effect; rejects with the error itself, and not with a wrapper of Effect's. */
 const promiseOf =
-  ({ runtime }: Pick<Running, "runtime">) =>
+  ({ runtime }: Pick<Running, "runtime">, isClosed: () => boolean) =>
   async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
+    if (isClosed()) throw closedStore
     const exit = await runtime.runPromiseExit(effect)
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     return exit.value
   }
 
-const sessionsOf = (running: Running): ProxySessions => {
+/** Milliseconds, or for ever. */
+const isTime = (grace: number): boolean => (Number.isFinite(grace) ? grace >= 0 : grace === Infinity)
+
+const noTime = new SettingsError({ setting: "grace", problem: "must be a number of milliseconds from 0 on" })
+
+const sessionsOf = (running: Running, isClosed: () => boolean): ProxySessions => {
   const { repo } = running
-  const promise = promiseOf(running)
+  const promise = promiseOf(running, isClosed)
   return {
     get: (id) => promise(Effect.map(repo.find(id), (row) => Option.getOrUndefined(row)?.session)),
     list: () => promise(repo.list),
@@ -95,12 +108,13 @@ export class RunningProxy implements EmbeddedProxy {
   readonly adminUrl: string | undefined
   readonly sessions: ProxySessions
   private closing: Promise<void> | undefined
+  private isClosed = false
 
   constructor(private readonly running: Running) {
     this.address = running.server.address
     this.url = localUrl(running.server.address)
     this.adminUrl = running.adminUrl
-    this.sessions = sessionsOf(running)
+    this.sessions = sessionsOf(running, () => this.isClosed)
   }
 
   on<Event extends ProxyEvent>(event: Event, listener: ProxyListener<Event>): () => void {
@@ -108,8 +122,9 @@ export class RunningProxy implements EmbeddedProxy {
   }
 
   close({ grace }: CloseOptions = {}): Promise<void> {
+    if (grace !== undefined && !isTime(grace)) return Promise.reject(noTime)
     if (this.closing === undefined) this.closing = this.end(grace)
-    else if (grace === 0) this.cutNow()
+    else if (grace === 0 && !this.isClosed) this.cutNow()
     return this.closing
   }
 
@@ -128,6 +143,7 @@ export class RunningProxy implements EmbeddedProxy {
     const { cut, drain } = server
     const stop = grace === undefined ? drain : Effect.raceFirst(drain, Effect.delay(cut, grace))
     await runtime.runPromise(grace === 0 ? cut : stop)
+    this.isClosed = true
     await runtime.dispose()
     events.tell("close", undefined)
   }

@@ -1,5 +1,6 @@
 import type { RecordTaps } from "../telemetry/RecordTaps.js"
 import type { TrafficRecord } from "../telemetry/TrafficRecord.js"
+import { callUnawaited } from "./OwnPromise.js"
 
 /** What went wrong with a request or a WebSocket: an error with a name (`_tag`) and fields of its own. */
 export interface TrafficProblem extends Error {
@@ -29,7 +30,7 @@ export interface ProxyEventMap {
 export type ProxyEvent = keyof ProxyEventMap
 
 /** Called for every event of its kind. Nobody waits for a promise; what it throws or rejects with is logged. */
-export type ProxyListener<Event extends ProxyEvent> = (told: ProxyEventMap[Event]) => void | Promise<void>
+export type ProxyListener<Event extends ProxyEvent> = (told: ProxyEventMap[Event]) => void | PromiseLike<void>
 
 type Listeners = { readonly [Event in ProxyEvent]: Set<ProxyListener<Event>> }
 
@@ -64,14 +65,7 @@ export class ProxyEvents {
   /** Tells everybody. */
   tell<Event extends ProxyEvent>(event: Event, told: ProxyEventMap[Event]): void {
     const listeners: Set<ProxyListener<Event>> = this.listeners[event]
-    for (const listener of listeners) {
-      try {
-        const made = listener(told)
-        if (made instanceof Promise) made.catch(this.failed)
-      } catch (thrown) {
-        this.failed(thrown)
-      }
-    }
+    for (const listener of listeners) callUnawaited(() => listener(told), this.failed)
   }
 
   private readonly write = (record: TrafficRecord): void => {

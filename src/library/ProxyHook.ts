@@ -9,6 +9,7 @@ import {
 import type { Client } from "../http/ProxyRequest.js"
 import { firstValue } from "../wire/HeaderFields.js"
 import { reply } from "../wire/Reply.js"
+import { isPromiseLike } from "./OwnPromise.js"
 
 /** Fields by name: one value, or several. */
 export type FieldValues = Readonly<Record<string, string | ReadonlyArray<string>>>
@@ -51,7 +52,7 @@ export interface OwnAnswer {
 export type Verdict = ForwardChanges | OwnAnswer | undefined
 
 /** Decides on every request, and on every WebSocket handshake. If it throws or rejects, that request is answered with 500. */
-export type OnRequest = (request: IncomingRequest) => Verdict | Promise<Verdict>
+export type OnRequest = (request: IncomingRequest) => Verdict | PromiseLike<Verdict>
 
 const pairsOf = (values: FieldValues = {}): ReadonlyArray<string> =>
   Object.entries(values).flatMap(([name, value]) =>
@@ -90,9 +91,19 @@ class RequestView implements IncomingRequest {
   }
 }
 
+const changeNames: ReadonlyArray<string> = ["drop", "set", "add"]
+
+/** Throws where a verdict says something else than what changes: it may be an answer by mistake, and must not let the request go on. */
+const checkChanges = (changes: ForwardChanges): void => {
+  const other = Object.keys(changes).find((name) => !changeNames.includes(name))
+  if (other !== undefined)
+    throw new Error(`a verdict has no "${other}"; it has status, headers and body, or drop, set and add`)
+}
+
 const verdictOf = (verdict: Verdict): Exit.Exit<HookVerdict> => {
   if (verdict === undefined) return forwardUnchanged
   if ("status" in verdict) return Exit.succeed(reply(verdict.status, pairsOf(verdict.headers), verdict.body ?? ""))
+  checkChanges(verdict)
   return forwardWith({ drop: verdict.drop ?? [], set: pairsOf(verdict.set), add: pairsOf(verdict.add) })
 }
 
@@ -102,8 +113,8 @@ export const hookOf =
   (request) => {
     const view = new RequestView(request)
     const made = decide(view)
-    if (!(made instanceof Promise)) return verdictOf(made)
-    return Effect.promise(() => made).pipe(
+    if (!isPromiseLike(made)) return verdictOf(made)
+    return Effect.promise(() => Promise.resolve(made)).pipe(
       Effect.flatMap(verdictOf),
       Effect.onInterrupt(() => Effect.sync(() => view.cancel())),
     )

@@ -1,4 +1,5 @@
 import { Cause, HashMap, Layer, Logger } from "effect"
+import { callUnawaited } from "./OwnPromise.js"
 
 /** One line of the proxy's log. */
 export interface LogLine {
@@ -19,6 +20,13 @@ const levels: Readonly<Record<string, LogLine["level"]>> = {
   FATAL: "fatal",
 }
 
+/** Hands a line to the program. Where that fails, it is the program's own code at the one place where it could be said. */
+export const tellLog = (write: (line: LogLine) => void, line: LogLine): void =>
+  callUnawaited(
+    () => write(line),
+    () => {},
+  )
+
 /** Hands lines to `write`, in place of standard output. A line that cannot be written is lost: nobody can be told. */
 export const layerLog = (write: ((line: LogLine) => void) | undefined): Layer.Layer<never> =>
   write === undefined
@@ -34,10 +42,6 @@ export const layerLog = (write: ((line: LogLine) => void) | undefined): Layer.La
             fields: Object.fromEntries(HashMap.toEntries(annotations)),
             cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause, { renderErrorCause: true }),
           }
-          try {
-            write(line)
-          } catch {
-            // The program's own code has failed at the one place where that could be said.
-          }
+          tellLog(write, line)
         }),
       )

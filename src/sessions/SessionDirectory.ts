@@ -373,21 +373,23 @@ class Directory {
   /** Reads the rows of watched lifetimes again, a slice in each turn of the event loop. */
   private get sweep(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
-      const startedAt = performance.now()
+      let worked = 0
       const areAllDue = this.due.areAll
       const slices = Arr.chunksOf(this.due.take(this.sessions), this.repo.batchSize ?? sliceSize)
       const rest = slices.length * sliceRest > longestRests ? nextTurn : Effect.sleep(sliceRest)
       for (const keys of slices) {
+        const startedAt = performance.now()
         const readIn = this.epoch
         const found = yield* Effect.exit(this.rows.findMany(keys, this.sessions))
         this.noteReading(found)
         const rowOf = yield* found
         yield* inSlices(keys, (key) => this.sessions.refresh(key, Option.fromNullable(rowOf.get(key)), readIn))
+        worked += performance.now() - startedAt
         yield* rest
       }
       this.isFailing = false
       // Rows that are named are few. The next one to be named may be of a kill, which must not wait.
-      if (areAllDue) yield* Effect.sleep(Math.min(restFactor * (performance.now() - startedAt), longestRest))
+      if (areAllDue) yield* Effect.sleep(Math.min(restFactor * worked, longestRest))
     })
   }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { runInNewContext } from "node:vm"
 import { afterEach, describe, expect, it } from "vitest"
 import {
   createProxy,
@@ -11,6 +12,7 @@ import {
   type LogLine,
   type ProxyEvent,
   type ProxyOptions,
+  type Verdict,
 } from "../../src/index.js"
 import { describeUnless } from "../support/LeftOut.js"
 import { lackingPostgres } from "../support/PostgresServer.js"
@@ -51,6 +53,9 @@ const heard = <Event extends Exclude<ProxyEvent, "close">>(
       if (told !== undefined) resolve(told)
     })
   })
+
+/** Has it promised in another realm, whose promises are no `Promise` here. */
+const foreign: <A>(make: () => Promise<A>) => () => PromiseLike<A> = runInNewContext("(make) => async () => make()")
 
 const closed = (proxy: EmbeddedProxy): Promise<void> =>
   new Promise((resolve) => void proxy.on("close", () => resolve()))
@@ -112,6 +117,50 @@ describe("a proxy for programs without Effect", () => {
     expect(failed.map(({ cause }) => cause?.split("\n")[0])).toEqual(
       expect.arrayContaining(["Error: a bug", "Error: another"]),
     )
+  })
+
+  it("lets no promise of a listener or of the log reject unheard, whoever made it", async () => {
+    const unheard: Array<unknown> = []
+    const hear = (reason: unknown): void => void unheard.push(reason)
+    process.on("unhandledRejection", hear)
+    cleanups.push(() => process.off("unhandledRejection", hear))
+    const lines: Array<string> = []
+    const proxy = await startProxy({
+      log: ({ message }) => {
+        lines.push(message)
+        return Promise.reject(new Error("no place for a log"))
+      },
+    })
+    proxy.on(
+      "request",
+      foreign(() => Promise.reject(new Error("of another library"))),
+    )
+    const last = heard(proxy, "request")
+    expect((await fetch(`${proxy.url}/nobody/`)).status).toBe(404)
+    await last
+    await proxy.close({ grace: 0 })
+    // Node tells of such promises behind all that is due at once.
+    await new Promise(setImmediate)
+    expect(lines).toContain("a listener of the proxy failed")
+    expect(unheard).toEqual([])
+  })
+
+  it("waits for a verdict that another library promises, and lets no request go on by mistake", async () => {
+    const url = await startServer((_, response) => response.end())
+    const verdicts: Readonly<Record<string, () => Verdict | PromiseLike<Verdict>>> = {
+      promised: foreign(() => Promise.resolve({ status: 403 })),
+      broken: foreign(() => Promise.reject(new Error("a bug"))),
+      // As a program that no compiler has read.
+      misspelt: () => Object.assign({ drop: [] }, { statusCode: 403 }),
+    }
+    const proxy = await startProxy({
+      sessions: { alice: url },
+      onRequest: ({ target }) => verdicts[target.slice(7)]?.(),
+    })
+    const statuses = [...Object.keys(verdicts), "other"].map(
+      async (path) => (await fetch(`${proxy.url}/alice/${path}`)).status,
+    )
+    expect(await Promise.all(statuses)).toEqual([403, 500, 500, 200])
   })
 
   it("answers a request with 500 when the program throws or rejects over it", async () => {
@@ -209,6 +258,19 @@ describe("a proxy for programs without Effect", () => {
     await proxy.close({ grace: 0 })
     await Promise.all([polite, told, rejected])
     await expect(fetch(proxy.url)).rejects.toThrow()
+  })
+
+  it("says that it is closed, and goes on where it was told of no time", async () => {
+    const proxy = await startProxy({})
+    for (const grace of [Number.NaN, -1])
+      await expect(proxy.close({ grace })).rejects.toMatchObject({ _tag: "SettingsError", setting: "grace" })
+    expect((await fetch(`${proxy.url}/health`)).status).toBe(200)
+    await proxy.close({ grace: 0 })
+    await proxy.close({ grace: 0 })
+    await expect(proxy.sessions.list()).rejects.toMatchObject({
+      _tag: "StoreUnavailable",
+      problem: "the proxy is closed",
+    })
   })
 
   it("is closed by its signal, and does not start where that is aborted already", async () => {

@@ -27,9 +27,32 @@ wait $fleet
 ss-proxy sessions list --json
 `
 
+/** A second run by mistake, on the port of the first; then the end of the first, while another program holds the database. */
+const mistakes = (door: number) => `
+door=http://127.0.0.1:${door}
+python3 fleet.py --door ${door} 2> fleet.log & fleet=$!
+until curl -s -X PUT $door/carol > answer; do sleep 0.1; done
+until grep -q 'carol: ready' fleet.log; do sleep 0.1; done
+python3 fleet.py --door ${door} 2> second.log || tail -n 1 second.log
+ss-proxy sessions list --json | grep '"id"'
+server=$(curl -s $door/ | grep -o '"pid": [0-9]*' | cut -d ' ' -f 2)
+mkfifo held
+python3 -c 'import sqlite3
+held = sqlite3.connect("sessions.db", isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+open("held", "w").close()
+open("held").read()' & holder=$!
+read -r _ < held || true
+kill $fleet
+wait $fleet
+kill -0 $server 2> gone || echo no orphan
+: > held
+wait $holder
+`
+
 describeUnless(["python3", "curl"].map(lacking).find(Boolean))("a server for each user", () => {
   it.scopedLive(
-    "is registered when it listens, replaced when it crashes, and removed; idle ones are stopped",
+    "is registered when it listens, replaced when it crashes, and removed; idle ones are stopped, and all of them with the fleet",
     () =>
       Effect.gen(function* () {
         const reader = yield* Reader.follow(["A server for each user"], withPrograms)
@@ -41,6 +64,9 @@ describeUnless(["python3", "curl"].map(lacking).find(Boolean))("a server for eac
         yield* Effect.repeat(reader.type(hello), { until: (second) => second !== first })
         const end = yield* reader.type(life(yield* unusedPort))
         expect(end).toBe('{}\n{"error": "a user has a name of small letters, digits and -"}\n[]\n')
+        expect(yield* reader.type(mistakes(yield* unusedPort))).toMatch(
+          /Address already in use\n +"id": "carol",\nno orphan\n$/,
+        )
       }),
     60_000,
   )

@@ -680,6 +680,42 @@ describe("the directory", () => {
     }),
   )
 
+  it.scopedLive("rests behind a change as long as its reading has worked, and not for its pauses as well", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile("sessions.db")
+      const readAt: Array<number> = []
+      const timed = Layer.map(layerSqlite({ filename }), (context) => {
+        const repo = Context.get(context, SessionRepo)
+        const findMany: Repo["findMany"] = (ids) => {
+          readAt.push(performance.now())
+          return repo.findMany(ids)
+        }
+        return Context.make(SessionRepo, { ...repo, findMany })
+      })
+      const { directory, repo } = yield* harness(timed)
+      const ids = Array.from({ length: 2_000 }, (_, index) => `session-${index}`)
+      yield* repo.addAll(
+        ids.map((id) => ({ ...alpha, id })),
+        { replace: false },
+      )
+      yield* inForce
+      const ends = yield* Effect.forEach(ids, (id) => Effect.flatMap(directory.lookup(id), endOf))
+      yield* Effect.repeat(inForce, { until: () => performance.now() - (readAt.at(-1) ?? 0) > 600 })
+      readAt.length = 0
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => new Sqlite(filename)),
+        (database) => Effect.sync(() => database.close()),
+      )
+      for (const index of [0, 1]) {
+        other.prepare("DELETE FROM sessions WHERE session_id = ?").run(ids[index])
+        expect(yield* Deferred.await(ends[index] ?? (yield* Deferred.make<SessionEnd>()))).toBe("removed")
+      }
+      // Forty rows at a time, twice.
+      const [first = 0, last = 0, again = 0] = [0, 49, 50].map((index) => readAt[index])
+      expect(again - last).toBeLessThan(2 * (last - first))
+    }),
+  )
+
   it.scopedLive("has what another program commits in force within 10 ms, and ends what hung on it soon after", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile("sessions.db")
