@@ -1,8 +1,11 @@
 import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { runInNewContext } from "node:vm"
 import { afterEach, describe, expect, it } from "vitest"
 import {
@@ -305,6 +308,21 @@ describe("a proxy for programs without Effect", () => {
     const proxy = await startProxy({ adminPort: 0 })
     expect((await fetch(`${proxy.adminUrl}/livez`)).status).toBe(200)
     expect((await startProxy({})).adminUrl).toBeUndefined()
+  })
+})
+
+describe("a process that has closed its proxy", () => {
+  it("ends by itself", async () => {
+    const library = pathToFileURL(join(import.meta.dirname, "../../dist/index.js")).href
+    const program = `import { createProxy } from ${JSON.stringify(library)}
+      const proxy = await createProxy({ host: "127.0.0.1", port: 0, adminPort: 0, adminToken: "a-token-of-this-test", log() {} })
+      proxy.on("request", () => {})
+      await (await fetch(proxy.url + "/health", { headers: { Connection: "close" } })).text()
+      await proxy.close()`
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "inherit", "inherit"],
+    })
+    expect(await once(child, "exit")).toEqual([0, null])
   })
 })
 
