@@ -92,7 +92,20 @@ const withoutZeros = (settings: ProxySettings): ProxySettings => {
 
 /** The settings in force. Limits in number or size are Infinity where there are none; times that are off are 0. */
 export class ProxyConfig extends Context.Tag("@ss-proxy/ProxyConfig")<ProxyConfig, ProxySettings>() {
-  /** The defaults, with what is given in their place: checked as the flags of the command line are. */
+  /**
+   * The defaults, with what is given in their place: checked as the flags of the command line are. Times are milliseconds, sizes
+   * are bytes.
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { ProxyConfig } from "ss-proxy"
+   *
+   * const wrong = ProxyConfig.pipe(Effect.provide(ProxyConfig.layer({ port: 70_000 })), Effect.flip)
+   * console.log((await Effect.runPromise(wrong))._tag)
+   * // prints: SettingsError
+   * ```
+   */
   static readonly layer = (settings: Partial<ProxySettings> = {}): Layer.Layer<ProxyConfig, SettingsError> =>
     Layer.unwrapEffect(
       Effect.map(Effect.tap(readSettings(settings), checkTls), (checked) => ProxyConfig.layerOf(checked)),

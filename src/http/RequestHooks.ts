@@ -46,7 +46,31 @@ export type RequestHook = (request: HookRequest) => Effect.Effect<HookVerdict, O
 export class RequestHooks extends Context.Reference<RequestHooks>()("@ss-proxy/RequestHooks", {
   defaultValue: (): ReadonlyArray<RequestHook> => [],
 }) {
-  /** Adds a hook behind those that are there. Provide such layers one after the other: merged, only one would count. */
+  /**
+   * Adds a hook behind those that are there. Provide such layers one after the other: merged, only one would count.
+   *
+   * @example
+   * ```ts
+   * import { Effect, Layer } from "effect"
+   * import { forwardUnchanged, layerMemory, layerProxy, ProxyConfig, ProxyServer, reply, RequestHooks } from "ss-proxy"
+   *
+   * const readOnly = RequestHooks.layer(({ method }) =>
+   *   method === "GET" ? forwardUnchanged : Effect.succeed(reply(403, [], "only GET\n")),
+   * )
+   * const proxy = layerProxy.pipe(
+   *   Layer.provide(readOnly),
+   *   Layer.provide(layerMemory([{ id: "alice", url: "http://127.0.0.1:9000", status: "active" }])),
+   *   Layer.provide(ProxyConfig.layer({ host: "127.0.0.1", port: 0 })),
+   * )
+   * const program = Effect.gen(function* () {
+   *   const { address } = yield* ProxyServer
+   *   const url = `http://127.0.0.1:${address.port}/alice/`
+   *   console.log((yield* Effect.promise(() => fetch(url, { method: "DELETE" }))).status)
+   * })
+   * await Effect.runPromise(Effect.provide(program, proxy))
+   * // prints: 403
+   * ```
+   */
   static readonly layer = (hook: RequestHook): Layer.Layer<RequestHooks> =>
     RequestHooks.layerEffect(Effect.succeed(hook))
 

@@ -146,8 +146,10 @@ const closeBy = (signal: AbortSignal, proxy: EmbeddedProxy, failed: (thrown: unk
  *
  * const proxy = await createProxy({ sessions: { alice: "http://127.0.0.1:9000" }, host: "127.0.0.1", port: 0 })
  * console.log(proxy.url.startsWith("http://127.0.0.1:"))
+ * // prints: true
  * await proxy.sessions.set("bob", "http://127.0.0.1:9001")
  * console.log((await proxy.sessions.list()).map(({ id }) => id).join(" "))
+ * // prints: alice bob
  * await proxy.close()
  * ```
  */

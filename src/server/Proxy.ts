@@ -50,6 +50,27 @@ export const layerProxyWith = <E>(
     Layer.provideMerge(Layer.mergeAll(OwnListeners.layer, Telemetry.layer, Taps.layer, ErrorRing.layer)),
   )
 
-/** The whole proxy: it needs settings and a session store, nothing else. */
+/**
+ * The whole proxy: it needs settings and a session store, nothing else. It serves while the Layer is up, and drains when that
+ * is released.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { layerMemory, layerProxy, ProxyConfig, ProxyServer } from "ss-proxy"
+ *
+ * const proxy = layerProxy.pipe(
+ *   Layer.provide(layerMemory([{ id: "alice", url: "http://127.0.0.1:9000", status: "active" }])),
+ *   Layer.provide(ProxyConfig.layer({ host: "127.0.0.1", port: 0 })),
+ * )
+ * const program = Effect.gen(function* () {
+ *   const { address } = yield* ProxyServer
+ *   const health = yield* Effect.promise(() => fetch(`http://127.0.0.1:${address.port}/health`))
+ *   console.log(health.status)
+ * })
+ * await Effect.runPromise(Effect.provide(program, proxy))
+ * // prints: 200
+ * ```
+ */
 export const layerProxy: Layer.Layer<ProxyParts, ListenError, ProxyConfig | SessionRepo> =
   layerProxyWith(layerConnections)

@@ -21,6 +21,20 @@ import { boundTo } from "./UsablePolicy.js"
 /**
  * A store in memory that lives as long as the layer: for tests, and for programs that embed the proxy without a file.
  * The `initial` sessions are not checked, like rows that other programs write to a table.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { layerMemory, SessionRepo } from "ss-proxy"
+ *
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* SessionRepo
+ *   yield* sessions.add({ id: "bob", url: "http://127.0.0.1:9001", status: "active" })
+ *   console.log(yield* sessions.count)
+ * })
+ * await Effect.runPromise(Effect.provide(program, layerMemory()))
+ * // prints: 1
+ * ```
  */
 export const layerMemory = (initial: Iterable<NewSession> = []): Layer.Layer<SessionRepo> =>
   Layer.sync(SessionRepo, () => make(initial))

@@ -89,6 +89,29 @@ export const examplesOf = (document: string, language: string): ReadonlyArray<Ex
   })
 }
 
+const docstringExample = /^ +\* @example\n +\* ```ts\n((?: +\*.*\n)*?) +\* ```$/gm
+
+/** The examples in the docstrings of a source. What one prints stands behind `// prints: `, a line for each. */
+export const docstringExamplesOf = (source: string): ReadonlyArray<Example> => {
+  const text = textOf(source)
+  return Array.from(text.matchAll(docstringExample), ({ 1: lines = "", index }) => {
+    const program = lines.replaceAll(/^ +\* ?/gm, "")
+    const printed = Array.from(program.matchAll(/^\/\/ prints: (.*)$/gm), ([, line]) => line)
+    const line = text.slice(0, index).split("\n").length
+    const block: Block = {
+      document: source,
+      line,
+      section: "",
+      language: "ts",
+      kind: "run",
+      file: "",
+      reason: "",
+      text: program,
+    }
+    return { block, output: printed.length === 0 ? undefined : printed.join("\n") }
+  })
+}
+
 /** How a block is named in the list of tests. */
 export const nameOf = ({ document, line, text }: Block): string => `${document}:${line} ${text.trim().split("\n")[0]}`
 

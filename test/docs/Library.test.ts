@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { documents, examplesOf, nameOf, root, shows } from "./Blocks.js"
+import { docstringExamplesOf, documents, type Example, examplesOf, nameOf, root, shows } from "./Blocks.js"
 
 const run = promisify(execFile)
 
@@ -14,7 +14,12 @@ const installed = process.env["SS_PROXY_LIBRARY_MODULES"]
 
 // There, nothing else is installed that the programs of other documents import.
 const programsIn = installed === undefined ? documents : ["docs/LIBRARY.md"]
-const examples = programsIn.flatMap((document) => examplesOf(document, "ts"))
+const examples: ReadonlyArray<Example> = [
+  ...programsIn.flatMap((document) => examplesOf(document, "ts")),
+  ...readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .flatMap((name) => docstringExamplesOf(`src/${name}`)),
+]
 
 const linkModules = (modules: string): void => {
   if (installed !== undefined) return symlinkSync(installed, modules)
@@ -73,7 +78,7 @@ const runAll = async (folder: string): Promise<ReadonlyArray<string>> => {
   return stdout.split(`${beginning}\n`).slice(1)
 }
 
-describe("the programs of the documents", () => {
+describe("the programs of the documents and of docstrings", () => {
   const folder = mkdtempSync(join(tmpdir(), "ss-proxy-library-"))
   let complaints = ""
   let printed: ReadonlyArray<string> = []

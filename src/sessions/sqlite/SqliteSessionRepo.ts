@@ -25,7 +25,23 @@ export interface SqliteOptions {
   readonly idCase?: IdCase
 }
 
-/** Sessions in an SQLite file that other programs read and write at the same time. */
+/**
+ * Sessions in an SQLite file that other programs read and write at the same time. It is made where there is none.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { layerSqlite, SessionRepo } from "ss-proxy"
+ *
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* SessionRepo
+ *   yield* sessions.put({ id: "alice", url: "http://127.0.0.1:9000", status: "active" })
+ *   for (const { id, url } of yield* sessions.list) console.log(`${id} is at ${url}`)
+ * })
+ * await Effect.runPromise(Effect.provide(program, layerSqlite({ filename: "example.db" })))
+ * // prints: alice is at http://127.0.0.1:9000
+ * ```
+ */
 export const layerSqlite = (options: SqliteOptions): Layer.Layer<SessionRepo, StoreUnavailable> =>
   Layer.scoped(SessionRepo, make(options)).pipe(Layer.provide(layerReactivity))
 
