@@ -60,7 +60,7 @@ function startProxy({ database, folder }, { fd, port }) {
   const listens = new Promise((resolve, reject) => {
     child.stderr.setEncoding("utf8").on("data", (text) => {
       log += text
-      if (log.includes("listening on")) resolve()
+      if (log.includes("listening on http")) resolve()
     })
     child.once("close", () => reject(new Error(`a proxy ended: ${log}`)))
   })

@@ -68,7 +68,7 @@ async function startProxy(folder, port) {
   await new Promise((resolve, reject) => {
     child.stderr.setEncoding("utf8").on("data", (text) => {
       proxy.log += text
-      if (proxy.log.includes("listening on")) resolve()
+      if (proxy.log.includes("listening on http")) resolve()
     })
     child.once("close", () => reject(new Error(`the proxy ended: ${proxy.log}`)))
   })

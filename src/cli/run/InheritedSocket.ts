@@ -27,7 +27,7 @@ const tooMany = (count: string, names: string): CommandFailed =>
 const sayWhatDecides = ({ host, port }: ListenSettings): Effect.Effect<void> =>
   host === settings.host.fallback && port === settings.port.fallback
     ? Effect.void
-    : Effect.logInfo("listening on the socket that was passed in; --host and --port are ignored")
+    : Effect.logInfo("the socket that was passed in is used; --host and --port are ignored")
 
 /** Where the settings say to listen. */
 type ListenSettings = Pick<ProxySettings, "host" | "port">
