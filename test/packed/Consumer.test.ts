@@ -13,22 +13,43 @@ class Packed extends Context.Tag("test/PackedLibrary")<Packed, Installed>() {}
 /** Bytes that a user downloads at most. A version that needs more has a reason, and says so here. */
 const mostBytes = 2_500_000
 
-const program = `import { layerConnections } from "ss-proxy"
+/** Without any import of Effect. */
+const program = `import { createProxy, type EmbeddedProxy, layerConnections } from "ss-proxy"
 // @ts-expect-error What is inside of the package is not for others.
 import * as inside from "ss-proxy/dist/index.js"
 export const parts = [layerConnections, inside]
+
+export const start = async (signal: AbortSignal): Promise<EmbeddedProxy> => {
+  const proxy = await createProxy({
+    port: 0,
+    signal,
+    sessions: { alice: "http://127.0.0.1:9000", bob: { url: "http://127.0.0.1:9001", status: "starting" } },
+    onRequest: async ({ header, sessionId }) =>
+      header("authorization") === undefined ? { status: 401 } : { set: { "X-User": sessionId } },
+    log: ({ level, message, time }) => console.error(time.toISOString(), level, message.toUpperCase()),
+  })
+  const off: () => void = proxy.on("request", ({ error, status }) => console.log(status, error?.message))
+  proxy.on("close", off)
+  const stored = await proxy.sessions.get("alice")
+  console.log(stored?.url.length, (await proxy.sessions.list()).map(({ id }) => id), proxy.adminUrl?.length)
+  return proxy
+}
+
+// @ts-expect-error A port is a number.
+export const mistaken = createProxy({ port: "8080" })
 `
 
 /** What the compiler says of a program that uses the library. */
 const complaints = (file: string, options: ts.CompilerOptions): ReadonlyArray<string> => {
   const strictly = {
     strict: true,
+    skipLibCheck: false,
     noEmit: true,
     exactOptionalPropertyTypes: true,
     target: ts.ScriptTarget.ES2022,
     types: ["node"],
   }
-  const compiled = ts.createProgram([file], { ...strictly, skipLibCheck: true, ...options })
+  const compiled = ts.createProgram([file], { ...strictly, ...options })
   return ts.getPreEmitDiagnostics(compiled).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))
 }
 
