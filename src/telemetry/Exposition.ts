@@ -134,7 +134,22 @@ const sharedText = (metric: Metric, index: number, values: Float64Array): string
   return withHead(texts.head, seriesText(texts, values, 0))
 }
 
-/** A snapshot in Prometheus' text format 0.0.4. */
+/**
+ * A snapshot in Prometheus' text format 0.0.4.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { exposition, Telemetry } from "ss-proxy"
+ *
+ * const program = Effect.gen(function* () {
+ *   const text = exposition(yield* (yield* Telemetry).snapshot)
+ *   console.log(text.split("\n").find((line) => line.startsWith("ss_proxy_http_requests_in_flight")))
+ * })
+ * await Effect.runPromise(Effect.provide(program, Telemetry.layer))
+ * // prints: ss_proxy_http_requests_in_flight 0
+ * ```
+ */
 export const exposition = ({ values, processes }: Snapshot): string =>
   sharedMetrics.map((metric, index) => sharedText(metric, index, values)).join("") + ofEachProcess(processes)
 

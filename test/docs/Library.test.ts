@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { docstringExamplesOf, documents, type Example, examplesOf, nameOf, root, shows } from "./Blocks.js"
+import { docstringExamplesOf, documents, type Example, examplesOf, nameOf, root, shows, textOf } from "./Blocks.js"
 
 const run = promisify(execFile)
 
@@ -14,11 +14,12 @@ const installed = process.env["SS_PROXY_LIBRARY_MODULES"]
 
 // There, nothing else is installed that the programs of other documents import.
 const programsIn = installed === undefined ? documents : ["docs/LIBRARY.md"]
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => `src/${name}`)
 const examples: ReadonlyArray<Example> = [
   ...programsIn.flatMap((document) => examplesOf(document, "ts")),
-  ...readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .flatMap((name) => docstringExamplesOf(`src/${name}`)),
+  ...sources.flatMap(docstringExamplesOf),
 ]
 
 const linkModules = (modules: string): void => {
@@ -92,6 +93,12 @@ describe("the programs of the documents and of docstrings", () => {
   it("compile against the built package", () => {
     expect(examples.length).toBeGreaterThan(0)
     expect(complaints).toBe("")
+  })
+
+  it("are all that docstrings have", () => {
+    const tagged = (source: string): number => textOf(source).split("* @example").length - 1
+    const missed = sources.filter((source) => docstringExamplesOf(source).length !== tagged(source))
+    expect(missed).toEqual([])
   })
 
   examples.forEach(({ block, output }, index) => {
