@@ -2,7 +2,8 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, type Scope } from "effect"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
-import { whileBusy } from "./SqliteFault.js"
+import { messageOf, whileBusy } from "./SqliteFault.js"
+import { type Run, transaction } from "./SqliteTransaction.js"
 
 /*
  * A command that makes a file fills it in several commits: the table, then the sessions. A proxy that follows the file
@@ -27,28 +28,6 @@ const isMarked = (sql: SqlClient): Effect.Effect<boolean, SqlError> =>
     (tables) => tables.length > 0,
   )
 
-/** The file counts as made when the scope closes. */
-const removingMark = (sql: SqlClient): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() => Effect.ignore(whileBusy(lockTimeout)(sql.unsafe(dropStatement))))
-
-const thisProcess = `SELECT ${process.pid} AS pid, unixepoch() AS since`
-
-/** Marks a file without tables as being made by this process, until the scope closes. */
-export const markAsMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
-  Effect.gen(function* () {
-    yield* sql.unsafe(dropStatement)
-    yield* sql.unsafe(`CREATE TABLE ${makingTable} AS ${thisProcess}`)
-    yield* removingMark(sql)
-  })
-
-/** Finishes, when the scope closes, what another command has begun that was killed. */
-export const takeOverMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
-  Effect.gen(function* () {
-    if (!(yield* isMarked(sql))) return
-    yield* sql.unsafe(`INSERT INTO ${makingTable} (pid, since) ${thisProcess}`)
-    yield* removingMark(sql)
-  })
-
 const isRunning = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -60,15 +39,55 @@ const isRunning = (pid: number): boolean => {
 }
 
 interface Mark {
+  readonly row: number
   readonly pid: number
   readonly age: number
 }
+
+const createStatement = `CREATE TABLE IF NOT EXISTS ${makingTable} (pid, since)`
+const markStatement = `INSERT INTO ${makingTable} (pid, since) VALUES (?, unixepoch()) RETURNING rowid AS row`
+const marksStatement = `SELECT rowid AS row, pid, unixepoch() - since AS age FROM ${makingTable}`
+const unmarkStatement = `DELETE FROM ${makingTable} WHERE rowid = ?`
+
+const mark = (run: Run): Effect.Effect<number | undefined, SqlError> =>
+  Effect.gen(function* () {
+    yield* run(createStatement, [])
+    const [made] = yield* run<Pick<Mark, "row">>(markStatement, [process.pid])
+    return made?.row
+  })
+
+/** The file counts as made with the last mark of a running command; those of killed commands go with it. */
+const unmark = (run: Run, own: number | undefined): Effect.Effect<unknown, SqlError> =>
+  Effect.gen(function* () {
+    const marks = yield* run<Mark>(marksStatement, [])
+    const isAwaited = marks.some(({ age, pid, row }) => row !== own && age < longest && isRunning(pid))
+    yield* isAwaited ? run(unmarkStatement, [own ?? null]) : run(dropStatement, [])
+  })
+
+/**
+ * Marks a file without tables as being made by this process, until the scope closes. Several commands may do so at the same
+ * time, so each mark comes and goes in one transaction.
+ */
+export const markAsMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
+  Effect.acquireRelease(transaction(sql, mark), (own) =>
+    Effect.ignore(whileBusy(lockTimeout)(transaction(sql, (run) => unmark(run, own)))),
+  ).pipe(Effect.asVoid)
+
+/** Marks a file that another command is making, or was when it was killed: it counts as made when both have ended. */
+export const takeOverMaking = (sql: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
+  Effect.flatMap(isMarked(sql), (isMaking) => (isMaking ? markAsMaking(sql) : Effect.void))
 
 /** Fails while a command on this machine is making the file, and for a while if it was killed at that. */
 export const requireWhole = (sql: SqlClient, filename: string): Effect.Effect<void, SqlError | StoreUnavailable> =>
   Effect.gen(function* () {
     if (!(yield* isMarked(sql))) return
-    const marks = yield* sql.unsafe<Mark>(`SELECT pid, unixepoch() - since AS age FROM ${makingTable}`)
+    const marks = yield* sql.unsafe<Mark>(marksStatement).pipe(
+      // The command has ended meanwhile.
+      Effect.catchIf(
+        (error) => messageOf(error) === `no such table: ${makingTable}`,
+        () => Effect.succeed([]),
+      ),
+    )
     if (marks.some(({ age, pid }) => age < (isRunning(pid) ? longest : longestLeft)))
       return yield* new StoreUnavailable({
         problem: `${filename} is still being created`,
