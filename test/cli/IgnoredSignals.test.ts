@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { fetchOnce, start, temporaryFolder } from "./Program.js"
 import { binary } from "../support/BuiltProgram.js"
+import { descendantsOf } from "../support/ChildProcesses.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]
@@ -104,14 +105,14 @@ describeUnless(lacking("python3"))("a terminal that is closed", () => {
 
   it("stops all workers of one, and leaves no process", async () => {
     const workers = [...words(), "--workers", "2"]
-    const { child, closed, log, says } = await listening(underTerminal(process.execPath, binary, ...workers))
+    const { child, closed, says } = await listening(underTerminal(process.execPath, binary, ...workers))
     await says(/with 2 workers/)
+    const processes = descendantsOf(child.pid ?? 0)
+    // The supervisor and its workers.
+    expect(processes.length).toBe(3)
     child.stdin.end()
     expect(await closed).toEqual([0, null])
-    const folder = /(\S+)\/sessions\.db/.exec(log.said)?.[1] ?? ""
-    // A process that is left would have it in its command line, or in the file that it holds.
-    const left = spawnSync("pgrep", ["-f", folder], { encoding: "utf8" }).stdout
-    expect([folder === "", left]).toEqual([false, ""])
+    expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
   })
 
   it("does not stop a proxy that nohup has started there", async () => {

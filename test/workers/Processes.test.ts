@@ -1,8 +1,8 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { eventually } from "../support/Changes.js"
+import { childrenOf } from "../support/ChildProcesses.js"
 import { ProxyProcess } from "../support/ProxyProcess.js"
 import { RawClient } from "../support/RawClient.js"
 import { answering, RawOrigin, silent } from "../support/RawOrigin.js"
@@ -13,9 +13,6 @@ import { listening } from "../support/Listening.js"
 const withWorkers = ["env", "SS_PROXY_WORKERS=2", "SS_PROXY_ACCESS_LOG=json", "SS_PROXY_GRACE=20"]
 
 const get = (path: string): string => bareRequest(`GET ${path}`, ["Host: proxy"])
-
-const childrenOf = (pid: number): ReadonlyArray<number> =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number)
 
 const portOf = ({ url }: ProxyProcess): number => Number(new URL(url).port)
 

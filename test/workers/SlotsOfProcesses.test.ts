@@ -1,14 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 import { eventually } from "../support/Changes.js"
+import { childrenOf } from "../support/ChildProcesses.js"
 import { ProxyProcess } from "../support/ProxyProcess.js"
 import { WsOrigin } from "../support/WsOrigin.js"
 import { openWs, refusedWs, type WsPeer } from "../support/WsPeer.js"
-
-/** The processes that this one has started (proc(5)). */
-const childrenOf = (pid: number): ReadonlyArray<number> =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
 
 /** How many sockets a process has open. */
 const socketsOf = (pid: number): number =>
