@@ -22,7 +22,7 @@ import { makeSessionControl } from "./ControlCalls.js"
 import { cursorOf, cursorOfPlace, placeIn, textIn } from "./Cursor.js"
 import { type ListQuery, makeSessionList, sliceSize } from "./SessionList.js"
 import { makeSessionWrites } from "./SessionWrites.js"
-import { orStanding, standingRows } from "./StandingRows.js"
+import { orStanding, standingRows } from "../fleet/StandingRows.js"
 import type { Place } from "./TopList.js"
 
 const asProblem = Effect.mapError((error: StoreUnavailable | ApiProblem) =>

@@ -9,7 +9,7 @@ import type { SessionSort } from "../api/SessionGroup.js"
 import { Fleet } from "../fleet/Fleet.js"
 import { type NumberedSessions, numberedSessions, seenSessions } from "../fleet/SessionsSeen.js"
 import { eachSliced } from "../fleet/Sliced.js"
-import { orStanding, standingRows } from "./StandingRows.js"
+import { orStanding, standingRows } from "../fleet/StandingRows.js"
 import { type Place, TopList } from "./TopList.js"
 
 /** Rows that are read in one turn of the event loop: a millisecond of work at most. And for one page of sessions. */

@@ -1,6 +1,7 @@
 import { Cause, Clock, Duration, Effect, Exit, Fiber, type Scope } from "effect"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { SessionRepo, SessionTally } from "../../sessions/SessionRepo.js"
+import { lastHeard } from "../fleet/StandingRows.js"
 
 /** Whether the store can be read. Times are milliseconds since the epoch. */
 export interface StoreState {
@@ -41,8 +42,7 @@ export const makeStoreWatch = (repo: typeof SessionRepo.Service): Effect.Effect<
 
     const state = Effect.gen(function* () {
       const found = yield* Effect.exit(repo.find(nobody))
-      const heardAt = repo.feed === undefined ? lastOkAt : performance.timeOrigin + repo.feed.heardAt()
-      if (Exit.isFailure(found)) return { problem: describe(found.cause), lastOkAt: heardAt }
+      if (Exit.isFailure(found)) return { problem: describe(found.cause), lastOkAt: lastHeard(repo) ?? lastOkAt }
       lastOkAt = yield* Clock.currentTimeMillis
       return { problem: undefined, lastOkAt }
     })

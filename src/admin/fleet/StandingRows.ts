@@ -2,12 +2,12 @@ import { Effect } from "effect"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { Session } from "../../domain/Session.js"
 import type { SessionRepo } from "../../sessions/SessionRepo.js"
-import { answersIn, type FleetService } from "../fleet/Fleet.js"
-import { timestamp } from "../fleet/Shapes.js"
+import { answersIn, type FleetService } from "./Fleet.js"
+import { timestamp } from "./Shapes.js"
 
-/** When the store was last heard of, as RFC 3339 has it; `undefined` of a store that may not be away. */
-export const lastHeard = ({ feed }: typeof SessionRepo.Service): string | undefined =>
-  feed === undefined ? undefined : timestamp(performance.timeOrigin + feed.heardAt())
+/** When the store was last heard of, in milliseconds since the epoch; `undefined` of one of which nothing stands while it is away. */
+export const lastHeard = ({ feed }: typeof SessionRepo.Service): number | undefined =>
+  feed === undefined ? undefined : performance.timeOrigin + feed.heardAt()
 
 /** The rows that sessions are served by while their store is away, of those of which any process has one. */
 export const standingRows = (
@@ -26,7 +26,7 @@ export const standingRows = (
 
 /**
  * Reads; where the store cannot be read, but what was read of it stands, does what `standing` says in place of that. `asOf`: when
- * the store was last heard of.
+ * the store was last heard of, as RFC 3339 has it.
  */
 export const orStanding =
   (repo: typeof SessionRepo.Service) =>
@@ -35,6 +35,8 @@ export const orStanding =
     standing: (asOf: string, fault: StoreUnavailable) => Effect.Effect<B, F, S>,
   ): Effect.Effect<A | B, E | F | StoreUnavailable, R | S> =>
     Effect.catchAll(read, (error): Effect.Effect<B, E | F | StoreUnavailable, S> => {
-      const asOf = lastHeard(repo)
-      return error instanceof StoreUnavailable && asOf !== undefined ? standing(asOf, error) : Effect.fail(error)
+      const heardAt = lastHeard(repo)
+      return error instanceof StoreUnavailable && heardAt !== undefined
+        ? standing(timestamp(heardAt), error)
+        : Effect.fail(error)
     })

@@ -28,7 +28,8 @@ import type { ExplainView } from "../api/ExplainView.js"
 import { HypotheticalRequest } from "./HypotheticalRequest.js"
 import { policiesInForce } from "./PoliciesInForce.js"
 import type { QuestionOf } from "../fleet/Questions.js"
-import { healthView, sessionView, timestamp } from "../fleet/Shapes.js"
+import { healthView, sessionView } from "../fleet/Shapes.js"
+import { orStanding } from "../fleet/StandingRows.js"
 
 export type ExplainQuery = QuestionOf<"explain">
 
@@ -44,10 +45,10 @@ interface Outcome {
   readonly change: AnswerChange | undefined
 }
 
-/** A row, or none; and when the store was last heard of, in milliseconds since the epoch, where it is away. */
+/** A row, or none; and when the store was last heard of, as RFC 3339 has it, where it is away. */
 interface FoundRow {
   readonly row: Session | undefined
-  readonly asOf: number | undefined
+  readonly asOf: string | undefined
 }
 const noRow: FoundRow = { row: undefined, asOf: undefined }
 
@@ -144,14 +145,10 @@ const make = Effect.gen(function* () {
 
   /** The row of a session; while the store is away the one that it is served by. */
   const rowOf = (id: string): Effect.Effect<FoundRow, StoreUnavailable> =>
-    Effect.matchEffect(repo.find(id), {
-      onSuccess: (row) =>
-        Effect.succeed({ row: Option.getOrUndefined(Option.map(row, ({ session }) => session)), asOf: undefined }),
-      onFailure: (fault) =>
-        repo.feed === undefined
-          ? fault
-          : Effect.succeed({ row: directory.rowOf(id), asOf: performance.timeOrigin + repo.feed.heardAt() }),
-    })
+    orStanding(repo)(
+      Effect.map(repo.find(id), (row): FoundRow => ({ row: Option.getOrUndefined(row)?.session, asOf: undefined })),
+      (asOf) => Effect.succeed({ row: directory.rowOf(id), asOf }),
+    )
 
   const explain = (query: ExplainQuery) =>
     Effect.gen(function* () {
@@ -187,7 +184,7 @@ const make = Effect.gen(function* () {
           verdict,
           hooks.length,
         ),
-        ...(asOf !== undefined && { as_of: timestamp(asOf) }),
+        ...(asOf !== undefined && { as_of: asOf }),
       }
     })
   return { explain }
@@ -249,7 +246,7 @@ const routeStep = (route: Route | undefined): string => {
 const rowStep = (route: Route | undefined, { asOf, row }: FoundRow, error: Outcome["error"]): ReadonlyArray<string> => {
   if (route?._tag !== "Session") return []
   const unusable = unusableStep(error)
-  const away = asOf === undefined ? [] : [`the database is away; it was last heard of at ${timestamp(asOf)}`]
+  const away = asOf === undefined ? [] : [`the database is away; it was last heard of at ${asOf}`]
   if (row === undefined) {
     if (unusable.length > 0) return [...away, ...unusable]
     return asOf === undefined
