@@ -1,48 +1,23 @@
 // The cost of the two reads that a request may wait for, by each library for SQLite that this Node has, and by a client of
 // @effect/sql: CPU time in microseconds, the median of seven rounds that alternate between them. Then what a row of an
 // import costs. `npm run bench:sqlite`.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
-import { build } from "esbuild"
-import { root } from "../bundles.mjs"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import { Context, Layer, ManagedRuntime } from "effect"
+import { importSources } from "../sources.mjs"
 
 const rows = 10_000
 const reads = 5_000
 const rounds = 7
 
-/** What the proxy itself opens databases with, from its sources. */
-const source = `
-  export { loadBetterSqlite, openBetter } from "./BetterSqlite.js"
-  export { loadNodeSqlite, openNode } from "./NodeSqlite.js"
-  export { openSqliteClient } from "./SqliteClient.js"
-  export * as Reactivity from "@effect/experimental/Reactivity"
-  export { Effect, ManagedRuntime, Layer, Context } from "effect"`
-const cache = join(root, "node_modules", ".cache")
-mkdirSync(cache, { recursive: true })
-const bundle = join(cache, `bench-sqlite-${process.pid}.mjs`)
-await build({
-  stdin: { contents: source, resolveDir: join(root, "src", "sessions", "sqlite"), loader: "ts" },
-  outfile: bundle,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-})
+/** What the proxy itself opens databases with. */
+const { loadBetterSqlite, loadNodeSqlite, openBetter, openNode, openSqliteClient } = await importSources(
+  ["BetterSqlite", "NodeSqlite", "SqliteClient"].map((name) => `src/sessions/sqlite/${name}.ts`),
+)
 const folder = mkdtempSync(join(tmpdir(), "ss-proxy-sqlite-"))
-process.on("exit", () => [bundle, folder].forEach((path) => rmSync(path, { recursive: true, force: true })))
-const {
-  Context,
-  Effect,
-  Layer,
-  loadBetterSqlite,
-  loadNodeSqlite,
-  ManagedRuntime,
-  openBetter,
-  openNode,
-  openSqliteClient,
-  Reactivity,
-} = await import(pathToFileURL(bundle).href)
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 
 const openers = {
   "better-sqlite3": (path) => openBetter(loadBetterSqlite(), path, { timeout: 0 }),
@@ -58,11 +33,12 @@ const microsecondsOf = async (count, work) => {
 
 const table = `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
   CREATE TABLE sessions(session_id TEXT PRIMARY KEY NOT NULL, url TEXT NOT NULL)`
+const fileOf = (name) => join(folder, `${name.replace(":", "-")}.db`)
 const idOf = (read) => `session-${(read * 7919) % rows}`
 const ways = {}
 const imports = {}
 for (const [name, open] of Object.entries(openers)) {
-  const filename = join(folder, `${name.replace(":", "-")}.db`)
+  const filename = fileOf(name)
   try {
     open(filename).exec(table)
   } catch {
@@ -80,14 +56,11 @@ for (const [name, open] of Object.entries(openers)) {
   ways[`row, ${name}`] = (read) => find.get(idOf(read))
 }
 
-const [filename] = Object.keys(imports).map((name) => join(folder, `${name.replace(":", "-")}.db`))
-const layer = Layer.scopedContext(
-  Effect.map(openSqliteClient(filename, { timeout: 0 }), (client) =>
-    Context.make(Context.GenericTag("client"), client),
-  ),
-)
+const [first] = Object.keys(imports)
+const Sql = Context.GenericTag("sql")
+const layer = Layer.scoped(Sql, openSqliteClient(fileOf(first), { timeout: 0 }))
 const runtime = ManagedRuntime.make(Layer.provide(layer, Reactivity.layer))
-const sql = await runtime.runPromise(Context.GenericTag("client"))
+const sql = await runtime.runPromise(Sql)
 ways["version, @effect/sql"] = () => runtime.runPromise(sql`PRAGMA data_version`)
 ways["row, @effect/sql"] = (read) => runtime.runPromise(sql`SELECT * FROM sessions WHERE session_id = ${idOf(read)}`)
 
