@@ -1,14 +1,9 @@
 import { Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { text } from "node:stream/consumers"
 import { WebSocketServer } from "ws"
 import { Changes, type NotSeen } from "../support/Changes.js"
 import { listening } from "../support/Listening.js"
-
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  const pieces: Array<Buffer> = []
-  for await (const piece of request) pieces.push(piece)
-  return Buffer.concat(pieces).toString("utf8")
-}
 
 const jsonOr = (text: string): unknown => {
   try {
@@ -65,7 +60,7 @@ export class TestServer {
     const { headers, method, url = "" } = request
     const { pathname, searchParams } = new URL(url, "http://test")
     const [, first = "", second = ""] = pathname.split("/")
-    const body = await textOf(request)
+    const body = await text(request)
     if (first === "status") {
       response.statusCode = Number(second)
       return void response.end()

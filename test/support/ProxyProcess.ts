@@ -20,6 +20,8 @@ export interface ProxyOptions {
   readonly within: ReadonlyArray<string>
   /** Where it is, with its database; a new folder by default. */
   readonly folder: string
+  /** The program; the built one by default. */
+  readonly program: string
 }
 
 /** What a descriptor of a process leads to; `undefined` if it is closed by now. */
@@ -112,9 +114,9 @@ export class ProxyProcess {
   /** Starts it; it is killed with the scope. */
   static startWith(options: Partial<ProxyOptions>): Effect.Effect<ProxyProcess, NotSeen, Scope.Scope> {
     return Effect.gen(function* () {
-      const { flags = [], sessions = {}, within = [] } = options
+      const { flags = [], program: file = binary, sessions = {}, within = [] } = options
       const database = join(options.folder ?? (yield* temporaryFolder), "sessions.db")
-      const args = [binary, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database, ...flags]
+      const args = [file, "run", "--host", "127.0.0.1", "--port", "0", "--db-path", database, ...flags]
       const [program = "", ...words] = [...within, process.execPath, ...args]
       const child = yield* startTool(program, words)
       const changes = new Changes()
