@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path"
 import type { IdCase } from "../domain/Settings.js"
 import type { StoreUnavailable } from "../domain/ProxyError.js"
 import type { ActivityStore } from "../sessions/ActivityStore.js"
+import { databaseUrlForms, isPostgresUrl, sqlitePathOf } from "../sessions/DatabaseUrl.js"
 import type { SessionRepo } from "../sessions/SessionRepo.js"
 import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import type { PostgresPlace } from "../sessions/postgres/PostgresPlace.js"
@@ -55,11 +56,11 @@ export interface DatabaseChoice {
 
 /** The database that a URL names; `source`: what gave it, for messages. */
 export const databaseAt = (source: string, url: string): Effect.Effect<Database, UsageError> => {
-  const filename = /^sqlite:(?:\/\/)?(.+)$/.exec(url)?.[1]
+  const filename = sqlitePathOf(url)
   if (filename !== undefined) return Effect.succeed(sqliteAt(filename))
-  if (!/^postgres(ql)?:/i.test(url))
+  if (!isPostgresUrl(url))
     return new UsageError({
-      message: `${source} is ${JSON.stringify(redactUrl(url))}; it is no database URL, use sqlite:PATH or postgres://USER@HOST/DATABASE`,
+      message: `${source} is ${JSON.stringify(redactUrl(url))}; it is no database URL, use ${databaseUrlForms}`,
     })
   // Only a command that has such a URL loads what reads it.
   return Effect.flatMap(

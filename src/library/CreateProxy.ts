@@ -6,9 +6,9 @@ import { RequestHooks } from "../http/RequestHooks.js"
 import { localUrl } from "../server/Listening.js"
 import { layerProxy } from "../server/Proxy.js"
 import { ProxyServer } from "../server/ProxyServer.js"
+import { databaseUrlForms, isPostgresUrl, sqlitePathOf } from "../sessions/DatabaseUrl.js"
 import { layerMemory } from "../sessions/MemorySessionRepo.js"
 import { layerPostgres, layerPostgresActivity } from "../sessions/postgres/LazyPostgres.js"
-import { isPostgresUrl } from "../sessions/postgres/PostgresUrl.js"
 import { SessionRepo } from "../sessions/SessionRepo.js"
 import { layerSqlite as layerSqliteActivity } from "../sessions/sqlite/SqliteActivityStore.js"
 import { layerSqlite } from "../sessions/sqlite/SqliteSessionRepo.js"
@@ -52,13 +52,13 @@ const inMemory = (sessions: NonNullable<SessionOptions["sessions"]>): StoreLayer
 
 /** Sessions in a database, and when they were last active there, as the command line has both. */
 const inDatabase = (database: string, { idCase = "exact" }: Partial<ProxySettings>): StoreLayer => {
-  const filename = /^sqlite:(?:\/\/)?(.+)$/.exec(database)?.[1]
+  const filename = sqlitePathOf(database)
   if (filename !== undefined)
     return Layer.merge(layerSqlite({ filename, idCase }), layerSqliteActivity({ sessions: filename }))
   if (isPostgresUrl(database))
     return Layer.merge(layerPostgres({ database, idCase }), layerPostgresActivity({ database }))
   // Its text is not shown: nobody knows what of it is a password.
-  const problem = "is no database URL; use sqlite:PATH or postgres://USER@HOST/DATABASE"
+  const problem = `is no database URL; use ${databaseUrlForms}`
   return Layer.fail(new SettingsError({ setting: "database", problem }))
 }
 

@@ -2,6 +2,7 @@ import * as Command from "@effect/cli/Command"
 import { Effect, Option, type Scope } from "effect"
 import { onOrOff, text } from "../../domain/Reading.js"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
+import { databaseUrlForms } from "../../sessions/DatabaseUrl.js"
 import type { RowStore } from "../../sessions/RowStore.js"
 import {
   type CopyStage,
@@ -228,7 +229,7 @@ const databaseOf = (flag: Flag.Flag<string>, given: Option.Option<string>): Effe
   Option.match(given, {
     onNone: () =>
       new UsageError({
-        message: `--${flag.name} is missing; name a database: sqlite:PATH or postgres://USER@HOST/DATABASE`,
+        message: `--${flag.name} is missing; name a database: ${databaseUrlForms}`,
       }),
     onSome: (url) => databaseAt(`--${flag.name}`, url),
   })

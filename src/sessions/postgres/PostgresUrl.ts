@@ -241,9 +241,6 @@ const placeOf = (parts: Parts, around: PostgresSurroundings): Either.Either<Post
     }
   })
 
-/** Whether a text is meant to be the URL of a PostgreSQL database. */
-export const isPostgresUrl = (text: string): boolean => /^postgres(ql)?:/i.test(text)
-
 /**
  * Reads a URL of libpq's form, with several hosts if need be: `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?…`. What
  * it leaves open comes from libpq's variables (`PGUSER`, `PGPASSWORD`, …). Left: a phrase about what is wrong, without
