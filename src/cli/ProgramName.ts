@@ -45,7 +45,9 @@ export const programName = (script = process.argv[1] ?? "", folder = process.cwd
   return isFoundByNpx(script, folder) ? "npx ss-proxy" : "ss-proxy"
 }
 
-const quoted = (word: string): string => (/^[\w./@:-]+$/.test(word) ? word : `'${word}'`)
+/** A word as a shell takes it. */
+export const quoted = (word: string): string =>
+  /^[\w./@:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /** The flag that names a database, with a space before it; empty for the default database. */
 export const databaseFlag = (database: Database): string => {

@@ -5,7 +5,7 @@ import { SessionRepo } from "../../sessions/SessionRepo.js"
 import { layerSqlite } from "../../sessions/sqlite/SqliteSessionRepo.js"
 import { probeSqlite, type SqliteProbe, tryToWrite } from "../../sessions/sqlite/SqliteProbe.js"
 import { isAbsent, type SqliteDatabase } from "../Database.js"
-import { databaseFlag, programName } from "../ProgramName.js"
+import { databaseFlag, programName, quoted } from "../ProgramName.js"
 import { sizeText } from "../../log/Amounts.js"
 import { countInWords, inWords } from "../InWords.js"
 import { type Finding, findingsOf, unavailable } from "./Finding.js"
@@ -79,7 +79,7 @@ const readers = ({ filename }: SqliteDatabase): Finding => {
   if ((mode & 0o007) === 0) return ok("not everybody on this machine may read the database")
   return warn(
     `everybody on this machine may read the database (mode 0${mode.toString(8)}), and URLs may hold passwords`,
-    `chmod o= ${filename}*`,
+    `chmod o= ${quoted(filename)}*`,
   )
 }
 
