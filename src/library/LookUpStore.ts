@@ -43,7 +43,7 @@ export const layerLookUp = (lookUp: LookUp, lookUpEvery: number): Layer.Layer<Se
       catch: (cause) =>
         new StoreUnavailable({
           problem: `the function lookUp failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-          hint: "Mend it, or what it asks.",
+          hint: "Correct it, or what it asks.",
           cause,
         }),
     })

@@ -421,7 +421,7 @@ const inSlices = (keys: ReadonlyArray<string>, each: (key: string) => void): Eff
     }
   })
 
-/** That a store has too much to do says nothing of whether it is there. */
+/** That one question was not answered in time says nothing of whether the store is there. */
 const isLate = (found: Exit.Exit<unknown, StoreUnavailable>): boolean =>
   Exit.isFailure(found) && Cause.isFailType(found.cause) && found.cause.error.isLate === true
 

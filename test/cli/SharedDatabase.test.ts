@@ -12,16 +12,10 @@ const [proxy, fleet, stranger, group] = [64_001, 64_002, 64_003, 64_010]
 
 /** Runs a command of the program as somebody else. */
 const as = (user: number, groups: ReadonlyArray<number>, folder: string, ...args: ReadonlyArray<string>) => {
-  const identity = [
-    "--reuid",
-    `${user}`,
-    "--regid",
-    `${user}`,
-    ...(groups.length > 0 ? ["--groups", groups.join()] : []),
-  ]
-  const whose = groups.length > 0 ? identity : [...identity, "--clear-groups"]
+  const others = groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.join()]
+  const identity = ["--reuid", `${user}`, "--regid", `${user}`, ...others]
   const database = join(folder, "sessions.db")
-  return runTool("setpriv", [...whose, process.execPath, binary, "sessions", ...args, "--db-path", database])
+  return runTool("setpriv", [...identity, process.execPath, binary, "sessions", ...args, "--db-path", database])
 }
 
 /** The folder and the empty file of docs/INSTALL.md. */
