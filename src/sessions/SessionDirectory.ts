@@ -85,8 +85,8 @@ const nobody = ""
 // Rows that are read again in one turn of the event loop by a store that answers at once: well under a millisecond of work. With
 // 200, the longest turn after a kill took 6 ms in place of 4 (`npm run soak:kill`).
 const sliceSize = 40
-// Between two such slices, in milliseconds, so that requests meet few of them, and not one in each turn that they take: p99 of others
-// after a kill. Of all slices at most this much, for live traffic ends within a second of its session.
+// Behind each such slice, in milliseconds, so that requests meet few of them, and not one in each turn that they take: p99 of others
+// after a kill. Where that would be more than this for all slices, there is no rest: live traffic ends within a second of its session.
 const sliceRest = 2
 const longestRests = 200
 // The part of the time that may go into reading rows again while changes never stop, and the longest rest for it.
@@ -370,7 +370,7 @@ class Directory {
     )
   }
 
-  /** Reads the rows of watched lifetimes again, a slice in each turn of the event loop. */
+  /** Reads the rows of watched lifetimes again, slice by slice: other work of the event loop comes between. */
   private get sweep(): Effect.Effect<void, StoreUnavailable> {
     return Effect.gen(this, function* () {
       let worked = 0
