@@ -60,8 +60,8 @@ const recordCommand = async (terminal: Terminal, command: string): Promise<Reado
 /** Runs the commands in a terminal of their own, beside a proxy that is started as README.md says. */
 export const record = async (): Promise<ReadonlyArray<RecordedCommand>> => {
   const terminal = new Terminal()
-  await terminal.open()
   try {
+    await terminal.open()
     const recorded: Array<RecordedCommand> = []
     for (const { block, output } of recordedExamples()) {
       if (block.kind === "background") {

@@ -236,6 +236,7 @@ describe("a proxy for programs without Effect", () => {
     await untilStatus(`${proxy.url}/alice/`, 200)
     expect((await fetch(`${proxy.url}/broken/`)).status).toBe(503)
     await expect(proxy.sessions.set("bob", url)).rejects.toThrow("cannot be changed here")
+    await expect(proxy.sessions.list()).rejects.toThrow("cannot be counted or listed")
   })
 
   it("keeps sessions in a file that others read, too", async () => {
@@ -298,6 +299,8 @@ describe("a proxy for programs without Effect", () => {
     await expect(startProxy({ port: -1 })).rejects.toMatchObject({ _tag: "SettingsError", setting: "port" })
     await expect(startProxy({ database: "mysql://x:secret@y/z" })).rejects.toThrow(/^database is no database URL; use/)
     await expect(startProxy({ database: "sqlite:a", sessions: {} })).rejects.toMatchObject({ setting: "sessions" })
+    for (const lookUpEvery of [0, Number.NaN])
+      await expect(startProxy({ lookUpEvery })).rejects.toMatchObject({ setting: "lookUpEvery" })
     await expect(startProxy({ sessions: { "": "http://a" } })).rejects.toMatchObject({ _tag: "SessionInvalid" })
     await expect(startProxy({ database: "postgres://a:se@cret@b/c" })).rejects.toMatchObject({
       _tag: "PostgresUrlInvalid",

@@ -205,6 +205,11 @@ describe.each(Object.entries(stores))("control of a session (%s)", (_name, store
       yield* proxy.repo.drain("app", 30_000)
       yield* inForce
       assert.strictEqual((yield* ask(proxy, "/app/x")).status, 503)
+      // How long it still takes, and not when it ends by a clock that only this process has.
+      const [line = ""] = proxy.log.filter((one) => /message=failed\b.* session=app\b/.test(one))
+      assert.match(line, / reason=draining\b/)
+      assert.match(line, / drain_ends_in_s=(29|30)\b/)
+      assert.notInclude(line, "drainEndsAt")
       yield* proxy.repo.remove("app")
       yield* inForce
       assert.strictEqual((yield* ask(proxy, "/app/x")).status, 404)
