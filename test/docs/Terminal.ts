@@ -43,13 +43,15 @@ const listening = async (port: number): Promise<void> => {
 
 /** A reader's terminal: a folder with the built program, a proxy that was started as the README says, a PATH. */
 export class Terminal {
-  readonly folder = mkdtempSync(join(tmpdir(), "ss-proxy-docs-"))
+  /** Empty until it is open. */
+  private folder = ""
   private readonly background: Array<ReturnType<typeof spawn>> = []
   private proxyPort = 0
   private ports = new Map<string, number>()
 
   /** `files`: those that the document has its reader write, and the packages that these use, are in the folder. */
   async open(files: ReadonlyArray<Block> = []): Promise<void> {
+    this.folder = mkdtempSync(join(tmpdir(), "ss-proxy-docs-"))
     symlinkSync(join(root, "dist"), join(this.folder, "dist"))
     const program = join(this.folder, "ss-proxy")
     writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`)
@@ -84,7 +86,7 @@ export class Terminal {
       else if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
       await gone
     }
-    rmSync(this.folder, { recursive: true, force: true })
+    if (this.folder !== "") rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** A text of a document with the addresses of this test. */
