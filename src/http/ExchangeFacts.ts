@@ -68,8 +68,8 @@ const isBreak = (error: ClientStalled | ClientError | ResponseBroken | RequestBr
   error instanceof ResponseBroken || error instanceof RequestBroken
 
 /**
- * What there is to know of a request and its answer, for whoever counts, records, traces or shows it. `Exchange` does what is to
- * be done: a class above this one, and not an object beside it, for each request has one.
+ * What there is to know of a request and its answer, for whoever counts, records, traces or shows it. `Exchange` extends
+ * it by what is done, so that each request costs one object and not two.
  */
 export abstract class ExchangeFacts implements CountedExchange, RecordedExchange {
   readonly kind = "http"

@@ -89,7 +89,7 @@ const mostNamed = 5
 const logUnfinished = (clients: ReadonlyArray<string>): Effect.Effect<void> =>
   clients.length === 0
     ? Effect.void
-    : Effect.logWarning("cut: heads of requests that did not come to their end").pipe(
+    : Effect.logWarning("cut: requests whose head was not complete").pipe(
         Effect.annotateLogs({ count: clients.length, clients: [...new Set(clients)].slice(0, mostNamed).join(", ") }),
       )
 

@@ -190,7 +190,7 @@ describe("a proxy that is told to stop", () => {
       yield* idle.gone
       yield* unfinished.gone
       yield* origin.deserted
-      assert.include(proxy.log.join("\n"), "heads of requests that did not come to their end")
+      assert.include(proxy.log.join("\n"), "requests whose head was not complete")
       assert.isTrue(
         proxy.log.some((line) => /\bcut\b/.test(line) && line.includes("app")),
         proxy.log.join("\n"),
