@@ -29,6 +29,8 @@ describe("a mistake on the command line", () => {
     [["--db", "mysql://u:secret@h/d"], "it is no database URL, use sqlite:PATH or postgres://"],
     [["--db", "postgres://u:secret@h/d?sslmode=no"], "sslmode must be one of disable, prefer"],
     [["--db=sqlite:a", "--db-path=b"], "--db says a and --db-path says b"],
+    [["-d", "postgres://u:secret@h/d"], "--db-path is a URL; it must be a path, give the URL to --db"],
+    [["sessions", "add", "a", "http://h", "-d", "sqlite:a.db"], "--db-path is a URL"],
     [["--prot", "1"], "did you mean --port?"],
     [["session"], "did you mean ss-proxy sessions?"],
     [["sessions", "delete", "a"], "did you mean ss-proxy sessions remove?"],
