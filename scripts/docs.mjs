@@ -8,32 +8,12 @@
 // - metrics: docs/METRICS.md
 // - speed: the tables in README.md, README.zh.md and docs/PERFORMANCE.md, from scripts/bench/figures.json
 // - help: the expected help texts in test/cli/help
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
-import { build } from "esbuild"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { root } from "./setup.mjs"
+import { importSources } from "./sources.mjs"
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const bundle = join(root, "node_modules", `.ss-proxy-docs-${process.pid}.mjs`)
-process.on("exit", () => rmSync(bundle, { force: true }))
-
-await build({
-  absWorkingDir: root,
-  stdin: {
-    contents: ["ApiDescription", "ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
-      .map((name) => `export * from "./${name}.js"`)
-      .join("\n"),
-    resolveDir: join(root, "test", "docs"),
-  },
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  packages: "external",
-  logLevel: "warning",
-  outfile: bundle,
-})
-
-const documents = await import(pathToFileURL(bundle).href)
+const generators = ["ApiDescription", "ErrorReference", "HelpTexts", "MetricsReference", "SettingTables", "SpeedTables"]
 const {
   apiDescription,
   causesOfPage,
@@ -44,7 +24,7 @@ const {
   withFlagTables,
   withPolicyTable,
   withSettingTable,
-} = documents
+} = await importSources(generators.map((name) => `test/docs/${name}.ts`))
 const figures = readFileSync(join(root, "scripts", "bench", "figures.json"), "utf8")
 
 const rewrite = (document, ...changes) => {

@@ -1,14 +1,9 @@
 // `npm run screenshots`: the pictures of docs/DASHBOARD.md, taken in Chromium from the page in dist/, into docs/img. What they
 // show is made up (test/dashboard/Scenery.ts). Another folder may be named.
 import { spawnSync } from "node:child_process"
-import { rmSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
-import { build } from "esbuild"
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const bundle = join(root, "dist", `screenshots-${process.pid}.mjs`)
-process.on("exit", () => rmSync(bundle, { force: true }))
+import { join, resolve } from "node:path"
+import { root } from "./setup.mjs"
+import { importSources } from "./sources.mjs"
 
 const program = ["chromium", "chromium-browser", "google-chrome"]
   .map((name) => spawnSync("which", [name], { encoding: "utf8" }).stdout.trim())
@@ -18,16 +13,6 @@ if (program === undefined) {
   process.exit(1)
 }
 
-await build({
-  absWorkingDir: root,
-  entryPoints: ["test/dashboard/Pictures.ts"],
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  packages: "external",
-  logLevel: "warning",
-  outfile: bundle,
-})
-
-const { documented, takePictures } = await import(pathToFileURL(bundle).href)
+// Beside the page.
+const { documented, takePictures } = await importSources(["test/dashboard/Pictures.ts"], join(root, "dist"))
 await takePictures(program, resolve(process.argv[2] ?? join(root, "docs", "img")), documented)

@@ -51,8 +51,8 @@ export const layerProxyWith = <E>(
   )
 
 /**
- * The whole proxy: it needs settings and a session store, nothing else. It serves while the Layer is up, and drains when that
- * is released.
+ * The whole proxy: it needs settings and a session store, nothing else. It serves while the Layer is up, and what is open is cut
+ * when that is released: run the `drain` of `ProxyServer` before.
  *
  * @example
  * ```ts

@@ -8,7 +8,8 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished, vi } from "vitest"
 import { fairNow } from "../support/FairClock.js"
-import { binary, fetchOnce, onDatabase, type Outcome, runProgram, start } from "./Program.js"
+import { fetchOnce, onDatabase, type Outcome, runProgram, start } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 // Each test starts a program or two.

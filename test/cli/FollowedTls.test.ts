@@ -17,7 +17,8 @@ import { Authority, type Identity } from "../support/Certificates.js"
 import { patience } from "../support/Changes.js"
 import { TlsOrigin } from "../support/TlsOrigin.js"
 import { startTool } from "../support/Tool.js"
-import { binary, onDatabase } from "./Program.js"
+import { onDatabase } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 
 const nothing = { downstreamCa: "", downstreamCert: "", downstreamKey: "" }
 

@@ -6,7 +6,8 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
-import { binary, fetchOnce, start, temporaryFolder } from "./Program.js"
+import { fetchOnce, start, temporaryFolder } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]

@@ -9,7 +9,8 @@ import { setTimeout as pause } from "node:timers/promises"
 import { onTestFinished } from "vitest"
 import { isInstalled } from "../support/Tool.js"
 import { describeUnless, lackingFile } from "../support/LeftOut.js"
-import { binary, json, onDatabase, start } from "./Program.js"
+import { json, onDatabase, start } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 
 describe("an export whose output has no room", () => {
   /** `sh` lets no file that the program writes grow beyond 64 KiB. */

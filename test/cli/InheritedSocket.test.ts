@@ -10,7 +10,7 @@ import { describeUnless, lacking } from "../support/LeftOut.js"
 import { unusedPort } from "../support/Listening.js"
 import { RawClient } from "../support/RawClient.js"
 import { runTool, startTool } from "../support/Tool.js"
-import { binary } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 
 const names = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"]
 

@@ -3,11 +3,8 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
-
-/** The built program. */
-export const binary = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
+import { binary, cleanEnvironment } from "../support/BuiltProgram.js"
 
 /** How a run of the program ended, and what it said. */
 export interface Outcome {
@@ -21,10 +18,6 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
 }
-
-/** The variables of this process, without any that the program reads. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SS_PROXY_|NO_COLOR$|FORCE_COLOR$)/.test(name)))
 
 /** Starts the program; for those that run on. */
 export const start = (args: ReadonlyArray<string>, options: RunOptions = {}) =>

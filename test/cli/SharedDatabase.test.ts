@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 import { runTool } from "../support/Tool.js"
-import { binary } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 
 // Numbers that need no names: the proxy's user, a fleet's, a stranger's, and the group that the first two share.
 const [proxy, fleet, stranger, group] = [64_001, 64_002, 64_003, 64_010]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { spawnSync } from "node:child_process"
-import { binary } from "./Program.js"
+import { binary } from "../support/BuiltProgram.js"
 
 /** Keeps more new objects than V8's space for them can ever hold, then says how large it has become, in bytes. */
 const filled = `

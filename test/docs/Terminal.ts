@@ -5,14 +5,8 @@ import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
+import { binary, cleanEnvironment } from "../support/BuiltProgram.js"
 import { type Block, root } from "./Blocks.js"
-
-/** The built program. */
-const binary = join(root, "dist", "bin.js")
-
-/** The variables of this process, without any that the program reads. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SS_PROXY_|FORCE_COLOR$)/.test(name)))
 
 /** What the documents call the proxy's address, and the ports of servers of one's own. */
 const proxyName = "localhost:8080"

@@ -7,7 +7,7 @@ import { temporaryFolder } from "../sessions/temporary.js"
 import { eventually, type NotSeen } from "../support/Changes.js"
 import { request } from "../support/HttpText.js"
 import { runTool } from "../support/Tool.js"
-import { binary } from "../cli/Program.js"
+import { binary } from "../support/BuiltProgram.js"
 import { clientAt, frame, handshake, startSurvival, Survival, survives } from "./Survival.js"
 
 const preload = fileURLToPath(new URL("./processes/Clock.mjs", import.meta.url))

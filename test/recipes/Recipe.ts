@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { delimiter, dirname, join } from "node:path"
 import { type Block, blocksOf, nameOf, recipes, shows } from "../docs/Blocks.js"
-import { binary } from "../cli/Program.js"
+import { binary } from "../support/BuiltProgram.js"
 import { temporaryFolder } from "../sessions/temporary.js"
 import { unusedPort } from "../support/Listening.js"
 

@@ -2,16 +2,13 @@ import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { temporaryFolder } from "../sessions/temporary.js"
+import { binary } from "./BuiltProgram.js"
 import { Changes, NotSeen } from "./Changes.js"
 import { startTool } from "./Tool.js"
 
 /** How long a start may take, in milliseconds: a busy machine starts several programs at a time. */
 const startPatience = 15_000
-
-/** The built program. */
-const binary = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
 
 /** How a proxy is started. */
 export interface ProxyOptions {

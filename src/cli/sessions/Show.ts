@@ -31,7 +31,7 @@ import { healthInWords } from "./HealthInWords.js"
 import { type Seen, seenByProxies } from "./SeenByProxies.js"
 import { unknownSession, warnOfInsecure } from "./SessionCheck.js"
 import { renderJson, shownPolicies, viewOf } from "./SessionView.js"
-import { showStanding } from "./ShowStanding.js"
+import { type ShowChoice, showStanding } from "./ShowStanding.js"
 
 export const showDoc: CommandDoc = {
   path: ["sessions", "show"],
@@ -108,13 +108,6 @@ const writtenActivity = (database: Database, id: string) =>
     yield* printDiagnostic(printable(`note: its last activity is unknown: ${found.left.problem}`))
     return undefined
   })
-
-/** What is to be shown, and how. */
-interface ShowChoice {
-  readonly id: string
-  readonly hosts: ReadonlyArray<string>
-  readonly json: boolean
-}
 
 /** Shows a session as the database has it. */
 const showStored = ({ hosts, id, json }: ShowChoice, database: Database) =>

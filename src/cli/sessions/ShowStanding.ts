@@ -85,7 +85,7 @@ const jsonOf = ({ asOf, view }: Standing, names: ReadonlyArray<string>): string 
 }
 
 /** What is to be shown, and how. */
-interface ShowChoice {
+export interface ShowChoice {
   readonly id: string
   readonly hosts: ReadonlyArray<string>
   readonly json: boolean

@@ -6,7 +6,7 @@ import { startAdminLab } from "../../admin/AdminLab.js"
 import { temporaryFile, temporaryFolder } from "../../sessions/temporary.js"
 import { describeUnless, lacking } from "../../support/LeftOut.js"
 import { prompt, startTerminal, type Terminal } from "../../support/Tmux.js"
-import { binary } from "../Program.js"
+import { binary } from "../../support/BuiltProgram.js"
 
 /** The line that the shell writes behind the program: its exit code, and the settings of the terminal. */
 const behind = `; echo "code=$?"; stty -g`
