@@ -100,6 +100,9 @@ const placeModule = () => import("../sessions/postgres/PostgresPlace.js")
 const isFile = (database: Database, filename: string): boolean =>
   database._tag === "Sqlite" && database.filename === filename
 
+/** What a URL begins with. A file of such a name can be given as `./NAME`. */
+const urlStart = /^(?:[a-z][a-z0-9+.-]*:\/\/|sqlite:|postgres(?:ql)?:)/i
+
 /**
  * The database from one source: the flags, or the variables. Path and URL may both be given if they name the same file.
  */
@@ -112,6 +115,11 @@ const fromOneSource = (
     if (Option.isNone(choice.dbPath)) return byUrl
     const filename = choice.dbPath.value
     if (filename === "") return yield* new UsageError({ message: `${names.dbPath} is empty; it must be a path` })
+    // A file of that name would be made, and all messages about it would show the password.
+    if (urlStart.test(filename))
+      return yield* new UsageError({
+        message: `${names.dbPath} is a URL; it must be a path, give the URL to ${names.db}`,
+      })
     if (Option.isSome(byUrl) && !isFile(byUrl.value, filename))
       return yield* new UsageError({
         message: `${names.db} says ${byUrl.value.shown} and ${names.dbPath} says ${filename}; give one of them`,

@@ -153,14 +153,21 @@ const knownScheme = /^(?:https?|wss?|sqlite|postgres(?:ql)?):\/\//i
 const untilAt = /^[^]*@/
 const untilAnyAt = /^[^]*(?:@|%(?:25)*40|[\ufe6b\uff20])/
 
+/** A query, with a character at least, and what is behind it. No downstream URL may have one; where it was stored anyway, it may hold a token. */
+const query = /\?[^]+/
+
+/** URLs of databases have queries of their own. */
+const isOfDatabase = (scheme: string): boolean => /^(?:sqlite|postgres)/i.test(scheme)
+
 /**
  * The URL without secrets and without whitespace around it, valid or not: replaces everything before the last `@` except the scheme. A password may
- * contain any character, so its end cannot be known, and a path that contains an `@` is hidden up to it.
+ * contain any character, so its end cannot be known, and a path that contains an `@` is hidden up to it. Replaces a query, too.
  */
 export const redactUrl = (stored: string): string => {
   const text = trimUrl(stored)
   const scheme = knownScheme.exec(text)?.[0] ?? ""
   const until = Either.isRight(parseDownstreamUrl(text)) ? untilAt : untilAnyAt
   const rest = text.slice(scheme.length)
-  return until.test(rest) ? `${scheme}***@${rest.replace(until, "")}` : text
+  const shown = until.test(rest) ? `${scheme}***@${rest.replace(until, "")}` : text
+  return isOfDatabase(scheme) ? shown : shown.replace(query, "?***")
 }

@@ -199,7 +199,7 @@ const shapes: ReadonlyArray<readonly [before: string, after: string, shown: stri
   ["http:\\\\admin:", "@h", "***@h"],
   ["http://http://admin:", "@h", "http://***@h"],
   ["ftp://admin:", "@h", "***@h"],
-  ["http://admin:", "@h?x=1", "http://***@h?x=1"],
+  ["http://admin:", "@h?x=1", "http://***@h?***"],
   ["http://admin:", "@", "http://***@"],
 ]
 
@@ -221,6 +221,9 @@ describe("redactUrl", () => {
     ["http://admin:hunter2%40h", "http://***@h"],
     ["http%3A%2F%2Fadmin%3Ahunter2%2540h", "***@h"],
     ["http://admin:hunter2\uff20h", "http://***@h"],
+    ["http://admin:pw@h/x?token=secret#f", "http://***@h/x?***"],
+    ["http://h/?token=secret", "http://h/?***"],
+    ["postgres://h/d?schema=s", "postgres://h/d?schema=s"],
   ] as const)
     it(`shows ${JSON.stringify(text)} as ${shown}`, () => {
       assert.strictEqual(redactUrl(text), shown)

@@ -125,21 +125,29 @@ export const hearWord = (
 
 export const listenStatement = (schema: string): string => `LISTEN ${identifier(channelOf(schema))}`
 
-const sumStatement = `SELECT pg_catalog.current_setting('track_counts') = 'on' AS counts,
-    pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_tuples_updated(c.oid)
-      + pg_catalog.pg_stat_get_tuples_deleted(c.oid))::text AS total
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND c.relname = ANY ($2::name[])`
+// With what a table is partitioned into: triggers for statements do not fire where a partition is written itself.
+const sumStatement = `WITH RECURSIVE parts AS (
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = ANY ($2::name[])
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN parts ON i.inhparent = parts.oid
+  ) SELECT pg_catalog.current_setting('track_counts') = 'on' AS counts,
+    pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(oid) + pg_catalog.pg_stat_get_tuples_updated(oid)
+      + pg_catalog.pg_stat_get_tuples_deleted(oid))::text AS total,
+    pg_catalog.string_agg(oid::text, ' ' ORDER BY oid) AS tables
+  FROM parts`
 
 /** How many rows of the tables were ever written, as far as the server's statistics have it; a second late or more. */
 export interface WrittenRows {
   /** Whether the server counts at all. */
   readonly counts: boolean
   readonly total: number
+  /** Differs when a table, or a part of one, was removed or made. Those of another table are counted anew. */
+  readonly tables: string
 }
 
 export const writtenRows = (client: FeedClient, schema: string): Effect.Effect<WrittenRows, StoreUnavailable> =>
   Effect.map(client.ask(sumStatement, [schema, tables.map(({ name }) => name)]), ([row]) => ({
     counts: row?.["counts"] === true,
     total: Number(row?.["total"] ?? 0),
+    tables: String(row?.["tables"] ?? ""),
   }))

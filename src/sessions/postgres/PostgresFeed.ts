@@ -1,7 +1,7 @@
 import { Deferred, Effect, FiberId, Random, type Scope } from "effect"
 import { StoreUnavailable } from "../../domain/ProxyError.js"
 import type { SessionRepo, StoreFeed } from "../SessionRepo.js"
-import { type FeedClient, hearWord, listenStatement, openClient, writtenRows } from "./FeedClient.js"
+import { type FeedClient, hearWord, listenStatement, openClient, type WrittenRows, writtenRows } from "./FeedClient.js"
 import { FeedRing } from "./FeedRing.js"
 import { mayPass } from "./PostgresFault.js"
 import { type PostgresPlace, placeText } from "./PostgresPlace.js"
@@ -154,17 +154,33 @@ class Feed implements PostgresFeed {
           "the server counts no rows (track_counts is off): a change is noticed by its trigger alone, never by that",
         )
       }
-      const net = new SafetyNet(first.total, performance.now())
-      this.net = net
       yield* this.comeUp
+      return yield* this.watch(client, schema, first)
+    })
+  }
+
+  /** Finds what was changed and not told. */
+  private watch(client: FeedClient, schema: string, first: WrittenRows): Effect.Effect<never, StoreUnavailable> {
+    return Effect.gen(this, function* () {
+      let known = first.tables
       let lookedAt = performance.now()
+      let net = new SafetyNet(first.total, lookedAt)
+      this.net = net
       while (true) {
         yield* Effect.sleep(this.times.heartbeat)
-        const { total } = yield* this.beat(client, schema)
+        const { tables, total } = yield* this.beat(client, schema)
         const now = performance.now()
-        if (now - lookedAt < this.times.safetyNet) continue
+        const areOthers = tables !== known
+        if (!areOthers && now - lookedAt < this.times.safetyNet) continue
         lookedAt = now
-        if (!net.isTorn(total, now)) continue
+        if (areOthers) {
+          known = tables
+          net = new SafetyNet(total, now)
+          this.net = net
+          yield* Effect.logWarning(
+            "tables of the database were removed or made again: `ss-proxy check` says whether they tell of changes",
+          )
+        } else if (!net.isTorn(total, now)) continue
         this.ring.everything()
         this.tell()
       }

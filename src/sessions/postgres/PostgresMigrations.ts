@@ -259,9 +259,12 @@ const isForbidden = (error: SqlError | StoreUnavailable): boolean =>
 const forbidden = ({ schema, shown }: Wanted, missing: Missing): StoreUnavailable =>
   new StoreUnavailable({
     problem: `${shown} lacks ${namesOf(missing)}, and this role may not make that`,
-    hint:
-      "Start the proxy once, or add a session, as the role that owns the tables or their schema; " +
-      `or let this role: GRANT CREATE ON SCHEMA ${identifier(schema)}`,
+    // Only the owner of a table may give it triggers, whatever is allowed in its schema.
+    hint: `Start the proxy once, or add a session, as the role that owns ${
+      missing.tables.length === tables.length
+        ? "the schema; or let this role"
+        : "the tables; it has to be allowed in their schema, too"
+    }: GRANT CREATE ON SCHEMA ${identifier(schema)}`,
   })
 
 /**

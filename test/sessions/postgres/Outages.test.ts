@@ -131,6 +131,60 @@ describeUnless(lackingPostgres)("proxies over PostgreSQL", () => {
       }),
     )
 
+    it.scoped("notice that another program has made a table again, which tells of nothing", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const database = yield* newDatabase(server)
+        const sql = (...statements: ReadonlyArray<string>) => runIn(server, database, ...statements)
+        const one = yield* named("one")
+        const proxy = yield* startOn(urlOf(server, database), { times: { ...quick, safetyNet: 200 } })
+        const has = (id: string, expected: string) =>
+          eventually(
+            Effect.map(asked(proxy.url, `/${id}/`), ({ text }) => text.includes(expected)),
+            `${expected} at ${id}`,
+          )
+        // The server counts the rows of the new table from nothing: far fewer than were ever told.
+        for (let at = 0; at < 20; at += 1) yield* sql(insert(`alice-${at}`, one.url))
+        yield* has("alice-0", "one")
+        yield* sql(
+          "CREATE TABLE moved (LIKE sessions INCLUDING ALL)",
+          "DROP TABLE sessions",
+          "ALTER TABLE moved RENAME TO sessions",
+          insert("bob", one.url),
+        )
+        yield* has("alice-0", "session_not_found")
+        yield* has("bob", "one")
+        yield* sql("UPDATE sessions SET downstream_server_status = 'stopped'")
+        yield* has("bob", "session_unavailable")
+      }),
+    )
+
+    it.scoped("find what was written into a part of a partitioned table itself", () =>
+      Effect.gen(function* () {
+        const server = yield* TheServer
+        const database = yield* newDatabase(server)
+        const sql = (...statements: ReadonlyArray<string>) => runIn(server, database, ...statements)
+        const [one, other] = [yield* named("one"), yield* named("other")]
+        yield* sql(
+          "CREATE SEQUENCE row_ids",
+          `CREATE TABLE sessions (session_id text COLLATE "C" PRIMARY KEY, downstream_server_url text NOT NULL,
+            downstream_server_status text NOT NULL, created_at timestamptz DEFAULT now(),
+            updated_at timestamptz DEFAULT now(), row_id bigint DEFAULT nextval('row_ids')) PARTITION BY HASH (session_id)`,
+          "CREATE TABLE part PARTITION OF sessions FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        )
+        const proxy = yield* startOn(urlOf(server, database), { times: { ...quick, safetyNet: 200 } })
+        const has = (expected: string) =>
+          eventually(
+            Effect.map(asked(proxy.url, "/alice/"), ({ text }) => text === expected),
+            expected,
+          )
+        yield* sql(insert("alice", one.url))
+        yield* has("one")
+        yield* sql(`UPDATE part SET downstream_server_url = '${other.url}'`)
+        yield* has("other")
+      }),
+    )
+
     it.scoped("hear of what logical replication brings as soon as of what is written there", () =>
       Effect.gen(function* () {
         const server = yield* TheServer

@@ -181,6 +181,16 @@ describeUnless(lackingPostgres)("the tables in PostgreSQL", () => {
       yield* database.run(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`)
       const store = yield* storeAt(url)
       assert.deepStrictEqual(yield* noticesOf(database, "public", store.add(alpha)), [["alpha"]])
+
+      // As after an upgrade: what is missing belongs to tables of another, and no right in the schema is enough.
+      yield* database.run(
+        "DROP TRIGGER ss_proxy_replica_delete ON sessions",
+        `GRANT CREATE ON SCHEMA public TO ${role}`,
+      )
+      const upgraded = yield* Effect.flip(Effect.scoped(storeAt(url)))
+      assert.include(upgraded.problem, "lacks the trigger ss_proxy_replica_delete of sessions, and this role may not")
+      assert.include(upgraded.hint, "as the role that owns the tables")
+      assert.notInclude(upgraded.hint, "let this role")
     }),
   )
 
