@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
@@ -9,6 +10,7 @@ import { onTestFinished } from "vitest"
 import { fetchOnce, start, temporaryFolder } from "./Program.js"
 import { binary } from "../support/BuiltProgram.js"
 import { descendantsOf } from "../support/ChildProcesses.js"
+import { Changes } from "../support/Changes.js"
 import { describeUnless, lacking } from "../support/LeftOut.js"
 
 const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(temporaryFolder(), "sessions.db")]
@@ -17,13 +19,15 @@ const words = () => ["run", "--host", "127.0.0.1", "--port", "0", "-d", join(tem
 const listening = async (child = start(words())) => {
   onTestFinished(() => void child.kill("SIGKILL"))
   const log = { said: "" }
-  const read = (text: string) => void (log.said += text)
+  const changes = new Changes()
+  const read = (text: string) => {
+    log.said += text
+    changes.announce()
+  }
   child.stderr.setEncoding("utf8").on("data", read)
   child.stdout.setEncoding("utf8").on("data", read)
   const closed = once(child, "close")
-  const says = async (text: RegExp): Promise<void> => {
-    while (!text.test(log.said)) await Promise.race([once(child.stderr, "data"), once(child.stdout, "data")])
-  }
+  const says = (text: RegExp): Promise<void> => Effect.runPromise(changes.when(() => text.test(log.said)))
   await says(/ port=\d+/)
   return { child, log, says, closed, port: Number(/ port=(\d+)/.exec(log.said)?.[1]) }
 }
