@@ -376,7 +376,8 @@ class Directory {
       let worked = 0
       const areAllDue = this.due.areAll
       const slices = Arr.chunksOf(this.due.take(this.sessions), this.repo.batchSize ?? sliceSize)
-      const rest = slices.length * sliceRest > longestRests ? nextTurn : Effect.sleep(sliceRest)
+      const hasRests = slices.length > 1 && slices.length * sliceRest <= longestRests
+      const rest = hasRests ? Effect.sleep(sliceRest) : nextTurn
       for (const keys of slices) {
         const startedAt = performance.now()
         const readIn = this.epoch
